@@ -1,0 +1,119 @@
+"""Random changes of training photos. The only module that imports albumentations.
+
+Every photo draws its changes from (seed, epoch, index) alone, so that the stream is the same for
+any number of loader processes and after any interruption.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
+
+import cv2
+import numpy as np
+from pydantic import Field
+
+if TYPE_CHECKING:
+    from albumentations import BasicTransform
+
+INTERPOLATION = {"interpolation": cv2.INTER_LINEAR, "mask_interpolation": cv2.INTER_NEAREST}
+
+Degrees = Annotated[float, Field(ge=0, le=180)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Range = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)]
+
+
+class Augmentation:
+    """A chain of random changes of a photo and its mask; an empty chain changes nothing.
+
+    Args:
+        transforms: the changes, in order.
+    """
+
+    def __init__(self, transforms: "list[BasicTransform]") -> None:
+        from albumentations import Compose
+
+        self._chain = Compose(transforms) if transforms else None
+
+    def __call__(
+        self, image: np.ndarray, mask: np.ndarray, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A changed photo uint8 [S,S,3] and mask uint8 [S,S]; equal seeds give equal results."""
+        if self._chain is None:
+            return image, mask
+        self._chain.set_random_seed(seed)
+        changed = self._chain(image=image, mask=mask)
+        return changed["image"], changed["mask"]
+
+
+def none(image_size: int) -> Augmentation:
+    """Photos as they are; arguments as in :func:`light`."""
+    return Augmentation([])
+
+
+def light(
+    image_size: int, *, rotation: Degrees, zoom: Range, brightness: Share, noise: Share
+) -> Augmentation:
+    """Mirror, small turns and zooms, brightness and contrast, a little noise.
+
+    Args:
+        image_size: height and width of photos, pixels.
+        rotation: largest turn either way, degrees.
+        zoom: range of the scale.
+        brightness: largest relative change of brightness and of contrast.
+        noise: largest standard deviation of Gaussian noise, in units of the full range.
+    """
+    with _strict_library() as library:
+        return Augmentation(
+            [
+                library.HorizontalFlip(p=0.5),
+                library.Affine(
+                    rotate=(-rotation, rotation), scale=tuple(zoom), p=0.8, **INTERPOLATION
+                ),
+                library.RandomBrightnessContrast(brightness, brightness, p=0.5),
+                library.GaussNoise(std_range=(noise / 3, noise), p=0.2),
+            ]
+        )
+
+
+def inacio2019(
+    image_size: int, *, rotation: Degrees, crop_scale: Range, noise: Range, brightness: Share
+) -> Augmentation:
+    """Flip, rotation, random crop, Gaussian noise, brightness and contrast.
+
+    Args:
+        image_size: height and width of photos, pixels.
+        rotation: largest turn either way, degrees; half of the photos.
+        crop_scale: share of the area that a random crop keeps; half of the photos.
+        noise: standard deviation of the noise, in units of the full range; one photo in five.
+        brightness: largest relative change of brightness and of contrast; half of the photos.
+
+    Source: inacio2019, section IV.B; the paper gives no ranges.
+    """
+    with _strict_library() as library:
+        return Augmentation(
+            [
+                library.HorizontalFlip(p=0.5),
+                library.Rotate((-rotation, rotation), p=0.5, **INTERPOLATION),
+                library.RandomResizedCrop(
+                    (image_size, image_size),
+                    scale=tuple(crop_scale),
+                    ratio=(3 / 4, 4 / 3),
+                    p=0.5,
+                    **INTERPOLATION,
+                ),
+                library.GaussNoise(std_range=tuple(noise), p=0.2),
+                library.RandomBrightnessContrast(brightness, brightness, p=0.5),
+            ]
+        )
+
+
+@contextmanager
+def _strict_library() -> Iterator[ModuleType]:
+    """albumentations, with its warnings about misspelt arguments turned into errors."""
+    import albumentations
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        yield albumentations

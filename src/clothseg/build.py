@@ -1,0 +1,101 @@
+"""From configuration to objects: the one place where targets are called.
+
+Every part that a group chooses is built here, once, top-down, from plain resolved containers.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+
+from clothseg.dataset import Reader
+from clothseg.error import ConfigError
+from clothseg.labels import LabelSpace
+from clothseg.schema import config_problems
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Callback, Trainer
+
+    from clothseg.cache import Cache
+    from clothseg.datamodule import SegmentationData
+    from clothseg.split import Split
+    from clothseg.task.semantic import SemanticSegmentation
+
+Config = Mapping[str, Any]
+
+
+def require_valid(config: Config) -> None:
+    """Refuse a configuration that did not come through the command line's own check.
+
+    Raises:
+        ConfigError: every way in which it departs from the schema, untrusted targets included.
+    """
+    problems = config_problems(config)
+    if problems:
+        raise ConfigError(problems)
+
+
+def build_dataset(config: Config) -> Reader:
+    """The dataset's reader."""
+    return _call(config["dataset"])
+
+
+def build_labels(config: Config) -> LabelSpace:
+    """The label space."""
+    return LabelSpace(**config["labels"])
+
+
+def build_cache(config: Config, reader: Reader) -> "Cache":
+    """The decoded samples, built when they are not there yet."""
+    from clothseg.cache import open_cache
+
+    data = config["data"]
+    return open_cache(reader, build_labels(config), data["image_size"], Path(data["cache"]))
+
+
+def build_split(config: Config, cache: "Cache") -> "Split":
+    """Which photo is in which part."""
+    return _call(config["split"], cache)
+
+
+def build_data(config: Config, cache: "Cache", split: "Split") -> "SegmentationData":
+    """The batches."""
+    from clothseg.datamodule import SegmentationData
+
+    data = config["data"]
+    augmentation = _call(config["augmentation"], data["image_size"])
+    return SegmentationData(
+        cache, split, augmentation, data["batch_size"], data["workers"], config["seed"]
+    )
+
+
+def build_task(config: Config) -> "SemanticSegmentation":
+    """The Lightning module with a freshly initialised network."""
+    import torch
+
+    from clothseg.task.semantic import SemanticSegmentation
+
+    torch.manual_seed(config["seed"])
+    labels = build_labels(config)
+    network = _call(config["model"], _call(config["backbone"]), len(labels))
+    return SemanticSegmentation(
+        # Photos arrive with channels last; weights in the same order save a third of a step on a CPU.
+        network=network.to(memory_format=torch.channels_last),
+        loss=_call(config["loss"]),
+        names=labels.names,
+        normalization=config["data"]["normalization"],
+        seed=config["seed"],
+        optimizer=lambda parameters: _call(config["optimizer"], parameters),
+        scheduler=lambda optimizer, steps: _call(config["scheduler"], optimizer, steps),
+    )
+
+
+def build_trainer(config: Config, folder: Path, observers: "list[Callback]") -> "Trainer":
+    """The trainer with the configuration's callbacks and the run's own observers."""
+    chosen = [callback for node in config["callbacks"].values() for callback in _call(node, folder)]
+    return _call(config["trainer"], [*observers, *chosen])
+
+
+def _call(node: Config, *arguments: Any) -> Any:
+    return instantiate(dict(node), *arguments, _convert_="all")

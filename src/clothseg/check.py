@@ -1,0 +1,204 @@
+"""Reads a command line before Hydra does, and collects every problem into one error.
+
+Hydra stops at its first complaint and does not know types. This module parses the overrides with
+Hydra's own grammar, composes what they choose, and checks every configuration of the sweep against
+:mod:`clothseg.schema`, without importing torch.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel
+
+from clothseg.error import ConfigError
+from clothseg.labels import LabelSpace
+from clothseg.model.compatibility import pair_problem
+from clothseg.schema import Config, config_problems, did_you_mean
+from clothseg.trust import CONF, options
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One configuration of a command line.
+
+    Args:
+        config: plain containers, interpolations resolved.
+        choices: the chosen option of each group.
+    """
+
+    config: dict[str, Any]
+    choices: dict[str, str]
+
+
+def check_command(
+    overrides: Sequence[str], name: str = "config", shape: type[BaseModel] = Config
+) -> list[Composed]:
+    """Every configuration that a command line asks for, checked.
+
+    Args:
+        overrides: arguments such as `model=fpn` or `optimizer.lr=1e-3,1e-4`.
+        name: the main configuration, a file of `conf/`.
+        shape: what its keys and types are.
+
+    Raises:
+        ConfigError: lists every problem of every configuration once.
+    """
+    problems: list[str] = []
+    parsed = _parse(overrides, problems)
+    groups = [o for o in parsed if _is_group(o)]
+    values = [o for o in parsed if not _is_group(o) and not o.get_key_element().startswith("hydra.")]
+    broken = _option_problems(groups, problems)
+    composed = []
+    for choice in itertools.product(*map(_alternatives, [g for g in groups if g not in broken])):
+        composed += _compose(name, choice, values, problems)
+    skipped = tuple(f"{o.key_or_group}." for o in broken)
+    for job in composed:
+        problems += [
+            problem
+            for problem in [*config_problems(job.config, shape), *_contradictions(job)]
+            if not (skipped and problem.startswith(skipped))
+        ]
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return composed
+
+
+def _parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    parsed = []
+    for text in overrides:
+        try:
+            parsed.append(parser.parse_override(text))
+        except HydraException as error:
+            problems.append(f"`{text}` is not of the form key=value ({str(error).splitlines()[0]})")
+    return parsed
+
+
+def _is_group(override: Override) -> bool:
+    return (CONF / override.key_or_group).is_dir() or override.key_or_group.startswith("hydra/")
+
+
+def _option_problems(groups: Sequence[Override], problems: list[str]) -> list[Override]:
+    """Note unknown options; returns the overrides that have one."""
+    broken = []
+    for override in groups:
+        group = override.key_or_group
+        if group.startswith("hydra/"):
+            continue
+        known = options(group)
+        unknown = [o for o in map(str, _values(override)) if o not in known and o != "None"]
+        problems += [f"{group}={o}: no such option; {did_you_mean(o, known)}" for o in unknown]
+        if unknown:
+            broken.append(override)
+    return broken
+
+
+def _alternatives(override: Override) -> list[str]:
+    """The override once for each value that it sweeps over."""
+    prefix = (override.input_line or "").split("=")[0]
+    return [f"{prefix}={'null' if v is None else v}" for v in _values(override)]
+
+
+def _values(override: Override) -> list[Any]:
+    """Every value that an override gives its key: one, or those of its sweep."""
+    if override.is_delete():
+        return [None]
+    if not override.is_sweep_override():
+        return [_plain(override.value())]
+    parser = OverridesParser.create()
+    texts = override.sweep_string_iterator()
+    return [_plain(parser.parse_override(f"key={text}").value()) for text in texts]
+
+
+def _plain(value: Any) -> Any:
+    """A value of Hydra's grammar as a plain Python value."""
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _compose(
+    name: str, choice: Sequence[str], values: Sequence[Override], problems: list[str]
+) -> list[Composed]:
+    """The configurations of one choice of options: one for each combination of swept values."""
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            whole = compose(name, list(choice), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        problems.append(str(error).splitlines()[0])
+        return []
+    choices = {k: v for k, v in whole.hydra.runtime.choices.items() if "/" not in k and v}
+    base = OmegaConf.masked_copy(whole, [key for key in whole if key != "hydra"])
+    composed = []
+    for combination in itertools.product(*map(_values, values)):
+        config = base.copy()
+        for override, value in zip(values, combination, strict=True):
+            _apply(config, override, value)
+        plain = _resolved(config, problems)
+        if plain is not None:
+            composed.append(Composed(plain, choices))
+    return composed
+
+
+def _apply(config: DictConfig, override: Override, value: Any) -> None:
+    """Set a value as Hydra would, also under keys that do not exist: the schema finds those."""
+    key = override.get_key_element().lstrip("+~")
+    with open_dict(config):
+        if override.is_delete():
+            parent, _, last = key.rpartition(".")
+            node = OmegaConf.select(config, parent) if parent else config
+            if isinstance(node, DictConfig):
+                node.pop(last, None)
+        else:
+            OmegaConf.update(config, key, value, force_add=True)
+
+
+def _resolved(config: DictConfig, problems: list[str]) -> dict[str, Any] | None:
+    missing = sorted(OmegaConf.missing_keys(config))
+    problems += [f"{key} has no default: add {key}=<value> to the command" for key in missing]
+    try:
+        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        problems.append(str(error).splitlines()[0])
+        return None
+
+
+def _contradictions(job: Composed) -> list[str]:
+    """Parts of one configuration that are right alone and wrong together."""
+    problems = []
+    split, choices = job.config.get("split", {}), job.choices
+    fold, folds = split.get("fold"), split.get("folds")
+    if isinstance(fold, int) and isinstance(folds, int) and fold >= folds:
+        problems.append(f"split.fold={fold}: there are {folds} folds, numbered 0 to {folds - 1}")
+    if {"model", "backbone"} <= choices.keys():
+        pair = choices["model"], choices["backbone"]
+        problem = pair_problem(*pair, options("model"), options("backbone"))
+        problems += [problem] if problem else []
+    problems += _label_contradictions(job.config)
+    return problems
+
+
+def _label_contradictions(config: Mapping[str, Any]) -> list[str]:
+    """What keeps a label space from taking in the dataset's names."""
+    names = config.get("dataset", {}).get("names")
+    try:
+        space = LabelSpace(**config["labels"])
+        if names:
+            space.lookup_table(names)
+    except ConfigError as error:
+        return error.problems
+    except (KeyError, TypeError):  # the schema has said what is wrong
+        return []
+    return []

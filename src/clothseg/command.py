@@ -1,0 +1,46 @@
+"""The commands: what a person types, and the exit status that answers it.
+
+Nothing heavy is imported until it is needed, so that help and mistakes are answered at once.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from clothseg.error import UserError
+
+TAKES_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
+"""Hydra's flags that are followed by a value."""
+
+
+def train(arguments: Sequence[str]) -> int:
+    """`python train.py`: train one run, or with `-m` all folds and all combinations.
+
+    Args:
+        arguments: the command line; flags may stand anywhere in it.
+
+    Returns:
+        Exit status: 0 when every job is done, 1 when one failed, 130 after Ctrl-C.
+    """
+    overrides, flags = arranged(arguments)
+    if "--help" in flags or "-h" in flags:
+        from clothseg.help import help_text
+
+        print(help_text("config"))
+        return 0
+    try:
+        from clothseg.launch import launch
+
+        return launch(overrides, flags)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def arranged(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Overrides and flags apart; Hydra understands flags in the middle of overrides wrongly."""
+    overrides: list[str] = []
+    flags: list[str] = []
+    for argument in arguments:
+        value = bool(flags) and flags[-1] in TAKES_VALUE and not argument.startswith("-")
+        (flags if argument.startswith("-") or value else overrides).append(argument)
+    return overrides, flags

@@ -1,0 +1,88 @@
+"""Clothing Co-Parsing (CCP): 1,004 photos with pixel labels of 59 names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from clothseg.dataset.reader import Reader, Sample, missing_partners
+from clothseg.error import DataError
+
+LAYOUT = "photos/<number>.jpg, annotations/pixel-level/<number>.mat and label_list.mat"
+
+
+class CoParsing(Reader):
+    """CCP as its repository has it.
+
+    The samples are the files of ``annotations/pixel-level``: MATLAB v5, variable ``groundtruth``
+    uint8 [H,W] of 0-based ids into ``label_list.mat``. Photos without such a file carry only
+    image-level tags and are left out.
+
+    Licence: Apache-2.0 file in the repository; rights in the photos themselves are not stated.
+    Source: Yang, Luo and Lin, Clothing co-parsing by joint image segmentation and labeling, CVPR 2014.
+    """
+
+    def samples(self) -> list[Sample]:
+        """Photos with pixel labels, by number."""
+        self._check_layout()
+        photos, labels = self.root / "photos", self.root / "annotations" / "pixel-level"
+        samples = [Sample(p.stem, photos / f"{p.stem}.jpg", p) for p in sorted(labels.glob("*.mat"))]
+        missing = [sample.image for sample in samples if not sample.image.is_file()]
+        if missing:
+            raise missing_partners("photos of pixel annotations are", missing)
+        return samples
+
+    def read_mask(self, sample: Sample) -> np.ndarray:
+        """Ids uint8 [H,W] of the variable ``groundtruth``."""
+        mask = load_matlab(sample.annotation, "groundtruth")
+        if mask.ndim != 2 or mask.dtype != np.uint8:
+            raise DataError(
+                f"{sample.annotation}: groundtruth is {mask.dtype} with shape {mask.shape}; "
+                "expected uint8 with height and width"
+            )
+        return mask
+
+    def _check_layout(self) -> None:
+        root = self.root
+        if not root.is_dir():
+            raise DataError(f"dataset.root={root} is not a folder; CCP is expected there: {LAYOUT}")
+        if not any((root / "annotations" / "pixel-level").glob("*.mat")):
+            found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
+            raise DataError(f"dataset.root={root} has not CCP's layout: expected {LAYOUT}; found {found}")
+        stored = [str(cell[0]) for cell in load_matlab(root / "label_list.mat", "label_list")[0]]
+        if stored != self.names:
+            different = [f"{a} here, {b} there" for a, b in zip(self.names, stored, strict=False) if a != b]
+            raise DataError(
+                f"{root / 'label_list.mat'}: {len(stored)} names that differ from the {len(self.names)} of "
+                f"conf/dataset/ccp.yaml ({'; '.join(different[:3]) or 'another number of names'})"
+            )
+
+
+def load_matlab(path: Path, variable: str) -> np.ndarray:
+    """One variable of a MATLAB v5 file.
+
+    Raises:
+        DataError: no such file, no MATLAB file, or no such variable.
+    """
+    import scipy.io  # takes half a second
+
+    try:
+        content = scipy.io.loadmat(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except Exception as error:  # scipy raises a dozen types for damaged files
+        raise DataError(f"{path}: cannot be read as a MATLAB file ({error})") from error
+    if variable not in content:
+        names = ", ".join(name for name in content if not name.startswith("__"))
+        raise DataError(f"{path}: has no variable `{variable}`; found {names or 'none'}")
+    return content[variable]
+
+
+def ccp(*, root: str, names: Sequence[str]) -> CoParsing:
+    """Clothing Co-Parsing.
+
+    Args:
+        root: folder of the cloned repository.
+        names: the 59 names in id order.
+    """
+    return CoParsing(Path(root), names)

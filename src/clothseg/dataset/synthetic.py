@@ -1,0 +1,51 @@
+"""The built-in dataset: a wardrobe of drawn people that needs no download."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from clothseg.dataset.co_parsing import CoParsing
+from clothseg.dataset.reader import Sample
+from clothseg.dataset.wardrobe import WARDROBE_VERSION, write_wardrobe
+from clothseg.report.progress import progress_bar
+
+
+class SyntheticWardrobe(CoParsing):
+    """Drawn people in CCP's layout and names, so that CCP's own reader reads them.
+
+    Args:
+        root: folder for drawn datasets; this one goes into a folder of its own below it.
+        names: CCP's names in id order.
+        photos: how many people are drawn.
+        seed: chooses them.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str], photos: int, seed: int) -> None:
+        self.photos, self.seed = photos, seed
+        super().__init__(root / self.fingerprint(), names)
+
+    def fingerprint(self) -> str:
+        """What decides every pixel: version of the drawing, number of photos and seed."""
+        return f"wardrobe-v{WARDROBE_VERSION}-{self.photos}-{self.seed}"
+
+    def samples(self) -> list[Sample]:
+        """The drawn photos; draws them when they are not there yet."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.root}.lock"):
+            if not self.root.is_dir():
+                with progress_bar("drawing the synthetic wardrobe", self.photos) as advance:
+                    write_wardrobe(self.root, self.photos, self.seed, advance)
+        return super().samples()
+
+
+def synthetic(*, root: str, names: Sequence[str], photos: int, seed: int) -> SyntheticWardrobe:
+    """Drawn people in clothes of the 15 refined classes.
+
+    Args:
+        root: folder for drawn datasets.
+        names: CCP's names in id order.
+        photos: number of photos.
+        seed: seed of the drawing.
+    """
+    return SyntheticWardrobe(Path(root), names, photos, seed)

@@ -1,0 +1,194 @@
+"""A canvas that paints antialiased, shaded shapes into a photo and exact ids into its mask."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clothseg.dataset.wardrobe.names import CCP_ID
+
+Array = NDArray[np.float32]
+Texture = Callable[[Array, Array], Array]
+"""Maps coordinates across and along a piece of cloth [h,w], in head heights, to RGB [h,w,3]."""
+
+SUBPIXEL_BITS = 4
+
+
+@dataclass(frozen=True)
+class Grain:
+    """Where a texture starts and which way it runs.
+
+    Args:
+        origin: pixel (x, y) at which both texture coordinates are 0.
+        along: unit vector of the second coordinate; the first one is perpendicular to it.
+        unit: pixels per head height.
+    """
+
+    origin: Array
+    along: Array
+    unit: float
+
+    def coordinates(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """Texture coordinates of pixels, in head heights."""
+        dx, dy = (x - self.origin[0]) / self.unit, (y - self.origin[1]) / self.unit
+        return dx * self.along[1] - dy * self.along[0], dx * self.along[0] + dy * self.along[1]
+
+
+@dataclass
+class Canvas:
+    """A photo in the making.
+
+    Args:
+        image: float32 [H,W,3], RGB, 0 to 255.
+        mask: uint8 [H,W], CCP ids.
+        light: unit vector (x, y) towards the light, in the picture plane.
+    """
+
+    image: Array
+    mask: NDArray[np.uint8]
+    light: Array
+
+    def paint(
+        self,
+        outlines: Sequence[Array],
+        name: str | None,
+        texture: Texture,
+        grain: Grain,
+        relief: float = 0.5,
+        shadow: float = 0.35,
+        opacity: float = 1.0,
+        within: str | None = None,
+    ) -> None:
+        """Fill the union of closed outlines with a shaded texture.
+
+        Args:
+            outlines: closed polygons [n,2] in pixels.
+            name: the CCP name written into the mask; None leaves the mask alone.
+            texture: the cloth.
+            grain: its place and direction.
+            relief: how round the piece looks, 0 (flat) to 1.
+            shadow: darkness of the soft shadow it throws on what is below, 0 to 1.
+            opacity: 1 hides what is below.
+            within: paint only on pixels that carry this CCP name already.
+        """
+        box = self._box(np.concatenate(list(outlines)), max(3, round(0.15 * grain.unit)))
+        cover = coverage(outlines, box)
+        if within is not None:
+            cover[self.mask[box] != CCP_ID[within]] = 0
+        solid = cover >= 128
+        if not solid.any():
+            return
+        alpha = cover.astype(np.float32)[..., None] * np.float32(opacity / 255)
+        y, x = np.mgrid[box].astype(np.float32)
+        colour = texture(*grain.coordinates(x, y))
+        colour = colour * self._shading(solid, grain.unit, relief)[..., None]
+        below = self.image[box]
+        if shadow:
+            below = below * (1 - shadow * self._shadow(cover, grain.unit))[..., None]
+        self.image[box] = below + alpha * (colour - below)
+        if name is not None:
+            self.mask[box][solid] = CCP_ID[name]
+
+    def stroke(self, line: Array, colour: Array, width: float, within: str) -> None:
+        """Draw an open line [n,2] on pixels of one CCP name, such as a seam; the mask stays.
+
+        Args:
+            line: pixels.
+            colour: RGB.
+            width: pixels.
+            within: the CCP name of the garment that the line belongs to.
+        """
+        box = self._box(line, round(width) + 2)
+        cover = np.zeros(self.mask[box].shape, np.uint8)
+        if cover.size == 0:
+            return
+        corner = (box[1].start, box[0].start)
+        thickness = max(1, round(width))
+        cv2.polylines(
+            cover, [_fixed(line - corner)], False, 255, thickness, cv2.LINE_AA, SUBPIXEL_BITS
+        )
+        cover[self.mask[box] != CCP_ID[within]] = 0
+        alpha = cover.astype(np.float32)[..., None] * np.float32(min(width, 1) / 255)
+        self.image[box] += alpha * (colour - self.image[box])
+
+    def _box(self, points: Array, margin: int) -> tuple[slice, slice]:
+        """The part of the canvas, rows and columns, around points [n,2]."""
+        size = np.array(self.mask.shape[::-1])
+        left, top = np.clip(np.floor(points.min(0)).astype(int) - margin, 0, size)
+        right, bottom = np.clip(np.ceil(points.max(0)).astype(int) + margin + 1, 0, size)
+        return slice(top, max(bottom, top)), slice(left, max(right, left))
+
+    def _shading(self, solid: NDArray[np.bool_], unit: float, relief: float) -> Array:
+        """Brightness of a bulging piece: lit on the side of the light, dark at its edges."""
+        distance = cv2.distanceTransform(solid.astype(np.uint8), cv2.DIST_L2, 3)
+        depth = np.minimum(distance / (0.35 * unit), 1)
+        bulge = cv2.GaussianBlur(np.sqrt(1 - (1 - depth) ** 2), (0, 0), 0.04 * unit + 0.5)
+        slope_x = cv2.Sobel(bulge, cv2.CV_32F, 1, 0) * (0.06 * unit)
+        slope_y = cv2.Sobel(bulge, cv2.CV_32F, 0, 1) * (0.06 * unit)
+        lit = np.clip(-(slope_x * self.light[0] + slope_y * self.light[1]), -1, 1)
+        return 1 + relief * (0.34 * lit + 0.4 * (bulge - 0.85))
+
+    def _shadow(self, cover: NDArray[np.uint8], unit: float) -> Array:
+        """The soft shadow of a piece, thrown away from the light."""
+        shift = -0.05 * unit * self.light
+        moved = cv2.warpAffine(
+            cover, np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), cover.shape[::-1]
+        )
+        soft: Array = cv2.GaussianBlur(moved, (0, 0), 0.05 * unit + 0.5).astype(np.float32) / 255
+        return soft
+
+
+def coverage(outlines: Sequence[Array], box: tuple[slice, slice]) -> NDArray[np.uint8]:
+    """Antialiased union of closed outlines inside a box of the canvas: uint8 [h,w]."""
+    rows, columns = box
+    cover = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    for outline in outlines if cover.size else ():
+        points = _fixed(outline - (columns.start, rows.start))
+        cv2.fillPoly(cover, [points], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+    return cover
+
+
+def _fixed(points: Array) -> NDArray[np.int32]:
+    """Pixels as the fixed-point integers that cv2 draws with."""
+    return np.round(points * (1 << SUBPIXEL_BITS)).astype(np.int32)
+
+
+def curve(points: Array, steps: int = 6, closed: bool = False) -> Array:
+    """A Catmull-Rom spline through points [n,2]: [about n * steps, 2]."""
+    points = np.asarray(points, np.float32)
+    if closed:
+        padded = np.concatenate([points[-1:], points, points[:2]])
+    else:
+        padded = np.concatenate(
+            [2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]]
+        )
+    t = (np.arange(steps, dtype=np.float32) / steps)[None, :, None]
+    a, b, c, d = (padded[k : len(padded) - 3 + k, None] for k in range(4))
+    path = 0.5 * (
+        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * (b - c) + d - a) * t**3
+    )
+    path = path.reshape(-1, 2)
+    return path if closed else np.concatenate([path, points[-1:]])
+
+
+def tube(points: Array, widths: Sequence[float], steps: int = 6) -> Array:
+    """The outline of a bent limb: a spline through points [n,2] with a half-width at each."""
+    profile = np.stack([np.arange(len(widths)), widths], 1)
+    middle = curve(points, steps)
+    half = curve(profile, steps)[:, 1:]
+    direction = np.gradient(middle, axis=0)
+    direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-6)
+    normal = np.stack([-direction[:, 1], direction[:, 0]], 1)
+    return np.concatenate([middle + half * normal, (middle - half * normal)[::-1]])
+
+
+def ellipse(centre: Array, width: float, height: float, angle: float = 0.0) -> Array:
+    """An ellipse's outline; half axes in pixels, angle in radians."""
+    turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
+    x, y = width * np.cos(turn), height * np.sin(turn)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([centre[0] + x * cos - y * sin, centre[1] + x * sin + y * cos], 1).astype(
+        np.float32
+    )

@@ -1,0 +1,291 @@
+"""A body in a pose: joints, widths and how far the frame lets one see it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, Grain, Texture, curve, ellipse, tube
+from clothseg.dataset.wardrobe.textures import noise, noise_tile, plain
+
+SKIN_TONES = (
+    (246, 214, 190), (233, 190, 160), (216, 166, 130), (190, 136, 98), (152, 100, 66),
+    (104, 66, 46),
+)  # fmt: skip
+LIMB_POINTS = 8
+TORSO_LEVELS = (0.0, 0.06, 0.14, 0.22, 0.4, 0.66, 0.86, 1.0, 1.12, 1.5, 3.0)
+TORSO_WIDTHS = (0.17, 0.3, 0.66, 0.72, 0.6, 0.48, 0.58, 0.66, 0.66, 0.64, 0.6)
+"""Half-width of the torso, in head heights, from the neck (level 0) over the waist (0.66) to the
+hips (1) and the thighs (above 1)."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Joints in pixels; pairs are (left in the picture, right in the picture).
+
+    Args:
+        unit: pixels per head height.
+        build: width of the body, 1 is average.
+        turn: where the face and feet point, -1 (left) to 1 (right).
+        head: centre of the head.
+        neck: base of the neck.
+        waist: middle of the waist.
+        pelvis: middle of the hips.
+        across: unit vector from the left to the right shoulder.
+        arms: per side, shoulder, elbow, wrist and finger tips [4,2].
+        legs: per side, hip, knee, ankle and toes [4,2].
+        skin: RGB.
+    """
+
+    unit: float
+    build: float
+    turn: float
+    head: Array
+    neck: Array
+    waist: Array
+    pelvis: Array
+    across: Array
+    arms: tuple[Array, Array]
+    legs: tuple[Array, Array]
+    skin: Array
+
+    def spine(self, level: Array | float) -> Array:
+        """Points of the body's middle line: neck at 0, hips at 1, straight down beyond."""
+        level = np.atleast_1d(np.asarray(level, np.float32))[:, None]
+        upper = self.neck + (self.waist - self.neck) * level / 0.66
+        lower = self.waist + (self.pelvis - self.waist) * (level - 0.66) / 0.34
+        beyond = self.pelvis + np.float32([0, 2.1 * self.unit]) * (level - 1)
+        return np.where(level < 0.66, upper, np.where(level < 1, lower, beyond)).astype(np.float32)
+
+    def torso_width(self, level: Array | float) -> Array:
+        """Half-width of the body at levels of the spine, in pixels."""
+        narrow = 1 - 0.12 * abs(self.turn)
+        return np.interp(level, TORSO_LEVELS, TORSO_WIDTHS) * self.build * narrow * self.unit
+
+    def trunk(self, start: float, end: float, ease: float, flare: float = 0.0) -> Array:
+        """The outline of the body from one level to another.
+
+        Args:
+            start: upper level.
+            end: lower level.
+            ease: distance of the cloth from the body, in head heights.
+            flare: further distance per level below the waist.
+        """
+        levels = np.linspace(start, end, 14)
+        extra = (ease + flare * np.maximum(levels - 0.66, 0)) * self.unit
+        extra = extra * np.clip((levels + 0.06) / 0.12, 0.3, 1)
+        half = (self.torso_width(levels) + extra)[:, None] * self.across
+        middle = self.spine(levels)
+        return np.concatenate([middle - half, (middle + half)[::-1]])
+
+    def edge(self, levels: Array, side: int, offset: Array | float) -> Array:
+        """Points beside the spine, offset pixels away on a side (0 left, 1 right)."""
+        half = np.broadcast_to(np.asarray(offset), levels.shape)[:, None] * self.across
+        return (self.spine(levels) + (2 * side - 1) * half).astype(np.float32)
+
+    def sleeve(self, side: int, length: float, ease: float, cuff: float = 0.0) -> Array:
+        """The outline of an arm from the shoulder to a length of 0 to 1 (the wrist)."""
+        widths = np.interp(
+            np.linspace(0, length, LIMB_POINTS), [0, 0.15, 0.5, 1], [0.2, 0.19, 0.145, 0.1]
+        )
+        widths = widths * np.sqrt(self.build) + ease + cuff * np.linspace(0, 1, LIMB_POINTS) ** 2
+        widths[0] *= 0.5
+        return tube(self.along(self.arms[side], 0, length), list(widths * self.unit), 4)
+
+    def trouser(
+        self, side: int, start: float, end: float, ease: float, flare: float = 0.0
+    ) -> Array:
+        """The outline of a leg between two lengths, 0 at the hip, 0.5 the knee, 1 the ankle."""
+        places = np.linspace(start, end, LIMB_POINTS)
+        widths = np.interp(
+            places, [0, 0.2, 0.48, 0.62, 0.9, 1.1], [0.35, 0.32, 0.2, 0.21, 0.115, 0.11]
+        )
+        grown = ease * np.clip(0.4 + places, 0, 1) + flare * np.maximum(places - 0.45, 0)
+        return tube(
+            self.along(self.legs[side], start, end),
+            list((widths * self.build + grown) * self.unit),
+            4,
+        )
+
+    @staticmethod
+    def along(limb: Array, start: float, end: float) -> Array:
+        """Points of a limb [4,2] between two lengths, 0 at its first joint, 1 at its third."""
+        path = curve(limb[:3], 8)
+        at = np.linspace(start, end, LIMB_POINTS) * (len(path) - 1)
+        beyond = np.maximum(at - (len(path) - 1), 0)[:, None] * (path[-1] - path[-2])
+        return (
+            np.stack([np.interp(at, np.arange(len(path)), path[:, k]) for k in (0, 1)], 1) + beyond
+        ).astype(np.float32)
+
+    def grain(self, origin: Array | None = None, along: Array | None = None) -> Grain:
+        """Texture coordinates from a point along a vector, by default down the spine."""
+        origin = self.waist if origin is None else origin
+        along = self.pelvis - self.neck if along is None else along
+        return Grain(origin, along / max(float(np.linalg.norm(along)), 1e-6), self.unit)
+
+    def limb_grain(self, limb: Array) -> Grain:
+        """Texture coordinates that run along an arm or a leg."""
+        return self.grain(limb[0], limb[2] - limb[0])
+
+
+def pose(rng: np.random.Generator, crop: str, height: int, width: int) -> Figure:
+    """Draw a body in a pose.
+
+    Args:
+        rng: decides everything.
+        crop: what is in the frame: `full`, `knee` (head to knees), `half` (head to hips) or `legs`
+            (waist to shoes).
+        height: pixels of the photo.
+        width: pixels of the photo.
+    """
+    heads = {"full": (7.0, 7.6), "knee": (4.7, 5.5), "half": (3.1, 3.9), "legs": (3.7, 4.6)}[crop]
+    unit = height / rng.uniform(*heads)
+    turn = rng.uniform(-1, 1)
+    lean = rng.normal(0, 0.05)
+    tilt = rng.normal(0, 0.05)
+    build = rng.uniform(0.84, 1.16)
+    up = np.float32([np.sin(lean), -np.cos(lean)])
+    across = np.float32([np.cos(tilt + lean), np.sin(tilt + lean)])
+    pelvis = np.float32([0, 0])
+    waist = up * 0.75 + np.float32([rng.normal(0, 0.04), 0])
+    neck = waist + 1.32 * (up + np.float32([rng.normal(0, 0.03), 0]))
+    head = neck + np.float32([0.1 * turn + rng.normal(0, 0.04), -0.62])
+    hip_across = np.float32([np.cos(tilt), -np.sin(tilt)]) * 0.3 * build
+    shoulder_across = across * 0.62 * build * (1 - 0.12 * abs(turn))
+    below = neck + 0.28 * -up
+    arms = tuple(_arm(rng, below + (2 * side - 1) * shoulder_across, side) for side in (0, 1))
+    stance = rng.choice(["straight", "step", "cross", "wide"])
+    legs = tuple(
+        _leg(rng, pelvis + (2 * side - 1) * hip_across, side, stance, turn) for side in (0, 1)
+    )
+    spread = 0.14 if crop == "full" else 0.1
+    x = width * (0.5 + rng.uniform(-spread, spread))
+    if crop == "legs":
+        y = height * rng.uniform(0.94, 0.99) - 3.45 * unit
+    else:
+        y = height * rng.uniform(0.02, 0.05) - (head[1] - 0.6) * unit
+    place = np.float32([x, y])
+    return Figure(
+        unit, build, turn,
+        *(place + point * np.float32(unit) for point in (head, neck, waist, pelvis)),
+        across,
+        tuple(place + arm * np.float32(unit) for arm in arms),
+        tuple(place + leg * np.float32(unit) for leg in legs),
+        _skin_tone(rng),
+    )  # fmt: skip
+
+
+def _skin_tone(rng: np.random.Generator) -> Array:
+    """A skin tone between two neighbours of the scale."""
+    at = rng.uniform(0, len(SKIN_TONES) - 1)
+    tones = np.float32(SKIN_TONES)
+    return np.float32([np.interp(at, np.arange(len(tones)), tones[:, k]) for k in range(3)])
+
+
+def _direction(side: int, angle: float) -> Array:
+    """A unit vector that hangs down at 0 and points away from the body at a positive angle."""
+    return np.float32([(2 * side - 1) * np.sin(angle), np.cos(angle)])
+
+
+def _arm(rng: np.random.Generator, shoulder: Array, side: int) -> Array:
+    """Shoulder, elbow, wrist and finger tips of one arm."""
+    kind = rng.choice(["hang", "hang", "hip", "front", "raised", "away"])
+    upper, lower = {
+        "hang": (rng.uniform(0.12, 0.3), rng.uniform(-0.05, 0.15)),
+        "hip": (rng.uniform(0.55, 0.75), rng.uniform(-0.9, -0.7)),
+        "front": (rng.uniform(0.1, 0.25), rng.uniform(-1.4, -0.8)),
+        "raised": (rng.uniform(0.2, 0.4), rng.uniform(1.9, 2.3)),
+        "away": (rng.uniform(0.3, 0.5), rng.uniform(0.4, 0.9)),
+    }[kind]
+    elbow = shoulder + 1.12 * _direction(side, upper)
+    wrist = elbow + 0.92 * _direction(side, lower)
+    return np.stack([shoulder, elbow, wrist, wrist + 0.36 * _direction(side, lower)])
+
+
+def _leg(rng: np.random.Generator, hip: Array, side: int, stance: str, turn: float) -> Array:
+    """Hip, knee, ankle and toes of one leg."""
+    thigh, shin, length = {
+        "straight": (rng.uniform(-0.02, 0.06), rng.uniform(-0.04, 0.04), 1.0),
+        "step": (rng.uniform(0, 0.14), rng.uniform(-0.2, 0.08), rng.uniform(0.88, 1)),
+        "cross": (rng.uniform(-0.16, -0.04), rng.uniform(-0.1, 0.1), 1.0),
+        "wide": (rng.uniform(0.12, 0.22), rng.uniform(0.02, 0.16), 1.0),
+    }[stance]
+    knee = hip + 1.6 * _direction(side, thigh)
+    ankle = knee + 1.48 * length * _direction(side, shin)
+    outward = 0.16 * (2 * side - 1) + 0.24 * turn
+    return np.stack([hip, knee, ankle, ankle + np.float32([outward, 0.3])])
+
+
+def draw_body(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
+    """Paint legs, torso and neck in skin; arms and head come later, above the clothes."""
+    for side in (0, 1):
+        leg = figure.legs[side]
+        foot = tube(leg[2:], [0.13 * figure.unit, 0.08 * figure.unit])
+        canvas.paint(
+            [figure.trouser(side, 0, 1.04, 0), foot], "skin", skin(rng, figure),
+            figure.limb_grain(leg), relief=0.6, shadow=0.2,
+        )  # fmt: skip
+    throat = tube(
+        np.stack([figure.head + np.float32([0, 0.2 * figure.unit]), figure.spine(0.1)[0]]),
+        [0.2 * figure.unit, 0.22 * figure.unit],
+    )
+    canvas.paint(
+        [figure.trunk(0, 1.1, 0), throat], "skin", skin(rng, figure), figure.grain(), shadow=0.1
+    )
+
+
+def draw_arm(canvas: Canvas, figure: Figure, rng: np.random.Generator, side: int) -> None:
+    """Paint one bare arm with its hand."""
+    unit, arm = figure.unit, figure.arms[side]
+    hand = tube(
+        np.stack([arm[2], 0.5 * (arm[2] + arm[3]), arm[3]]),
+        [0.09 * unit, 0.125 * unit, 0.06 * unit],
+    )
+    canvas.paint(
+        [figure.sleeve(side, 1, 0), hand], "skin", skin(rng, figure), figure.limb_grain(arm)
+    )
+    middle, tip = 0.5 * (arm[2] + arm[3]), arm[3]
+    for offset in (-0.035, 0.02):
+        line = np.stack([middle, tip]) + np.float32([offset * unit, 0])
+        canvas.stroke(line, 0.72 * figure.skin, 0.012 * unit, "skin")
+
+
+def draw_face(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
+    """Paint the head with eyes, brows, nose and mouth."""
+    unit, centre = figure.unit, figure.head
+    head = curve(
+        centre + unit * np.float32(
+            [[0, -0.5], [0.3, -0.38], [0.37, -0.05], [0.3, 0.26], [0.12, 0.49], [-0.12, 0.49],
+             [-0.3, 0.26], [-0.37, -0.05], [-0.3, -0.38]]
+        ), closed=True,
+    )  # fmt: skip
+    ears = [
+        ellipse(centre + unit * np.float32([s * 0.37, 0.03]), 0.06 * unit, 0.11 * unit)
+        for s in (-1, 1)
+    ]
+    canvas.paint([*ears, head], "skin", skin(rng, figure), figure.grain(centre), relief=0.55)
+    shift = 0.1 * figure.turn * unit
+    dark = 0.45 * figure.skin
+    for side in (-1, 1):
+        eye = centre + np.float32([shift + side * 0.16 * unit, -0.01 * unit])
+        for shape, colour in (
+            (ellipse(eye, 0.075 * unit, 0.035 * unit), np.float32([240, 236, 230])),
+            (ellipse(eye, 0.036 * unit, 0.036 * unit), np.float32([50, 36, 28])),
+        ):
+            canvas.paint([shape], None, plain(colour), figure.grain(), 0, 0, within="skin")
+        brow = eye + unit * np.float32([[-0.09, -0.08], [0, -0.11], [0.09, -0.08]])
+        canvas.stroke(curve(brow), dark, 0.035 * unit, "skin")
+    nose = (
+        centre
+        + np.float32([shift, 0])
+        + unit * np.float32([[0.02, 0.02], [0.05, 0.16], [-0.04, 0.17]])
+    )
+    canvas.stroke(nose, 0.78 * figure.skin, 0.025 * unit, "skin")
+    lips = figure.skin * np.float32([0.85, 0.5, 0.5]) + np.float32([rng.uniform(0, 40), 0, 0])
+    mouth = ellipse(centre + np.float32([0.9 * shift, 0.29 * unit]), 0.12 * unit, 0.036 * unit)
+    canvas.paint([mouth], None, plain(lips), figure.grain(), 0, 0, within="skin")
+
+
+def skin(rng: np.random.Generator, figure: Figure) -> Texture:
+    """Skin with a soft, uneven blush."""
+    tile = noise_tile(rng)
+    return lambda u, v: figure.skin * (1 + 0.05 * noise(tile, 2 * u, 2 * v))[..., None]

@@ -1,0 +1,183 @@
+"""The metric of semantic segmentation: exact on any number of processes, in any order."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from clothseg.metric.average import image_mean
+from clothseg.metric.boundary import boundary_counts
+from clothseg.metric.confusion import (
+    ClassScores,
+    class_scores,
+    image_confusion,
+    image_counts,
+    image_iou,
+)
+from clothseg.metric.connected import connected_scores
+
+
+@dataclass
+class Scores:
+    """What was counted on a set of N images with K classes, and the scores that follow.
+
+    Args:
+        matrix: confusion matrix int64 [K,K] over all images; rows are the truth.
+        index: sample index of each image, ascending, int64 [N].
+        image_counts: true positives, false positives, false negatives of each image, int64 [N,3,K].
+        image_iou_plus: score of Eq. 12 of each image, float64 [N,K]; None unless detailed.
+        boundary: intersection and union of the bands over all images, int64 [2,K]; None unless
+            detailed.
+    """
+
+    matrix: np.ndarray
+    index: np.ndarray
+    image_counts: np.ndarray
+    image_iou_plus: np.ndarray | None
+    boundary: np.ndarray | None
+
+    @property
+    def classes(self) -> ClassScores:
+        """Scores of each class from the confusion matrix."""
+        return class_scores(self.matrix)
+
+    @property
+    def in_target(self) -> np.ndarray:
+        """Whether the truth of an image has the class, bool [N,K]."""
+        return self.image_counts[:, 0] + self.image_counts[:, 2] > 0
+
+    @property
+    def image_iou(self) -> np.ndarray:
+        """IoU of each image float64 [N,K], NaN where truth and prediction lack the class."""
+        return image_iou(self.image_counts)
+
+    @property
+    def iou_image(self) -> np.ndarray:
+        """Mean over images of the IoU of each class [K]. Source: dang2020, Eq. 9."""
+        return image_mean(self.image_iou, self.in_target)
+
+    @property
+    def iou_plus(self) -> np.ndarray | None:
+        """IoU+ of each class [K]. Source: dang2020, Eq. 13."""
+        if self.image_iou_plus is None:
+            return None
+        return image_mean(self.image_iou_plus, self.in_target)
+
+    @property
+    def boundary_iou(self) -> np.ndarray | None:
+        """Boundary IoU of each class [K], NaN for a class without a pixel."""
+        if self.boundary is None:
+            return None
+        intersection, union = self.boundary
+        return np.divide(intersection, union, out=np.full(len(union), np.nan), where=union > 0)
+
+
+class SegmentationScores(Metric):
+    """Counts predictions against the truth; `compute` gives :class:`Scores`.
+
+    The result does not depend on the order or size of batches nor on the number of processes, to
+    the bit: pixels are counted in integers, and rows of images are sorted by sample index.
+
+    Args:
+        classes: number of classes K, at most 255.
+        detailed: also IoU+ and Boundary IoU, which are computed on the CPU.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    higher_is_better = None
+
+    matrix: Tensor
+
+    def __init__(self, classes: int, detailed: bool = False) -> None:
+        super().__init__()
+        self.num_classes = classes
+        self.detailed = detailed
+        zeros = torch.zeros(classes, classes, dtype=torch.int64)
+        self.add_state("matrix", zeros, dist_reduce_fx="sum")
+        self._rows = {
+            "index": torch.empty(0, dtype=torch.int64),
+            "counts": torch.empty(0, 3, classes, dtype=torch.int64),
+        }
+        if detailed:
+            self._rows["iou_plus"] = torch.empty(0, classes, dtype=torch.float64)
+            self._rows["boundary"] = torch.empty(0, 2, classes, dtype=torch.int64)
+        for name in self._rows:
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def update(self, prediction: Tensor, target: Tensor, index: Tensor) -> None:
+        """Count one batch.
+
+        Args:
+            prediction: class ids [B,H,W], uint8 or int64.
+            target: true class ids [B,H,W], 255 = ignore.
+            index: sample index of each image, int64 [B].
+
+        Raises:
+            ValueError: shapes differ, or an id is outside 0 to K-1.
+        """
+        confusion = image_confusion(prediction, target, self.num_classes).to(self.device)
+        self.matrix += confusion.sum(0)
+        self._append("index", index)
+        self._append("counts", image_counts(confusion))
+        if self.detailed:
+            pairs = list(zip(_uint8(prediction), _uint8(target), strict=True))
+            iou_plus = [connected_scores(*pair, self.num_classes) for pair in pairs]
+            boundary = [boundary_counts(*pair, self.num_classes) for pair in pairs]
+            self._append("iou_plus", torch.from_numpy(np.stack(iou_plus)))
+            self._append("boundary", torch.from_numpy(np.stack(boundary)))
+
+    def compute(self) -> Scores:
+        """Scores over everything that was counted, on all processes.
+
+        Raises:
+            ValueError: a sample was counted more than once, as samplers do that pad the last batch.
+        """
+        index = self._concatenated("index")
+        order = np.argsort(index)
+        index = index[order]
+        if np.any(index[1:] == index[:-1]):
+            twice = np.unique(index[1:][index[1:] == index[:-1]])
+            raise ValueError(
+                f"samples counted more than once: {len(twice)}, the first has index {twice[0]}; "
+                "evaluation must see every sample exactly once"
+            )
+        return Scores(
+            matrix=self.matrix.cpu().numpy().copy(),  # the state goes on counting
+            index=index,
+            image_counts=self._concatenated("counts")[order],
+            image_iou_plus=self._concatenated("iou_plus")[order] if self.detailed else None,
+            boundary=self._concatenated("boundary").sum(0) if self.detailed else None,
+        )
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Gather the states of all processes.
+
+        torchmetrics stands in for a process without samples with a flat float tensor, which the
+        others cannot be gathered with; rows of the right shape and type, none of them, can.
+        """
+        for name, rows in self._rows.items():
+            state = getattr(self, name)
+            if isinstance(state, list) and not state:
+                state.append(rows.to(self.device))
+        super().sync(*args, **kwargs)
+
+    def _append(self, name: str, rows: Tensor) -> None:
+        getattr(self, name).append(rows.to(self.device))
+
+    def _concatenated(self, name: str) -> np.ndarray:
+        state = getattr(self, name)
+        # A state that was gathered is one tensor; one that was not is a list, empty at the start.
+        rows = state if isinstance(state, Tensor) else torch.cat([self._rows[name], *_cpu(state)])
+        return rows.cpu().numpy()
+
+
+def _cpu(rows: list[Tensor]) -> list[Tensor]:
+    return [row.cpu() for row in rows]
+
+
+def _uint8(masks: Tensor) -> np.ndarray:
+    return masks.to(torch.uint8).cpu().numpy()

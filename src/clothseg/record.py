@@ -1,0 +1,222 @@
+"""The run folder: where a run is kept, what makes it that run, and what is written into it.
+
+``<output>/<dataset>-<labels>/<model>-<backbone>/<signature>/[fold-<k>/]``. The signature is a hash of
+all that can change the result, so the same experiment always finds itself again.
+"""
+
+import copy
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from clothseg.error import ConfigError, DataError
+
+Plain = dict[str, Any]
+State = Literal["running", "done", "failed", "interrupted"]
+
+WITHOUT_EFFECT = (
+    "output",
+    "rerun",
+    "rerun_from",
+    "trust",
+    "data.workers",
+    "data.cache",
+    "dataset.root",
+    "split.fold",
+    "trainer.accelerator",
+    "trainer.threads",
+)
+"""Keys that say where and how a run is done, not what comes out; the fold is a folder of its own."""
+
+NEUTRAL_DEFAULTS: dict[str, Any] = {}
+"""Keys that came after the first release, with the value that means what runs did before there was
+such a key. They enter the signature only with another value, so that an upgrade orphans no run."""
+
+LIBRARIES = (
+    "torch",
+    "pytorch-lightning",
+    "segmentation-models-pytorch",
+    "timm",
+    "albumentations",
+    "opencv-python-headless",
+    "numpy",
+    "iterative-stratification",
+)
+
+
+def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> str:
+    """Hash of what can change the result of a run.
+
+    Args:
+        config: the resolved configuration.
+        fingerprint: hash of the dataset's content.
+        world_size: number of processes that train together.
+    """
+    kept = copy.deepcopy(dict(config))
+    for key in WITHOUT_EFFECT:
+        _drop(kept, key)
+    for key, neutral in NEUTRAL_DEFAULTS.items():
+        if _look_up(kept, key) == neutral:
+            _drop(kept, key)
+    content = json.dumps([kept, fingerprint, world_size], sort_keys=True)
+    return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
+
+
+def run_folder(config: Mapping[str, Any], choices: Mapping[str, str], fingerprint: str) -> Path:
+    """Where the run of a configuration is kept."""
+    pair = f"{choices['model']}-{choices['backbone']}"
+    folder = Path(config["output"]) / f"{choices['dataset']}-{choices['labels']}" / pair
+    folder /= signature(config, fingerprint, world_size=1)
+    fold = config["split"].get("fold")
+    return folder if fold is None else folder / f"fold-{fold}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run folder.
+
+    Args:
+        folder: where it is, or will be.
+    """
+
+    folder: Path
+
+    @property
+    def status(self) -> Plain | None:
+        """State, attempts and error of the run; None when there is none."""
+        path = self.folder / "status.json"
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    @property
+    def metrics(self) -> Plain:
+        """Scores per subset and measurements of a finished run."""
+        return json.loads((self.folder / "metrics.json").read_text())
+
+    @property
+    def environment(self) -> Plain:
+        """Versions, commit and machine of the latest attempt."""
+        return json.loads((self.folder / "environment.json").read_text())
+
+    @property
+    def config(self) -> Plain:
+        """The recorded configuration: `choices`, `overrides` and the resolved `config`.
+
+        Raises:
+            ConfigError: the folder holds no run.
+        """
+        path = self.folder / "config.yaml"
+        if not path.is_file():
+            raise ConfigError([f"{self.folder} is no run folder: it has no config.yaml"])
+        return yaml.safe_load(path.read_text())
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """Where a run that was cut off goes on; None when it starts from the beginning."""
+        path = self.folder / "checkpoints" / "last.ckpt"
+        return path if path.is_file() else None
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """Weights of the best epoch."""
+        return self.folder / "checkpoints" / "best.ckpt"
+
+    def begin(self, config: Plain, choices: Mapping[str, str], overrides: list[str]) -> int:
+        """Create or reopen the folder for an attempt; returns its number, counted from 1."""
+        attempts = (self.status or {}).get("attempts", 0) + 1
+        (self.folder / "figures").mkdir(parents=True, exist_ok=True)
+        content = {"choices": dict(choices), "overrides": overrides, "config": config}
+        write_text(self.folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
+        write_json(self.folder / "environment.json", environment())
+        self.set_state("running", attempts=attempts)
+        return attempts
+
+    def set_state(self, state: State, error: str | None = None, attempts: int | None = None) -> None:
+        """Write what became of the run."""
+        if attempts is None:
+            attempts = (self.status or {}).get("attempts", 1)
+        status = {"state": state, "attempts": attempts, "error": error}
+        write_json(self.folder / "status.json", status)
+
+    def set_aside(self) -> Path:
+        """Rename the folder, so that a new run can take its place; returns the new name."""
+        number = 1
+        while (aside := self.folder.with_name(f"{self.folder.name}.replaced-{number}")).exists():
+            number += 1
+        return self.folder.rename(aside)
+
+
+def environment() -> Plain:
+    """Versions of the libraries, commit of the code, and the machine."""
+    versions = {}
+    for library in LIBRARIES:
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:
+            versions[library] = None
+    return {
+        "python": sys.version.split()[0],
+        "versions": versions,
+        **code_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+    }
+
+
+def code_version() -> Plain:
+    """Commit of this repository and whether files differ from it; None without git."""
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain")
+    return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON under a temporary name and rename it."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text under a temporary name and rename it.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _look_up(config: Mapping[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        if not isinstance(config, Mapping) or part not in config:
+            return None
+        config = config[part]
+    return config
+
+
+def _drop(config: Plain, key: str) -> None:
+    *parents, last = key.split(".")
+    for part in parents:
+        config = config.get(part, {})
+    config.pop(last, None)

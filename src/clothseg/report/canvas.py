@@ -1,0 +1,68 @@
+"""What every picture of a report shares: fonts, colours, titles that fit, writing the file."""
+
+import io
+import os
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+DPI = 150
+FONT = "DejaVu Sans"  # comes with matplotlib, so pictures are the same everywhere
+report_style = rc_context(
+    {
+        "font.family": FONT,
+        "font.size": 8,
+        "axes.titlesize": 9,
+        "axes.labelsize": 8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": "#808080",
+        "axes.linewidth": 0.6,
+        "grid.color": "#dddddd",
+        "grid.linewidth": 0.6,
+        "lines.linewidth": 1.4,
+        "lines.markersize": 3.5,
+        "hatch.linewidth": 0.6,
+        "legend.frameon": False,
+        "figure.facecolor": "white",
+        "figure.constrained_layout.h_pad": 0.08,
+        "figure.constrained_layout.w_pad": 0.08,
+        "text.parse_math": False,
+    }
+)
+"""Decorator of a function that draws; matplotlib's own settings come back when it returns."""
+
+TITLE: dict[str, Any] = {"fontsize": 10, "fontweight": "bold"}
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#5f5f5f"
+"""Three colours of Okabe and Ito's palette for colour-blind readers, and a grey for notes."""
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a PNG whole or not at all, to a temporary name that is then renamed."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI, pil_kwargs={"optimize": True})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(picture.getvalue())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def text_width(text: str, size: float) -> float:
+    """Width of one line of text in inches, for a font size in points."""
+    font = FontProperties(family=FONT, size=size)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return width / 72
+
+
+def fit_title(title: str, width: float) -> str:
+    """Break a title into lines that fit a figure of this width in inches."""
+    characters = int(width / text_width("n", TITLE["fontsize"]))
+    return textwrap.fill(title, characters, break_on_hyphens=False)

@@ -1,0 +1,39 @@
+"""The log of a run: what is said on the screen, and what libraries say, in one file."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clothseg.report.progress import console
+
+
+@contextmanager
+def run_log(path: Path) -> Iterator[Callable[[str], None]]:
+    """Send library messages and warnings to a file only; yields a function that says a line in both.
+
+    Args:
+        path: the file; lines are appended.
+    """
+    file = logging.FileHandler(path)
+    file.setFormatter(logging.Formatter("%(asctime)s  %(levelname)s  %(name)s  %(message)s"))
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    root.handlers, root.level = [file], logging.INFO
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith(("pytorch_lightning", "lightning")):
+            library = logging.getLogger(name)
+            library.handlers.clear()
+            library.propagate = True
+    logging.captureWarnings(True)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False)
+        logging.getLogger("clothseg").info(line)
+
+    try:
+        yield say
+    finally:
+        logging.captureWarnings(False)
+        root.handlers, root.level = before
+        file.close()

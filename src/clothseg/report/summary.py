@@ -1,0 +1,103 @@
+"""The end of a command: folds added up, tables shown, an honest exit status."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clothseg.error import DataError
+from clothseg.record import Record, write_json
+from clothseg.report.aggregate import aggregate, pooled_matrix
+from clothseg.report.progress import console
+from clothseg.report.results import draw_scores, write_per_class
+from clothseg.report.tables import comparison_table, fold_table, sweep_table
+from clothseg.sweep import Outcome
+
+
+def report_outcomes(outcomes: Sequence[Outcome]) -> int:
+    """Show what became of all jobs, and add up the folds of every configuration.
+
+    Returns:
+        Exit status: 0 when every job is done, 1 when one failed, 130 after Ctrl-C.
+    """
+    configs: dict[Path, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.folder is not None:
+            folder = Path(outcome.folder)
+            configs.setdefault(folder if outcome.fold is None else folder.parent, []).append(outcome)
+    compared: dict[str, list[dict[str, Any]]] = {}
+    problems = []
+    for folder, jobs in configs.items():
+        try:
+            cards = _report_config(folder, jobs)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        if cards:
+            compared[jobs[0].name] = cards
+    if len(compared) > 1:
+        console.print(comparison_table(compared, "all configurations, test part"))
+    if len(outcomes) > 1 or not outcomes[0].finished:
+        rows = [(_row_name(o), o.result, o.detail) for o in outcomes]
+        console.print(sweep_table(rows))
+    for problem in problems:
+        console.print(f"error: {problem}", markup=False)
+    if any(o.result == "interrupted" for o in outcomes):
+        console.print("stopped by Ctrl-C; finished epochs are kept: the same command goes on from there")
+        return 130
+    return int(bool(problems) or not all(o.finished for o in outcomes))
+
+
+def _report_config(folder: Path, jobs: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Show the folds of one configuration, add them up when all are there; returns their scores."""
+    done = [job for job in jobs if job.finished]
+    if not done:
+        return []
+    cards = [Record(Path(str(job.folder))).metrics["test"] for job in done]
+    name, folds = jobs[0].name, jobs[0].folds
+    if folds is None or len(jobs) == 1:
+        fold = "" if folds is None else f" fold {jobs[0].fold}"
+        console.print(fold_table(cards, f"{name}{fold}, test part"))
+        console.print(f"kept in {done[0].folder}", markup=False)
+        return cards
+    missing = sorted(set(range(folds)) - {job.fold for job in done})
+    if missing:
+        text = ", ".join(map(str, missing))
+        raise DataError(f"{name}: fold {text} of {folds} is missing; there is no cross-validated score")
+    _add_up(folder, name, [Path(str(job.folder)) for job in done], cards)
+    console.print(fold_table(cards, f"{name}, {folds} folds, test part"))
+    console.print(f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}", markup=False)
+    return cards
+
+
+def _add_up(folder: Path, name: str, runs: Sequence[Path], cards: Sequence[dict[str, Any]]) -> None:
+    """Write mean, deviation and pooled matrix of a complete cross-validation."""
+    divisions = {Record(run).metrics["division"] for run in runs}
+    if len(divisions) > 1:
+        raise DataError(
+            f"{name}: the folds in {folder} come from {len(divisions)} different divisions of the "
+            "dataset; train them again with rerun=true"
+        )
+    matrix = pooled_matrix(cards)
+    names = [row["name"] for row in cards[0]["per_class"]]
+    summary = aggregate(cards)
+    write_json(folder / "summary.json", {**summary, "confusion_matrix": matrix.tolist()})
+    np.save(folder / "confusion_matrix.npy", matrix)
+    draw_scores(matrix, names, folder, f"{name}, {len(cards)} folds pooled")
+    write_per_class({"per_class": [_flat(row) for row in summary["per_class"]]}, folder / "per_class.csv")
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A class of a summary as one CSV row: `iou_mean`, `iou_std` and so on."""
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}_{part}": number for part, number in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _row_name(outcome: Outcome) -> str:
+    return outcome.name if outcome.fold is None else f"{outcome.name} fold {outcome.fold}"

@@ -1,0 +1,155 @@
+"""Tables for the terminal, at most 80 columns wide, that also read well as plain text."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from clothseg.report.aggregate import Scorecard, aggregate
+
+SCORES = {"precision": "precision", "recall": "recall", "f1": "F1", "iou": "IoU"}
+"""Key of a scorecard: heading of its column."""
+
+Status = Literal["done", "resumed", "skipped", "failed"]
+
+STATUS_STYLE: dict[Status, str] = {
+    "done": "green",
+    "resumed": "cyan",
+    "skipped": "dim",
+    "failed": "bold red",
+}
+
+
+def fold_table(cards: Sequence[Scorecard], title: str) -> Table:
+    """One row per class and a row of means: scores in percent over the folds of one config.
+
+    A class that is undefined in some folds says how many were counted.
+
+    Args:
+        cards: one scorecard per fold.
+        title: printed above the table.
+
+    Raises:
+        DataError: no scorecard, or scorecards of different classes.
+    """
+    total = aggregate(cards)
+    folds = total["folds"]
+    counted = [_folds_counted(row, folds) for row in total["per_class"]]
+    table = _table(title, f"percent{_over(folds)}")
+    table.add_column("class", overflow="fold")
+    _add_score_columns(table, list(SCORES.values()))
+    if any(counted):
+        table.add_column("folds", justify="right", style="dim", no_wrap=True)
+    for row, count in zip(total["per_class"], counted, strict=True):
+        cells = [_percent(row[key]) for key in SCORES]
+        table.add_row(Text(row["name"]), *cells, *([count] if any(counted) else []))
+    table.add_section()
+    table.add_row("mean", *(_percent(total["mean"][key]) for key in SCORES), style="bold")
+    return table
+
+
+def comparison_table(rows: Mapping[str, Sequence[Scorecard]], title: str) -> Table:
+    """One row per config: means over classes and accuracy, in percent over folds.
+
+    The best of each column is bold, together with what rounds to the same figure. Configs with
+    different numbers of folds say so behind their names.
+
+    Args:
+        rows: name of a config: the scorecards of its folds.
+        title: printed above the table.
+
+    Raises:
+        DataError: a config without scorecards, or with scorecards of different classes.
+    """
+    totals = {name: aggregate(cards) for name, cards in rows.items()}
+    numbers = sorted({total["folds"] for total in totals.values()})
+    table = _table(title, f"percent, means over classes{_over(*numbers)}")
+    table.add_column("config", overflow="fold")
+    _add_score_columns(table, [*SCORES.values(), "accuracy"])
+    scores = {
+        name: [*(total["mean"][key] for key in SCORES), total["accuracy"]]
+        for name, total in totals.items()
+    }
+    best = [max(map(_tenths, column)) for column in zip(*scores.values(), strict=True)]
+    for name, row in scores.items():
+        cells = [
+            Text(_percent(score), style="bold" if _tenths(score) == top >= 0 else "")
+            for score, top in zip(row, best, strict=True)
+        ]
+        folds = f" ({_folds(totals[name]['folds'])})" if len(numbers) > 1 else ""
+        table.add_row(Text.assemble(name, (folds, "dim")), *cells)
+    return table
+
+
+def sweep_table(jobs: Sequence[tuple[str, Status, str]]) -> Table:
+    """What became of each job of a sweep, and how many ended in which way.
+
+    Args:
+        jobs: name, status and detail (a score, a reason or an error) of each job.
+    """
+    count = Counter(status for _, status, _ in jobs)
+    ends = ", ".join(f"{count[status]} {status}" for status in STATUS_STYLE if count[status])
+    table = _table("sweep", f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {ends or 'none'}")
+    table.add_column("job", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    table.add_column("detail", overflow="fold")
+    for name, status, detail in jobs:
+        table.add_row(Text(name), Text(status, style=STATUS_STYLE[status]), Text(detail))
+    return table
+
+
+def _table(title: str, caption: str) -> Table:
+    return Table(
+        title=Text(title, style="bold"),
+        caption=Text(caption, style="dim"),
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _add_score_columns(table: Table, headings: Sequence[str]) -> None:
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+
+
+def _over(*numbers: int) -> str:
+    """The part of a caption that explains the deviation; nothing when all have a single fold."""
+    if numbers == (1,):
+        return ""
+    return (
+        f", mean ± standard deviation over {_folds(numbers[0]) if len(numbers) == 1 else 'folds'}"
+    )
+
+
+def _folds(number: int) -> str:
+    return "1 fold" if number == 1 else f"{number} folds"
+
+
+def _percent(score: Mapping[str, Any]) -> str:
+    if score["mean"] is None:
+        return "-"
+    mean = f"{100 * score['mean']:.1f}"
+    return mean if score["std"] is None else f"{mean} ± {100 * score['std']:.1f}"
+
+
+def _tenths(score: Mapping[str, Any]) -> int:
+    """The mean in tenths of a percent, as it is shown; -1 when undefined."""
+    return -1 if score["mean"] is None else round(float(f"{100 * score['mean']:.1f}") * 10)
+
+
+def _folds_counted(row: Mapping[str, Any], folds: int) -> str:
+    """Such as `3/5`, `3-4/5` where the scores differ, and nothing when all folds were counted.
+
+    With a single fold the dash of an undefined score says it already.
+    """
+    counts = [row[key]["n"] for key in SCORES]
+    fewest, most = min(counts), max(counts)
+    if fewest == folds or folds == 1:
+        return ""
+    return f"{fewest}/{folds}" if fewest == most else f"{fewest}-{most}/{folds}"

@@ -1,0 +1,114 @@
+"""One run: train, test, measure, draw, record."""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from clothseg import build
+from clothseg.datamodule import SegmentationData
+from clothseg.job import Interrupted, Job
+from clothseg.metric.scorecard import scorecard
+from clothseg.observe import History, Reporter
+from clothseg.record import Record, write_json
+from clothseg.report.results import draw_examples, draw_scores, draw_training, write_per_class
+from clothseg.report.run_log import run_log
+from clothseg.split import Split, missing_classes
+from clothseg.task.semantic import SemanticSegmentation
+
+WARM_UP, TIMED = 10, 50
+"""Passes before and during the measurement of inference time (networks spec: median of 50)."""
+
+
+def execute(job: Job) -> None:
+    """Do a run, or go on with one that was cut off, and record how it ends.
+
+    Raises:
+        UserError: a mistake of the user's; the record, if there is one already, says `failed`.
+        Interrupted: Ctrl-C.
+        Exception: any other failure, after it was recorded with its traceback in `log.txt`.
+    """
+    build.require_valid(job.config)
+    cache = build.build_cache(job.config, build.build_dataset(job.config))
+    frozen = job.folder / "split.json"
+    split = Split.read(frozen) if frozen.is_file() else build.build_split(job.config, cache)
+    data = build.build_data(job.config, cache, split)
+    task = build.build_task(job.config)
+    record = Record(job.folder)
+    record.begin(dict(job.config), job.choices, job.overrides)
+    split.write(frozen)
+    with run_log(job.folder / "log.txt") as say:
+        try:
+            for name in missing_classes(cache, split, task.names):
+                say(f"{job.name}  warning: no training photo has the class {name}")
+            _train_and_test(job, data, task, say)
+            record.set_state("done")
+        except (KeyboardInterrupt, Interrupted) as error:
+            record.set_state("interrupted")
+            raise Interrupted from error
+        except Exception as error:
+            logging.getLogger("clothseg").error(traceback.format_exc())
+            record.set_state("failed", error=f"{type(error).__name__}: {error}")
+            raise
+
+
+def _train_and_test(
+    job: Job, data: SegmentationData, task: SemanticSegmentation, say: Callable[[str], None]
+) -> None:
+    """Train to the end, test the best epoch, and write all results."""
+    record = Record(job.folder)
+    history = History(job.folder / "history.csv")
+    reporter = Reporter(say, job.name, data.batch_size)
+    trainer = build.build_trainer(job.config, job.folder, [history, reporter])
+    if record.last_checkpoint:
+        say(f"{job.name}  goes on from {record.last_checkpoint}")
+    try:
+        trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
+    except SystemExit as error:  # how Lightning ends a run that Ctrl-C stops
+        raise Interrupted from error
+    best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
+    load_best(task, record)
+    trainer.test(task, data, verbose=False)
+    scores = task.test_scores
+    if scores is None:
+        raise Interrupted
+    seconds = sum(row["seconds"] for row in history.rows)
+    images = len(history.rows) * data.steps_per_epoch * data.batch_size
+    card = scorecard(scores, task.names)
+    write_per_class(card, job.folder / "per_class.csv")
+    np.save(job.folder / "confusion_matrix.npy", scores.matrix)
+    draw_scores(scores.matrix, task.names, job.folder, job.name)
+    draw_training(history.rows, best_epoch, job.folder)
+    draw_examples(data.cache, build.build_labels(job.config), task, scores, job.folder)
+    metrics = {
+        "test": card,
+        "best_epoch": best_epoch,
+        "epochs": len(history.rows),
+        "train_seconds": seconds,
+        "images_per_second": images / seconds,
+        "parameters": task.network.trainable,
+        "inference_ms": inference_ms(task, job.config["data"]["image_size"]),
+        "division": data.split.division,
+        "fold_deviation": data.split.deviation,
+    }
+    write_json(job.folder / "metrics.json", metrics)
+
+
+def load_best(task: SemanticSegmentation, record: Record) -> None:
+    """Give a task the weights of a run's best epoch."""
+    checkpoint = torch.load(record.best_checkpoint, map_location="cpu", weights_only=True)
+    task.load_state_dict(checkpoint["state_dict"])
+
+
+def inference_ms(task: SemanticSegmentation, image_size: int) -> float:
+    """Median time of one photo through the network, milliseconds."""
+    photo = np.zeros((1, image_size, image_size, 3), np.uint8)
+    times = []
+    for _ in range(WARM_UP + TIMED):
+        start = time.perf_counter()
+        task.predict(photo)  # ends with a copy to the CPU, which waits for the device
+        times.append(time.perf_counter() - start)
+    return 1000 * float(np.median(times[WARM_UP:]))

@@ -1,0 +1,100 @@
+"""Learning rate schedules as Lightning takes them; torch is imported when one is built.
+
+Each function returns None or a dictionary with ``scheduler`` and ``interval`` (`step` or `epoch`).
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+Schedule = dict[str, Any]
+Factor = Annotated[float, Field(gt=0, lt=1)]
+Gamma = Annotated[float, Field(gt=0, le=1)]
+Divisor = Annotated[float, Field(ge=1)]
+
+PLATEAU_MONITOR = "val/loss"
+"""The metric whose stagnation lowers the learning rate (inacio2019, section IV.B)."""
+
+
+def none(optimizer: "Optimizer", steps: int) -> None:
+    """The learning rate stays as it is; arguments as in :func:`onecycle`."""
+    return
+
+
+def plateau(
+    optimizer: "Optimizer",
+    steps: int,
+    *,
+    factor: Factor,
+    patience: Annotated[int, Field(ge=0)],
+    min_lr: Annotated[float, Field(ge=0)],
+) -> Schedule:
+    """Lower the learning rate when the validation loss stagnates.
+
+    Args:
+        optimizer: whose learning rate moves.
+        steps: number of steps of the whole training.
+        factor: what the learning rate is multiplied with.
+        patience: epochs without a lower loss before that.
+        min_lr: the learning rate never falls below.
+    """
+    from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+    scheduler = ReduceLROnPlateau(optimizer, factor=factor, patience=patience, min_lr=min_lr)
+    return {"scheduler": scheduler, "interval": "epoch", "monitor": PLATEAU_MONITOR}
+
+
+def exponential(optimizer: "Optimizer", steps: int, *, gamma: Gamma) -> Schedule:
+    """Multiply the learning rate by `gamma` after every epoch; other arguments as in `plateau`."""
+    from torch.optim.lr_scheduler import ExponentialLR
+
+    return {"scheduler": ExponentialLR(optimizer, gamma), "interval": "epoch"}
+
+
+def onecycle(
+    optimizer: "Optimizer",
+    steps: int,
+    *,
+    warmup: Factor,
+    start_divisor: Divisor,
+    end_divisor: Divisor,
+) -> Schedule:
+    """Rise to the optimizer's learning rate, then fall along a cosine.
+
+    Args:
+        optimizer: whose learning rate is the peak.
+        steps: number of steps of the whole training.
+        warmup: share of the steps that rise.
+        start_divisor: the first learning rate is the peak divided by this.
+        end_divisor: the last learning rate is the first divided by this.
+
+    Source: Smith and Topin, Super-convergence, 2018.
+    """
+    from torch.optim.lr_scheduler import OneCycleLR
+
+    peak = [group["lr"] for group in optimizer.param_groups]
+    scheduler = OneCycleLR(
+        optimizer,
+        peak,
+        total_steps=steps,
+        pct_start=warmup,
+        div_factor=start_divisor,
+        final_div_factor=end_divisor,
+    )
+    return {"scheduler": scheduler, "interval": "step"}
+
+
+def multistep(
+    optimizer: "Optimizer",
+    steps: int,
+    *,
+    milestones: list[Annotated[int, Field(ge=1)]],
+    gamma: Gamma,
+) -> Schedule:
+    """Multiply the learning rate by `gamma` after each of the epochs `milestones`."""
+    from torch.optim.lr_scheduler import MultiStepLR
+
+    return {"scheduler": MultiStepLR(optimizer, milestones, gamma), "interval": "epoch"}

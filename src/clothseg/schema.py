@@ -1,0 +1,169 @@
+"""The shape of a configuration, with types and ranges, and every way in which one departs from it.
+
+A group that builds something has no schema of its own: the keyword-only parameters of the function
+behind its `_target_` are its keys, and their annotations are types and ranges. Fixed parts are the
+classes of this module. Nothing here imports torch.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from clothseg.error import ConfigError
+from clothseg.trust import resolve_target, targets
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+Node = dict[str, Any]
+
+
+class Data(BaseModel):
+    """How photos are fed to the network."""
+
+    model_config = STRICT
+
+    image_size: Annotated[int, Field(ge=32, le=4096)]
+    """Height and width of what the network sees, pixels."""
+    batch_size: Annotated[int, Field(ge=2)]
+    """Photos in one training step; batch normalisation needs two."""
+    workers: Annotated[int, Field(ge=0)]
+    """Loader processes; 0 loads in the training process."""
+    normalization: Literal["imagenet", "unit"]
+    """Mean and deviation that photos are normalised with."""
+    cache: str
+    """Folder of decoded photos."""
+
+
+class Labels(BaseModel):
+    """A label space, see :class:`clothseg.labels.LabelSpace`."""
+
+    model_config = STRICT
+
+    name: str
+    names: list[str]
+    colors: list[Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]]
+    flip_pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
+    ignore: list[str]
+    gathers: dict[str, list[str]]
+
+
+class Config(BaseModel):
+    """The configuration of a training run."""
+
+    model_config = STRICT
+
+    dataset: Node
+    labels: Labels
+    split: Node
+    augmentation: Node
+    model: Node
+    backbone: Node
+    loss: Node
+    optimizer: Node
+    scheduler: Node
+    trainer: Node
+    callbacks: dict[str, Node]
+    data: Data
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    """Seed of weights, order, augmentation and dropout."""
+    output: str
+    """Folder of all run records."""
+    rerun: bool
+    """Train again although the run is done."""
+    rerun_from: str | None
+    """Folder of a run whose recorded configuration is run again."""
+    trust: list[str]
+    """Packages whose functions may stand in a `_target_`."""
+
+
+def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) -> list[str]:
+    """Every way in which a resolved configuration departs from its shape, one sentence each.
+
+    Args:
+        config: plain containers, interpolations resolved.
+        shape: the class that states the keys.
+    """
+    problems = _model_problems(shape, config, "")
+    for path, node in targets(config):
+        try:
+            function = resolve_target(node["_target_"], config.get("trust") or [])
+        except ConfigError as error:
+            problems += [f"{path}.{problem}" for problem in error.problems]
+            continue
+        arguments = {key: value for key, value in node.items() if key != "_target_"}
+        problems += _model_problems(argument_model(function), arguments, path)
+    return problems
+
+
+def argument_model(function: Callable[..., Any]) -> type[BaseModel]:
+    """What a configuration may pass to a function: its keyword-only parameters."""
+    fields = {
+        name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return create_model(function.__name__, __config__=STRICT, **fields)  # type: ignore[call-overload]
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """The closest of some words as a question, then all of them."""
+    known = sorted(choices)
+    close = difflib.get_close_matches(word, known, 1, 0.5)
+    question = f"did you mean `{close[0]}`? " if close else ""
+    return f"{question}There are: {', '.join(known)}" if known else "There are none"
+
+
+def _model_problems(shape: type[BaseModel], values: Any, path: str) -> list[str]:
+    try:
+        shape.model_validate(values)
+    except ValidationError as error:
+        messages: dict[str, list[str]] = {}
+        for detail in error.errors():
+            key, sentence = _sentence(detail, shape, values, path)
+            messages.setdefault(key, []).append(sentence)
+        return [f"{key}{' or '.join(dict.fromkeys(texts))}" for key, texts in messages.items()]
+    return []
+
+
+def _sentence(
+    detail: Mapping[str, Any], shape: type[BaseModel], values: Any, path: str
+) -> tuple[str, str]:
+    """The key of one error of pydantic with its value, and what is wrong with it."""
+    place = _existing(detail["loc"], values)
+    key = ".".join([path, *map(str, place)] if path else map(str, place))
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(shape, place[:-1])
+        return f"{key}: ", f"no such key; {did_you_mean(str(place[-1]), known)}"
+    if detail["type"] == "missing":
+        missing = ".".join([*([path] if path else []), *map(str, detail["loc"])])
+        return f"{missing}: ", "is missing"
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    return f"{key}={_value(values, place)}: ", message.replace("input should be", "must be")
+
+
+def _existing(location: Sequence[Any], values: Any) -> list[Any]:
+    """The part of an error's place that lies in the values; pydantic adds names of alternatives."""
+    place: list[Any] = []
+    for step in location:
+        if isinstance(values, Mapping) and step in values:
+            values = values[step]
+        elif isinstance(values, list) and isinstance(step, int) and step < len(values):
+            values = values[step]
+        else:
+            break
+        place.append(step)
+    return place
+
+
+def _value(values: Any, place: Sequence[Any]) -> Any:
+    for step in place:
+        values = values[step]
+    return values
+
+
+def _known_keys(shape: type[BaseModel], place: Sequence[Any]) -> list[str]:
+    for step in place:
+        shape = shape.model_fields[step].annotation  # type: ignore[assignment]
+    return list(shape.model_fields)

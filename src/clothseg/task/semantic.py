@@ -1,0 +1,159 @@
+"""Semantic segmentation: one class for every pixel."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torchmetrics import MeanMetric
+
+from clothseg.datamodule import derived_seed
+from clothseg.labels import IGNORE
+from clothseg.metric.segmentation import Scores, SegmentationScores
+from clothseg.model.network import Network
+
+NORMALIZATIONS = {
+    "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+"""Mean and standard deviation of R, G, B that photos in [0, 1] are normalised with."""
+
+Batch = dict[str, Any]
+
+
+class SemanticSegmentation(pl.LightningModule):
+    """Trains a network to give every pixel its class, and scores it.
+
+    Logs ``train/loss``; ``val/`` and ``test/`` followed by loss, accuracy, binary_iou,
+    mean_precision, mean_recall, mean_f1, mean_iou, and iou/<class>. All are fractions.
+
+    Args:
+        network: gives ``logits`` [B,C,H,W].
+        loss: terms of what is minimised, see :mod:`clothseg.loss`.
+        names: class names in id order [C].
+        normalization: `unit` or `imagenet`.
+        seed: seed of dropout.
+        optimizer: makes the optimizer of the parameters that are trained.
+        scheduler: makes the schedule of an optimizer for a number of steps.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: nn.Module,
+        names: Sequence[str],
+        normalization: str,
+        seed: int,
+        optimizer: Callable[[list[nn.Parameter]], Optimizer],
+        scheduler: Callable[[Optimizer, int], dict[str, Any] | None],
+    ) -> None:
+        super().__init__()
+        self.network, self.loss = network, loss
+        self.names, self.seed = list(names), seed
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        mean, deviation = torch.tensor(NORMALIZATIONS[normalization])
+        # Photos arrive as 0..255; one multiplication and one addition bring them to their range.
+        self.register_buffer("scale", 1 / (255 * deviation).view(3, 1, 1), persistent=False)
+        self.register_buffer("shift", -(mean / deviation).view(3, 1, 1), persistent=False)
+        self.scores = nn.ModuleDict(
+            {
+                "val": SegmentationScores(len(names)),
+                "test": SegmentationScores(len(names), detailed=True),
+            }
+        )
+        # `train` alone would hide the method of that name.
+        self.mean_loss = nn.ModuleDict({f"{p}/loss": MeanMetric() for p in ("train", "val", "test")})
+        self.test_scores: Scores | None = None
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer of all trainable parameters, with its schedule."""
+        optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
+        schedule = self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer} | ({"lr_scheduler": schedule} if schedule else {})
+
+    def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any) -> None:
+        """Step every schedule but the plateau's, which :meth:`on_validation_epoch_end` steps.
+
+        Lightning would step it after the epoch's checkpoint is written, and a resumed run would
+        miss that step.
+        """
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Cast on the device: photos to normalised float [B,3,H,W], masks to int64."""
+        return batch | {"image": self.normalized(batch["image"]), "mask": batch["mask"].long()}
+
+    def normalized(self, photos: Tensor) -> Tensor:
+        """Photos uint8 [B,H,W,3] as the network takes them: float32 [B,3,H,W]."""
+        return photos.permute(0, 3, 1, 2).float() * self.scale + self.shift
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        # Dropout depends on the step alone, so that a resumed run draws what an undisturbed one did.
+        torch.manual_seed(derived_seed(self.seed, self.global_step))
+        total, valid = self._loss(self.network(batch["image"]), batch)
+        self.mean_loss["train/loss"].update(total.detach(), valid)
+        return total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count one batch of the validation part."""
+        self._evaluate("val", batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the epoch's training loss and scores, and tell a plateau schedule about them."""
+        self.log("train/loss", self._mean_loss("train"))
+        self._log_scores("val")
+        for config in self.trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, ReduceLROnPlateau):
+                config.scheduler.step(self.trainer.callback_metrics[str(config.monitor)])
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count one batch of the test part."""
+        self._evaluate("test", batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Keep and log the scores."""
+        self.test_scores = self._log_scores("test")
+
+    @torch.inference_mode()
+    def predict(self, photos: np.ndarray) -> np.ndarray:
+        """Class ids uint8 [B,H,W] of photos uint8 [B,H,W,3], RGB, the network in evaluation mode."""
+        self.eval()
+        logits = self.network(self.normalized(torch.from_numpy(photos).to(self.device)))["logits"]
+        return logits.argmax(1).to(torch.uint8).cpu().numpy()
+
+    def _loss(self, output: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Sum of the loss's terms, and the number of pixels that it is a mean over."""
+        total = torch.stack(list(self.loss(output, batch).values())).sum()
+        return total, (batch["mask"] != IGNORE).sum()
+
+    def _evaluate(self, part: str, batch: Batch) -> None:
+        output = self.network(batch["image"])
+        self.mean_loss[f"{part}/loss"].update(*self._loss(output, batch))
+        self.scores[part].update(output["logits"].argmax(1), batch["mask"], batch["index"])
+
+    def _mean_loss(self, part: str) -> Tensor:
+        mean = self.mean_loss[f"{part}/loss"]
+        value: Tensor = mean.compute()
+        mean.reset()
+        return value
+
+    def _log_scores(self, part: str) -> Scores:
+        scores: Scores = self.scores[part].compute()
+        self.scores[part].reset()
+        classes = scores.classes
+        values = {
+            "loss": self._mean_loss(part),
+            "accuracy": classes.accuracy,
+            "binary_iou": classes.binary_iou,
+        }
+        for key in ("precision", "recall", "f1", "iou"):
+            values[f"mean_{key}"] = np.nanmean(getattr(classes, key))
+        values |= {f"iou/{name}": iou for name, iou in zip(self.names, classes.iou, strict=True)}
+        self.log_dict({f"{part}/{key}": float(value) for key, value in values.items()})
+        return scores

@@ -1,0 +1,72 @@
+"""Which functions a configuration may name: those of the shipped files, and of trusted packages.
+
+Hydra walks attributes, so a prefix is no protection: `clothseg.build.torch.load` is a path into
+another library. A target therefore has to stand literally in a file of `conf/`, or be defined in a
+package that the command line trusts.
+"""
+
+import importlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from clothseg.error import ConfigError
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+"""The shipped configuration files."""
+
+
+def options(group: str) -> list[str]:
+    """Names of the files of a config group; those of a subfolder with its name."""
+    folder = CONF / group
+    return sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
+
+
+@cache
+def shipped_targets() -> frozenset[str]:
+    """Every `_target_` that stands in a shipped file."""
+    pattern = re.compile(r"^\s*_target_:\s*(\S+)", re.MULTILINE)
+    return frozenset(t for path in CONF.rglob("*.yaml") for t in pattern.findall(path.read_text()))
+
+
+def resolve_target(target: str, trust: Sequence[str]) -> Callable[..., Any]:
+    """The function that a `_target_` names.
+
+    Args:
+        target: dotted path of a function.
+        trust: packages whose functions are allowed beside the shipped ones.
+
+    Raises:
+        ConfigError: the target is not trusted, or there is no such function.
+    """
+    module_name, _, name = target.rpartition(".")
+    package = next((p for p in trust if target.startswith(f"{p}.")), None)
+    if target not in shipped_targets() and package is None:
+        raise ConfigError(
+            [
+                f"_target_={target} is not trusted: only targets of the shipped conf/ may be used, and "
+                "those of a package of your own named with trust=[<package>]"
+            ]
+        )
+    try:
+        function = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError([f"_target_={target} cannot be imported ({error})"]) from error
+    home = getattr(function, "__module__", "")
+    if package is not None and not (home == package or home.startswith(f"{package}.")):
+        raise ConfigError([f"_target_={target} is defined in {home}, outside the trusted {package}"])
+    return function
+
+
+def targets(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every node with a `_target_` inside a plain configuration, with its dotted path."""
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from targets(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for index, value in enumerate(node):
+            yield from targets(value, f"{path}.{index}")

@@ -1,0 +1,192 @@
+"""The JSON of a score, and scoring two folders of masks."""
+
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from clothseg.error import DataError
+from clothseg.metric.scorecard import score_folders, scorecard
+from clothseg.metric.segmentation import SegmentationScores
+
+NAMES = ["background", "skirt", "scarf"]
+MEANS = {"precision", "recall", "f1", "iou", "iou_image", "iou_plus", "boundary_iou"}
+
+
+def write_masks(folder, masks):
+    folder.mkdir(exist_ok=True)
+    for name, mask in masks.items():
+        Image.fromarray(np.asarray(mask, np.uint8)).save(folder / f"{name}.png")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two photos of different size; the truth of the second has ignored pixels."""
+    predicted = {"a": np.eye(9, 7), "b": [[1, 1, 2], [1, 0, 0]]}
+    write_masks(tmp_path / "prediction", predicted)
+    write_masks(tmp_path / "target", {"a": np.eye(9, 7), "b": [[1, 1, 255], [0, 0, 255]]})
+    return tmp_path / "prediction", tmp_path / "target"
+
+
+def test_oracle_numbers_in_the_json(case, close):
+    metric = SegmentationScores(case.classes, detailed=True)
+    metric.update(
+        torch.tensor(case.prediction), torch.tensor(case.target), torch.arange(len(case.target))
+    )
+    names = [f"class {i}" for i in range(case.classes)]
+    card = json.loads(json.dumps(scorecard(metric.compute(), names), allow_nan=False))
+    assert card["num_images"] == len(case.target)
+    assert card["num_classes"] == case.classes
+    assert card["confusion_matrix"] == case.expect("cm").tolist()
+    answers = {
+        "precision": ("precision", "macro_precision"),
+        "recall": ("recall", "macro_recall"),
+        "f1": ("f1", "macro_f1"),
+        "iou": ("iou", "macro_iou"),
+        "iou_image": ("eq9_iou_union", "eq10_miou_union"),
+        "iou_plus": ("eq13_iouplus_c8_min_union", "eq14_miouplus_c8_min_union"),
+        "boundary_iou": ("boundary_iou", "boundary_macro"),
+    }
+    for key, (per_class, mean) in answers.items():
+        values = [np.nan if row[key] is None else row[key] for row in card["per_class"]]
+        close(values, case.expect(per_class))
+        close(np.nan if card["mean"][key] is None else card["mean"][key], case.expect(mean))
+    for key, answer in (("accuracy", "accuracy"), ("binary_iou", "binary_iou_fg")):
+        close(np.nan if card[key] is None else card[key], case.expect(answer))
+
+
+def test_format_without_detail():
+    metric = SegmentationScores(3)
+    metric.update(torch.tensor([[[0, 1]]]), torch.tensor([[[0, 1]]]), torch.tensor([7]))
+    card = scorecard(metric.compute(), NAMES)
+    assert set(card) == {
+        "num_images",
+        "num_classes",
+        "confusion_matrix",
+        "per_class",
+        "mean",
+        "accuracy",
+        "binary_iou",
+        "classes_counted",
+    }
+    assert set(card["mean"]) == MEANS
+    undefined = {"iou_plus": None, "boundary_iou": None}
+    assert card["per_class"][1] == {
+        "id": 1,
+        "name": "skirt",
+        **dict.fromkeys(MEANS, 1.0),
+        **undefined,
+        "support": 1,
+    }
+    assert card["per_class"][2] == {"id": 2, "name": "scarf", **dict.fromkeys(MEANS), "support": 0}
+    assert card["mean"] == {**dict.fromkeys(MEANS, 1.0), **undefined}
+    assert card["classes_counted"] == 2
+
+
+def test_folders_with_photos_of_different_sizes(folders):
+    done = []
+
+    @contextmanager
+    def progress(description, total):
+        done.append(total)
+        yield done.append
+
+    card = score_folders(*folders, NAMES, progress)
+    assert card["num_images"] == 2
+    assert card["confusion_matrix"] == [[57, 1, 0], [0, 9, 0], [0, 0, 0]]
+    assert card["per_class"][1]["iou_image"] == (1 + 2 / 3) / 2
+    assert done == [2, 1, 1]
+
+
+def test_palette_masks_are_read_as_ids(folders):
+    expected = score_folders(*folders, NAMES)
+    for path in folders[1].iterdir():
+        with Image.open(path) as grey:
+            mask = Image.frombytes("P", grey.size, grey.tobytes())
+        mask.putpalette([255 - channel for channel in range(256) for _ in "RGB"])
+        mask.save(path)
+    assert score_folders(*folders, NAMES) == expected
+
+
+def test_palette_of_few_bits_is_read_as_ids(folders):
+    expected = score_folders(folders[0], folders[0], NAMES)
+    for path in folders[1].iterdir():
+        with Image.open(folders[0] / path.name) as grey:
+            mask = Image.frombytes("P", grey.size, grey.tobytes())
+        mask.putpalette([0, 0, 0, 200, 30, 40, 90, 90, 90])
+        mask.save(path, bits=2)
+        assert path.read_bytes()[24] == 2
+    assert score_folders(*folders, NAMES) == expected
+
+
+def test_missing_partners_are_counted_and_named_on_both_sides(folders):
+    write_masks(folders[0], {f"extra{i}": [[0]] for i in range(5)})
+    (folders[0] / "b.png").unlink()
+    with pytest.raises(DataError) as error:
+        score_folders(*folders, NAMES)
+    assert f"{folders[0]}: 5 without a partner in {folders[1]}: " in str(error.value)
+    assert "extra0, extra1, extra2 …" in str(error.value)
+    assert f"{folders[1]}: 1 without a partner in {folders[0]}: b" in str(error.value)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_empty_and_missing_folders_are_errors(folders, side, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "a.jpg").touch()
+    for name, message in (("empty", "has no .png"), ("nowhere", "no such folder")):
+        pair = list(folders)
+        pair[side] = tmp_path / name
+        with pytest.raises(DataError, match=f"{name}: .*{message}"):
+            score_folders(*pair, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("side", "value", "allowed"),
+    [(0, 3, "0 to 2$"), (0, 255, "0 to 2$"), (1, 3, "0 to 2 and 255"), (1, 254, "0 to 2 and 255")],
+)
+def test_impossible_value_names_file_and_value(folders, side, value, allowed):
+    write_masks(folders[side], {"b": [[1, 1, value], [0, 0, 0]]})
+    expected = rf"{folders[side] / 'b.png'}: value {value} is no class id; allowed are {allowed}"
+    with pytest.raises(DataError, match=expected):
+        score_folders(*folders, NAMES)
+
+
+def test_different_sizes_name_both_files(folders):
+    write_masks(folders[0], {"b": [[0, 0], [0, 0]]})
+    with pytest.raises(DataError, match=r"prediction/b.png is 2x2, .*target/b.png is 3x2"):
+        score_folders(*folders, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("picture", "kind"),
+    [
+        (Image.new("RGB", (3, 2)), "8-bit RGB"),
+        (Image.new("RGBA", (3, 2)), "8-bit RGBA"),
+        (Image.new("LA", (3, 2)), r"8-bit grey \+ alpha"),
+        (Image.new("I;16", (3, 2)), "16-bit grey"),
+        (Image.new("1", (3, 2)), "1-bit grey"),
+    ],
+)
+def test_other_kinds_of_png_are_refused(folders, picture, kind):
+    picture.save(folders[1] / "b.png")
+    with pytest.raises(DataError, match=f"target/b.png: {kind} PNG"):
+        score_folders(*folders, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: b"", "not a PNG"),
+        (lambda data: b"\xff\xd8" + data[2:], "not a PNG"),
+        (lambda data: data[:50], "cannot be decoded"),
+        (lambda data: data[:26] + b"\0" * (len(data) - 26), "cannot be decoded"),
+    ],
+)
+def test_damaged_files_are_named(folders, damage, message):
+    path = folders[0] / "a.png"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=f"prediction/a.png: .*{message}"):
+        score_folders(*folders, NAMES)

@@ -1,0 +1,149 @@
+"""The synthetic wardrobe: repeatable, exact, complete, and readable as Clothing Co-Parsing."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from numpy.typing import NDArray
+from scipy.io import loadmat
+
+from clothseg.dataset import wardrobe
+from clothseg.dataset.wardrobe import draw_photo, write_wardrobe
+from clothseg.dataset.wardrobe.canvas import Canvas, Grain, ellipse
+from clothseg.dataset.wardrobe.names import CCP_ID, CCP_NAMES
+from clothseg.dataset.wardrobe.textures import plain
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+PHOTOS = 160
+
+
+def _labels(name: str) -> dict:
+    return yaml.safe_load((CONF / "labels" / f"{name}.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def masks() -> list[NDArray[np.uint8]]:
+    return [draw_photo(0, index)[1] for index in range(PHOTOS)]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("wardrobe") / "set"
+    write_wardrobe(root, photos=4, seed=3)
+    return root
+
+
+def test_names_are_those_of_ccp(oracles: Path) -> None:
+    truth = yaml.safe_load((oracles / "mappings" / "ccp59.yaml").read_text())["names"]
+    assert dict(enumerate(CCP_NAMES)) == truth
+    assert list(CCP_NAMES) == _labels("ccp59")["names"]
+
+
+def test_photo_and_mask_have_one_size_and_valid_ids() -> None:
+    for index in range(12):
+        image, mask = draw_photo(5, index)
+        assert image.dtype == mask.dtype == np.uint8
+        assert image.shape == (*mask.shape, 3)
+        assert mask.shape[0] > mask.shape[1], "portrait"
+        assert mask.max() < len(CCP_NAMES)
+        assert 0.1 < (mask > 0).mean() < 0.9
+
+
+def test_photo_depends_on_seed_and_index_alone() -> None:
+    first = draw_photo(7, 5)
+    draw_photo(7, 6)
+    again = draw_photo(7, 5)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    for other in (draw_photo(7, 6), draw_photo(8, 5)):
+        assert not np.array_equal(first[0], other[0])
+
+
+def test_every_refined_class_is_common_and_varied(masks: list[NDArray[np.uint8]]) -> None:
+    present = np.stack([np.bincount(mask.ravel(), minlength=59) > 0 for mask in masks])
+    for name, sources in _labels("refined15")["gathers"].items():
+        ids = [CCP_ID[source] for source in sources]
+        assert present[:, ids].any(1).sum() >= 20, name
+    for name, varied in (("Footwear", 7), ("Shirt", 7), ("Coat", 5), ("Pants", 3), ("Bag", 2)):
+        ids = [CCP_ID[source] for source in _labels("refined15")["gathers"][name]]
+        assert present[:, ids].any(0).sum() >= varied, name
+
+
+def test_rompers_are_rare_in_any_run_of_photos(masks: list[NDArray[np.uint8]]) -> None:
+    romper = [bool(np.isin(mask, (CCP_ID["romper"], CCP_ID["bodysuit"])).any()) for mask in masks]
+    for start in range(0, PHOTOS, 40):
+        assert 0.05 <= np.mean(romper[start : start + 40]) <= 0.25
+
+
+def test_layout_is_that_of_ccp(written: Path) -> None:
+    names = loadmat(written / "label_list.mat")["label_list"]
+    assert names.shape == (1, 59)
+    assert tuple(str(name[0]) for name in names[0]) == CCP_NAMES
+    assert [path.name for path in sorted((written / "photos").iterdir())] == [
+        f"{number:04d}.jpg" for number in range(1, 5)
+    ]
+    for index in range(4):
+        image, mask = draw_photo(3, index)
+        photo = cv2.imread(str(written / "photos" / f"{index + 1:04d}.jpg"))[..., ::-1]
+        pixels = loadmat(written / "annotations" / "pixel-level" / f"{index + 1:04d}.mat")
+        assert pixels["groundtruth"].dtype == np.uint8
+        assert np.array_equal(pixels["groundtruth"], mask)
+        assert np.abs(photo.astype(int) - image).mean() < 6, "JPEG changes little"
+
+
+def test_bytes_repeat_and_do_not_depend_on_the_count(written: Path, tmp_path: Path) -> None:
+    write_wardrobe(tmp_path / "again", photos=2, seed=3)
+    for path in sorted((tmp_path / "again").rglob("*.*")):
+        assert path.read_bytes() == (written / path.relative_to(tmp_path / "again")).read_bytes()
+
+
+def test_progress_counts_photos(tmp_path: Path) -> None:
+    counts: list[int] = []
+    write_wardrobe(tmp_path / "deep" / "set", photos=3, seed=0, progress=counts.append)
+    assert counts == [1, 2, 3]
+
+
+def test_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_wardrobe(tmp_path / "set", photos=3, seed=0, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_files_are_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "mine.txt").write_text("keep")
+    with pytest.raises(OSError, match="set"):
+        write_wardrobe(tmp_path / "set", photos=1, seed=0)
+    assert [path.name for path in tmp_path.rglob("*")] == ["set", "mine.txt"]
+
+
+def test_mask_is_where_paint_covers_half_a_pixel() -> None:
+    canvas = Canvas(
+        np.zeros((64, 64, 3), np.float32), np.zeros((64, 64), np.uint8), np.float32([0, -1])
+    )
+    white = plain(np.float32([200, 200, 200]))
+    grain = Grain(np.float32([0, 0]), np.float32([0, 1]), 10)
+    disc = ellipse(np.float32([31.5, 31.5]), 20, 20)
+    canvas.paint([disc], "hat", white, grain, relief=0, shadow=0)
+    assert np.array_equal(canvas.mask == CCP_ID["hat"], canvas.image[..., 0] >= 200 * 128 / 255 - 1)
+    assert (canvas.mask > 0).sum() == pytest.approx(np.pi * 20**2, rel=0.05)
+
+
+def test_details_stay_inside_their_garment() -> None:
+    canvas = Canvas(
+        np.zeros((32, 32, 3), np.float32), np.zeros((32, 32), np.uint8), np.float32([0, -1])
+    )
+    canvas.mask[:, 10:20] = CCP_ID["coat"]
+    before = canvas.mask.copy()
+    canvas.stroke(np.float32([[-5, 16], [40, 16]]), np.float32([255, 0, 0]), 3, "coat")
+    assert np.array_equal(canvas.mask, before)
+    assert not canvas.image[canvas.mask == 0].any()
+    assert (canvas.image[16, 10:20, 0] > 250).all()
+
+
+def test_version_is_a_number() -> None:
+    assert isinstance(wardrobe.WARDROBE_VERSION, int)
