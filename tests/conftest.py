@@ -2,10 +2,28 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import scipy.io
+import yaml
+
+from clothseg.labels import LabelSpace
+from clothseg.trust import CONF
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
+CCP_NAMES = yaml.safe_load((CONF / "dataset" / "ccp.yaml").read_text())["dataset"]["names"]
+
+
+def label_space(name):
+    """A label space of `conf/labels`."""
+    return LabelSpace(**yaml.safe_load((CONF / "labels" / f"{name}.yaml").read_text()))
+
+
+def write_mask(root, number, mask):
+    path = root / "annotations" / "pixel-level" / f"{number:04}.mat"
+    scipy.io.savemat(path, {"groundtruth": mask})
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +42,21 @@ def ccp_root() -> Path:
     if not folder.is_dir():
         pytest.skip("the CCP photos (../shared/datasets/clothing-co-parsing) are not on this machine")
     return folder
+
+
+@pytest.fixture
+def small_ccp(tmp_path):
+    """Three tiny photos in CCP's layout, and one photo without pixel labels."""
+    root = tmp_path / "ccp"
+    (root / "photos").mkdir(parents=True)
+    (root / "annotations" / "pixel-level").mkdir(parents=True)
+    cells = np.empty((1, len(CCP_NAMES)), object)
+    cells[0] = CCP_NAMES
+    scipy.io.savemat(root / "label_list.mat", {"label_list": cells})
+    random = np.random.default_rng(0)
+    for number in range(1, 5):
+        photo = random.integers(0, 255, (40, 30, 3), np.uint8)
+        cv2.imwrite(str(root / "photos" / f"{number:04}.jpg"), photo)
+        if number < 4:
+            write_mask(root, number, random.integers(0, 59, (40, 30), np.uint8))
+    return root

@@ -145,5 +145,49 @@ def test_details_stay_inside_their_garment() -> None:
     assert (canvas.image[16, 10:20, 0] > 250).all()
 
 
+def nearest_neighbour_miou(
+    images: NDArray[np.uint8], classes: NDArray[np.uint8], train: NDArray, test: NDArray
+) -> float:
+    """Mean IoU over 15 classes of 5 nearest neighbours on one pixel's colour and place.
+
+    Args:
+        images: [N,S,S,3].
+        classes: ids of the refined classes [N,S,S].
+        train: indices of the photos whose pixels are remembered, 200,000 of them at most.
+        test: indices of the photos that are scored.
+    """
+    neighbours = pytest.importorskip("sklearn.neighbors")
+    count, size = classes.shape[:2]
+    place = np.stack(np.mgrid[:size, :size], -1) / size
+    features = np.concatenate(
+        [images / 255, np.broadcast_to(place, (count, size, size, 2))], -1
+    ).reshape(count, -1, 5)
+    labels = classes.reshape(count, -1)
+    known, answers = features[train].reshape(-1, 5), labels[train].ravel()
+    some = np.random.default_rng(0).permutation(len(known))[:200_000]
+    model = neighbours.KNeighborsClassifier(5).fit(known[some], answers[some])
+    guess = model.predict(features[test].reshape(-1, 5)).astype(int)
+    matrix = np.bincount(15 * labels[test].ravel().astype(int) + guess, minlength=225)
+    matrix = matrix.reshape(15, 15)
+    hit = np.diag(matrix)
+    return float(np.mean(hit / np.maximum(matrix.sum(0) + matrix.sum(1) - hit, 1)))
+
+
+@pytest.mark.slow
+def test_single_pixels_do_not_give_the_classes_away() -> None:
+    refined = np.zeros(59, np.uint8)
+    for index, sources in enumerate(_labels("refined15")["gathers"].values()):
+        refined[[CCP_ID[source] for source in sources]] = index
+    drawn = [draw_photo(0, index) for index in range(80)]
+    images = np.stack(
+        [cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA) for image, _ in drawn]
+    )
+    masks = np.stack(
+        [cv2.resize(mask, (64, 64), interpolation=cv2.INTER_NEAREST) for _, mask in drawn]
+    )
+    miou = nearest_neighbour_miou(images, refined[masks], np.arange(16, 80), np.arange(16))
+    assert 0.05 < miou < 0.18
+
+
 def test_version_is_a_number() -> None:
     assert isinstance(wardrobe.WARDROBE_VERSION, int)

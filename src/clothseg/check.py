@@ -53,8 +53,9 @@ def check_command(
     """
     problems: list[str] = []
     parsed = _parse(overrides, problems)
-    groups = [o for o in parsed if _is_group(o)]
-    values = [o for o in parsed if not _is_group(o) and not o.get_key_element().startswith("hydra.")]
+    names = group_names(name)
+    groups = [o for o in parsed if o.key_or_group in names or o.key_or_group.startswith("hydra/")]
+    values = [o for o in parsed if o not in groups and not o.key_or_group.startswith("hydra.")]
     broken = _option_problems(groups, problems)
     composed = []
     for choice in itertools.product(*map(_alternatives, [g for g in groups if g not in broken])):
@@ -82,8 +83,10 @@ def _parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
     return parsed
 
 
-def _is_group(override: Override) -> bool:
-    return (CONF / override.key_or_group).is_dir() or override.key_or_group.startswith("hydra/")
+def group_names(name: str) -> list[str]:
+    """Config groups in the defaults list of a main configuration."""
+    defaults = OmegaConf.load(CONF / f"{name}.yaml").get("defaults", [])
+    return [str(key) for entry in defaults if not isinstance(entry, str) for key in entry]
 
 
 def _option_problems(groups: Sequence[Override], problems: list[str]) -> list[Override]:

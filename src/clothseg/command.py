@@ -4,12 +4,15 @@ Nothing heavy is imported until it is needed, so that help and mistakes are answ
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from clothseg.error import UserError
 
 TAKES_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
 """Hydra's flags that are followed by a value."""
+
+Work = Callable[[list[str], list[str]], int]
+"""Takes overrides and flags, gives an exit status."""
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -21,19 +24,35 @@ def train(arguments: Sequence[str]) -> int:
     Returns:
         Exit status: 0 when every job is done, 1 when one failed, 130 after Ctrl-C.
     """
-    overrides, flags = arranged(arguments)
-    if "--help" in flags or "-h" in flags:
-        from clothseg.help import help_text
 
-        print(help_text("config"))
-        return 0
-    try:
+    def work(overrides: list[str], flags: list[str]) -> int:
         from clothseg.launch import launch
 
         return launch(overrides, flags)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+
+    return _answer(arguments, "config", work)
+
+
+def evaluate(arguments: Sequence[str]) -> int:
+    """`python scripts/evaluate.py`: score the best epoch of a recorded run on a part of its split."""
+
+    def work(overrides: list[str], flags: list[str]) -> int:
+        from clothseg.evaluate import evaluate_command
+
+        return evaluate_command(overrides)
+
+    return _answer(arguments, "evaluate", work)
+
+
+def score(arguments: Sequence[str]) -> int:
+    """`python scripts/score.py`: score a folder of predicted masks."""
+
+    def work(overrides: list[str], flags: list[str]) -> int:
+        from clothseg.score import score_command
+
+        return score_command(overrides)
+
+    return _answer(arguments, "score", work)
 
 
 def arranged(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -44,3 +63,21 @@ def arranged(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         value = bool(flags) and flags[-1] in TAKES_VALUE and not argument.startswith("-")
         (flags if argument.startswith("-") or value else overrides).append(argument)
     return overrides, flags
+
+
+def _answer(arguments: Sequence[str], config_name: str, work: Work) -> int:
+    """Help, or the work; a mistake of the user's becomes one message."""
+    overrides, flags = arranged(arguments)
+    if "--help" in flags or "-h" in flags:
+        from clothseg.help import help_text
+
+        print(help_text(config_name))
+        return 0
+    try:
+        return work(overrides, flags)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr)
+        return 130

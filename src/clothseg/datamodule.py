@@ -148,13 +148,10 @@ class SegmentationData(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Validation photos in order."""
-        return self._in_order(self.split.validation)
+        return self.in_order(self.split.validation)
 
-    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Test photos in order."""
-        return self._in_order(self.split.test)
-
-    def _in_order(self, names: list[str]) -> DataLoader[dict[str, Any]]:
+    def in_order(self, names: list[str]) -> DataLoader[dict[str, Any]]:
+        """Photos as they are, each exactly once."""
         photos = CachedPhotos(self.cache, names, None, self.seed)
         return DataLoader(photos, self.batch_size, **self._loading(persistent=False))
 

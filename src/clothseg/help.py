@@ -4,33 +4,33 @@ import re
 
 from clothseg.trust import CONF, options
 
-INTRODUCTION = """\
-python train.py [group=option ...] [key=value ...] [-m]
-
-Without -m one run is trained (fold 0). With -m all folds are, and with comma-separated options every
-combination. What is done is skipped, what was cut off goes on.
-
-groups (the first in brackets is the default):"""
-
-END = "conf/README.md has every choice; `--cfg job` prints what a command composes."
-
 
 def help_text(name: str) -> str:
-    """Groups and keys of a command.
+    """Introduction, groups and keys of a command.
 
     Args:
-        name: its main configuration, a file of `conf/`.
+        name: its main configuration, a file of `conf/`; the comment at its top is the introduction.
     """
-    text, keys, block = [INTRODUCTION], [], ""
-    for line in (CONF / f"{name}.yaml").read_text().splitlines():
+    lines = (CONF / f"{name}.yaml").read_text().splitlines()
+    introduction = [line[2:] for line in lines[: _first_other(lines)]]
+    groups: list[str] = []
+    keys: list[str] = []
+    block = ""
+    for line in lines:
         if group := re.match(r"\s+- (\w+): (\S+)\s+# (.*)", line):
             title, default, meaning = group.groups()
             others = ", ".join(option for option in options(title) if option != default)
-            text += [f"  {title:<13} {meaning}", f"  {'':<13} [{default}] {others}".rstrip()]
+            groups += [f"  {title:<13} {meaning}", f"  {'':<13} [{default}] {others}".rstrip()]
         elif opening := re.match(r"(\w+):$", line):
             block = opening[1]
-        elif key := re.match(r"( *)(\w+): (.*?)\s+# (.*)", line):
+        elif (key := re.match(r"( *)(\w+): (.*?)\s+# (.*)", line)) and not (key[1] and block == "hydra"):
             prefix = f"{block}." if key[1] else ""
-            if prefix != "hydra.":
-                keys.append(f"  {prefix + key[2]:<19} {key[4]} [{key[3]}]")
-    return "\n".join([*text, "", "keys (the default in brackets):", *keys, "", END])
+            keys.append(f"  {prefix + key[2]:<19} {key[4]} [{key[3]}]")
+    if groups:
+        groups = ["", "groups (the default in brackets):", *groups]
+    return "\n".join([*introduction, *groups, "", "keys (the default in brackets):", *keys])
+
+
+def _first_other(lines: list[str]) -> int:
+    """Number of comment lines at the top."""
+    return next(i for i, line in enumerate(lines) if not line.startswith("#"))

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from pytorch_lightning import Trainer
 
 from clothseg import build
 from clothseg.datamodule import SegmentationData
 from clothseg.job import Interrupted, Job
 from clothseg.metric.scorecard import scorecard
+from clothseg.metric.segmentation import Scores
 from clothseg.observe import History, Reporter
 from clothseg.record import Record, write_json
 from clothseg.report.results import draw_examples, draw_scores, draw_training, write_per_class
@@ -71,10 +73,7 @@ def _train_and_test(
         raise Interrupted from error
     best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
     load_best(task, record)
-    trainer.test(task, data, verbose=False)
-    scores = task.test_scores
-    if scores is None:
-        raise Interrupted
+    scores = scored(trainer, task, data, "test")
     seconds = sum(row["seconds"] for row in history.rows)
     images = len(history.rows) * data.steps_per_epoch * data.batch_size
     card = scorecard(scores, task.names)
@@ -95,6 +94,16 @@ def _train_and_test(
         "fold_deviation": data.split.deviation,
     }
     write_json(job.folder / "metrics.json", metrics)
+
+
+def scored(
+    trainer: Trainer, task: SemanticSegmentation, data: SegmentationData, subset: str
+) -> Scores:
+    """Scores of a task on one part of the split: `train`, `validation` or `test`."""
+    trainer.test(task, data.in_order(getattr(data.split, subset)), verbose=False)
+    if task.test_scores is None:  # Lightning swallows Ctrl-C
+        raise Interrupted
+    return task.test_scores
 
 
 def load_best(task: SemanticSegmentation, record: Record) -> None:

@@ -78,6 +78,38 @@ class Config(BaseModel):
     """Packages whose functions may stand in a `_target_`."""
 
 
+class Evaluate(BaseModel):
+    """The configuration of `scripts/evaluate.py`."""
+
+    model_config = STRICT
+
+    run: str
+    """The run folder."""
+    subset: Literal["train", "validation", "test"]
+    """The part of the run's split that is scored."""
+    root: str | None
+    """Where the dataset is now, when it has moved since the run."""
+    output: str | None
+    """JSON file to write."""
+
+
+class Score(BaseModel):
+    """The configuration of `scripts/score.py`."""
+
+    model_config = STRICT
+
+    task: Literal["semantic"]
+    """What the masks show."""
+    prediction: str
+    """Folder of predicted masks."""
+    target: str
+    """Folder of true masks."""
+    labels: str
+    """A label space of conf/labels, or the path of a labels.json."""
+    output: str
+    """JSON file to write."""
+
+
 def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) -> list[str]:
     """Every way in which a resolved configuration departs from its shape, one sentence each.
 

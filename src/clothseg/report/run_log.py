@@ -9,13 +9,13 @@ from clothseg.report.progress import console
 
 
 @contextmanager
-def run_log(path: Path) -> Iterator[Callable[[str], None]]:
+def run_log(path: Path | None) -> Iterator[Callable[[str], None]]:
     """Send library messages and warnings to a file only; yields a function that says a line in both.
 
     Args:
-        path: the file; lines are appended.
+        path: the file, lines are appended; None keeps no log.
     """
-    file = logging.FileHandler(path)
+    file = logging.FileHandler(path) if path else logging.NullHandler()
     file.setFormatter(logging.Formatter("%(asctime)s  %(levelname)s  %(name)s  %(message)s"))
     root = logging.getLogger()
     before = root.handlers, root.level
@@ -28,7 +28,7 @@ def run_log(path: Path) -> Iterator[Callable[[str], None]]:
     logging.captureWarnings(True)
 
     def say(line: str) -> None:
-        console.print(line, markup=False)
+        console.print(line, soft_wrap=True, markup=False)
         logging.getLogger("clothseg").info(line)
 
     try:

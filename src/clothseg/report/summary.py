@@ -42,7 +42,7 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
         rows = [(_row_name(o), o.result, o.detail) for o in outcomes]
         console.print(sweep_table(rows))
     for problem in problems:
-        console.print(f"error: {problem}", markup=False)
+        console.print(f"error: {problem}", soft_wrap=True, markup=False)
     if any(o.result == "interrupted" for o in outcomes):
         console.print("stopped by Ctrl-C; finished epochs are kept: the same command goes on from there")
         return 130
@@ -59,7 +59,7 @@ def _report_config(folder: Path, jobs: Sequence[Outcome]) -> list[dict[str, Any]
     if folds is None or len(jobs) == 1:
         fold = "" if folds is None else f" fold {jobs[0].fold}"
         console.print(fold_table(cards, f"{name}{fold}, test part"))
-        console.print(f"kept in {done[0].folder}", markup=False)
+        console.print(f"kept in {done[0].folder}", soft_wrap=True, markup=False)
         return cards
     missing = sorted(set(range(folds)) - {job.fold for job in done})
     if missing:
@@ -67,7 +67,7 @@ def _report_config(folder: Path, jobs: Sequence[Outcome]) -> list[dict[str, Any]
         raise DataError(f"{name}: fold {text} of {folds} is missing; there is no cross-validated score")
     _add_up(folder, name, [Path(str(job.folder)) for job in done], cards)
     console.print(fold_table(cards, f"{name}, {folds} folds, test part"))
-    console.print(f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}", markup=False)
+    console.print(f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}", soft_wrap=True, markup=False)
     return cards
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, tube
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, floats, tube
 from clothseg.dataset.wardrobe.figure import Figure
 
 Random = np.random.Generator
@@ -14,13 +14,13 @@ def draw_tie(canvas: Canvas, figure: Figure, rng: Random) -> None:
     unit = figure.unit
     colour = cloth.cloth_colour(rng)
     texture = cloth.folded(rng, cloth.stripes(rng, colour, False), 0.08)
-    levels = np.float32([0.12, 0.3, 0.62, 0.74])
-    widths = np.float32([0.06, 0.1, 0.16, 0.01]) * unit
+    levels = floats([0.12, 0.3, 0.62, 0.74])
+    widths = floats([0.06, 0.1, 0.16, 0.01]) * unit
     blade = np.concatenate([figure.edge(levels, 0, widths), figure.edge(levels, 1, widths)[::-1]])
-    knot = figure.spine(0.08)[0] + unit * np.float32(
+    knot = figure.spine(0.08)[0] + unit * floats(
         [[-0.11, -0.08], [0.11, -0.08], [0.07, 0.12], [-0.07, 0.12]]
     )
-    grain = figure.grain(along=np.float32([0.7, 0.7]))
+    grain = figure.grain(along=floats([0.7, 0.7]))
     canvas.paint([blade], "tie", texture, grain, relief=0.7, shadow=0.5)
     canvas.paint([knot], "tie", texture, figure.grain(), relief=0.8, shadow=0.5)
 
@@ -29,37 +29,35 @@ def draw_scarf(canvas: Canvas, figure: Figure, rng: Random) -> None:
     """A scarf: thick wraps around the neck and one or two fringed tails."""
     unit, neck = figure.unit, figure.neck
     colour = cloth.cloth_colour(rng)
-    base = rng.choice([cloth.ribbed, cloth.plaid])(rng, colour)
+    base = cloth.pick(rng, (cloth.ribbed, cloth.plaid))(rng, colour)
     texture = cloth.folded(rng, base, 0.25)
     for side in (0, 1)[: rng.integers(1, 3)]:
-        start = neck + unit * np.float32([(2 * side - 1) * 0.24, 0.15])
-        end = start + unit * np.float32([rng.uniform(-0.1, 0.1), rng.uniform(0.9, 1.6)])
-        path = np.stack([start, 0.5 * (start + end) + np.float32([0.06 * unit, 0]), end])
+        start = neck + unit * floats([(2 * side - 1) * 0.24, 0.15])
+        end = start + unit * floats([rng.uniform(-0.1, 0.1), rng.uniform(0.9, 1.6)])
+        path = np.stack([start, 0.5 * (start + end) + floats([0.06 * unit, 0]), end])
         grain = figure.grain(start, end - start)
         canvas.paint(
             [tube(path, [0.17 * unit, 0.2 * unit, 0.21 * unit])], "scarf", texture, grain, 0.8, 0.5
         )
-        thread = end + unit * np.float32([[0, -0.02], [0.02, 0.22]])
+        thread = end + unit * floats([[0, -0.02], [0.02, 0.22]])
         fringe = [
-            tube(thread + np.float32([x * unit, 0]), [0.022 * unit, 0.012 * unit])
+            tube(thread + floats([x * unit, 0]), [0.022 * unit, 0.012 * unit])
             for x in np.linspace(-0.19, 0.17, 7)
         ]
         canvas.paint(fringe, "scarf", cloth.plain(0.8 * colour), grain, 0.3, 0.3)
     for height, wide in ((0.14, 0.47), (-0.03, 0.4), (-0.17, 0.33)):
-        middle = neck + np.float32([0.05 * figure.turn * unit, height * unit])
-        wrap = curve(middle + unit * np.float32(
+        middle = neck + floats([0.05 * figure.turn * unit, height * unit])
+        wrap = curve(middle + unit * floats(
             [[-wide, -0.12], [0, -0.02], [wide, -0.12], [wide, 0.05], [0.5 * wide, 0.17], [0, 0.2],
              [-0.5 * wide, 0.17], [-wide, 0.05]]), closed=True)  # fmt: skip
-        canvas.paint(
-            [wrap], "scarf", texture, figure.grain(middle, np.float32([0.95, 0.3])), 1.0, 0.5
-        )
+        canvas.paint([wrap], "scarf", texture, figure.grain(middle, floats([0.95, 0.3])), 1.0, 0.5)
 
 
 def draw_bag(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:
     """A handbag, shoulder bag, cross-body bag or tote; a purse is a clutch in the hand."""
     unit = figure.unit
     colour = cloth.cloth_colour(rng)
-    texture = rng.choice([cloth.leather, cloth.quilted])(rng, colour)
+    texture = cloth.pick(rng, (cloth.leather, cloth.quilted))(rng, colour)
     trim = cloth.contrast_colour(rng, colour, 50)
     side = int(rng.integers(2))
     hand = figure.arms[side][3]
@@ -68,31 +66,31 @@ def draw_bag(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:
         (0.46, 0.2) if style == "clutch" else (rng.uniform(0.38, 0.56), rng.uniform(0.32, 0.5))
     )
     if style == "clutch":
-        middle = hand + np.float32([0, 0.02 * unit])
+        middle = hand + floats([0, 0.02 * unit])
     elif style == "hand":
-        middle = hand + np.float32([0, (0.34 + tall) * unit])
+        middle = hand + floats([0, (0.34 + tall) * unit])
     else:
-        middle = figure.edge(np.float32([1.1]), side, 0.78 * unit)[0]
-    top = middle - np.float32([0, 0.9 * tall * unit])
+        middle = figure.edge(floats([1.1]), side, 0.78 * unit)[0]
+    top = middle - floats([0, 0.9 * tall * unit])
     handles: list[Array] = []
     if style == "hand":
-        foot = np.float32([0.26 * unit, 0])
-        arch = np.stack([top - foot, hand - np.float32([0, 0.02 * unit]), top + foot])
+        foot = floats([0.26 * unit, 0])
+        arch = np.stack([top - foot, hand - floats([0, 0.02 * unit]), top + foot])
         handles = [tube(arch, [0.045 * unit] * 3)]
     elif style in ("shoulder", "cross"):
-        start = figure.edge(
-            np.float32([0.07]), side if style == "shoulder" else 1 - side, 0.42 * unit
-        )[0]
+        start = figure.edge(floats([0.07]), side if style == "shoulder" else 1 - side, 0.42 * unit)[
+            0
+        ]
         handles = [tube(np.stack([start, 0.5 * (start + top), top]), [0.06 * unit] * 3)]
-    grain = figure.grain(middle, np.float32([0, 1]))
+    grain = figure.grain(middle, floats([0, 1]))
     if handles:
         canvas.paint(handles, name, cloth.plain(trim), grain, 0.5, 0.5)
-    body = curve(middle + unit * np.float32(
+    body = curve(middle + unit * floats(
         [[-0.84 * wide, -tall], [0, -0.96 * tall], [0.84 * wide, -tall], [wide, 0.7 * tall],
          [0.85 * wide, tall], [0, 1.03 * tall], [-0.85 * wide, tall], [-wide, 0.7 * tall]]),
         closed=True)  # fmt: skip
     canvas.paint([body], name, texture, grain, relief=1.0, shadow=0.6)
-    flap = middle + unit * np.float32(
+    flap = middle + unit * floats(
         [
             [-0.9 * wide, -0.9 * tall],
             [-0.8 * wide, 0.0],
@@ -104,5 +102,5 @@ def draw_bag(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:
     canvas.stroke(curve(flap), trim, 0.055 * unit, name)
     rim = np.concatenate([body, body[:1]])
     canvas.stroke(rim, trim, 0.06 * unit, name)
-    clasp = middle + unit * np.float32([[0, 0.2 * tall], [0, 0.36 * tall]])
-    canvas.stroke(clasp, np.float32([236, 206, 120]), 0.12 * unit, name)
+    clasp = middle + unit * floats([[0, 0.2 * tall], [0, 0.36 * tall]])
+    canvas.stroke(clasp, floats([236, 206, 120]), 0.12 * unit, name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from clothseg.dataset.wardrobe.names import CCP_ID
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Texture = Callable[[Array, Array], Array]
 """Maps coordinates across and along a piece of cloth [h,w], in head heights, to RGB [h,w,3]."""
 
@@ -83,7 +84,8 @@ class Canvas:
         alpha = cover.astype(np.float32)[..., None] * np.float32(opacity / 255)
         y, x = np.mgrid[box].astype(np.float32)
         colour = texture(*grain.coordinates(x, y))
-        colour = colour * self._shading(solid, grain.unit, relief)[..., None]
+        if relief:
+            colour = colour * self._shading(solid, grain.unit, relief)[..., None]
         below = self.image[box]
         if shadow:
             below = below * (1 - shadow * self._shadow(cover, grain.unit))[..., None]
@@ -134,10 +136,15 @@ class Canvas:
         """The soft shadow of a piece, thrown away from the light."""
         shift = -0.05 * unit * self.light
         moved = cv2.warpAffine(
-            cover, np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), cover.shape[::-1]
+            cover, floats([[1, 0, shift[0]], [0, 1, shift[1]]]), cover.shape[::-1]
         )
         soft: Array = cv2.GaussianBlur(moved, (0, 0), 0.05 * unit + 0.5).astype(np.float32) / 255
         return soft
+
+
+def floats(values: Any) -> Array:
+    """Points or colours as single precision."""
+    return np.asarray(values, np.float32)
 
 
 def coverage(outlines: Sequence[Array], box: tuple[slice, slice]) -> NDArray[np.uint8]:

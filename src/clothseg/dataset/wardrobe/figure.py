@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, Grain, Texture, curve, ellipse, tube
+from clothseg.dataset.wardrobe.canvas import (
+    Array,
+    Canvas,
+    Grain,
+    Texture,
+    curve,
+    ellipse,
+    floats,
+    tube,
+)
 from clothseg.dataset.wardrobe.textures import noise, noise_tile, plain
 
 SKIN_TONES = (
@@ -53,13 +62,14 @@ class Figure:
         level = np.atleast_1d(np.asarray(level, np.float32))[:, None]
         upper = self.neck + (self.waist - self.neck) * level / 0.66
         lower = self.waist + (self.pelvis - self.waist) * (level - 0.66) / 0.34
-        beyond = self.pelvis + np.float32([0, 2.1 * self.unit]) * (level - 1)
+        beyond = self.pelvis + floats([0, 2.1 * self.unit]) * (level - 1)
         return np.where(level < 0.66, upper, np.where(level < 1, lower, beyond)).astype(np.float32)
 
-    def torso_width(self, level: Array | float) -> Array:
+    def torso_width(self, level: Array) -> Array:
         """Half-width of the body at levels of the spine, in pixels."""
         narrow = 1 - 0.12 * abs(self.turn)
-        return np.interp(level, TORSO_LEVELS, TORSO_WIDTHS) * self.build * narrow * self.unit
+        width = np.interp(level, TORSO_LEVELS, TORSO_WIDTHS)
+        return width * (self.build * narrow * self.unit)
 
     def trunk(self, start: float, end: float, ease: float, flare: float = 0.0) -> Array:
         """The outline of the body from one level to another.
@@ -143,47 +153,51 @@ def pose(rng: np.random.Generator, crop: str, height: int, width: int) -> Figure
     lean = rng.normal(0, 0.05)
     tilt = rng.normal(0, 0.05)
     build = rng.uniform(0.84, 1.16)
-    up = np.float32([np.sin(lean), -np.cos(lean)])
-    across = np.float32([np.cos(tilt + lean), np.sin(tilt + lean)])
-    pelvis = np.float32([0, 0])
-    waist = up * 0.75 + np.float32([rng.normal(0, 0.04), 0])
-    neck = waist + 1.32 * (up + np.float32([rng.normal(0, 0.03), 0]))
-    head = neck + np.float32([0.1 * turn + rng.normal(0, 0.04), -0.62])
-    hip_across = np.float32([np.cos(tilt), -np.sin(tilt)]) * 0.3 * build
+    up = floats([np.sin(lean), -np.cos(lean)])
+    across = floats([np.cos(tilt + lean), np.sin(tilt + lean)])
+    pelvis = floats([0, 0])
+    waist = up * 0.75 + floats([rng.normal(0, 0.04), 0])
+    neck = waist + 1.32 * (up + floats([rng.normal(0, 0.03), 0]))
+    head = neck + floats([0.1 * turn + rng.normal(0, 0.04), -0.62])
+    hip_across = floats([np.cos(tilt), -np.sin(tilt)]) * 0.3 * build
     shoulder_across = across * 0.62 * build * (1 - 0.12 * abs(turn))
     below = neck + 0.28 * -up
-    arms = tuple(_arm(rng, below + (2 * side - 1) * shoulder_across, side) for side in (0, 1))
-    stance = rng.choice(["straight", "step", "cross", "wide"])
-    legs = tuple(
-        _leg(rng, pelvis + (2 * side - 1) * hip_across, side, stance, turn) for side in (0, 1)
-    )
+    arms = [_arm(rng, below + (2 * side - 1) * shoulder_across, side) for side in (0, 1)]
+    stance = str(rng.choice(["straight", "step", "cross", "wide"]))
+    legs = [_leg(rng, pelvis + (2 * side - 1) * hip_across, side, stance, turn) for side in (0, 1)]
     spread = 0.14 if crop == "full" else 0.1
     x = width * (0.5 + rng.uniform(-spread, spread))
     if crop == "legs":
         y = height * rng.uniform(0.94, 0.99) - 3.45 * unit
     else:
         y = height * rng.uniform(0.02, 0.05) - (head[1] - 0.6) * unit
-    place = np.float32([x, y])
+    place = floats([x, y])
+    head, neck, waist, pelvis = (place + unit * point for point in (head, neck, waist, pelvis))
     return Figure(
-        unit, build, turn,
-        *(place + point * np.float32(unit) for point in (head, neck, waist, pelvis)),
-        across,
-        tuple(place + arm * np.float32(unit) for arm in arms),
-        tuple(place + leg * np.float32(unit) for leg in legs),
-        _skin_tone(rng),
-    )  # fmt: skip
+        unit=unit,
+        build=build,
+        turn=turn,
+        head=head,
+        neck=neck,
+        waist=waist,
+        pelvis=pelvis,
+        across=across,
+        arms=(place + unit * arms[0], place + unit * arms[1]),
+        legs=(place + unit * legs[0], place + unit * legs[1]),
+        skin=_skin_tone(rng),
+    )
 
 
 def _skin_tone(rng: np.random.Generator) -> Array:
     """A skin tone between two neighbours of the scale."""
     at = rng.uniform(0, len(SKIN_TONES) - 1)
-    tones = np.float32(SKIN_TONES)
-    return np.float32([np.interp(at, np.arange(len(tones)), tones[:, k]) for k in range(3)])
+    tones = floats(SKIN_TONES)
+    return floats([np.interp(at, np.arange(len(tones)), tones[:, k]) for k in range(3)])
 
 
 def _direction(side: int, angle: float) -> Array:
     """A unit vector that hangs down at 0 and points away from the body at a positive angle."""
-    return np.float32([(2 * side - 1) * np.sin(angle), np.cos(angle)])
+    return floats([(2 * side - 1) * np.sin(angle), np.cos(angle)])
 
 
 def _arm(rng: np.random.Generator, shoulder: Array, side: int) -> Array:
@@ -212,7 +226,7 @@ def _leg(rng: np.random.Generator, hip: Array, side: int, stance: str, turn: flo
     knee = hip + 1.6 * _direction(side, thigh)
     ankle = knee + 1.48 * length * _direction(side, shin)
     outward = 0.16 * (2 * side - 1) + 0.24 * turn
-    return np.stack([hip, knee, ankle, ankle + np.float32([outward, 0.3])])
+    return np.stack([hip, knee, ankle, ankle + floats([outward, 0.3])])
 
 
 def draw_body(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
@@ -225,7 +239,7 @@ def draw_body(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
             figure.limb_grain(leg), relief=0.6, shadow=0.2,
         )  # fmt: skip
     throat = tube(
-        np.stack([figure.head + np.float32([0, 0.2 * figure.unit]), figure.spine(0.1)[0]]),
+        np.stack([figure.head + floats([0, 0.2 * figure.unit]), figure.spine(0.1)[0]]),
         [0.2 * figure.unit, 0.22 * figure.unit],
     )
     canvas.paint(
@@ -245,7 +259,7 @@ def draw_arm(canvas: Canvas, figure: Figure, rng: np.random.Generator, side: int
     )
     middle, tip = 0.5 * (arm[2] + arm[3]), arm[3]
     for offset in (-0.035, 0.02):
-        line = np.stack([middle, tip]) + np.float32([offset * unit, 0])
+        line = np.stack([middle, tip]) + floats([offset * unit, 0])
         canvas.stroke(line, 0.72 * figure.skin, 0.012 * unit, "skin")
 
 
@@ -253,35 +267,30 @@ def draw_face(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
     """Paint the head with eyes, brows, nose and mouth."""
     unit, centre = figure.unit, figure.head
     head = curve(
-        centre + unit * np.float32(
+        centre + unit * floats(
             [[0, -0.5], [0.3, -0.38], [0.37, -0.05], [0.3, 0.26], [0.12, 0.49], [-0.12, 0.49],
              [-0.3, 0.26], [-0.37, -0.05], [-0.3, -0.38]]
         ), closed=True,
     )  # fmt: skip
     ears = [
-        ellipse(centre + unit * np.float32([s * 0.37, 0.03]), 0.06 * unit, 0.11 * unit)
-        for s in (-1, 1)
+        ellipse(centre + unit * floats([s * 0.37, 0.03]), 0.06 * unit, 0.11 * unit) for s in (-1, 1)
     ]
     canvas.paint([*ears, head], "skin", skin(rng, figure), figure.grain(centre), relief=0.55)
     shift = 0.1 * figure.turn * unit
     dark = 0.45 * figure.skin
     for side in (-1, 1):
-        eye = centre + np.float32([shift + side * 0.16 * unit, -0.01 * unit])
+        eye = centre + floats([shift + side * 0.16 * unit, -0.01 * unit])
         for shape, colour in (
-            (ellipse(eye, 0.075 * unit, 0.035 * unit), np.float32([240, 236, 230])),
-            (ellipse(eye, 0.036 * unit, 0.036 * unit), np.float32([50, 36, 28])),
+            (ellipse(eye, 0.075 * unit, 0.035 * unit), floats([240, 236, 230])),
+            (ellipse(eye, 0.036 * unit, 0.036 * unit), floats([50, 36, 28])),
         ):
             canvas.paint([shape], None, plain(colour), figure.grain(), 0, 0, within="skin")
-        brow = eye + unit * np.float32([[-0.09, -0.08], [0, -0.11], [0.09, -0.08]])
+        brow = eye + unit * floats([[-0.09, -0.08], [0, -0.11], [0.09, -0.08]])
         canvas.stroke(curve(brow), dark, 0.035 * unit, "skin")
-    nose = (
-        centre
-        + np.float32([shift, 0])
-        + unit * np.float32([[0.02, 0.02], [0.05, 0.16], [-0.04, 0.17]])
-    )
+    nose = centre + floats([shift, 0]) + unit * floats([[0.02, 0.02], [0.05, 0.16], [-0.04, 0.17]])
     canvas.stroke(nose, 0.78 * figure.skin, 0.025 * unit, "skin")
-    lips = figure.skin * np.float32([0.85, 0.5, 0.5]) + np.float32([rng.uniform(0, 40), 0, 0])
-    mouth = ellipse(centre + np.float32([0.9 * shift, 0.29 * unit]), 0.12 * unit, 0.036 * unit)
+    lips = figure.skin * floats([0.85, 0.5, 0.5]) + floats([rng.uniform(0, 40), 0, 0])
+    mouth = ellipse(centre + floats([0.9 * shift, 0.29 * unit]), 0.12 * unit, 0.036 * unit)
     canvas.paint([mouth], None, plain(lips), figure.grain(), 0, 0, within="skin")
 
 

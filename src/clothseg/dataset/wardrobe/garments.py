@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, Texture, curve
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, Texture, curve, floats
 from clothseg.dataset.wardrobe.figure import Figure
 
 Random = np.random.Generator
@@ -37,7 +37,7 @@ def _sleeves(
         canvas.paint([figure.sleeve(side, length, ease, 0.02)], name, texture, grain, relief=0.8)
         if trim is not None:
             reach = figure.along(figure.arms[side], 0, length)[-2:]
-            normal = np.float32([-1, 1]) * (reach[1] - reach[0])[::-1]
+            normal = floats([-1, 1]) * (reach[1] - reach[0])[::-1]
             normal = normal / max(float(np.linalg.norm(normal)), 1e-6) * 0.3 * figure.unit
             canvas.stroke(
                 np.stack([reach[1] - normal, reach[1] + normal]), trim, 0.09 * figure.unit, name
@@ -64,8 +64,8 @@ def draw_top(canvas: Canvas, figure: Figure, rng: Random, name: str, tucked: boo
         _badge(canvas, figure, rng, name, colour)
     if knitted or name in ("sweatshirt", "hoodie"):
         band = (
-            figure.edge(np.float32([hem - 0.03]), 0, 0.9 * unit),
-            figure.edge(np.float32([hem - 0.03]), 1, 0.9 * unit),
+            figure.edge(floats([hem - 0.03]), 0, 0.9 * unit),
+            figure.edge(floats([hem - 0.03]), 1, 0.9 * unit),
         )
         canvas.stroke(np.concatenate(band), trim, 0.11 * unit, name)
     length = rng.uniform(*SLEEVES[name])
@@ -93,13 +93,13 @@ def _neckline(canvas: Canvas, figure: Figure, rng: Random, name: str, trim: Arra
     )  # fmt: skip
     if name == "hoodie":
         for point in (left, right):
-            cord = np.stack([point, point + np.float32([0, 0.7 * unit])])
-            canvas.stroke(cord, np.float32([235, 235, 230]), 0.05 * unit, name)
+            cord = np.stack([point, point + floats([0, 0.7 * unit])])
+            canvas.stroke(cord, floats([235, 235, 230]), 0.05 * unit, name)
     canvas.stroke(rim, trim, 0.09 * unit, name)
     if name in ("shirt", "blouse"):
         for point, sign in ((left, -1), (right, 1)):
             wing = np.stack([
-                point - (0, 0.1 * unit), low, low + unit * np.float32([sign * 0.3, -0.06]),
+                point - (0, 0.1 * unit), low, low + unit * floats([sign * 0.3, -0.06]),
                 point + sign * 0.12 * unit * figure.across,
             ])  # fmt: skip
             canvas.paint([wing], name, cloth.plain(trim), figure.grain(), relief=0.3, shadow=0.4)
@@ -112,7 +112,7 @@ def _placket(canvas: Canvas, figure: Figure, name: str, trim: Array, hem: float)
     canvas.stroke(line, trim, 0.05 * figure.unit, name)
     for point in line[1:-1:2]:
         canvas.stroke(
-            point + np.float32([[0, 0], [0.5, 0]]), 255 - 0.8 * trim, 0.075 * figure.unit, name
+            point + floats([[0, 0], [0.5, 0]]), 255 - 0.8 * trim, 0.075 * figure.unit, name
         )
 
 
@@ -121,7 +121,7 @@ def _badge(canvas: Canvas, figure: Figure, rng: Random, name: str, colour: Array
     ink = cloth.contrast_colour(rng, colour)
     for level in (0.33, 0.41, 0.49)[: rng.integers(1, 4)]:
         half = rng.uniform(0.15, 0.36) * figure.unit
-        points = np.concatenate([figure.edge(np.float32([level]), side, half) for side in (0, 1)])
+        points = np.concatenate([figure.edge(floats([level]), side, half) for side in (0, 1)])
         canvas.stroke(points, ink, 0.1 * figure.unit, name)
 
 
@@ -147,10 +147,10 @@ def draw_trousers(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Non
         )  # fmt: skip
         if tight:
             continue
-        seam = np.float32([196, 150, 84]) if name == "jeans" else np.minimum(colour * 1.3 + 25, 255)
-        crease = figure.along(leg, 0.08, end) + np.float32([(2 * side - 1) * 0.09 * unit, 0])
+        seam = floats([196, 150, 84]) if name == "jeans" else np.minimum(colour * 1.3 + 25, 255)
+        crease = figure.along(leg, 0.08, end) + floats([(2 * side - 1) * 0.09 * unit, 0])
         canvas.stroke(crease, seam, 0.08 * unit, name)
-        pocket = leg[0] + unit * np.float32(
+        pocket = leg[0] + unit * floats(
             [[0.28 * (2 * side - 1), -0.1], [0.08 * (2 * side - 1), 0.2]]
         )
         canvas.stroke(pocket, 0.6 * colour, 0.05 * unit, name)
@@ -167,9 +167,9 @@ def _waistband(canvas: Canvas, figure: Figure, name: str, colour: Array) -> None
     """A band at the waist and the fly below it."""
     half = 0.9 * figure.unit
     for level in (0.86, 0.95):
-        band = np.concatenate([figure.edge(np.float32([level]), s, half) for s in (0, 1)])
+        band = np.concatenate([figure.edge(floats([level]), s, half) for s in (0, 1)])
         canvas.stroke(band, colour, 0.035 * figure.unit, name)
-    canvas.stroke(figure.spine([0.9, 1.12]), colour, 0.04 * figure.unit, name)
+    canvas.stroke(figure.spine(floats([0.9, 1.12])), colour, 0.04 * figure.unit, name)
 
 
 def draw_shorts(canvas: Canvas, figure: Figure, rng: Random) -> None:
@@ -184,7 +184,7 @@ def draw_shorts(canvas: Canvas, figure: Figure, rng: Random) -> None:
         leg = figure.legs[side]
         cuff = figure.trouser(side, end - 0.06, end, 0.15)
         canvas.paint([cuff], "shorts", cloth.ribbed(rng, light), figure.limb_grain(leg))
-        pocket = leg[0] + unit * np.float32(
+        pocket = leg[0] + unit * floats(
             [[0.3 * (2 * side - 1), -0.1], [0.06 * (2 * side - 1), 0.16]]
         )
         canvas.stroke(pocket, light, 0.05 * unit, "shorts")
@@ -216,18 +216,18 @@ def draw_romper(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Sleev
     else:
         for side in (0, 1):
             strap = np.stack([
-                figure.edge(np.float32([0.05]), side, 0.3 * unit)[0],
-                figure.edge(np.float32([0.3]), side, 0.38 * unit)[0],
+                figure.edge(floats([0.05]), side, 0.3 * unit)[0],
+                figure.edge(floats([0.3]), side, 0.38 * unit)[0],
             ])  # fmt: skip
             canvas.paint(
                 [_ribbon(strap, 0.06 * unit)], name, cloth.plain(trim), figure.grain(), 0.2
             )
     half = 0.9 * unit
-    band = np.concatenate([figure.edge(np.float32([0.68]), s, half) for s in (0, 1)])
+    band = np.concatenate([figure.edge(floats([0.68]), s, half) for s in (0, 1)])
     canvas.stroke(band, trim, 0.13 * unit, name)
     knot = figure.spine(0.68)[0]
     for sign in (-1, 1):
-        tail = knot + unit * np.float32([[0, 0], [sign * 0.14, 0.2], [sign * 0.1, 0.5]])
+        tail = knot + unit * floats([[0, 0], [sign * 0.14, 0.2], [sign * 0.1, 0.5]])
         canvas.stroke(curve(tail), trim, 0.07 * unit, name)
     length = rng.uniform(*SLEEVES[name]) if top < 0.1 else 0.0
     return _sleeves(canvas, figure, name, texture, length, 0.05, trim)
@@ -236,7 +236,7 @@ def draw_romper(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Sleev
 def _ribbon(line: Array, half: float) -> Array:
     """A straight band around a line of two points."""
     step = line[1] - line[0]
-    normal = np.float32([-step[1], step[0]]) / max(float(np.linalg.norm(step)), 1e-6) * half
+    normal = floats([-step[1], step[0]]) / max(float(np.linalg.norm(step)), 1e-6) * half
     return np.concatenate([line + normal, (line - normal)[::-1]])
 
 
@@ -257,10 +257,10 @@ def draw_skirt(canvas: Canvas, figure: Figure, rng: Random, name: str, start: fl
     left, right = middle - half[:, None] * figure.across, middle + half[:, None] * figure.across
     at = np.linspace(0, 1, 25)[1:-1, None]
     wavy = 0.05 * np.sin(at * rng.uniform(20, 40)) + 0.12 * np.sin(np.pi * at)
-    edge = left[-1] + at * (right[-1] - left[-1]) + figure.unit * wavy * np.float32([0, 1])
+    edge = left[-1] + at * (right[-1] - left[-1]) + figure.unit * wavy * floats([0, 1])
     outline = np.concatenate([left, edge, right[::-1]]).astype(np.float32)
     canvas.paint([outline], name, texture, figure.grain(), relief=0.6, shadow=0.5)
-    rim = np.concatenate([left[-1:], edge, right[-1:]]) - np.float32([0, 0.07 * figure.unit])
+    rim = np.concatenate([left[-1:], edge, right[-1:]]) - floats([0, 0.07 * figure.unit])
     canvas.stroke(rim, 0.65 * colour, 0.05 * figure.unit, name)
     return cloth.pleated(base, pleats, 0.0)
 
@@ -274,9 +274,9 @@ def draw_dress(canvas: Canvas, figure: Figure, rng: Random) -> Sleeve:
     trim = cloth.cloth_colour(rng)
     _neckline(canvas, figure, rng, "dress", trim)
     half = 0.9 * unit
-    band = np.concatenate([figure.edge(np.float32([0.7]), s, half) for s in (0, 1)])
+    band = np.concatenate([figure.edge(floats([0.7]), s, half) for s in (0, 1)])
     canvas.stroke(band, trim, 0.08 * unit, "dress")
     for side in (0, 1):
-        dart = figure.edge(np.float32([0.3, 0.68]), side, 0.26 * unit)
-        canvas.stroke(dart, np.float32([40, 36, 36]), 0.02 * unit, "dress")
+        dart = figure.edge(floats([0.3, 0.68]), side, 0.26 * unit)
+        canvas.stroke(dart, floats([40, 36, 36]), 0.02 * unit, "dress")
     return _sleeves(canvas, figure, "dress", texture, rng.uniform(*SLEEVES["dress"]), 0.05, trim)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, Texture, curve, ellipse, tube
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, Texture, curve, ellipse, floats, tube
 from clothseg.dataset.wardrobe.figure import Figure
 
 Random = np.random.Generator
@@ -36,19 +36,19 @@ class Hair:
     def draw_back(self, canvas: Canvas, figure: Figure) -> None:
         """What hangs or stands behind head and shoulders."""
         unit, centre = figure.unit, figure.head
-        grain = figure.grain(centre, np.float32([0, 1]))
+        grain = figure.grain(centre, floats([0, 1]))
         shapes: list[Array] = []
         if self.length:
             spread = 0.47 + 0.1 * min(self.length, 1)
             right = [[0.4, -0.42], [spread, 0.1], [spread, self.length], [0.3, self.length + 0.08]]
             shapes.append(curve(centre + unit * _mirrored([[0, -0.6], *right]), closed=True))
         elif self.style == "afro":
-            shapes.append(ellipse(centre - np.float32([0, 0.16 * unit]), 0.62 * unit, 0.58 * unit))
+            shapes.append(ellipse(centre - floats([0, 0.16 * unit]), 0.62 * unit, 0.58 * unit))
         elif self.style == "bun":
-            shapes.append(ellipse(centre - np.float32([0, 0.66 * unit]), 0.22 * unit, 0.2 * unit))
+            shapes.append(ellipse(centre - floats([0, 0.66 * unit]), 0.22 * unit, 0.2 * unit))
         elif self.style == "tail":
             side = -1 if figure.turn > 0 else 1
-            path = centre + unit * np.float32(
+            path = centre + unit * floats(
                 [[side * 0.2, -0.4], [side * 0.5, -0.1], [side * 0.55, 0.5], [side * 0.45, 0.95]]
             )
             shapes.append(tube(path, [0.1 * unit, 0.15 * unit, 0.14 * unit, 0.03 * unit]))
@@ -58,18 +58,18 @@ class Hair:
     def draw_front(self, canvas: Canvas, figure: Figure) -> None:
         """The cap of hair over the forehead, and locks that fall over the shoulders."""
         unit, centre = figure.unit, figure.head
-        grain = figure.grain(centre - np.float32([0, 0.5 * unit]), np.float32([0, 1]))
+        grain = figure.grain(centre - floats([0, 0.5 * unit]), floats([0, 1]))
         part, brow = self.parting + 0.1 * figure.turn, -0.14 if self.fringe else -0.3
         sides = 0.02 if self.style in ("short", "bun", "tail") else 0.2
         outer = [[-0.43, sides], [-0.45, -0.25], [-0.28, -0.56], [0, -0.64], [0.28, -0.56]]
         outer += [[0.45, -0.25], [0.43, sides]]
         inner = [[0.36, -0.1], [0.24, brow + 0.03], [part, brow - 0.1], [-0.24, brow + 0.03]]
         inner += [[-0.36, -0.1]]
-        cap = curve(centre + unit * np.float32(outer + inner), closed=True)
+        cap = curve(centre + unit * floats(outer + inner), closed=True)
         canvas.paint([cap], "hair", self.texture, grain, relief=0.5, shadow=0.3)
         if self.length:
             for side in (-1, 1):
-                lock = centre + unit * np.float32(
+                lock = centre + unit * floats(
                     [[side * 0.36, -0.3], [side * 0.43, 0.15], [side * 0.47, 0.55 * self.length],
                      [side * 0.4, self.length]])  # fmt: skip
                 canvas.paint(
@@ -80,13 +80,13 @@ class Hair:
 
 def _mirrored(right: list[list[float]]) -> Array:
     """A symmetric outline from the points of its right half."""
-    points = np.float32(right)
-    return np.concatenate([points, points[:0:-1] * np.float32([-1, 1])])
+    points = floats(right)
+    return np.concatenate([points, points[:0:-1] * floats([-1, 1])])
 
 
 def choose_hair(rng: Random) -> Hair:
     """Draw colour and cut."""
-    colour = np.float32(HAIR_COLOURS[rng.integers(len(HAIR_COLOURS))])
+    colour = floats(HAIR_COLOURS[rng.integers(len(HAIR_COLOURS))])
     if rng.random() < 0.15:
         colour = cloth.cloth_colour(rng)
     style = str(rng.choice(["short", "bob", "long", "long", "bun", "tail", "afro"]))
@@ -103,30 +103,30 @@ def draw_hat(canvas: Canvas, figure: Figure, rng: Random) -> None:
     colour = cloth.cloth_colour(rng)
     base = {"beanie": cloth.ribbed, "straw": cloth.tweed}.get(style, lambda _, c: cloth.plain(c))
     texture = cloth.folded(rng, base(rng, colour), 0.12)
-    grain = figure.grain(centre, np.float32([0, 1]))
+    grain = figure.grain(centre, floats([0, 1]))
     tall = {"beanie": 0.84, "beret": 0.68, "cap": 0.72}.get(style, 0.92)
     wide = {"beret": 0.6, "beanie": 0.47}.get(style, 0.45)
-    crown = curve(centre + unit * np.float32(
+    crown = curve(centre + unit * floats(
         [[-0.45, -0.22], [-wide, -0.42], [-0.34, -tall], [0.05, -tall - 0.04], [0.34, -tall + 0.02],
          [wide, -0.42], [0.45, -0.22], [0, -0.18]]), closed=True)  # fmt: skip
     canvas.paint([crown], "hat", texture, grain, relief=0.9, shadow=0.5)
-    band = centre + unit * np.float32([[-0.6, -0.28], [0, -0.22], [0.6, -0.28]])
+    band = centre + unit * floats([[-0.6, -0.28], [0, -0.22], [0.6, -0.28]])
     trim = cloth.contrast_colour(rng, colour)
     canvas.stroke(curve(band), trim, (0.2 if style == "beanie" else 0.11) * unit, "hat")
     if style in ("felt", "straw"):
         brim = ellipse(
-            centre - np.float32([0, 0.22 * unit]),
+            centre - floats([0, 0.22 * unit]),
             rng.uniform(0.72, 0.9) * unit,
             0.13 * unit,
             0.05 * turn,
         )
         canvas.paint([brim], "hat", texture, grain, relief=0.6, shadow=0.6)
-        canvas.stroke(curve(band) - np.float32([0, 0.1 * unit]), trim, 0.1 * unit, "hat")
+        canvas.stroke(curve(band) - floats([0, 0.1 * unit]), trim, 0.1 * unit, "hat")
     if style == "cap":
-        peak = ellipse(centre + unit * np.float32([0.3 * turn, -0.22]), 0.44 * unit, 0.11 * unit)
+        peak = ellipse(centre + unit * floats([0.3 * turn, -0.22]), 0.44 * unit, 0.11 * unit)
         canvas.paint([peak], "hat", texture, grain, relief=0.6, shadow=0.7)
     if style == "beanie" and rng.random() < 0.5:
-        ball = ellipse(centre - np.float32([0, 0.94 * unit]), 0.17 * unit, 0.16 * unit)
+        ball = ellipse(centre - floats([0, 0.94 * unit]), 0.17 * unit, 0.16 * unit)
         canvas.paint([ball], "hat", cloth.tweed(rng, trim), grain, relief=0.6)
 
 
@@ -134,23 +134,23 @@ def draw_glasses(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None
     """Two framed lenses with bridge and temples; sunglasses hide the eyes, glasses show them."""
     unit, centre = figure.unit, figure.head
     colour = cloth.cloth_colour(rng)
-    middle = centre + unit * np.float32([0.08 * figure.turn, 0.0])
+    middle = centre + unit * floats([0.08 * figure.turn, 0.0])
     wide, tall = rng.uniform(0.17, 0.2), rng.uniform(0.12, 0.17)
-    grain = figure.grain(middle - np.float32([0, tall * unit]), np.float32([0, 1]))
+    grain = figure.grain(middle - floats([0, tall * unit]), floats([0, 1]))
     corners = float(rng.choice([0.45, 0.7, 1.0]))
     turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     shape = np.stack(
         [np.sign(f) * np.abs(f) ** corners for f in (np.cos(turn), np.sin(turn))], 1
     ).astype(np.float32)
-    temples = middle + unit * np.float32([[-0.42, -0.07], [0.42, -0.07], [0.42, 0.0], [-0.42, 0.0]])
+    temples = middle + unit * floats([[-0.42, -0.07], [0.42, -0.07], [0.42, 0.0], [-0.42, 0.0]])
     frame = cloth.plain(colour)
-    eyes = [middle + np.float32([side * 0.2 * unit, 0]) for side in (-1, 1)]
-    grown = [eye + shape * unit * np.float32([wide + 0.025, tall + 0.025]) for eye in eyes]
+    eyes = [middle + floats([side * 0.2 * unit, 0]) for side in (-1, 1)]
+    grown = [eye + shape * unit * floats([wide + 0.025, tall + 0.025]) for eye in eyes]
     canvas.paint([temples, *grown], name, frame, grain, relief=0.2, shadow=0.4)
     dark = name == "sunglasses"
     tint = 0.5 * cloth.cloth_colour(rng) if dark else 0.6 * figure.skin + 95
     for eye in eyes:
-        lens = eye + shape * unit * np.float32([wide - 0.03, tall - 0.03])
+        lens = eye + shape * unit * floats([wide - 0.03, tall - 0.03])
         canvas.paint(
             [lens],
             name,
@@ -161,6 +161,6 @@ def draw_glasses(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None
         )
         if not dark:
             pupil = ellipse(eye, 0.045 * unit, 0.045 * unit)
-            canvas.paint([pupil], name, cloth.plain(np.float32([50, 38, 30])), grain, 0, 0)
-        glint = eye + unit * np.float32([[-0.1, 0.04], [0.03, -0.08]])
-        canvas.stroke(glint, np.float32([250, 250, 250]), 0.03 * unit, name)
+            canvas.paint([pupil], name, cloth.plain(floats([50, 38, 30])), grain, 0, 0)
+        glint = eye + unit * floats([[-0.1, 0.04], [0.03, -0.08]])
+        canvas.stroke(glint, floats([250, 250, 250]), 0.03 * unit, name)

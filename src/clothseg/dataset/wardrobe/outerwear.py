@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, Texture, curve
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, Texture, curve, floats
 from clothseg.dataset.wardrobe.figure import Figure
 
 HEMS = {
@@ -82,7 +82,7 @@ def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.G
             figure.edge(levels[2:], side, inner[2:] + 0.09 * unit), pale, 0.035 * unit, coat.name
         )
         canvas.stroke(
-            np.stack([edge[-1], panel[len(edge)]]) - np.float32([0, 0.1 * unit]), dark,
+            np.stack([edge[-1], panel[len(edge)]]) - floats([0, 0.1 * unit]), dark,
             0.05 * unit, coat.name,
         )  # fmt: skip
         _pocket(canvas, figure, coat, side, dark)
@@ -90,9 +90,9 @@ def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.G
             _lapel(canvas, figure, coat, side, inner, pale)
         for level in np.arange(0.55, min(coat.hem, 1.2), 0.16):
             at = np.interp(level, levels, inner) + 0.16 * unit
-            button = figure.edge(np.float32([level]), side, at)[0]
+            button = figure.edge(floats([level]), side, at)[0]
             canvas.stroke(
-                button + np.float32([[0, 0], [0.5, 0]]), 255 - 0.85 * coat.colour, 0.13 * unit,
+                button + floats([[0, 0], [0.5, 0]]), 255 - 0.85 * coat.colour, 0.13 * unit,
                 coat.name,
             )  # fmt: skip
 
@@ -101,7 +101,7 @@ def _pocket(canvas: Canvas, figure: Figure, coat: Coat, side: int, colour: Array
     """The flap of a pocket below the waist."""
     if coat.hem < 1:
         return
-    middle = figure.edge(np.float32([0.95]), side, 0.5 * figure.unit)[0]
+    middle = figure.edge(floats([0.95]), side, 0.5 * figure.unit)[0]
     flap = np.stack(
         [middle - 0.16 * figure.unit * figure.across, middle + 0.16 * figure.unit * figure.across]
     )
@@ -113,10 +113,10 @@ def _lapel(
 ) -> None:
     """A turned-back collar that ends in a point beside the opening."""
     unit, sign = figure.unit, 2 * side - 1
-    neck = figure.edge(np.float32([-0.02]), side, 0.2 * unit)[0]
-    low = figure.edge(np.float32([0.52]), side, inner[4])[0]
-    notch = figure.edge(np.float32([0.2]), side, inner[3] + 0.3 * unit)[0]
-    collar = figure.edge(np.float32([0.04]), side, 0.36 * unit)[0]
+    neck = figure.edge(floats([-0.02]), side, 0.2 * unit)[0]
+    low = figure.edge(floats([0.52]), side, inner[4])[0]
+    notch = figure.edge(floats([0.2]), side, inner[3] + 0.3 * unit)[0]
+    collar = figure.edge(floats([0.04]), side, 0.36 * unit)[0]
     shape = curve(np.stack([neck, collar, notch, low]), 4)
 
     def texture(u: Array, v: Array) -> Array:
@@ -133,6 +133,6 @@ def draw_coat_sleeve(canvas: Canvas, figure: Figure, coat: Coat, side: int) -> N
     canvas.paint([outline], coat.name, coat.texture, grain, relief=0.9, shadow=0.5)
     cuff = figure.along(figure.arms[side], 0, 0.9)[-2:]
     step = cuff[1] - cuff[0]
-    normal = np.float32([-step[1], step[0]]) / max(float(np.linalg.norm(step)), 1e-6) * 0.4
+    normal = floats([-step[1], step[0]]) / max(float(np.linalg.norm(step)), 1e-6) * 0.4
     line = np.stack([cuff[1] - normal * figure.unit, cuff[1] + normal * figure.unit])
     canvas.stroke(line, 0.55 * coat.colour, 0.05 * figure.unit, coat.name)

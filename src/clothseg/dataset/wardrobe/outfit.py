@@ -72,7 +72,7 @@ def choose_outfit(seed: int, index: int, rng: np.random.Generator) -> Outfit:
         else str(rng.choice(["romper", "romper", "bodysuit"])) if main == "romper" else main,
         top=top,
         coat=coat,
-        socks=str(rng.choice(["socks", "socks", "stockings"])) if bare and share[4] < 0.62
+        socks=str(rng.choice(["socks", "socks", "stockings"])) if bare and share[4] < 0.76
         else "tights" if bare and share[4] > 0.93 else "",
         shoes=str(rng.choice(SHOES)),
         hat="hat" if share[5] < 0.32 else "",
@@ -130,7 +130,7 @@ def _draw_clothes(
         footwear.draw_socks(canvas, figure, rng, outfit.socks)
     wide = outfit.main in ("jeans", "pants") and outfit.shoes != "boots"
     if wide:
-        footwear.draw_shoes(canvas, figure, rng, outfit.shoes)
+        footwear.draw_shoes(canvas, figure, rng, outfit.shoes, bare=not outfit.socks)
     tucked = outfit.main == "skirt" or rng.random() < 0.4
     if outfit.top and tucked:
         sleeve = garments.draw_top(canvas, figure, rng, outfit.top, tucked)
@@ -147,5 +147,5 @@ def _draw_clothes(
     if outfit.top and not tucked:
         sleeve = garments.draw_top(canvas, figure, rng, outfit.top, tucked)
     if not wide:
-        footwear.draw_shoes(canvas, figure, rng, outfit.shoes)
+        footwear.draw_shoes(canvas, figure, rng, outfit.shoes, bare=not outfit.socks)
     return sleeve

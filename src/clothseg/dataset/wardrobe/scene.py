@@ -3,13 +3,14 @@
 import cv2
 import numpy as np
 
-from clothseg.dataset.wardrobe.canvas import Array
+from clothseg.dataset.wardrobe.canvas import Array, floats
 from clothseg.dataset.wardrobe.textures import (
     cloth_colour,
     contrast_colour,
     earth_colour,
     noise,
     noise_tile,
+    pick,
 )
 
 
@@ -17,13 +18,21 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> Array:
     """A background without a person in focus: float32 [height,width,3], RGB, 0 to 255."""
     horizon = int(height * rng.uniform(0.5, 0.8))
     image = np.empty((height, width, 3), np.float32)
-    image[:horizon] = rng.choice([_bricks, _facade, _park, _shop_front, _room, _skyline])(
+    image[:horizon] = pick(rng, (_bricks, _facade, _park, _shop_front, _room, _skyline))(
         rng, horizon, width
     )
     image[horizon:] = _ground(rng, height - horizon, width)
     for _ in range(rng.integers(2, 6)):
-        rng.choice([_pole, _poster, _car, _passer_by, _bench, _rack])(rng, image, horizon)
-    return cv2.GaussianBlur(image, (0, 0), rng.uniform(3, 7))
+        pick(rng, (_pole, _poster, _car, _passer_by, _bench, _rack))(rng, image, horizon)
+    return _out_of_focus(image, rng.uniform(3, 7))
+
+
+def _out_of_focus(image: Array, sigma: float) -> Array:
+    """Blur by a Gaussian of sigma pixels; at half the size, which is four times as fast."""
+    height, width = image.shape[:2]
+    half = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    blurred: Array = cv2.resize(cv2.GaussianBlur(half, (0, 0), sigma / 2), (width, height))
+    return blurred
 
 
 def _grid(height: int, width: int) -> tuple[Array, Array]:
@@ -73,8 +82,8 @@ def _facade(rng: np.random.Generator, height: int, width: int) -> Array:
 def _foliage(rng: np.random.Generator, height: int, width: int) -> Array:
     x, y = _grid(height, width)
     tile = noise_tile(rng)
-    leaves = sum(noise(tile, x / size + y / 90, y / size) for size in (4.3, 9.1, 31))
-    leaves = np.clip(leaves, -2, 2)
+    octaves = [noise(tile, x / size + y / 90, y / size) for size in (4.3, 9.1, 31)]
+    leaves = np.clip(np.sum(octaves, 0), -2, 2)
     hue = rng.uniform([50, 70, 20], [120, 140, 70]).astype(np.float32)
     return np.clip(hue * (1 + 0.3 * leaves)[..., None], 0, 255)
 
@@ -120,7 +129,7 @@ def _shop_front(rng: np.random.Generator, height: int, width: int) -> Array:
     for left in np.arange(12, width, rng.uniform(60, 110)):
         _rectangle(image, left, top, 5, height, _wall_colour(rng))
     first, second = cloth_colour(rng), cloth_colour(rng)
-    for index, left in enumerate(np.arange(0, width, 18)):
+    for index, left in enumerate(range(0, width, 18)):
         _rectangle(image, left, top - 34, 18, 40, (first, second)[index % 2])
     return image
 
@@ -180,7 +189,7 @@ def _car(rng: np.random.Generator, image: Array, horizon: int) -> None:
     width = image.shape[1]
     size, x = rng.uniform(50, 110), rng.uniform(-30, width - 20)
     colour = cloth_colour(rng)
-    body = np.float32(
+    body = floats(
         [
             [0, 0],
             [0, -0.22],
@@ -192,8 +201,8 @@ def _car(rng: np.random.Generator, image: Array, horizon: int) -> None:
             [1.5, 0],
         ]
     )
-    glass = np.float32([[0.3, -0.27], [0.44, -0.45], [0.9, -0.45], [1.08, -0.27]])
-    place = np.float32([x, horizon + 8])
+    glass = floats([[0.3, -0.27], [0.44, -0.45], [0.9, -0.45], [1.08, -0.27]])
+    place = floats([x, horizon + 8])
     for shape, tone in ((body, colour), (glass, 0.3 * colour + 40)):
         cv2.fillPoly(image, [np.int32(place + size * shape)], [float(c) for c in tone])
     for wheel in (0.3, 1.2):
@@ -206,11 +215,11 @@ def _passer_by(rng: np.random.Generator, image: Array, horizon: int) -> None:
     size = rng.uniform(9, 17)
     x, y = rng.uniform(0, image.shape[1]), horizon - rng.uniform(2.5, 4) * size
     upper, lower, hair = cloth_colour(rng), cloth_colour(rng), rng.uniform(20, 110) * np.ones(3)
-    tone = np.float32([205, 160, 130]) * rng.uniform(0.5, 1.1)
+    tone = floats([205, 160, 130]) * rng.uniform(0.5, 1.1)
     for side in (-1, 1):
-        leg = np.float32([[0, 3], [side * 0.75, 3], [side * 0.6, 6.6], [side * 0.15, 6.6]])
+        leg = floats([[0, 3], [side * 0.75, 3], [side * 0.6, 6.6], [side * 0.15, 6.6]])
         cv2.fillPoly(image, [np.int32(leg * size + (x, y))], [float(c) for c in lower])
-    trunk = np.float32([[-0.8, 1], [0.8, 1], [1, 3], [0.7, 3.4], [-0.7, 3.4], [-1, 3]])
+    trunk = floats([[-0.8, 1], [0.8, 1], [1, 3], [0.7, 3.4], [-0.7, 3.4], [-1, 3]])
     cv2.fillPoly(image, [np.int32(trunk * size + (x, y))], [float(c) for c in upper])
     cv2.circle(image, (int(x), int(y + 0.4 * size)), int(0.52 * size), hair.tolist(), -1)
     cv2.circle(image, (int(x), int(y + 0.55 * size)), int(0.4 * size), tone.tolist(), -1)

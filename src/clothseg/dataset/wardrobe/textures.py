@@ -1,11 +1,20 @@
 """Cloth: colours and weaves as functions of texture coordinates in head heights."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import cv2
 import numpy as np
 
-from clothseg.dataset.wardrobe.canvas import Array, Texture
+from clothseg.dataset.wardrobe.canvas import Array, Texture, floats
 
 TILE = 64
+Option = TypeVar("Option")
+
+
+def pick(rng: np.random.Generator, options: Sequence[Option]) -> Option:
+    """One of some options, all equally likely."""
+    return options[int(rng.integers(len(options)))]
 
 
 def cloth_colour(rng: np.random.Generator) -> Array:
@@ -16,7 +25,7 @@ def cloth_colour(rng: np.random.Generator) -> Array:
     if rng.random() < 0.3:
         return earth_colour(rng)
     hue, saturation, value = rng.uniform(0, 360), rng.uniform(0.2, 0.85), rng.uniform(0.25, 0.95)
-    pixel = np.float32([[[hue, saturation, value]]])
+    pixel = floats([[[hue, saturation, value]]])
     colour: Array = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0] * 255
     return colour
 
@@ -24,7 +33,7 @@ def cloth_colour(rng: np.random.Generator) -> Array:
 def earth_colour(rng: np.random.Generator) -> Array:
     """A colour of camel hair, wood, brick or sand, which skin and hair have too: RGB."""
     light = rng.uniform(35, 245)
-    warmth = np.float32([1.0, rng.uniform(0.68, 0.9), rng.uniform(0.48, 0.8)])
+    warmth = floats([1.0, rng.uniform(0.68, 0.9), rng.uniform(0.48, 0.8)])
     return (light * warmth).astype(np.float32)
 
 

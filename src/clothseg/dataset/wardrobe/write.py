@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import savemat
 
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, ellipse
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, ellipse, floats
 from clothseg.dataset.wardrobe.figure import Figure, pose
 from clothseg.dataset.wardrobe.names import CCP_NAMES
 from clothseg.dataset.wardrobe.outfit import choose_outfit, dress_figure
@@ -37,7 +37,7 @@ def draw_photo(seed: int, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uin
     outfit = choose_outfit(seed, index, rng)
     figure = pose(rng, outfit.crop, HEIGHT, WIDTH)
     angle = rng.uniform(-2.6, -0.5)
-    light = np.float32([np.cos(angle), np.sin(angle)])
+    light = floats([np.cos(angle), np.sin(angle)])
     canvas = Canvas(draw_scene(rng, HEIGHT, WIDTH), np.zeros((HEIGHT, WIDTH), np.uint8), light)
     _cast_shadow(canvas, figure)
     dress_figure(canvas, figure, outfit, rng)
@@ -49,7 +49,7 @@ def _cast_shadow(canvas: Canvas, figure: Figure) -> None:
     unit = figure.unit
     shade = np.zeros(canvas.mask.shape, np.float32)
     for leg in figure.legs:
-        foot = leg[3] + np.float32([-0.5 * canvas.light[0] * unit, 0.12 * unit])
+        foot = leg[3] + floats([-0.5 * canvas.light[0] * unit, 0.12 * unit])
         cv2.fillPoly(shade, [np.int32(ellipse(foot, 0.75 * unit, 0.16 * unit))], 1.0)
     soft = cv2.GaussianBlur(shade, (0, 0), 0.12 * unit)
     canvas.image *= (1 - 0.5 * soft)[..., None]
@@ -58,11 +58,11 @@ def _cast_shadow(canvas: Canvas, figure: Figure) -> None:
 def _expose(rng: np.random.Generator, image: Array) -> NDArray[np.uint8]:
     """Take the photo: white balance, exposure, vignette and sensor noise."""
     height, width = image.shape[:2]
-    balance = rng.uniform(0.93, 1.07, 3).astype(np.float32) * np.float32(rng.uniform(0.85, 1.12))
+    balance = floats(rng.uniform(0.93, 1.07, 3) * rng.uniform(0.85, 1.12))
     y, x = np.mgrid[:height, :width].astype(np.float32)
     radius = np.hypot(x / width - 0.5, y / height - 0.5)
     lit = image * balance * (1 - 0.25 * radius**2)[..., None]
-    grain = rng.normal(0, rng.uniform(1, 4), image.shape).astype(np.float32)
+    grain = rng.uniform(1, 4) * rng.standard_normal(image.shape, np.float32)
     exposed: NDArray[np.uint8] = np.clip(np.rint(lit + grain), 0, 255).astype(np.uint8)
     return exposed
 

@@ -1,0 +1,132 @@
+"""The cache: right content, built once, rebuilt when stale or damaged, nothing left when it fails."""
+
+import json
+import multiprocessing
+import os
+import resource
+
+import cv2
+import numpy as np
+import pytest
+from conftest import CCP_NAMES, label_space, write_mask
+from scipy.fft import dctn
+
+from clothseg.cache import open_cache, perceptual_hash
+from clothseg.dataset import ccp
+from clothseg.error import DataError
+
+
+def cache_of(root, folder, labels="refined15", size=32):
+    return open_cache(ccp(root=str(root), names=CCP_NAMES), label_space(labels), size, folder)
+
+
+def test_rows_are_the_decoded_remapped_and_resized_samples(small_ccp, tmp_path):
+    cache = cache_of(small_ccp, tmp_path / "cache")
+    reader = ccp(root=str(small_ccp), names=CCP_NAMES)
+    table = label_space("refined15").lookup_table(CCP_NAMES)
+    assert cache.names == ["0001", "0002", "0003"]
+    for row, sample in enumerate(reader.samples()):
+        image, source = reader.read(sample)
+        mask = table[source]
+        assert np.array_equal(cache.images[row], cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA))
+        nearest = cv2.resize(mask, (32, 32), interpolation=cv2.INTER_NEAREST)
+        assert np.array_equal(cache.masks[row], nearest)
+        assert cache.pixels[row].tolist() == [int((mask == k).sum()) for k in range(15)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("labels", "key"), [("refined15", "refined15"), ("ccp59", "labels59"), ("body4", "four")]
+)
+def test_real_counts_equal_the_independent_statistics(ccp_root, oracles, tmp_path, labels, key):
+    statistics = json.loads((oracles / "ccp_stats" / "ccp_0001_0804.json").read_text())
+    expected = statistics["classes"][key]["per_class"]
+    cache = cache_of(ccp_root, tmp_path, labels)
+    assert cache.pixels.sum(0).tolist() == [row["pixels"] for row in expected]
+    assert cache.presence.sum(0).tolist() == [row["images"] for row in expected]
+
+
+def test_the_second_opening_decodes_nothing(small_ccp, tmp_path, monkeypatch):
+    first = cache_of(small_ccp, tmp_path / "cache")
+    monkeypatch.setattr("clothseg.cache._decode", None)
+    second = cache_of(small_ccp, tmp_path / "cache")
+    assert np.array_equal(first.images, second.images)
+
+
+@pytest.mark.parametrize("change", ["labels", "size", "mask", "photo added"])
+def test_another_source_gives_another_cache(small_ccp, tmp_path, change):
+    before = cache_of(small_ccp, tmp_path / "cache")
+    if change == "mask":
+        write_mask(small_ccp, 1, np.full((40, 30), 19, np.uint8))
+    if change == "photo added":
+        write_mask(small_ccp, 4, np.zeros((40, 30), np.uint8))
+    labels = "body4" if change == "labels" else "refined15"
+    after = cache_of(small_ccp, tmp_path / "cache", labels, 40 if change == "size" else 32)
+    assert after.masks.shape != before.masks.shape or not np.array_equal(after.masks, before.masks)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "no manifest"])
+def test_a_damaged_cache_is_rebuilt(small_ccp, tmp_path, damage):
+    expected = np.array(cache_of(small_ccp, tmp_path / "cache").images)
+    folder = next(path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+    if damage == "truncated":
+        os.truncate(folder / "images.npy", 1000)
+    else:
+        (folder / {"missing": "masks.npy", "no manifest": "manifest.json"}[damage]).unlink()
+    assert np.array_equal(cache_of(small_ccp, tmp_path / "cache").images, expected)
+
+
+def test_a_defective_sample_leaves_no_half_cache(small_ccp, tmp_path):
+    (small_ccp / "photos" / "0003.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match=r"0003\.jpg"):
+        cache_of(small_ccp, tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
+
+
+def _cache_with_little_space(root, folder, queue):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+    try:
+        cache_of(root, folder)
+    except DataError as error:
+        queue.put(str(error))
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(small_ccp, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    arguments = (small_ccp, tmp_path / "cache", queue)
+    process = context.Process(target=_cache_with_little_space, args=arguments)
+    process.start()
+    message = queue.get(timeout=60)
+    process.join()
+    assert "no space left while caching" in message
+    assert "data.cache=<folder>" in message
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
+
+
+def _open_and_sum(root, folder, queue):
+    queue.put(int(cache_of(root, folder).images.sum(dtype=np.int64)))
+
+
+def test_two_processes_that_start_at_once_get_the_same_cache(small_ccp, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    arguments = (small_ccp, tmp_path / "cache", queue)
+    processes = [context.Process(target=_open_and_sum, args=arguments) for _ in range(2)]
+    for process in processes:
+        process.start()
+    sums = {queue.get(timeout=60) for _ in processes}
+    for process in processes:
+        process.join()
+    assert sums == {int(cache_of(small_ccp, tmp_path / "cache").images.sum(dtype=np.int64))}
+
+
+def test_perceptual_hash_is_the_sign_of_low_frequencies():
+    image = np.random.default_rng(3).integers(0, 255, (64, 96, 3), np.uint8)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(float)
+    low = dctn(small, norm="ortho")[:8, :8].ravel()
+    expected = int("".join("1" if value > np.median(low) else "0" for value in low), 2)
+    assert perceptual_hash(image) == expected
+    brighter = np.clip(image * 0.9 + 20, 0, 255).astype(np.uint8)
+    assert (perceptual_hash(brighter) ^ expected).bit_count() <= 4

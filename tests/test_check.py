@@ -1,0 +1,115 @@
+"""Mistakes on the command line: all of them at once, each with its key, its value and a way out."""
+
+import re
+import sys
+
+import pytest
+
+from clothseg.check import check_command
+from clothseg.command import arranged
+from clothseg.error import ConfigError
+from clothseg.schema import did_you_mean
+from clothseg.trust import resolve_target
+
+
+def problems(*overrides):
+    with pytest.raises(ConfigError) as error:
+        check_command(overrides)
+    return error.value.problems
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model=fnp", r"model=fnp: no such option; did you mean `fpn`\? There are: fpn, linknet"),
+        ("modle=fpn", r"modle: no such key; did you mean `model`\?"),
+        ("optimizer.lrr=1", r"optimizer\.lrr: no such key; did you mean `lr`\? There are: betas, lr"),
+        ("data.image_sise=64", r"data\.image_sise: no such key; did you mean `image_size`\?"),
+        ("+data.more=1", r"data\.more: no such key"),
+        ("optimizer.lr=abc", r"optimizer\.lr=abc: must be a valid number"),
+        ("optimizer.lr=-1", r"optimizer\.lr=-1: must be greater than 0"),
+        ("trainer.max_epochs=1.5", r"trainer\.max_epochs=1\.5: must be a valid integer"),
+        ("trainer.precision=64", r"trainer\.precision=64: must be 32, 16 or 'bf16'"),
+        ("split.validation=0.9", r"split\.validation=0\.9: must be .* 0\.5 or must be 'test'"),
+        ("split.fold=7", r"split\.fold=7: there are 5 folds, numbered 0 to 4"),
+        ("split.fold=0,7", r"split\.fold=7: there are 5 folds"),
+        ("dataset=ccp", r"dataset\.root has no default: add dataset\.root=<value>"),
+        ("~optimizer.lr", r"optimizer\.lr: is missing"),
+        ("a b", r"`a b` is not of the form key=value"),
+        ("labels.names=[A]", r"1 names; 2 to 254 classes"),
+        ("dataset.names=[null,glove]", "no place"),
+        ("loss._target_=os.system", r"loss\._target_=os\.system is not trusted"),
+        ("model._target_=clothseg.build.torch.load", r"clothseg\.build\.torch\.load is not trusted"),
+        ("+model.extra._target_=builtins.eval", r"model\.extra\._target_=builtins\.eval is not trusted"),
+        ("model=linknet backbone=mit_b2", r"model=linknet cannot have backbone=mit_b2: .*fpn"),
+    ],
+)
+def test_a_mistake_is_told_with_its_key_and_what_is_allowed(override, message):
+    overrides = [override] if override == "a b" else override.split()
+    assert any(re.search(message, problem) for problem in problems(*overrides))
+
+
+def test_all_mistakes_are_listed_at_once():
+    found = problems("model=fnp", "modle=3", "optimizer.lr=x", "split.fold=9", "seed=-1", "labels=c")
+    assert len(found) == 6
+
+
+def test_a_wrong_option_does_not_blame_the_keys_of_its_group():
+    assert len(problems("model=fnp", "model.dropout=0.1")) == 1
+
+
+def test_a_mistake_in_a_sweep_is_found_before_anything_runs():
+    found = problems("model=fpn,linknet", "backbone=resnet18,mit_b2", "optimizer.lr=1e-3,0")
+    assert len(found) == 2
+
+
+def test_a_sweep_gives_every_combination():
+    jobs = check_command(["model=fpn,unet", "optimizer.lr=1e-3,1e-4", "split.fold=range(3)"])
+    assert len(jobs) == 12
+    seen = {(j.choices["model"], j.config["optimizer"]["lr"], j.config["split"]["fold"]) for j in jobs}
+    assert len(seen) == 12
+
+
+def test_values_arrive_with_their_types():
+    (job,) = check_command(["backbone.weights=null", "optimizer.betas=[0.8,0.9]", "output='a b'"])
+    assert job.config["backbone"]["weights"] is None
+    assert job.config["optimizer"]["betas"] == [0.8, 0.9]
+    assert job.config["output"] == "a b"
+
+
+def test_the_command_line_chooses_labels_over_the_datasets_own():
+    (job,) = check_command(["dataset=ccp", "labels=body4", "dataset.root=x"])
+    assert job.config["labels"]["name"] == "body4"
+    (job,) = check_command(["dataset=ccp", "dataset.root=x"])
+    assert job.config["labels"]["name"] == "refined15"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["-m model=fpn backbone=resnet18", "model=fpn -m backbone=resnet18", "model=fpn backbone=resnet18 -m"],
+)
+def test_flags_may_stand_anywhere(typed):
+    assert arranged(typed.split()) == (["model=fpn", "backbone=resnet18"], ["-m"])
+
+
+def test_a_flag_keeps_its_value():
+    overrides, flags = arranged(["--cfg", "job", "model=fpn"])
+    assert (overrides, flags) == (["model=fpn"], ["--cfg", "job"])
+
+
+def test_a_trusted_package_may_be_a_target_and_its_imports_may_not(tmp_path, monkeypatch):
+    (tmp_path / "wardrobe_losses.py").write_text("from os import system\ndef mine(*, weight: float): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert resolve_target("wardrobe_losses.mine", ["wardrobe_losses"]).__name__ == "mine"
+    for target in ("wardrobe_losses.system", "wardrobe_losses.os.system", "wardrobe_losses_too.mine"):
+        with pytest.raises(ConfigError):
+            resolve_target(target, ["wardrobe_losses"])
+    overrides = ["loss._target_=wardrobe_losses.mine", "trust=[wardrobe_losses]"]
+    assert check_command([*overrides, "+loss.weight=2.0"])[0].config["loss"]["weight"] == 2
+    assert "loss.weight: is missing" in problems(*overrides)
+    sys.modules.pop("wardrobe_losses")
+
+
+def test_the_closest_word_is_offered_only_when_one_is_close():
+    assert did_you_mean("adm", ["adam", "sgd"]) == "did you mean `adam`? There are: adam, sgd"
+    assert did_you_mean("zzz", ["adam", "sgd"]) == "There are: adam, sgd"

@@ -1,0 +1,82 @@
+"""The shipped configuration files: each composes, builds, and shows where its code is."""
+
+import inspect
+import re
+
+import pytest
+import yaml
+
+from clothseg.check import check_command, group_names
+from clothseg.help import help_text
+from clothseg.schema import argument_model
+from clothseg.trust import CONF, options, resolve_target, targets
+
+GROUPS = [name for name in group_names("config") if name != "experiment"]
+FILES = [(group, option) for group in GROUPS for option in options(group)]
+
+
+def shipped(group, option):
+    return yaml.safe_load((CONF / group / f"{option}.yaml").read_text())
+
+
+def place(group, option):
+    """What a file needs beside itself to compose."""
+    return ["dataset.root=somewhere"] if (group, option) == ("dataset", "ccp") else []
+
+
+@pytest.mark.parametrize(("group", "option"), FILES)
+def test_every_option_composes_without_a_problem(group, option):
+    (composed,) = check_command([f"{group}={option}", *place(group, option)])
+    assert composed.choices[group] == option
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_every_experiment_composes_and_is_short(name):
+    (composed,) = check_command([f"experiment={name}", "dataset.root=somewhere"])
+    assert composed.choices["experiment"] == name
+    lines = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()
+    assert len([line for line in lines if line.strip() and not line.startswith("#")]) <= 20
+
+
+@pytest.mark.parametrize(("group", "option"), FILES)
+def test_a_target_is_in_the_module_of_its_group(group, option):
+    """`conf/loss/focal.yaml` is `clothseg.loss.focal` or another function of `clothseg.loss`."""
+    for _, node in targets(shipped(group, option)):
+        assert re.fullmatch(rf"clothseg\.{group}\.\w+", node["_target_"])
+        if group in ("model", "loss", "optimizer", "scheduler", "augmentation", "split", "dataset"):
+            assert node["_target_"].rsplit(".", 1)[1] == option
+
+
+@pytest.mark.parametrize(("group", "option"), FILES)
+def test_a_file_states_every_argument_of_its_function_with_a_comment(group, option):
+    text = (CONF / group / f"{option}.yaml").read_text()
+    (composed,) = check_command([f"{group}={option}", *place(group, option)])
+    for _, node in targets(composed.config[group]):
+        function = resolve_target(node["_target_"], [])
+        assert set(node) - {"_target_"} == set(argument_model(function).model_fields)
+        assert inspect.getdoc(function)
+    for line in text.splitlines():
+        key = re.match(r"\s*(\w+): ?(\S.*)?$", line)
+        if key and key[2] and key[1] not in ("_target_", "name", "defaults"):
+            assert "#" in line or key[2].startswith("["), f"no comment: {line}"
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_group_that_builds_has_a_test_file(name):
+    from conftest import REPOSITORY
+
+    assert (REPOSITORY / "tests" / f"test_{name}.py").is_file()
+
+
+@pytest.mark.parametrize(("group", "option"), FILES)
+def test_every_option_is_in_the_readme_of_conf(group, option):
+    assert f"`{option}`" in (CONF / "README.md").read_text()
+
+
+def test_help_names_every_group_and_option():
+    text = help_text("config")
+    for group, option in FILES:
+        assert re.search(rf"^  {group} ", text, re.MULTILINE)
+        assert option in text
+    assert "data.image_size" in text
+    assert "hydra." not in text

@@ -1,0 +1,125 @@
+"""The CCP reader on the real photos, and every defect that must be named."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import scipy.io
+from conftest import CCP_NAMES as NAMES
+from conftest import write_mask
+
+from clothseg.dataset import Sample, ccp, synthetic
+from clothseg.error import DataError
+
+def read_all(root):
+    reader = ccp(root=str(root), names=NAMES)
+    return [reader.read(sample) for sample in reader.samples()]
+
+
+def test_photos_without_pixel_labels_are_left_out(small_ccp):
+    reader = ccp(root=str(small_ccp), names=NAMES)
+    assert [sample.name for sample in reader.samples()] == ["0001", "0002", "0003"]
+
+
+def test_real_photos_have_the_independently_counted_pixels(ccp_root, oracles):
+    statistics = json.loads((oracles / "ccp_stats" / "ccp_0001_0804_per_image.json").read_text())
+    reader = ccp(root=str(ccp_root), names=NAMES)
+    samples = reader.samples()
+    assert [sample.name for sample in samples] == statistics["ids"]
+    image, mask = reader.read(samples[0])
+    assert image.shape == (*mask.shape, 3)
+    truth = scipy.io.loadmat(ccp_root / "annotations/pixel-level/0001.mat")["groundtruth"]
+    assert np.array_equal(mask, truth)
+
+
+def test_a_truncated_photo_is_named(small_ccp):
+    photo = small_ccp / "photos" / "0002.jpg"
+    photo.write_bytes(photo.read_bytes()[:400])
+    with pytest.raises(DataError, match=r"0002\.jpg: the photo is truncated \(400 bytes\)"):
+        read_all(small_ccp)
+
+
+def test_a_file_that_is_no_photo_is_named(small_ccp):
+    (small_ccp / "photos" / "0002.jpg").write_text("not a picture")
+    with pytest.raises(DataError, match=r"0002\.jpg: the photo cannot be decoded"):
+        read_all(small_ccp)
+
+
+def test_a_mask_without_its_photo_is_named(small_ccp):
+    (small_ccp / "photos" / "0003.jpg").unlink()
+    with pytest.raises(DataError, match=r"1 photos of pixel annotations are missing: .*0003\.jpg"):
+        read_all(small_ccp)
+
+
+def test_a_label_out_of_range_is_named_with_its_value(small_ccp):
+    write_mask(small_ccp, 2, np.full((40, 30), 59, np.uint8))
+    with pytest.raises(DataError, match=r"0002\.mat: label 59 is out of range; allowed are 0 to 58"):
+        read_all(small_ccp)
+
+
+def test_a_size_mismatch_is_named_with_both_sizes(small_ccp):
+    write_mask(small_ccp, 2, np.zeros((30, 40), np.uint8))
+    with pytest.raises(DataError, match=r"0002\.mat: labels are 40x30, its photo .* is 30x40"):
+        read_all(small_ccp)
+
+
+def test_a_damaged_matlab_file_is_named(small_ccp):
+    (small_ccp / "annotations/pixel-level/0002.mat").write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
+    with pytest.raises(DataError, match=r"0002\.mat"):
+        read_all(small_ccp)
+
+
+def test_another_variable_is_named(small_ccp):
+    path = small_ccp / "annotations/pixel-level/0002.mat"
+    scipy.io.savemat(path, {"truth": np.zeros((40, 30), np.uint8)})
+    with pytest.raises(DataError, match="has no variable `groundtruth`; found truth"):
+        read_all(small_ccp)
+
+
+def test_a_mask_of_floats_is_named(small_ccp):
+    write_mask(small_ccp, 2, np.full((40, 30), 0.5))
+    with pytest.raises(DataError, match=r"0002\.mat: groundtruth is float64"):
+        read_all(small_ccp)
+
+
+def test_a_missing_folder_says_what_is_expected(tmp_path):
+    with pytest.raises(DataError, match=r"is not a folder; CCP is expected there: photos/"):
+        read_all(tmp_path / "nowhere")
+
+
+def test_another_layout_says_what_was_expected_and_found(tmp_path):
+    (tmp_path / "images").mkdir()
+    with pytest.raises(DataError, match="expected photos/.*; found images"):
+        read_all(tmp_path)
+
+
+def test_other_label_names_are_refused(small_ccp):
+    reader = ccp(root=str(small_ccp), names=["null", "hut", *NAMES[2:]])
+    with pytest.raises(DataError, match="hut here, accessories there"):
+        reader.samples()
+
+
+def test_fingerprint_follows_content_and_not_the_place(small_ccp, tmp_path):
+    before = ccp(root=str(small_ccp), names=NAMES).fingerprint()
+    moved = shutil.move(small_ccp, tmp_path / "elsewhere")
+    assert ccp(root=str(moved), names=NAMES).fingerprint() == before
+    write_mask(moved, 1, np.zeros((40, 30), np.uint8))
+    assert ccp(root=str(moved), names=NAMES).fingerprint() != before
+
+
+def test_the_drawn_dataset_is_read_by_the_ccp_reader(tmp_path):
+    reader = synthetic(root=str(tmp_path), names=NAMES, photos=3, seed=1)
+    samples = reader.samples()
+    image, mask = reader.read(samples[0])
+    assert [s.name for s in samples] == ["0001", "0002", "0003"]
+    assert image.dtype == np.uint8
+    assert len(np.unique(mask)) > 3
+    again = synthetic(root=str(tmp_path / "b"), names=NAMES, photos=3, seed=1)
+    assert np.array_equal(again.read(again.samples()[0])[1], mask)
+
+
+def test_sample_files_are_absolute_or_relative_as_given(small_ccp):
+    sample = ccp(root=str(small_ccp), names=NAMES).samples()[0]
+    expected = small_ccp / "annotations/pixel-level/0001.mat"
+    assert sample == Sample("0001", small_ccp / "photos/0001.jpg", expected)

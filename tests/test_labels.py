@@ -1,0 +1,67 @@
+"""Label spaces against the independent mappings, and their contradictions."""
+
+import numpy as np
+import pytest
+import yaml
+from conftest import CCP_NAMES, label_space
+
+from clothseg.error import ConfigError
+from clothseg.labels import IGNORE, UNKNOWN, LabelSpace
+
+def small(**changes):
+    parts = {
+        "name": "small",
+        "names": ["BG", "Hat"],
+        "colors": ["#000000", "#ff8000"],
+        "gathers": {"BG": ["null"], "Hat": ["cap", "beret"]},
+    }
+    return LabelSpace(**(parts | changes))
+
+
+@pytest.mark.parametrize(
+    ("space", "oracle"), [("refined15", "ccp_to_refined15"), ("body4", "ccp_to_4")]
+)
+def test_mapping_of_ccp_equals_the_independent_one(oracles, space, oracle):
+    expected = yaml.safe_load((oracles / "mappings" / f"{oracle}.yaml").read_text())
+    labels = label_space(space)
+    assert list(labels.names) == list(expected["target_names"].values())
+    table = labels.lookup_table(CCP_NAMES)
+    assert dict(enumerate(table[:59].tolist())) == expected["map"]
+
+
+def test_ccp_names_equal_the_independent_list(oracles):
+    expected = yaml.safe_load((oracles / "mappings" / "ccp59.yaml").read_text())
+    assert list(expected["names"].values()) == CCP_NAMES
+    assert label_space("ccp59").lookup_table(CCP_NAMES)[:59].tolist() == list(range(59))
+
+
+def test_lookup_table_keeps_ignored_pixels_and_marks_ids_that_no_dataset_has():
+    table = small(ignore=["noise"]).lookup_table(["null", "beret", "noise"])
+    assert table[:3].tolist() == [0, 1, IGNORE]
+    assert table[IGNORE] == IGNORE
+    assert np.all(table[3:IGNORE] == UNKNOWN)
+
+
+def test_palette_is_rgb_in_class_order():
+    assert small().palette.tolist() == [[0, 0, 0], [255, 128, 0]]
+
+
+def test_a_source_name_without_a_class_is_listed():
+    with pytest.raises(ConfigError, match=r"2 of the dataset's names: glove, sock"):
+        small().lookup_table(["null", "glove", "cap", "sock"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colors": ["#000000"]}, "1 colors for 2 names"),
+        ({"names": ["BG", "BG"]}, "listed twice: BG"),
+        ({"gathers": {"BG": ["null"], "Hut": ["cap"]}}, "not one of its names: Hut"),
+        ({"gathers": {"BG": ["cap"], "Hat": ["cap"]}}, "sources listed twice: cap"),
+        ({"flip_pairs": [["Hat", "Cap"]]}, "not one of its names: Cap"),
+        ({"ignore": ["cap"]}, "sources listed twice: cap"),
+    ],
+)
+def test_contradictions_are_named(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        small(**changes)
