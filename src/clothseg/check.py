@@ -8,6 +8,7 @@ Hydra's own grammar, composes what they choose, and checks every configuration o
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -86,7 +87,8 @@ def _parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
 def group_names(name: str) -> list[str]:
     """Config groups in the defaults list of a main configuration."""
     defaults = OmegaConf.load(CONF / f"{name}.yaml").get("defaults", [])
-    return [str(key) for entry in defaults if not isinstance(entry, str) for key in entry]
+    keys = [str(key) for entry in defaults if not isinstance(entry, str) for key in entry]
+    return [key for key in keys if not key.startswith("override ")]
 
 
 def _option_problems(groups: Sequence[Override], problems: list[str]) -> list[Override]:
@@ -195,13 +197,24 @@ def _contradictions(job: Composed) -> list[str]:
 
 def _label_contradictions(config: Mapping[str, Any]) -> list[str]:
     """What keeps a label space from taking in the dataset's names."""
-    names = config.get("dataset", {}).get("names")
+    names = config.get("dataset", {}).get("names") or []
     try:
         space = LabelSpace(**config["labels"])
-        if names:
-            space.lookup_table(names)
+        space.lookup_table(names)
+        known = {*names, *shipped_source_names()}
+        gathered = [source for group in space.gathers.values() for source in group]
     except ConfigError as error:
         return error.problems
-    except (KeyError, TypeError):  # the schema has said what is wrong
+    except (KeyError, TypeError, AttributeError):  # the schema has said what is wrong
         return []
+    strangers = [source for source in gathered if source not in known]
+    if strangers:
+        return [f"labels={space.name} gathers names that no dataset has: {', '.join(strangers)}"]
     return []
+
+
+@cache
+def shipped_source_names() -> frozenset[str]:
+    """Native label names of all datasets of `conf/dataset`."""
+    files = [OmegaConf.load(CONF / "dataset" / f"{name}.yaml") for name in options("dataset")]
+    return frozenset(name for file in files for name in file.dataset.get("names", []))

@@ -11,6 +11,8 @@ from pydantic import Field
 from clothseg.backbone import Backbone, load_weights
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from clothseg.model.network import Network
 
 Channels = Annotated[int, Field(ge=1)]
@@ -100,5 +102,20 @@ def _build(architecture: str, backbone: Backbone, classes: int, **arguments: Any
     body = getattr(smp, architecture)(
         backbone.name, encoder_weights=None, classes=classes, **arguments
     )
+    if backbone.weights is None:
+        _follow_statistics(body.encoder)
     load_weights(body.encoder, backbone)
     return Network(body, body.encoder.output_stride)
+
+
+def _follow_statistics(encoder: "nn.Module") -> None:
+    """Give batch normalisation PyTorch's usual momentum.
+
+    EfficientNet's own, a tenth of it, keeps evaluation at the initial statistics for thousands of
+    steps when training starts from scratch.
+    """
+    from torch import nn
+
+    for module in encoder.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.1

@@ -148,13 +148,13 @@ def draw_glasses(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None
     grown = [eye + shape * unit * floats([wide + 0.025, tall + 0.025]) for eye in eyes]
     canvas.paint([temples, *grown], name, frame, grain, relief=0.2, shadow=0.4)
     dark = name == "sunglasses"
-    tint = 0.5 * cloth.cloth_colour(rng) if dark else 0.6 * figure.skin + 95
+    tint = 0.5 * cloth.cloth_colour(rng) if dark else 0.7 * figure.skin + 60
     for eye in eyes:
         lens = eye + shape * unit * floats([wide - 0.03, tall - 0.03])
         canvas.paint(
             [lens],
             name,
-            lambda u, v: tint + 70 * np.clip(0.7 - 3 * v, 0, 1)[..., None],
+            lambda u, v: tint + 55 * np.clip(0.7 - 3 * v, 0, 1)[..., None],
             grain,
             0,
             0,

@@ -1,0 +1,69 @@
+"""Augmentations keep photo and mask together, and depend on nothing but their seed."""
+
+import numpy as np
+import pytest
+
+from clothseg.build import _call
+from clothseg.check import check_command
+from clothseg.trust import options
+
+SIZE = 48
+
+
+def augmentation(option, *overrides):
+    (job,) = check_command([f"augmentation={option}", *overrides])
+    return _call(job.config["augmentation"], SIZE)
+
+
+@pytest.fixture
+def sample():
+    """A photo whose red channel shows the class of its mask."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    mask = ((rows > 10) & (columns > 20) & (rows + columns < 70)).astype(np.uint8) * 7
+    image = np.stack([np.where(mask, 250, 100), rows * 2, columns * 2], -1).astype(np.uint8)
+    return image, mask
+
+
+@pytest.mark.parametrize("option", options("augmentation"))
+def test_equal_seeds_give_equal_results_in_any_order(option, sample):
+    change = augmentation(option)
+    first = [change(*sample, seed) for seed in range(20)]
+    again = [change(*sample, seed) for seed in reversed(range(20))][::-1]
+    other = [augmentation(option)(*sample, seed) for seed in range(20)]
+    for one, two, three in zip(first, again, other, strict=True):
+        assert all(np.array_equal(a, b) and np.array_equal(a, c) for a, b, c in zip(one, two, three, strict=True))
+
+
+@pytest.mark.parametrize("option", options("augmentation"))
+def test_sizes_types_and_labels_stay(option, sample):
+    change = augmentation(option)
+    for seed in range(30):
+        image, mask = change(*sample, seed)
+        assert image.shape == (SIZE, SIZE, 3)
+        assert mask.shape == (SIZE, SIZE)
+        assert image.dtype == mask.dtype == np.uint8
+        assert set(np.unique(mask)) <= {0, 7}
+
+
+@pytest.mark.parametrize("option", ["light", "inacio2019"])
+def test_photo_and_mask_move_together_and_seeds_differ(option, sample):
+    change = augmentation(option, "augmentation.brightness=0.0")
+    changed = [change(*sample, seed) for seed in range(20)]
+    for image, mask in changed:
+        garment, rest = image[..., 0][mask == 7], image[..., 0][mask == 0]
+        if garment.size > 20:
+            assert garment.mean() > 200 > 140 > rest.mean()
+    assert len({mask.tobytes() for _, mask in changed}) > 10
+
+
+def test_none_changes_nothing(sample):
+    image, mask = augmentation("none")(*sample, 3)
+    assert np.array_equal(image, sample[0])
+    assert np.array_equal(mask, sample[1])
+
+
+def test_a_misspelt_argument_of_the_library_is_an_error():
+    from clothseg.augmentation import _strict_library
+
+    with _strict_library() as library, pytest.raises(UserWarning, match="blur_limt"):
+        library.Blur(blur_limt=3)

@@ -1,0 +1,39 @@
+"""Optimizers take one step that a hand calculation gives too."""
+
+import pytest
+import torch
+
+from clothseg.check import check_command
+from clothseg.build import _call
+from clothseg.trust import options
+
+
+def step(option, *overrides, gradient=2.0, start=1.0):
+    """A parameter after one step along a known gradient."""
+    (job,) = check_command([f"optimizer={option}", "optimizer.lr=0.1", *overrides])
+    weight = torch.nn.Parameter(torch.tensor([start], dtype=torch.float64))
+    optimizer = _call(job.config["optimizer"], [weight])
+    weight.grad = torch.full_like(weight, gradient)
+    optimizer.step()
+    return weight.item()
+
+
+@pytest.mark.parametrize(
+    ("option", "overrides", "expected"),
+    [
+        ("sgd", [], 1 - 0.1 * 2),
+        ("sgd", ["optimizer.weight_decay=0.5"], 1 - 0.1 * (2 + 0.5)),
+        ("sgd", ["optimizer.nesterov=true"], 1 - 0.1 * (2 + 0.9 * 2)),
+        ("adam", [], 1 - 0.1),  # the first step of Adam is the learning rate, whatever the gradient
+        ("adamw", ["optimizer.weight_decay=0.5"], 1 - 0.1 * 0.5 - 0.1),
+        ("rmsprop", [], 1 - 0.1 * 2 / (0.01 * 4) ** 0.5),
+    ],
+)
+def test_the_first_step(option, overrides, expected):
+    assert step(option, *overrides) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("option", options("optimizer"))
+def test_every_optimizer_goes_downhill(option):
+    assert step(option) < 1
+    assert step(option, gradient=-2.0) > 1 - 0.01

@@ -1,0 +1,61 @@
+"""Schedules give the learning rates that their formulas give."""
+
+import math
+
+import pytest
+import torch
+
+from clothseg.build import _call
+from clothseg.check import check_command
+
+
+def rates(option, *overrides, steps=20, losses=None):
+    """Learning rate before each step, the optimizer's own being 1."""
+    (job,) = check_command([f"scheduler={option}", *overrides])
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = _call(job.config["scheduler"], optimizer, steps)
+    seen = []
+    for step in range(steps):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if schedule is not None:
+            schedule["scheduler"].step(*([] if losses is None else [losses[step]]))
+    return seen, schedule
+
+
+def test_none_moves_nothing():
+    (job,) = check_command(["scheduler=none"])
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    assert _call(job.config["scheduler"], optimizer, 5) is None
+
+
+def test_exponential_multiplies_every_epoch():
+    seen, schedule = rates("exponential", "scheduler.gamma=0.5", steps=4)
+    assert seen == [1, 0.5, 0.25, 0.125]
+    assert schedule["interval"] == "epoch"
+
+
+def test_multistep_multiplies_at_its_milestones():
+    overrides = ("scheduler.milestones=[2,3]", "scheduler.gamma=0.1")
+    assert rates("multistep", *overrides, steps=5)[0] == pytest.approx([1, 1, 0.1, 0.01, 0.01])
+
+
+def test_onecycle_rises_to_the_peak_and_falls_along_a_cosine():
+    seen, schedule = rates("onecycle", "scheduler.warmup=0.25", steps=20)
+    assert schedule["interval"] == "step"
+    assert seen[0] == pytest.approx(1 / 25)
+    assert max(seen) == pytest.approx(1)
+    peak = seen.index(max(seen))
+    assert peak == 4
+    for step in range(peak, 20):
+        fraction = (step - peak) / (19 - peak)
+        low = 1 / 25 / 10000
+        assert seen[step] == pytest.approx(low + (1 - low) * (1 + math.cos(math.pi * fraction)) / 2)
+
+
+def test_plateau_waits_for_its_patience():
+    losses = [5, 4, 4, 4, 4, 3, 3]
+    overrides = ("scheduler.factor=0.1", "scheduler.patience=2")
+    seen, schedule = rates("plateau", *overrides, steps=7, losses=losses)
+    assert seen == pytest.approx([1, 1, 1, 1, 1, 0.1, 0.1])
+    assert schedule["monitor"] == "val/loss"
