@@ -52,6 +52,12 @@ def none(image_size: int) -> Augmentation:
     return Augmentation([])
 
 
+def mirror(image_size: int) -> Augmentation:
+    """Half of the photos are mirrored; arguments as in :func:`light`."""
+    with _strict_library() as library:
+        return Augmentation([library.HorizontalFlip(p=0.5)])
+
+
 def light(
     image_size: int, *, rotation: Degrees, zoom: Range, brightness: Share, noise: Share
 ) -> Augmentation:

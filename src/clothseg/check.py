@@ -84,6 +84,12 @@ def _parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
     return parsed
 
 
+def constant_keys(overrides: Sequence[str]) -> list[str]:
+    """Keys of the overrides that give one value, not several to sweep over."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [o.get_key_element().lstrip("+~") for o in parsed if not o.is_sweep_override()]
+
+
 def group_names(name: str) -> list[str]:
     """Config groups in the defaults list of a main configuration."""
     defaults = OmegaConf.load(CONF / f"{name}.yaml").get("defaults", [])

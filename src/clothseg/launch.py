@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from clothseg import build
-from clothseg.check import check_command
+from clothseg.check import check_command, constant_keys
 from clothseg.error import ConfigError
 from clothseg.record import Record
 from clothseg.sweep import Outcome, do_job
@@ -60,11 +60,10 @@ def _run(overrides: list[str], many: bool, config: dict[str, Any], jobs: int) ->
         raise ConfigError(["several values for one key are a sweep: add -m to the command"])
     # Outcomes meet in a folder because launchers may run jobs in other processes and on other nodes.
     meeting = Path(config["output"]) / ".sweep" / str(os.getpid())
-    fixed = [o.split("=")[0].lstrip("+~") for o in overrides if not _is_sweep(o)]
     placed = [
         f"hydra.run.dir='{meeting}'",
         f"hydra.sweep.dir='{meeting}'",
-        f"hydra.job.config.override_dirname.exclude_keys=[{','.join([*fixed, 'split.fold'])}]",
+        f"hydra.job.config.override_dirname.exclude_keys=[{','.join([*constant_keys(overrides), 'split.fold'])}]",
     ]
     interrupted = False
     try:
@@ -107,10 +106,6 @@ def _remove_empty(*folders: Path) -> None:
     for folder in folders:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-
-
-def _is_sweep(override: str) -> bool:
-    return override.startswith("split.fold=") or "," in override.split("=", 1)[-1]
 
 
 def _rerun(folder: Path, output: str, overrides: list[str]) -> Outcome:

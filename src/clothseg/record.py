@@ -4,6 +4,7 @@
 all that can change the result, so the same experiment always finds itself again.
 """
 
+import contextlib
 import copy
 import hashlib
 import json
@@ -195,7 +196,8 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
 

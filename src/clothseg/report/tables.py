@@ -13,12 +13,13 @@ from clothseg.report.aggregate import Scorecard, aggregate
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1", "iou": "IoU"}
 """Key of a scorecard: heading of its column."""
 
-Status = Literal["done", "resumed", "skipped", "failed"]
+Status = Literal["done", "resumed", "skipped", "failed", "interrupted"]
 
 STATUS_STYLE: dict[Status, str] = {
     "done": "green",
     "resumed": "cyan",
     "skipped": "dim",
+    "interrupted": "yellow",
     "failed": "bold red",
 }
 

@@ -1,0 +1,108 @@
+"""The module: normalisation, frozen streams of dropout, scores with class names, plateau steps."""
+
+import numpy as np
+import pytest
+import torch
+from test_datamodule import data as small_data
+
+from clothseg.build import _call, build_trainer
+from clothseg.check import check_command
+from clothseg.loss import cross_entropy
+from clothseg.model.network import Network
+from clothseg.observe import History
+from clothseg.task.semantic import SemanticSegmentation
+
+NAMES = ["BG", "Hat", "Coat", "Skin"]
+
+
+def task(normalization="imagenet", scheduler="none", dropout=0.0):
+    (job,) = check_command(["optimizer=sgd", f"scheduler={scheduler}"])
+    torch.manual_seed(0)
+    body = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.Dropout(dropout), torch.nn.Conv2d(8, 4, 1)
+    )
+    return SemanticSegmentation(
+        network=Network(body, 1),
+        loss=cross_entropy(),
+        names=NAMES,
+        normalization=normalization,
+        seed=0,
+        optimizer=lambda parameters: _call(job.config["optimizer"], parameters),
+        scheduler=lambda optimizer, steps: _call(job.config["scheduler"], optimizer, steps),
+    )
+
+
+def fit(tmp_path, module, epochs=2):
+    (job,) = check_command(["trainer=cpu", f"trainer.max_epochs={epochs}"])
+    history = History(tmp_path / "history.csv")
+    trainer = build_trainer(job.config, tmp_path, [history])
+    trainer.fit(module, datamodule=small_data())
+    return trainer, history
+
+
+@pytest.mark.parametrize("normalization", ["unit", "imagenet"])
+def test_photos_are_normalised_to_their_textbook_values(normalization):
+    photos = np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3), np.uint8)
+    expected = photos / 255
+    if normalization == "imagenet":
+        expected = (expected - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    result = task(normalization).normalized(torch.from_numpy(photos))
+    assert result.shape == (2, 3, 5, 6)
+    assert result.movedim(1, -1).numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_training_writes_a_history_with_class_names(tmp_path):
+    trainer, history = fit(tmp_path, task())
+    assert [row["epoch"] for row in history.rows] == [0, 1]
+    assert {"train/loss", "val/loss", "val/mean_iou", "val/iou/Coat", "val/accuracy"} <= set(history.rows[0])
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    assert len(lines) == 3
+    assert (tmp_path / "checkpoints" / "best.ckpt").is_file()
+    assert trainer.global_step == 2 * small_data().steps_per_epoch
+
+
+def test_validation_loss_is_the_mean_over_all_valid_pixels(tmp_path):
+    module = task()
+    trainer, _ = fit(tmp_path, module, epochs=1)
+    loader = small_data().val_dataloader()
+    module.eval()
+    total, pixels = 0.0, 0
+    for batch in loader:
+        logits = module.network(module.normalized(batch["image"]))["logits"]
+        mask = batch["mask"].long()
+        total += torch.nn.functional.cross_entropy(logits, mask, reduction="sum").item()
+        pixels += mask.numel()
+    assert float(trainer.callback_metrics["val/loss"]) == pytest.approx(total / pixels, rel=1e-5)
+
+
+def test_dropout_depends_on_seed_and_step_alone(tmp_path):
+    weights = []
+    for noise in (1, 2):
+        module = task(dropout=0.5)
+        torch.manual_seed(noise)
+        folder = tmp_path / str(noise)
+        folder.mkdir()
+        fit(folder, module, epochs=1)
+        weights.append(module.network.body[0].weight)
+    assert torch.equal(*weights)
+
+
+def test_a_plateau_schedule_is_stepped_once_an_epoch_with_the_validation_loss(tmp_path):
+    module = task(scheduler="plateau")
+    trainer, history = fit(tmp_path, module, epochs=3)
+    (config,) = trainer.lr_scheduler_configs
+    assert config.scheduler.last_epoch == 3
+    assert config.scheduler.best == pytest.approx(min(row["val/loss"] for row in history.rows))
+
+
+def test_test_scores_come_from_every_photo_once(tmp_path):
+    (job,) = check_command(["trainer=cpu"])
+    module, data = task(), small_data()
+    build_trainer({**job.config, "callbacks": {}}, tmp_path, []).test(
+        module, data.in_order(data.split.test), verbose=False
+    )
+    assert module.test_scores.matrix.sum() == len(data.split.test) * 16 * 16
+    names = [data.cache.names[i] for i in module.test_scores.index]
+    assert sorted(names) == sorted(data.split.test)
+    photo = np.array(data.cache.images[module.test_scores.index[0]])[None]
+    assert module.predict(photo).shape == (1, 16, 16)

@@ -1,0 +1,140 @@
+"""Run folders: signatures that never move, records that are never half written."""
+
+import json
+
+import pytest
+import yaml
+
+from clothseg import record as record_module
+from clothseg.check import check_command
+from clothseg.error import ConfigError, DataError
+from clothseg.record import Record, run_folder, signature, write_json
+
+FROZEN = {
+    "model": {"_target_": "clothseg.model.fpn", "dropout": 0.2},
+    "split": {"_target_": "clothseg.split.kfold", "folds": 5, "fold": 3, "seed": 0},
+    "data": {"image_size": 64, "workers": 2, "cache": "somewhere"},
+    "seed": 0,
+}
+FROZEN_SIGNATURE = "c10261251764"
+"""Made once and never changed: another value here means that every user's runs are orphaned."""
+
+
+def composed(*overrides):
+    (job,) = check_command(overrides)
+    return job
+
+
+def test_the_signature_of_a_frozen_configuration_never_changes():
+    assert signature(FROZEN, "fingerprint", 1) == FROZEN_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "data.workers=2",
+        "data.cache=elsewhere",
+        "output=elsewhere",
+        "rerun=true",
+        "dataset.root=elsewhere",
+        "trainer=cpu",
+        "trainer.threads=1",
+        "split.fold=3",
+        "trust=[mine]",
+    ],
+)
+def test_what_cannot_change_the_result_is_not_in_the_signature(override):
+    before, after = composed(), composed(override)
+    assert before.config != after.config
+    assert signature(before.config, "f", 1) == signature(after.config, "f", 1)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=1",
+        "data.image_size=96",
+        "optimizer.lr=1e-4",
+        "model=unet",
+        "backbone=resnet18",
+        "labels=body4",
+        "split.folds=4",
+        "split.seed=1",
+        "augmentation=none",
+        "scheduler=none",
+        "trainer.max_epochs=3",
+        "trainer.precision=bf16",
+        "callbacks=early_stopping",
+    ],
+)
+def test_what_can_change_the_result_is_in_the_signature(override):
+    assert signature(composed().config, "f", 1) != signature(composed(override).config, "f", 1)
+
+
+def test_dataset_content_and_number_of_processes_are_in_the_signature():
+    config = composed().config
+    assert len({signature(config, "f", 1), signature(config, "g", 1), signature(config, "f", 2)}) == 3
+
+
+def test_a_new_key_with_its_neutral_value_orphans_no_run(monkeypatch):
+    before = signature(FROZEN, "f", 1)
+    later = {**FROZEN, "model": {**FROZEN["model"], "norm": "batch"}}
+    assert signature(later, "f", 1) != before
+    monkeypatch.setitem(record_module.NEUTRAL_DEFAULTS, "model.norm", "batch")
+    assert signature(later, "f", 1) == before
+    other = {**FROZEN, "model": {**FROZEN["model"], "norm": "group"}}
+    assert signature(other, "f", 1) != before
+
+
+def test_the_folder_says_what_was_run():
+    job = composed("model=unet", "backbone=vgg16", "split.fold=2", "output=runs")
+    parts = run_folder(job.config, job.choices, "f").parts
+    assert parts[:3] == ("runs", "synthetic-refined15", "unet-vgg16")
+    assert parts[4] == "fold-2"
+    job = composed("split=holdout", "output=runs")
+    assert len(run_folder(job.config, job.choices, "f").parts) == 4
+
+
+def test_attempts_are_counted_and_states_kept(tmp_path):
+    record = Record(tmp_path / "run")
+    assert record.status is None
+    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"]) == 1
+    assert record.status == {"state": "running", "attempts": 1, "error": None}
+    record.set_state("failed", error="ValueError: x")
+    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"]) == 2
+    record.set_state("done")
+    assert record.status == {"state": "done", "attempts": 2, "error": None}
+    expected = {"choices": {"model": "fpn"}, "overrides": ["model=fpn"], "config": {"seed": 0}}
+    assert record.config == expected == yaml.safe_load((record.folder / "config.yaml").read_text())
+    assert record.environment["versions"]["torch"]
+    assert "dirty" in record.environment
+
+
+def test_a_replaced_record_is_kept(tmp_path):
+    record = Record(tmp_path / "run")
+    for number in (1, 2):
+        record.begin({"seed": number}, {}, [])
+        aside = record.set_aside()
+        assert aside.name == f"run.replaced-{number}"
+        assert Record(aside).config["config"]["seed"] == number
+    assert not record.folder.exists()
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"is no run folder: it has no config\.yaml"):
+        _ = Record(tmp_path).config
+
+
+def test_files_are_renamed_into_place(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        write_json(tmp_path / "file" / "a.json", {})
