@@ -7,7 +7,7 @@ from test_split import fake_cache
 
 from clothseg.augmentation import light, none
 from clothseg.cache import Cache
-from clothseg.datamodule import EpochBatches, SegmentationData, derived_seed
+from clothseg.datamodule import EpochOrder, SegmentationData, derived_seed
 from clothseg.error import ConfigError
 from clothseg.split import kfold
 
@@ -28,10 +28,10 @@ def data(workers=0, augmentation=None, first_epoch=0, batch_size=4):
 
 def epochs(module, count):
     loader = module.train_dataloader()
-    first = loader.batch_sampler.epoch
+    first = module.order.epoch
     batches = []
     for epoch in range(first, first + count):
-        loader.batch_sampler.set_epoch(epoch)
+        module.order.set_epoch(epoch)
         batches += list(loader)
     return batches
 
@@ -83,12 +83,17 @@ def test_a_resumed_stream_is_the_rest_of_an_undisturbed_one(workers):
     assert same(whole[-len(rest) :], rest)
 
 
-def test_the_sampler_is_decided_by_seed_and_epoch():
-    batches = [list(EpochBatches(10, 3, seed, epoch)) for seed in (0, 1) for epoch in (0, 1)]
-    assert all(len(batch) == 3 and all(len(b) == 3 for b in batch) for batch in batches)
-    orders = {tuple(position for batch in b for _, position in batch) for b in batches}
-    assert len(orders) == 4
-    assert batches[1][0][0][0] == 1
+def test_the_order_is_decided_by_seed_and_epoch():
+    orders = []
+    for seed in (0, 1):
+        order = EpochOrder(10, seed)
+        for epoch in (0, 1):
+            order.set_epoch(epoch)
+            keys = list(order)
+            assert [key[0] for key in keys] == [epoch] * 10
+            assert sorted(key[1] for key in keys) == list(range(10))
+            orders.append(tuple(key[1] for key in keys))
+    assert len(set(orders)) == 4
 
 
 def test_a_batch_larger_than_the_training_part_is_refused():

@@ -21,34 +21,31 @@ def derived_seed(*parts: int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-class EpochBatches(Sampler[list[tuple[int, int]]]):
-    """Shuffled batches of (epoch, position), decided by seed and epoch alone.
+class EpochOrder(Sampler[tuple[int, int]]):
+    """Training photos as (epoch, position), in an order that seed and epoch alone decide.
 
-    The last, incomplete batch of an epoch is dropped: batch normalisation cannot train on one photo.
+    The epoch travels with the position, so that loader processes need not be told about it.
 
     Args:
         length: number of training photos.
-        batch_size: photos in a batch.
         seed: seed of the run.
-        epoch: the first epoch that is drawn.
     """
 
-    def __init__(self, length: int, batch_size: int, seed: int, epoch: int) -> None:
-        self.length, self.batch_size, self.seed, self.epoch = length, batch_size, seed, epoch
+    def __init__(self, length: int, seed: int) -> None:
+        self.length, self.seed, self.epoch = length, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that is drawn next; Lightning calls this before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
-        return self.length // self.batch_size
+        """Number of photos."""
+        return self.length
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """The batches of the current epoch."""
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """The photos of the current epoch."""
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-        for batch in order[: len(self) * self.batch_size].reshape(len(self), self.batch_size):
-            yield [(self.epoch, int(position)) for position in batch]
+        return iter([(self.epoch, int(position)) for position in order])
 
 
 class CachedPhotos(Dataset[dict[str, Any]]):
@@ -120,7 +117,7 @@ class SegmentationData(pl.LightningDataModule):
             )
         self.cache, self.split, self.augmentation = cache, split, augmentation
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
-        self.first_epoch = 0
+        self.order = EpochOrder(len(split.train), seed)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -138,13 +135,16 @@ class SegmentationData(pl.LightningDataModule):
         Lightning names the epoch to the sampler only after prefetching has begun, so without this
         the first resumed epoch would be epoch 0's.
         """
-        self.first_epoch = state["epoch"]
+        self.order.set_epoch(state["epoch"])
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Augmented training photos in a new order every epoch."""
+        """Augmented training photos in a new order every epoch.
+
+        The last, incomplete batch is dropped: batch normalisation cannot train on one photo.
+        """
         photos = CachedPhotos(self.cache, self.split.train, self.augmentation, self.seed)
-        batches = EpochBatches(len(photos), self.batch_size, self.seed, self.first_epoch)
-        return DataLoader(photos, batch_sampler=batches, **self._loading(persistent=True))
+        loading = self._loading(persistent=True)
+        return DataLoader(photos, self.batch_size, sampler=self.order, drop_last=True, **loading)
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Validation photos in order."""

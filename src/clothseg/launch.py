@@ -15,6 +15,7 @@ from clothseg import build
 from clothseg.check import check_command, constant_keys
 from clothseg.error import ConfigError
 from clothseg.record import Record
+from clothseg.report.summary import report_outcomes
 from clothseg.sweep import Outcome, do_job
 from clothseg.trust import CONF
 
@@ -44,9 +45,6 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     else:
         many = "-m" in flags or "--multirun" in flags
         outcomes = _run(overrides, many, composed[0].config, len(composed))
-    # Drawing libraries take a second, which a mistake should not cost.
-    from clothseg.report.summary import report_outcomes
-
     return report_outcomes(outcomes)
 
 

@@ -1,8 +1,11 @@
 """The module: normalisation, frozen streams of dropout, scores with class names, plateau steps."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning import Callback
 from test_datamodule import data as small_data
 
 from clothseg.build import _call, build_trainer
@@ -59,6 +62,25 @@ def test_training_writes_a_history_with_class_names(tmp_path):
     assert len(lines) == 3
     assert (tmp_path / "checkpoints" / "best.ckpt").is_file()
     assert trainer.global_step == 2 * small_data().steps_per_epoch
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_epoch_of_a_training_has_its_own_order(tmp_path, workers):
+    class Seen(Callback):
+        names: ClassVar[list] = []
+
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            self.names.append((trainer.current_epoch, *batch["name"]))
+
+    Seen.names = []
+    (job,) = check_command(["trainer=cpu", "trainer.max_epochs=3"])
+    build_trainer(job.config, tmp_path, [Seen()]).fit(task(), datamodule=small_data(workers))
+    data = small_data()
+    for epoch in range(3):
+        data.order.set_epoch(epoch)
+        expected = [tuple(batch["name"]) for batch in data.train_dataloader()]
+        assert [names[1:] for names in Seen.names if names[0] == epoch] == expected
+    assert len({names[1:] for names in Seen.names}) == len(Seen.names)
 
 
 def test_validation_loss_is_the_mean_over_all_valid_pixels(tmp_path):

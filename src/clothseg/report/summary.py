@@ -10,7 +10,6 @@ from clothseg.error import DataError
 from clothseg.record import Record, write_json
 from clothseg.report.aggregate import aggregate, pooled_matrix
 from clothseg.report.progress import console
-from clothseg.report.results import draw_scores, write_per_class
 from clothseg.report.tables import comparison_table, fold_table, sweep_table
 from clothseg.sweep import Outcome
 
@@ -65,7 +64,8 @@ def _report_config(folder: Path, jobs: Sequence[Outcome]) -> list[dict[str, Any]
     if missing:
         text = ", ".join(map(str, missing))
         raise DataError(f"{name}: fold {text} of {folds} is missing; there is no cross-validated score")
-    _add_up(folder, name, [Path(str(job.folder)) for job in done], cards)
+    if any(job.result != "skipped" for job in done) or not (folder / "summary.json").is_file():
+        _add_up(folder, name, [Path(str(job.folder)) for job in done], cards)
     console.print(fold_table(cards, f"{name}, {folds} folds, test part"))
     console.print(f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}", soft_wrap=True, markup=False)
     return cards
@@ -73,6 +73,9 @@ def _report_config(folder: Path, jobs: Sequence[Outcome]) -> list[dict[str, Any]
 
 def _add_up(folder: Path, name: str, runs: Sequence[Path], cards: Sequence[dict[str, Any]]) -> None:
     """Write mean, deviation and pooled matrix of a complete cross-validation."""
+    # Drawing takes a second to import, which a sweep of skipped jobs should not cost.
+    from clothseg.report.results import draw_scores, write_per_class
+
     divisions = {Record(run).metrics["division"] for run in runs}
     if len(divisions) > 1:
         raise DataError(
