@@ -40,7 +40,9 @@ def ccp_root() -> Path:
     """The real Clothing Co-Parsing photos, kept beside the repository."""
     folder = SHARED / "datasets" / "clothing-co-parsing"
     if not folder.is_dir():
-        pytest.skip("the CCP photos (../shared/datasets/clothing-co-parsing) are not on this machine")
+        pytest.skip(
+            "the CCP photos (../shared/datasets/clothing-co-parsing) are not on this machine"
+        )
     return folder
 
 

@@ -38,7 +38,11 @@ def test_weights_that_do_not_fit_name_the_layers(tmp_path):
     save_file(state, path)
     with pytest.raises(ConfigError) as error:
         load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
-    for part in (f"1 layers missing: {removed}", "1 layers not in this encoder: stranger", f"{first} [5, 3"):
+    for part in (
+        f"1 layers missing: {removed}",
+        "1 layers not in this encoder: stranger",
+        f"{first} [5, 3",
+    ):
         assert part in str(error.value)
 
 

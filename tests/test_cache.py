@@ -1,4 +1,4 @@
-"""The cache: right content, built once, rebuilt when stale or damaged, nothing left when it fails."""
+"""The cache: right content, built once, rebuilt when damaged, nothing left when it fails."""
 
 import json
 import multiprocessing
@@ -8,12 +8,12 @@ import resource
 import cv2
 import numpy as np
 import pytest
-from conftest import CCP_NAMES, label_space, write_mask
 from scipy.fft import dctn
 
 from clothseg.cache import open_cache, perceptual_hash
 from clothseg.dataset import ccp
 from clothseg.error import DataError
+from conftest import CCP_NAMES, label_space, write_mask
 
 
 def cache_of(root, folder, labels="refined15", size=32):
@@ -28,7 +28,9 @@ def test_rows_are_the_decoded_remapped_and_resized_samples(small_ccp, tmp_path):
     for row, sample in enumerate(reader.samples()):
         image, source = reader.read(sample)
         mask = table[source]
-        assert np.array_equal(cache.images[row], cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA))
+        assert np.array_equal(
+            cache.images[row], cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
+        )
         nearest = cv2.resize(mask, (32, 32), interpolation=cv2.INTER_NEAREST)
         assert np.array_equal(cache.masks[row], nearest)
         assert cache.pixels[row].tolist() == [int((mask == k).sum()) for k in range(15)]

@@ -23,7 +23,10 @@ def problems(*overrides):
     [
         ("model=fnp", r"model=fnp: no such option; did you mean `fpn`\? There are: fpn, linknet"),
         ("modle=fpn", r"modle: no such key; did you mean `model`\?"),
-        ("optimizer.lrr=1", r"optimizer\.lrr: no such key; did you mean `lr`\? There are: betas, lr"),
+        (
+            "optimizer.lrr=1",
+            r"optimizer\.lrr: no such key; did you mean `lr`\? There are: betas, lr",
+        ),
         ("data.image_sise=64", r"data\.image_sise: no such key; did you mean `image_size`\?"),
         ("+data.more=1", r"data\.more: no such key"),
         ("optimizer.lr=abc", r"optimizer\.lr=abc: must be a valid number"),
@@ -37,11 +40,20 @@ def problems(*overrides):
         ("~optimizer.lr", r"optimizer\.lr: is missing"),
         ("a b", r"`a b` is not of the form key=value"),
         ("labels.names=[A]", r"1 names; 2 to 254 classes"),
-        ("dataset.names=[hair,glove]", r"labels=refined15 has no place for 1 of the dataset's names: glove"),
+        (
+            "dataset.names=[hair,glove]",
+            r"labels=refined15 has no place for 1 of the dataset's names: glove",
+        ),
         ("labels.gathers.Hat=[hat,crown]", r"gathers names that no dataset has: crown"),
         ("loss._target_=os.system", r"loss\._target_=os\.system is not trusted"),
-        ("model._target_=clothseg.build.torch.load", r"clothseg\.build\.torch\.load is not trusted"),
-        ("+model.extra._target_=builtins.eval", r"model\.extra\._target_=builtins\.eval is not trusted"),
+        (
+            "model._target_=clothseg.build.torch.load",
+            r"clothseg\.build\.torch\.load is not trusted",
+        ),
+        (
+            "+model.extra._target_=builtins.eval",
+            r"model\.extra\._target_=builtins\.eval is not trusted",
+        ),
         ("model=linknet backbone=mit_b2", r"model=linknet cannot have backbone=mit_b2: .*fpn"),
     ],
 )
@@ -51,7 +63,9 @@ def test_a_mistake_is_told_with_its_key_and_what_is_allowed(override, message):
 
 
 def test_all_mistakes_are_listed_at_once():
-    found = problems("model=fnp", "modle=3", "optimizer.lr=x", "split.fold=9", "seed=-1", "labels=c")
+    found = problems(
+        "model=fnp", "modle=3", "optimizer.lr=x", "split.fold=9", "seed=-1", "labels=c"
+    )
     assert len(found) == 6
 
 
@@ -67,7 +81,9 @@ def test_a_mistake_in_a_sweep_is_found_before_anything_runs():
 def test_a_sweep_gives_every_combination():
     jobs = check_command(["model=fpn,unet", "optimizer.lr=1e-3,1e-4", "split.fold=range(3)"])
     assert len(jobs) == 12
-    seen = {(j.choices["model"], j.config["optimizer"]["lr"], j.config["split"]["fold"]) for j in jobs}
+    seen = {
+        (j.choices["model"], j.config["optimizer"]["lr"], j.config["split"]["fold"]) for j in jobs
+    }
     assert len(seen) == 12
 
 
@@ -87,7 +103,11 @@ def test_the_command_line_chooses_labels_over_the_datasets_own():
 
 @pytest.mark.parametrize(
     "typed",
-    ["-m model=fpn backbone=resnet18", "model=fpn -m backbone=resnet18", "model=fpn backbone=resnet18 -m"],
+    [
+        "-m model=fpn backbone=resnet18",
+        "model=fpn -m backbone=resnet18",
+        "model=fpn backbone=resnet18 -m",
+    ],
 )
 def test_flags_may_stand_anywhere(typed):
     assert arranged(typed.split()) == (["model=fpn", "backbone=resnet18"], ["-m"])
@@ -99,10 +119,16 @@ def test_a_flag_keeps_its_value():
 
 
 def test_a_trusted_package_may_be_a_target_and_its_imports_may_not(tmp_path, monkeypatch):
-    (tmp_path / "wardrobe_losses.py").write_text("from os import system\ndef mine(*, weight: float): ...\n")
+    (tmp_path / "wardrobe_losses.py").write_text(
+        "from os import system\ndef mine(*, weight: float): ...\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     assert resolve_target("wardrobe_losses.mine", ["wardrobe_losses"]).__name__ == "mine"
-    for target in ("wardrobe_losses.system", "wardrobe_losses.os.system", "wardrobe_losses_too.mine"):
+    for target in (
+        "wardrobe_losses.system",
+        "wardrobe_losses.os.system",
+        "wardrobe_losses_too.mine",
+    ):
         with pytest.raises(ConfigError):
             resolve_target(target, ["wardrobe_losses"])
     overrides = ["loss._target_=wardrobe_losses.mine", "trust=[wardrobe_losses]"]

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from test_split import fake_cache
 
 from clothseg.augmentation import light, none
 from clothseg.cache import Cache
 from clothseg.datamodule import EpochOrder, SegmentationData, derived_seed
 from clothseg.error import ConfigError
 from clothseg.split import kfold
+from test_split import fake_cache
 
 LIGHT = {"rotation": 10.0, "zoom": [0.8, 1.3], "brightness": 0.2, "noise": 0.03}
 
@@ -38,7 +38,9 @@ def epochs(module, count):
 
 def same(first, second):
     return all(
-        torch.equal(a["image"], b["image"]) and torch.equal(a["mask"], b["mask"]) and a["name"] == b["name"]
+        torch.equal(a["image"], b["image"])
+        and torch.equal(a["mask"], b["mask"])
+        and a["name"] == b["name"]
         for a, b in zip(first, second, strict=True)
     )
 

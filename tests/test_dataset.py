@@ -6,11 +6,12 @@ import shutil
 import numpy as np
 import pytest
 import scipy.io
-from conftest import CCP_NAMES as NAMES
-from conftest import write_mask
 
 from clothseg.dataset import Sample, ccp, synthetic
 from clothseg.error import DataError
+from conftest import CCP_NAMES as NAMES
+from conftest import write_mask
+
 
 def read_all(root):
     reader = ccp(root=str(root), names=NAMES)
@@ -54,7 +55,9 @@ def test_a_mask_without_its_photo_is_named(small_ccp):
 
 def test_a_label_out_of_range_is_named_with_its_value(small_ccp):
     write_mask(small_ccp, 2, np.full((40, 30), 59, np.uint8))
-    with pytest.raises(DataError, match=r"0002\.mat: label 59 is out of range; allowed are 0 to 58"):
+    with pytest.raises(
+        DataError, match=r"0002\.mat: label 59 is out of range; allowed are 0 to 58"
+    ):
         read_all(small_ccp)
 
 
@@ -65,7 +68,9 @@ def test_a_size_mismatch_is_named_with_both_sizes(small_ccp):
 
 
 def test_a_damaged_matlab_file_is_named(small_ccp):
-    (small_ccp / "annotations/pixel-level/0002.mat").write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
+    (small_ccp / "annotations/pixel-level/0002.mat").write_bytes(
+        b"MATLAB 5.0 MAT-file" + bytes(200)
+    )
     with pytest.raises(DataError, match=r"0002\.mat"):
         read_all(small_ccp)
 
@@ -90,7 +95,7 @@ def test_a_missing_folder_says_what_is_expected(tmp_path):
 
 def test_another_layout_says_what_was_expected_and_found(tmp_path):
     (tmp_path / "images").mkdir()
-    with pytest.raises(DataError, match="expected photos/.*; found images"):
+    with pytest.raises(DataError, match=r"expected photos/.*; found images"):
         read_all(tmp_path)
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import yaml
-from conftest import CCP_NAMES, label_space
 
 from clothseg.error import ConfigError
 from clothseg.labels import IGNORE, UNKNOWN, LabelSpace
+from conftest import CCP_NAMES, label_space
+
 
 def small(**changes):
     parts = {

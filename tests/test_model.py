@@ -1,4 +1,4 @@
-"""Architectures with every backbone: size in, size out, honest gradients, known parameter counts."""
+"""Architectures with every backbone: size in, size out, honest gradients, known counts."""
 
 import json
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from clothseg.check import check_command
 from clothseg.build import build_task
+from clothseg.check import check_command
 from clothseg.error import ConfigError
 from clothseg.model.compatibility import REFUSED, pair_problem
 from clothseg.model.network import Network
@@ -40,7 +40,9 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("model", "backbone"), PAIRS)
-def test_a_pair_gives_logits_of_the_photos_size_and_every_trainable_parameter_a_gradient(model, backbone):
+def test_a_pair_gives_logits_of_the_photos_size_and_every_trainable_parameter_a_gradient(
+    model, backbone
+):
     net = network(model, backbone)
     logits = net(torch.randn(2, 3, 64, 64))["logits"]
     assert logits.shape == (2, 15, 64, 64)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from clothseg.check import check_command
 from clothseg.build import _call
+from clothseg.check import check_command
 from clothseg.trust import options
 
 

@@ -73,7 +73,9 @@ def test_what_can_change_the_result_is_in_the_signature(override):
 
 def test_dataset_content_and_number_of_processes_are_in_the_signature():
     config = composed().config
-    assert len({signature(config, "f", 1), signature(config, "g", 1), signature(config, "f", 2)}) == 3
+    assert (
+        len({signature(config, "f", 1), signature(config, "g", 1), signature(config, "f", 2)}) == 3
+    )
 
 
 def test_a_new_key_with_its_neutral_value_orphans_no_run(monkeypatch):

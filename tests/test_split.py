@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from conftest import CCP_NAMES, label_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from clothseg.split import (
     near_duplicate_groups,
     share_deviation,
 )
+from conftest import CCP_NAMES, label_space
 
 PAIRS = [("0183", "0730"), ("0197", "0671"), ("0223", "0616"), ("0594", "0722"), ("0692", "0732")]
 
@@ -43,7 +43,9 @@ def real_cache(ccp_root, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("labels", "limit"), [("refined15", 0.0107), ("ccp59", 0.0085)])
-def test_real_folds_are_stratified_and_keep_look_alikes_together(real_cache, oracles, labels, limit):
+def test_real_folds_are_stratified_and_keep_look_alikes_together(
+    real_cache, oracles, labels, limit
+):
     cache = real_cache(labels)
     splits = [kfold(cache, folds=5, fold=k, validation=0.1, seed=0) for k in range(5)]
     assert sorted(name for split in splits for name in split.test) == cache.names
@@ -57,13 +59,20 @@ def test_real_folds_are_stratified_and_keep_look_alikes_together(real_cache, ora
     report = json.loads((oracles / "splits" / "ccp_0001_0804.json").read_text())["sets"]
     report = report[f"ccp_0001_0804/{'refined15' if labels == 'refined15' else 'labels59'}"]
     columns = [i for i, name in enumerate(report["classes"]) if name in report["columns_used"]]
-    shares = np.array([cache.presence[[part[n] == k for n in cache.names]].mean(0) for k in range(5)])
+    shares = np.array(
+        [cache.presence[[part[n] == k for n in cache.names]].mean(0) for k in range(5)]
+    )
     deviation = np.abs(shares - cache.presence.mean(0))[:, columns].mean()
     assert deviation <= limit
 
 
 @settings(max_examples=25, deadline=None)
-@given(photos=st.integers(20, 60), twins=st.integers(0, 5), folds=st.integers(2, 5), seed=st.integers(0, 99))
+@given(
+    photos=st.integers(20, 60),
+    twins=st.integers(0, 5),
+    folds=st.integers(2, 5),
+    seed=st.integers(0, 99),
+)
 def test_every_photo_is_tested_once_and_parts_are_disjoint(photos, twins, folds, seed):
     cache = fake_cache(photos, seed=seed, twins=twins)
     splits = [kfold(cache, folds=folds, fold=k, validation=0.2, seed=seed) for k in range(folds)]

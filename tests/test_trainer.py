@@ -19,7 +19,9 @@ def test_precision(tmp_path, value, expected):
 
 def test_epochs_callbacks_and_threads(tmp_path):
     before = torch.get_num_threads()
-    built = trainer(tmp_path, "trainer.max_epochs=3", "trainer.threads=1", "callbacks=early_stopping")
+    built = trainer(
+        tmp_path, "trainer.max_epochs=3", "trainer.threads=1", "callbacks=early_stopping"
+    )
     assert built.max_epochs == 3
     assert torch.get_num_threads() == 1
     kinds = [type(callback).__name__ for callback in built.callbacks]

@@ -42,7 +42,10 @@ def backbone(*, name: str, weights: str | None) -> Backbone:
         _require_hub_weights(name)
     elif weights is not None and not Path(weights).is_file():
         raise ConfigError(
-            [f"backbone.weights={weights}: no such file; allowed are null, imagenet, or a file's path"]
+            [
+                f"backbone.weights={weights}: no such file; allowed are null, imagenet "
+                "or the path of a file"
+            ]
         )
     return Backbone(name, weights)
 
@@ -59,7 +62,9 @@ def load_weights(encoder: "nn.Module", backbone: Backbone) -> None:
     state = _read_state(path)
     problems = _differences(encoder.state_dict(), state)
     if problems:
-        raise ConfigError([f"backbone.weights={path} does not fit {backbone.name}: {'; '.join(problems)}"])
+        raise ConfigError(
+            [f"backbone.weights={path} does not fit {backbone.name}: {'; '.join(problems)}"]
+        )
     encoder.load_state_dict(state)
 
 
@@ -73,10 +78,10 @@ def _require_hub_weights(name: str) -> None:
         return
     raise ConfigError(
         [
-            f"backbone.weights=imagenet: the weights of {name} are not on this machine and the model hub "
-            f"does not answer. Download model.safetensors of the repository {repository} on a machine with "
-            "a network and pass it: backbone.weights=<path>; or copy that machine's folder "
-            f"{stored.parent.name} into {hub}"
+            f"backbone.weights=imagenet: the weights of {name} are not on this machine and the model "
+            "hub does not answer. Download model.safetensors of the repository "
+            f"{repository} on a machine with a network and pass it: backbone.weights=<path>; "
+            f"or copy that machine's folder {stored.parent.name} into {hub}"
         ]
     )
 
@@ -105,7 +110,9 @@ def _hub_file(name: str) -> Path:
     settings = encoders[name]["pretrained_settings"]["imagenet"]
     place = {"filename": "model.safetensors", "revision": settings["revision"]}
     stored = try_to_load_from_cache(settings["repo_id"], **place)
-    return Path(stored if isinstance(stored, str) else hf_hub_download(settings["repo_id"], **place))
+    return Path(
+        stored if isinstance(stored, str) else hf_hub_download(settings["repo_id"], **place)
+    )
 
 
 def _read_state(path: Path) -> dict[str, "Tensor"]:

@@ -80,7 +80,7 @@ def build_task(config: Config) -> "SemanticSegmentation":
     labels = build_labels(config)
     network = _call(config["model"], _call(config["backbone"]), len(labels))
     return SemanticSegmentation(
-        # Photos arrive with channels last; weights in the same order save a third of a step on a CPU.
+        # Photos arrive with channels last; weights in the same order save a third of a CPU step.
         network=network.to(memory_format=torch.channels_last),
         loss=_call(config["loss"]),
         names=labels.names,

@@ -1,4 +1,4 @@
-"""Decoded photos on disk: every photo is decoded, relabelled and resized once, then memory-mapped."""
+"""Decoded photos on disk: each is decoded, relabelled and resized once, then mapped."""
 
 import errno
 import hashlib
@@ -79,7 +79,7 @@ def open_cache(reader: Reader, labels: LabelSpace, image_size: int, root: Path) 
 
 
 def cache_key(samples: list[Sample], reader: Reader, labels: LabelSpace, image_size: int) -> str:
-    """Hash of all that decides the arrays: files with sizes and times, names, labels, image size."""
+    """Hash of all that decides the arrays: files, their sizes and times, labels, image size."""
     digest = hashlib.blake2b(digest_size=10)
     table = labels.lookup_table(reader.names).tobytes()
     digest.update(repr((CACHE_VERSION, cv2.__version__, image_size, len(labels), table)).encode())
@@ -91,7 +91,7 @@ def cache_key(samples: list[Sample], reader: Reader, labels: LabelSpace, image_s
 
 
 def perceptual_hash(image: np.ndarray) -> int:
-    """64-bit hash of a photo uint8 [H,W,3]: the signs of its 8x8 lowest frequencies about their median.
+    """64-bit hash of a photo uint8 [H,W,3]: signs of its 8x8 lowest frequencies about the median.
 
     Photos of one scene differ in few bits (Hamming distance).
     """
@@ -101,7 +101,9 @@ def perceptual_hash(image: np.ndarray) -> int:
     return int(np.packbits(low > np.median(low)).view(">u8")[0])
 
 
-def _build(folder: Path, samples: list[Sample], reader: Reader, labels: LabelSpace, size: int) -> None:
+def _build(
+    folder: Path, samples: list[Sample], reader: Reader, labels: LabelSpace, size: int
+) -> None:
     """Write all arrays into a temporary folder and rename it."""
     temporary = folder.with_name(f"{folder.name}.building")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -120,7 +122,9 @@ def _build(folder: Path, samples: list[Sample], reader: Reader, labels: LabelSpa
                 file = stack.enter_context((temporary / f"{name}.npy").open("wb"))
                 _write_header(file, (len(samples), *shape), np.dtype(kind))
                 files.append(file)
-            for rows in pool.map(lambda sample: _decode(sample, reader, table, len(labels), size), samples):
+            for rows in pool.map(
+                lambda sample: _decode(sample, reader, table, len(labels), size), samples
+            ):
                 for file, row, kind in zip(files, rows, kinds, strict=True):
                     file.write(np.asarray(row, kind).tobytes())
                 advance(1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
@@ -92,7 +93,7 @@ def constant_keys(overrides: Sequence[str]) -> list[str]:
 
 def group_names(name: str) -> list[str]:
     """Config groups in the defaults list of a main configuration."""
-    defaults = OmegaConf.load(CONF / f"{name}.yaml").get("defaults", [])
+    defaults = yaml.safe_load((CONF / f"{name}.yaml").read_text()).get("defaults", [])
     keys = [str(key) for entry in defaults if not isinstance(entry, str) for key in entry]
     return [key for key in keys if not key.startswith("override ")]
 
@@ -151,7 +152,7 @@ def _compose(
         problems.append(str(error).splitlines()[0])
         return []
     choices = {k: v for k, v in whole.hydra.runtime.choices.items() if "/" not in k and v}
-    base = OmegaConf.masked_copy(whole, [key for key in whole if key != "hydra"])
+    base = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
     composed = []
     for combination in itertools.product(*map(_values, values)):
         config = base.copy()
@@ -222,5 +223,5 @@ def _label_contradictions(config: Mapping[str, Any]) -> list[str]:
 @cache
 def shipped_source_names() -> frozenset[str]:
     """Native label names of all datasets of `conf/dataset`."""
-    files = [OmegaConf.load(CONF / "dataset" / f"{name}.yaml") for name in options("dataset")]
-    return frozenset(name for file in files for name in file.dataset.get("names", []))
+    texts = [(CONF / "dataset" / f"{name}.yaml").read_text() for name in options("dataset")]
+    return frozenset(n for text in texts for n in yaml.safe_load(text)["dataset"].get("names", []))

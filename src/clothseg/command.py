@@ -34,7 +34,7 @@ def train(arguments: Sequence[str]) -> int:
 
 
 def evaluate(arguments: Sequence[str]) -> int:
-    """`python scripts/evaluate.py`: score the best epoch of a recorded run on a part of its split."""
+    """`python scripts/evaluate.py`: score the best epoch of a recorded run."""
 
     def work(overrides: list[str], flags: list[str]) -> int:
         from clothseg.evaluate import evaluate_command

@@ -113,7 +113,10 @@ class SegmentationData(pl.LightningDataModule):
         super().__init__()
         if len(split.train) < batch_size:
             raise ConfigError(
-                [f"data.batch_size={batch_size}: only {len(split.train)} photos are left to train on"]
+                [
+                    f"data.batch_size={batch_size}: there are only "
+                    f"{len(split.train)} photos to train on"
+                ]
             )
         self.cache, self.split, self.augmentation = cache, split, augmentation
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
@@ -125,9 +128,10 @@ class SegmentationData(pl.LightningDataModule):
         return len(self.split.train) // self.batch_size
 
     def state_dict(self) -> dict[str, int]:
-        """The epoch that a resumed run starts with; checkpoints are written at the end of epochs."""
+        """The epoch that a resumed run starts with; checkpoints are written after epochs."""
         assert self.trainer is not None
-        return {"epoch": self.trainer.fit_loop.epoch_progress.current.processed}
+        progress: Any = self.trainer.fit_loop.epoch_progress.current
+        return {"epoch": progress.processed}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Start with the epoch of a checkpoint.

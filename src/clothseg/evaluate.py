@@ -42,7 +42,9 @@ def evaluate_run(run: Path, subset: str, root: str | None) -> dict[str, Any]:
     config = record.config["config"]
     build.require_valid(config)
     if not record.best_checkpoint.is_file():
-        raise ConfigError([f"run={run}: there is no {record.best_checkpoint}; the run has not finished an epoch"])
+        raise ConfigError(
+            [f"run={run}: there is no {record.best_checkpoint}; the run has not finished an epoch"]
+        )
     if root is not None:
         config["dataset"]["root"] = root
     from clothseg.metric.scorecard import scorecard

@@ -23,7 +23,9 @@ def help_text(name: str) -> str:
             groups += [f"  {title:<13} {meaning}", f"  {'':<13} [{default}] {others}".rstrip()]
         elif opening := re.match(r"(\w+):$", line):
             block = opening[1]
-        elif (key := re.match(r"( *)(\w+): (.*?)\s+# (.*)", line)) and not (key[1] and block == "hydra"):
+        elif (key := re.match(r"( *)(\w+): (.*?)\s+# (.*)", line)) and not (
+            key[1] and block == "hydra"
+        ):
             prefix = f"{block}." if key[1] else ""
             keys.append(f"  {prefix + key[2]:<19} {key[4]} [{key[3]}]")
     if groups:

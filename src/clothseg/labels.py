@@ -11,7 +11,7 @@ IGNORE = 255
 """Mask value of pixels that count nowhere: not in losses, not in metrics, not in statistics."""
 
 UNKNOWN = 254
-"""Value of a lookup table for source ids that the dataset does not have; never in a finished mask."""
+"""Value of a lookup table for ids that the dataset does not have; never in a finished mask."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ class LabelSpace:
         Raises:
             ConfigError: a source name that no class gathers, with the whole list.
         """
-        target = {source: self.names.index(k) for k, group in self.gathers.items() for source in group}
+        target = {
+            source: self.names.index(k) for k, group in self.gathers.items() for source in group
+        }
         target |= dict.fromkeys(self.ignore, IGNORE)
         missing = [name for name in source_names if name not in target]
         if missing:

@@ -19,7 +19,16 @@ from clothseg.report.summary import report_outcomes
 from clothseg.sweep import Outcome, do_job
 from clothseg.trust import CONF
 
-QUESTIONS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--version", "--shell-completion", "-sc")
+QUESTIONS = (
+    "--cfg",
+    "-c",
+    "--info",
+    "-i",
+    "--hydra-help",
+    "--version",
+    "--shell-completion",
+    "-sc",
+)
 """Flags that ask Hydra for something and train nothing."""
 
 
@@ -56,12 +65,13 @@ def _run(overrides: list[str], many: bool, config: dict[str, Any], jobs: int) ->
         jobs *= folds
     if jobs > 1 and not many:
         raise ConfigError(["several values for one key are a sweep: add -m to the command"])
-    # Outcomes meet in a folder because launchers may run jobs in other processes and on other nodes.
+    # Outcomes meet in a folder because launchers may run jobs in other processes and on nodes.
     meeting = Path(config["output"]) / ".sweep" / str(os.getpid())
+    constant = ",".join([*constant_keys(overrides), "split.fold"])
     placed = [
         f"hydra.run.dir='{meeting}'",
         f"hydra.sweep.dir='{meeting}'",
-        f"hydra.job.config.override_dirname.exclude_keys=[{','.join([*constant_keys(overrides), 'split.fold'])}]",
+        f"hydra.job.config.override_dirname.exclude_keys=[{constant}]",
     ]
     interrupted = False
     try:

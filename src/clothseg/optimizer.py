@@ -36,7 +36,7 @@ def adam(
 def adamw(
     parameters: "Iterable[nn.Parameter]", *, lr: LearningRate, betas: Betas, weight_decay: Weight
 ) -> "Optimizer":
-    """Adam with decoupled weight decay; arguments as in :func:`adam`, the decay acts on the weights.
+    """Adam whose decay acts on the weights; arguments as in :func:`adam`.
 
     Source: Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
     """

@@ -1,7 +1,7 @@
 """The run folder: where a run is kept, what makes it that run, and what is written into it.
 
-``<output>/<dataset>-<labels>/<model>-<backbone>/<signature>/[fold-<k>/]``. The signature is a hash of
-all that can change the result, so the same experiment always finds itself again.
+``<output>/<dataset>-<labels>/<model>-<backbone>/<signature>/[fold-<k>/]``. The signature is a hash
+of all that can change the result, so the same experiment always finds itself again.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ WITHOUT_EFFECT = (
     "trainer.accelerator",
     "trainer.threads",
 )
-"""Keys that say where and how a run is done, not what comes out; the fold is a folder of its own."""
+"""Keys that say where and how a run is done, not what comes out; a fold has a folder of its own."""
 
 NEUTRAL_DEFAULTS: dict[str, Any] = {}
 """Keys that came after the first release, with the value that means what runs did before there was
@@ -140,7 +140,9 @@ class Record:
         self.set_state("running", attempts=attempts)
         return attempts
 
-    def set_state(self, state: State, error: str | None = None, attempts: int | None = None) -> None:
+    def set_state(
+        self, state: State, error: str | None = None, attempts: int | None = None
+    ) -> None:
         """Write what became of the run."""
         if attempts is None:
             attempts = (self.status or {}).get("attempts", 1)
@@ -157,7 +159,7 @@ class Record:
 
 def environment() -> Plain:
     """Versions of the libraries, commit of the code, and the machine."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for library in LIBRARIES:
         try:
             versions[library] = version(library)

@@ -132,7 +132,10 @@ def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) 
 def argument_model(function: Callable[..., Any]) -> type[BaseModel]:
     """What a configuration may pass to a function: its keyword-only parameters."""
     fields = {
-        name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
+        name: (
+            parameter.annotation,
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
@@ -179,9 +182,9 @@ def _existing(location: Sequence[Any], values: Any) -> list[Any]:
     """The part of an error's place that lies in the values; pydantic adds names of alternatives."""
     place: list[Any] = []
     for step in location:
-        if isinstance(values, Mapping) and step in values:
-            values = values[step]
-        elif isinstance(values, list) and isinstance(step, int) and step < len(values):
+        if (isinstance(values, Mapping) and step in values) or (
+            isinstance(values, list) and isinstance(step, int) and step < len(values)
+        ):
             values = values[step]
         else:
             break

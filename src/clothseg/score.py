@@ -44,11 +44,18 @@ def class_names(labels: str) -> list[str]:
         return list(yaml.safe_load((CONF / "labels" / f"{labels}.yaml").read_text())["names"])
     path = Path(labels)
     if not path.is_file():
-        raise ConfigError([f"labels={labels}: no such label space or file; {did_you_mean(labels, options('labels'))}"])
+        raise ConfigError(
+            [
+                f"labels={labels}: no such label space or file; "
+                f"{did_you_mean(labels, options('labels'))}"
+            ]
+        )
     try:
         rows = sorted(json.loads(path.read_text()), key=lambda row: row["id"])
         if [row["id"] for row in rows] != list(range(len(rows))):
             raise ConfigError([f"labels={labels}: ids must be 0 to {len(rows) - 1}, each once"])
         return [str(row["name"]) for row in rows]
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError([f"labels={labels}: not a list of objects with `id` and `name`"]) from error
+        raise ConfigError(
+            [f"labels={labels}: not a list of objects with `id` and `name`"]
+        ) from error

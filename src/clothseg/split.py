@@ -1,4 +1,4 @@
-"""Training, validation and test parts: stratified over classes, with look-alike photos kept together.
+"""Training, validation and test parts: stratified, with look-alike photos kept together.
 
 The libraries that divide and group are imported where they are used, because they take seconds.
 """
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from clothseg.cache import Cache
 
 NEAR_DUPLICATE_BITS = 8
-"""Photos whose 64-bit perceptual hashes differ in at most so many bits stay in one part; on CCP this
-finds the five real pairs, and 10 bits a false one."""
+"""Photos whose 64-bit perceptual hashes differ in at most so many bits stay in one part; on CCP
+this finds the five real pairs, and 10 bits a false one."""
 
 Fraction = Annotated[float, Field(gt=0, le=0.5)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -132,9 +132,11 @@ def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
     from scipy.sparse.csgraph import connected_components
 
     rows, columns = [], []
-    for row, value in enumerate(hashes):
-        near = row + np.flatnonzero(np.bitwise_count(hashes[row:] ^ value) <= NEAR_DUPLICATE_BITS)
-        rows.append(np.full(len(near), row))
+    for index, value in enumerate(hashes):
+        near = index + np.flatnonzero(
+            np.bitwise_count(hashes[index:] ^ value) <= NEAR_DUPLICATE_BITS
+        )
+        rows.append(np.full(len(near), index))
         columns.append(near)
     row, column = np.concatenate(rows), np.concatenate(columns)
     graph = coo_array((np.ones(len(row), bool), (row, column)), shape=(len(hashes),) * 2)
@@ -182,7 +184,9 @@ def _split(
         inner[rest] = _carve(_presence_of_units(cache.presence, units)[rest], validation, seed)
         held = inner[units]
         train = ~test & ~held
-    division = hashlib.blake2b(json.dumps([cache.names, photo_part.tolist()]).encode(), digest_size=8)
+    division = hashlib.blake2b(
+        json.dumps([cache.names, photo_part.tolist()]).encode(), digest_size=8
+    )
     tested = photo_part if len(np.unique(photo_part)) > 2 else np.where(test, 1, 0)
     return Split(
         names[train].tolist(),

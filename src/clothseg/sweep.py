@@ -91,7 +91,9 @@ def do_job(
         if state == "done" and not config["rerun"]:
             return Outcome(name, "skipped", _score(record) + _other_commit(record), **place)
         if state == "done":
-            console.print(f"{name}  the earlier record is kept as {record.set_aside()}", markup=False)
+            console.print(
+                f"{name}  the earlier record is kept as {record.set_aside()}", markup=False
+            )
         job = Job(name, record.folder, config, choices, overrides)
         resumed = record.last_checkpoint is not None
         error = _execute_apart(job) if apart else _execute_here(job)
@@ -178,7 +180,9 @@ def _failure(job: Job, error: Exception) -> str:
 def _server() -> ForkServerContext:
     """Processes forked from a server that has imported what a run needs, once for all jobs."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["clothseg.run", "segmentation_models_pytorch", "albumentations"])
+    context.set_forkserver_preload(
+        ["clothseg.run", "segmentation_models_pytorch", "albumentations"]
+    )
     return context
 
 

@@ -7,7 +7,11 @@ from pydantic import Field
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
 
-PRECISIONS = {32: "32-true", 16: "16-mixed", "bf16": "bf16-mixed"}
+PRECISIONS: dict[int | str, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
+    32: "32-true",
+    16: "16-mixed",
+    "bf16": "bf16-mixed",
+}
 
 
 def trainer(
@@ -38,7 +42,7 @@ def trainer(
         precision=PRECISIONS[precision],
         max_epochs=max_epochs,
         callbacks=callbacks,
-        # Metric states are reset in evaluation and changed in training, which inference mode forbids.
+        # Metric states are reset in evaluation and changed in training: inference mode forbids it.
         inference_mode=False,
         # The records are clothseg's own.
         logger=False,

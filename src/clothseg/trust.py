@@ -46,8 +46,8 @@ def resolve_target(target: str, trust: Sequence[str]) -> Callable[..., Any]:
     if target not in shipped_targets() and package is None:
         raise ConfigError(
             [
-                f"_target_={target} is not trusted: only targets of the shipped conf/ may be used, and "
-                "those of a package of your own named with trust=[<package>]"
+                f"_target_={target} is not trusted: only targets of the shipped conf/ may be "
+                "used, and those of a package of your own named with trust=[<package>]"
             ]
         )
     try:
@@ -56,7 +56,9 @@ def resolve_target(target: str, trust: Sequence[str]) -> Callable[..., Any]:
         raise ConfigError([f"_target_={target} cannot be imported ({error})"]) from error
     home = getattr(function, "__module__", "")
     if package is not None and not (home == package or home.startswith(f"{package}.")):
-        raise ConfigError([f"_target_={target} is defined in {home}, outside the trusted {package}"])
+        raise ConfigError(
+            [f"_target_={target} is defined in {home}, outside the trusted {package}"]
+        )
     return function
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from pytorch_lightning import Callback
-from test_datamodule import data as small_data
 
 from clothseg.build import _call, build_trainer
 from clothseg.check import check_command
@@ -14,6 +13,7 @@ from clothseg.loss import cross_entropy
 from clothseg.model.network import Network
 from clothseg.observe import History
 from clothseg.task.semantic import SemanticSegmentation
+from test_datamodule import data as small_data
 
 NAMES = ["BG", "Hat", "Coat", "Skin"]
 
@@ -57,7 +57,9 @@ def test_photos_are_normalised_to_their_textbook_values(normalization):
 def test_training_writes_a_history_with_class_names(tmp_path):
     trainer, history = fit(tmp_path, task())
     assert [row["epoch"] for row in history.rows] == [0, 1]
-    assert {"train/loss", "val/loss", "val/mean_iou", "val/iou/Coat", "val/accuracy"} <= set(history.rows[0])
+    assert {"train/loss", "val/loss", "val/mean_iou", "val/iou/Coat", "val/accuracy"} <= set(
+        history.rows[0]
+    )
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert len(lines) == 3
     assert (tmp_path / "checkpoints" / "best.ckpt").is_file()

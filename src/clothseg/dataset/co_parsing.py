@@ -19,14 +19,17 @@ class CoParsing(Reader):
     image-level tags and are left out.
 
     Licence: Apache-2.0 file in the repository; rights in the photos themselves are not stated.
-    Source: Yang, Luo and Lin, Clothing co-parsing by joint image segmentation and labeling, CVPR 2014.
+    Source: Yang, Luo and Lin, Clothing co-parsing by joint image segmentation and
+        labeling, CVPR 2014.
     """
 
     def samples(self) -> list[Sample]:
         """Photos with pixel labels, by number."""
         self._check_layout()
         photos, labels = self.root / "photos", self.root / "annotations" / "pixel-level"
-        samples = [Sample(p.stem, photos / f"{p.stem}.jpg", p) for p in sorted(labels.glob("*.mat"))]
+        samples = [
+            Sample(p.stem, photos / f"{p.stem}.jpg", p) for p in sorted(labels.glob("*.mat"))
+        ]
         missing = [sample.image for sample in samples if not sample.image.is_file()]
         if missing:
             raise missing_partners("photos of pixel annotations are", missing)
@@ -48,13 +51,18 @@ class CoParsing(Reader):
             raise DataError(f"dataset.root={root} is not a folder; CCP is expected there: {LAYOUT}")
         if not any((root / "annotations" / "pixel-level").glob("*.mat")):
             found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
-            raise DataError(f"dataset.root={root} has not CCP's layout: expected {LAYOUT}; found {found}")
+            raise DataError(
+                f"dataset.root={root} has not CCP's layout: expected {LAYOUT}; found {found}"
+            )
         stored = [str(cell[0]) for cell in load_matlab(root / "label_list.mat", "label_list")[0]]
         if stored != self.names:
-            different = [f"{a} here, {b} there" for a, b in zip(self.names, stored, strict=False) if a != b]
+            different = [
+                f"{a} here, {b} there" for a, b in zip(self.names, stored, strict=False) if a != b
+            ]
             raise DataError(
-                f"{root / 'label_list.mat'}: {len(stored)} names that differ from the {len(self.names)} of "
-                f"conf/dataset/ccp.yaml ({'; '.join(different[:3]) or 'another number of names'})"
+                f"{root / 'label_list.mat'}: {len(stored)} names that differ from the "
+                f"{len(self.names)} of conf/dataset/ccp.yaml "
+                f"({'; '.join(different[:3]) or 'another number of names'})"
             )
 
 

@@ -81,7 +81,7 @@ class Reader(ABC):
         return image, mask
 
     def fingerprint(self) -> str:
-        """Hash of the dataset's content: names, sizes and both ends of every file, not the place."""
+        """Hash of the content: names, sizes and both ends of every file, not the place."""
         digest = hashlib.blake2b(repr(self.names).encode(), digest_size=16)
         for sample in self.samples():
             for path in (sample.image, sample.annotation):

@@ -10,7 +10,7 @@ from clothseg.labels import IGNORE
 
 
 class CrossEntropy(nn.Module):
-    r"""Mean over valid pixels of :math:`-\log p_t`, p the softmax of the logits and t the true class."""
+    r"""Mean over valid pixels of :math:`-\log p_t`, p the softmax and t the true class."""
 
     def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """The term ``cross_entropy``, a scalar.

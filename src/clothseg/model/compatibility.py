@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 
 REFUSED = {
-    ("linknet", "mit"): "a Mix Transformer has no feature map at half size, which LinkNet adds to its own",
+    (
+        "linknet",
+        "mit",
+    ): "a Mix Transformer has no feature map at half size, which LinkNet adds to its own",
 }
 """Architecture and first letters of the backbone's name, with the reason."""
 
 
-def pair_problem(model: str, backbone: str, models: Sequence[str], backbones: Sequence[str]) -> str | None:
+def pair_problem(
+    model: str, backbone: str, models: Sequence[str], backbones: Sequence[str]
+) -> str | None:
     """Why an architecture cannot have a backbone, and what works instead; None when it can.
 
     Args:

@@ -59,9 +59,7 @@ def linknet(backbone: Backbone, classes: int) -> "Network":
     return _build("Linknet", backbone, classes)
 
 
-def pspnet(
-    backbone: Backbone, classes: int, *, channels: Channels, dropout: Dropout
-) -> "Network":
+def pspnet(backbone: Backbone, classes: int, *, channels: Channels, dropout: Dropout) -> "Network":
     """Pyramid scene parsing network on the first three stages of the encoder.
 
     Args:

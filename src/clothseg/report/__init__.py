@@ -1,0 +1,1 @@
+"""What people look at: progress, tables, figures, logs, and the end of a command."""

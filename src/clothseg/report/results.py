@@ -9,14 +9,12 @@ import numpy as np
 
 from clothseg.cache import Cache
 from clothseg.labels import LabelSpace
-from clothseg.report.predictions import Example, draw_predictions
 from clothseg.report.figures import (
-
     draw_class_iou,
     draw_confusion_matrix,
     draw_learning_curves,
-
 )
+from clothseg.report.predictions import Example, draw_predictions
 
 if TYPE_CHECKING:
     from clothseg.metric.segmentation import Scores
@@ -72,7 +70,9 @@ def draw_examples(
     for kind, chosen in (("best", order[:SHOWN]), ("worst", order[::-1][:SHOWN])):
         examples = [_example(int(scores.index[i]), float(rows[i]), cache, task) for i in chosen]
         title = f"Test photos with the {'highest' if kind == 'best' else 'lowest'} mean IoU"
-        draw_predictions(examples, labels.names, labels.palette, folder / "figures" / f"{kind}.png", title)
+        draw_predictions(
+            examples, labels.names, labels.palette, folder / "figures" / f"{kind}.png", title
+        )
 
 
 def _example(index: int, iou: float, cache: Cache, task: "SemanticSegmentation") -> Example:

@@ -10,7 +10,7 @@ from clothseg.report.progress import console
 
 @contextmanager
 def run_log(path: Path | None) -> Iterator[Callable[[str], None]]:
-    """Send library messages and warnings to a file only; yields a function that says a line in both.
+    """Send messages of libraries to a file only; yields a function that says a line in both.
 
     Args:
         path: the file, lines are appended; None keeps no log.

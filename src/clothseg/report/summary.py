@@ -24,7 +24,9 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
     for outcome in outcomes:
         if outcome.folder is not None:
             folder = Path(outcome.folder)
-            configs.setdefault(folder if outcome.fold is None else folder.parent, []).append(outcome)
+            configs.setdefault(folder if outcome.fold is None else folder.parent, []).append(
+                outcome
+            )
     compared: dict[str, list[dict[str, Any]]] = {}
     problems = []
     for folder, jobs in configs.items():
@@ -43,7 +45,9 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
     for problem in problems:
         console.print(f"error: {problem}", soft_wrap=True, markup=False)
     if any(o.result == "interrupted" for o in outcomes):
-        console.print("stopped by Ctrl-C; finished epochs are kept: the same command goes on from there")
+        console.print(
+            "stopped by Ctrl-C; finished epochs are kept: the same command goes on from there"
+        )
         return 130
     return int(bool(problems) or not all(o.finished for o in outcomes))
 
@@ -63,11 +67,17 @@ def _report_config(folder: Path, jobs: Sequence[Outcome]) -> list[dict[str, Any]
     missing = sorted(set(range(folds)) - {job.fold for job in done})
     if missing:
         text = ", ".join(map(str, missing))
-        raise DataError(f"{name}: fold {text} of {folds} is missing; there is no cross-validated score")
+        raise DataError(
+            f"{name}: fold {text} of {folds} is missing; there is no cross-validated score"
+        )
     if any(job.result != "skipped" for job in done) or not (folder / "summary.json").is_file():
         _add_up(folder, name, [Path(str(job.folder)) for job in done], cards)
     console.print(fold_table(cards, f"{name}, {folds} folds, test part"))
-    console.print(f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}", soft_wrap=True, markup=False)
+    console.print(
+        f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}",
+        soft_wrap=True,
+        markup=False,
+    )
     return cards
 
 
@@ -88,7 +98,9 @@ def _add_up(folder: Path, name: str, runs: Sequence[Path], cards: Sequence[dict[
     write_json(folder / "summary.json", {**summary, "confusion_matrix": matrix.tolist()})
     np.save(folder / "confusion_matrix.npy", matrix)
     draw_scores(matrix, names, folder, f"{name}, {len(cards)} folds pooled")
-    write_per_class({"per_class": [_flat(row) for row in summary["per_class"]]}, folder / "per_class.csv")
+    write_per_class(
+        {"per_class": [_flat(row) for row in summary["per_class"]]}, folder / "per_class.csv"
+    )
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

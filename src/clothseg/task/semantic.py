@@ -25,6 +25,27 @@ NORMALIZATIONS = {
 Batch = dict[str, Any]
 
 
+class Tally(nn.Module):
+    """What one part of a split is counted with.
+
+    Args:
+        classes: number of classes C.
+        detailed: also the scores that look at shapes, which are slower.
+    """
+
+    def __init__(self, classes: int, detailed: bool) -> None:
+        super().__init__()
+        self.scores = SegmentationScores(classes, detailed)
+        self.loss = MeanMetric()
+
+    def result(self) -> tuple[Scores, float]:
+        """Scores, and the loss as a mean over all pixels that count; starts anew."""
+        scores, loss = self.scores.compute(), float(self.loss.compute())
+        self.scores.reset()
+        self.loss.reset()
+        return scores, loss
+
+
 class SemanticSegmentation(pl.LightningModule):
     """Trains a network to give every pixel its class, and scores it.
 
@@ -40,6 +61,9 @@ class SemanticSegmentation(pl.LightningModule):
         optimizer: makes the optimizer of the parameters that are trained.
         scheduler: makes the schedule of an optimizer for a number of steps.
     """
+
+    scale: Tensor
+    shift: Tensor
 
     def __init__(
         self,
@@ -59,14 +83,9 @@ class SemanticSegmentation(pl.LightningModule):
         # Photos arrive as 0..255; one multiplication and one addition bring them to their range.
         self.register_buffer("scale", 1 / (255 * deviation).view(3, 1, 1), persistent=False)
         self.register_buffer("shift", -(mean / deviation).view(3, 1, 1), persistent=False)
-        self.scores = nn.ModuleDict(
-            {
-                "val": SegmentationScores(len(names)),
-                "test": SegmentationScores(len(names), detailed=True),
-            }
-        )
-        # `train` alone would hide the method of that name.
-        self.mean_loss = nn.ModuleDict({f"{p}/loss": MeanMetric() for p in ("train", "val", "test")})
+        self.train_loss = MeanMetric()
+        self.val_tally = Tally(len(names), detailed=False)
+        self.test_tally = Tally(len(names), detailed=True)
         self.test_scores: Scores | None = None
 
     def configure_optimizers(self) -> Any:
@@ -94,35 +113,36 @@ class SemanticSegmentation(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
-        # Dropout depends on the step alone, so that a resumed run draws what an undisturbed one did.
+        # Dropout depends on the step alone, so that a resumed run draws the same.
         torch.manual_seed(derived_seed(self.seed, self.global_step))
         total, valid = self._loss(self.network(batch["image"]), batch)
-        self.mean_loss["train/loss"].update(total.detach(), valid)
+        self.train_loss.update(total.detach(), valid)
         return total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch of the validation part."""
-        self._evaluate("val", batch)
+        self._evaluate(self.val_tally, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's training loss and scores, and tell a plateau schedule about them."""
-        self.log("train/loss", self._mean_loss("train"))
-        self._log_scores("val")
+        self.log("train/loss", self.train_loss.compute())
+        self.train_loss.reset()
+        self._log_scores("val", self.val_tally)
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, ReduceLROnPlateau):
                 config.scheduler.step(self.trainer.callback_metrics[str(config.monitor)])
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch of the test part."""
-        self._evaluate("test", batch)
+        self._evaluate(self.test_tally, batch)
 
     def on_test_epoch_end(self) -> None:
         """Keep and log the scores."""
-        self.test_scores = self._log_scores("test")
+        self.test_scores = self._log_scores("test", self.test_tally)
 
     @torch.inference_mode()
     def predict(self, photos: np.ndarray) -> np.ndarray:
-        """Class ids uint8 [B,H,W] of photos uint8 [B,H,W,3], RGB, the network in evaluation mode."""
+        """Class ids uint8 [B,H,W] of RGB photos uint8 [B,H,W,3]; sets evaluation mode."""
         self.eval()
         logits = self.network(self.normalized(torch.from_numpy(photos).to(self.device)))["logits"]
         return logits.argmax(1).to(torch.uint8).cpu().numpy()
@@ -132,28 +152,18 @@ class SemanticSegmentation(pl.LightningModule):
         total = torch.stack(list(self.loss(output, batch).values())).sum()
         return total, (batch["mask"] != IGNORE).sum()
 
-    def _evaluate(self, part: str, batch: Batch) -> None:
+    def _evaluate(self, tally: Tally, batch: Batch) -> None:
         output = self.network(batch["image"])
-        self.mean_loss[f"{part}/loss"].update(*self._loss(output, batch))
-        self.scores[part].update(output["logits"].argmax(1), batch["mask"], batch["index"])
+        tally.loss.update(*self._loss(output, batch))
+        tally.scores.update(output["logits"].argmax(1), batch["mask"], batch["index"])
 
-    def _mean_loss(self, part: str) -> Tensor:
-        mean = self.mean_loss[f"{part}/loss"]
-        value: Tensor = mean.compute()
-        mean.reset()
-        return value
-
-    def _log_scores(self, part: str) -> Scores:
-        scores: Scores = self.scores[part].compute()
-        self.scores[part].reset()
+    def _log_scores(self, part: str, tally: Tally) -> Scores:
+        scores, loss = tally.result()
         classes = scores.classes
-        values = {
-            "loss": self._mean_loss(part),
-            "accuracy": classes.accuracy,
-            "binary_iou": classes.binary_iou,
-        }
+        values = {"loss": loss, "accuracy": classes.accuracy, "binary_iou": classes.binary_iou}
         for key in ("precision", "recall", "f1", "iou"):
-            values[f"mean_{key}"] = np.nanmean(getattr(classes, key))
-        values |= {f"iou/{name}": iou for name, iou in zip(self.names, classes.iou, strict=True)}
+            values[f"mean_{key}"] = classes.mean(getattr(classes, key))
+        for name, iou in zip(self.names, classes.iou, strict=True):
+            values[f"iou/{name}"] = float(iou)
         self.log_dict({f"{part}/{key}": float(value) for key, value in values.items()})
         return scores

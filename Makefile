@@ -1,0 +1,51 @@
+# `make` lists the targets. Set-up needs Python 3.11+ and a package index, nothing else.
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo train test check lint format lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
+
+setup: $(READY)  ## create .venv with the pinned libraries and this project
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "clothseg needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)/bin/uv pip sync --quiet --python $(RUN) --require-hashes requirements.lock \
+	  || $(RUN) -m pip install --quiet --require-hashes -r requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## set up, cross-validate on drawn photos, and say which pictures to look at
+	$(RUN) train.py model=fpn backbone=efficientnet-b3 -m
+
+train: setup  ## set up and train: make train ARGS="model=unet backbone=resnet18 -m"
+	$(RUN) train.py $(ARGS)
+
+test: setup  ## set up and run all tests
+	$(RUN) -m pytest
+
+check: setup format lint  ## format, lint, types and the fast tests
+	$(RUN) -m pytest -m "not slow" -x -q
+
+lint: setup  ## style and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+format: setup  ## rewrite all files in the project's style
+	$(RUN) -m ruff check --fix --quiet .
+	$(RUN) -m ruff format --quiet .
+
+lock: setup  ## pin all libraries anew in requirements.lock, with hashes and without addresses
+	$(VENV)/bin/uv lock --quiet --upgrade
+	$(VENV)/bin/uv export --quiet --frozen --no-emit-project --no-header --format requirements-txt > requirements.lock
+	rm uv.lock
+
+clean:  ## remove caches and the environment; run records in outputs/ stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info outputs/cache
