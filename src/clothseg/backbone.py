@@ -78,7 +78,7 @@ def _require_hub_weights(name: str) -> None:
         return
     raise ConfigError(
         [
-            f"backbone.weights=imagenet: the weights of {name} are not on this machine and the model "
+            f"backbone.weights=imagenet: the weights of {name} are not here and the model "
             "hub does not answer. Download model.safetensors of the repository "
             f"{repository} on a machine with a network and pass it: backbone.weights=<path>; "
             f"or copy that machine's folder {stored.parent.name} into {hub}"
