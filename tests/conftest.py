@@ -62,3 +62,18 @@ def small_ccp(tmp_path):
         if number < 4:
             write_mask(root, number, random.integers(0, 59, (40, 30), np.uint8))
     return root
+
+
+@pytest.fixture(scope="session")
+def command_line(tmp_path_factory):
+    """The commands, see :class:`command_line.CommandLine`; the dataset is drawn once."""
+    from command_line import CommandLine
+
+    return CommandLine(tmp_path_factory.mktemp("command_line"))
+
+
+@pytest.fixture(scope="session")
+def swept(command_line, tmp_path_factory):
+    """A finished cross-validation of two folds: its output folder and what the command said."""
+    output = tmp_path_factory.mktemp("swept") / "outputs"
+    return output, command_line.run(command_line.tiny(output, "-m"))

@@ -59,6 +59,32 @@ def test_photo_and_mask_move_together_and_seeds_differ(option, sample):
     assert len({mask.tobytes() for _, mask in changed}) > 10
 
 
+def test_changes_are_drawn_independently(sample, monkeypatch):
+    """Mirror, rotation, crop and brightness touch half of the photos each, not the same half."""
+    change = augmentation("inacio2019")
+    kinds = ["HorizontalFlip", "Rotate", "RandomResizedCrop", "RandomBrightnessContrast"]
+    happened = []
+
+    def note(transform):
+        apply = transform.apply_with_params
+
+        def noted(*arguments, **photo):
+            happened[-1].add(type(transform).__name__)
+            return apply(*arguments, **photo)
+
+        monkeypatch.setattr(transform, "apply_with_params", noted)
+
+    for transform in change.chain.transforms:
+        note(transform)
+    for seed in range(400):
+        happened.append(set())
+        change(*sample, seed)
+    table = np.array([[kind in names for kind in kinds] for names in happened])
+    assert table.mean(0) == pytest.approx(0.5, abs=0.1)
+    correlation = np.corrcoef(table.T)[np.triu_indices(len(kinds), 1)]
+    assert np.abs(correlation).max() < 0.2
+
+
 def test_none_changes_nothing(sample):
     image, mask = augmentation("none")(*sample, 3)
     assert np.array_equal(image, sample[0])

@@ -4,6 +4,7 @@ Every photo draws its changes from (seed, epoch, index) alone, so that the strea
 any number of loader processes and after any interruption.
 """
 
+import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,21 +30,26 @@ class Augmentation:
 
     Args:
         transforms: the changes, in order.
+
+    Attributes:
+        chain: the library's own chain, None when it is empty; called directly, it draws on.
     """
 
     def __init__(self, transforms: "list[BasicTransform]") -> None:
         from albumentations import Compose
 
-        self._chain = Compose(transforms) if transforms else None
+        self.chain = Compose(transforms) if transforms else None
 
     def __call__(
         self, image: np.ndarray, mask: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """A changed photo uint8 [S,S,3] and mask uint8 [S,S]; equal seeds give equal results."""
-        if self._chain is None:
+        if self.chain is None:
             return image, mask
-        self._chain.set_random_seed(seed)
-        changed = self._chain(image=image, mask=mask)
+        # One generator for all: the library's own seeding starts every transform with the same
+        # draws, so that a photo would get either all changes or none.
+        self.chain.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        changed = self.chain(image=image, mask=mask)
         return changed["image"], changed["mask"]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from clothseg.dataset import Reader
@@ -34,6 +35,17 @@ def require_valid(config: Config) -> None:
     problems = config_problems(config)
     if problems:
         raise ConfigError(problems)
+
+
+def require_inputs(config: Config) -> None:
+    """Look for the files that a run needs, before anything heavy is imported or written.
+
+    Raises:
+        DataError: the dataset's folder is missing, has another layout, or lacks a photo.
+        ConfigError: the backbone's weights cannot be had.
+    """
+    _call(config["backbone"])
+    build_dataset(config).samples()
 
 
 def build_dataset(config: Config) -> Reader:
@@ -98,4 +110,8 @@ def build_trainer(config: Config, folder: Path, observers: "list[Callback]") -> 
 
 
 def _call(node: Config, *arguments: Any) -> Any:
-    return instantiate(dict(node), *arguments, _convert_="all")
+    try:
+        return instantiate(dict(node), *arguments, _convert_="all")
+    except InstantiationException as error:
+        # Hydra wraps what the function raised, which would hide a user's mistake from its message.
+        raise error.__cause__ or error from None

@@ -3,8 +3,10 @@
 Nothing heavy is imported until it is needed, so that help and mistakes are answered at once.
 """
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 from clothseg.error import UserError
 
@@ -22,7 +24,7 @@ def train(arguments: Sequence[str]) -> int:
         arguments: the command line; flags may stand anywhere in it.
 
     Returns:
-        Exit status: 0 when every job is done, 1 when one failed, 130 after Ctrl-C.
+        Exit status: 0 when every job is done, 1 when one failed, 130 when it was stopped.
     """
 
     def work(overrides: list[str], flags: list[str]) -> int:
@@ -55,6 +57,17 @@ def score(arguments: Sequence[str]) -> int:
     return _answer(arguments, "score", work)
 
 
+def benchmark(arguments: Sequence[str]) -> int:
+    """`python scripts/benchmark.py`: time clothseg against hand-written code."""
+
+    def work(overrides: list[str], flags: list[str]) -> int:
+        from clothseg.benchmark.command import benchmark_command
+
+        return benchmark_command(overrides)
+
+    return _answer(arguments, "benchmark", work)
+
+
 def arranged(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Overrides and flags apart; Hydra understands flags in the middle of overrides wrongly."""
     overrides: list[str] = []
@@ -73,11 +86,17 @@ def _answer(arguments: Sequence[str], config_name: str, work: Work) -> int:
 
         print(help_text(config_name))
         return 0
+    signal.signal(signal.SIGTERM, _stop)
     try:
         return work(overrides, flags)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped by Ctrl-C", file=sys.stderr)
+        print("stopped", file=sys.stderr)
         return 130
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Let SIGTERM, which schedulers and `kill` send, end the work in order as Ctrl-C does."""
+    raise KeyboardInterrupt

@@ -1,5 +1,6 @@
 """Scores of a recorded run, computed again from its checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def evaluate_command(overrides: list[str]) -> int:
     """
     config = check_command(overrides, "evaluate", Evaluate)[0].config
     run = Path(config["run"])
-    card = evaluate_run(run, config["subset"], config["root"])
+    card = evaluate_run(run, config["subset"], config["root"], config["trust"])
     from clothseg.report.tables import fold_table
 
     console.print(fold_table([card], f"{run.name}, {config['subset']} part"))
@@ -30,16 +31,19 @@ def evaluate_command(overrides: list[str]) -> int:
     return 0
 
 
-def evaluate_run(run: Path, subset: str, root: str | None) -> dict[str, Any]:
+def evaluate_run(
+    run: Path, subset: str, root: str | None, trust: Sequence[str] = ()
+) -> dict[str, Any]:
     """Scorecard of a run's best epoch.
 
     Args:
         run: the run folder.
         subset: `train`, `validation` or `test`, the part of the frozen split.
         root: where the dataset is now; None takes the recorded place.
+        trust: packages whose functions the recorded configuration may name.
     """
     record = Record(run)
-    config = record.config["config"]
+    config = record.config["config"] | {"trust": list(trust)}
     build.require_valid(config)
     if not record.best_checkpoint.is_file():
         raise ConfigError(

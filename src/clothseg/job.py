@@ -23,7 +23,3 @@ class Job:
     config: Mapping[str, Any]
     choices: Mapping[str, str]
     overrides: list[str]
-
-
-class Interrupted(Exception):
-    """Ctrl-C: the run has stopped; its last checkpoint is kept."""

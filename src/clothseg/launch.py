@@ -1,8 +1,8 @@
 """From a checked command line to Hydra, its launchers, and the outcomes of all jobs."""
 
-import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from clothseg import build
-from clothseg.check import check_command, constant_keys
-from clothseg.error import ConfigError
-from clothseg.record import Record
+from clothseg.check import Composed, check_command, constant_keys
+from clothseg.error import ConfigError, DataError
+from clothseg.record import WITHOUT_EFFECT, Record
 from clothseg.report.summary import report_outcomes
 from clothseg.sweep import Outcome, do_job
 from clothseg.trust import CONF
@@ -40,7 +40,7 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         flags: arguments that begin with a dash, with their values.
 
     Returns:
-        Exit status: 0 when every job is done, 1 when one failed, 130 after Ctrl-C.
+        Exit status: 0 when every job is done, 1 when one failed, 130 when it was stopped.
 
     Raises:
         ConfigError: every problem of the command line.
@@ -49,24 +49,28 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         _hydra([*overrides, *flags])
         return 0
     composed = check_command(overrides)
-    if folder := composed[0].config["rerun_from"]:
-        outcomes = [_rerun(Path(folder), composed[0].config["output"], overrides)]
+    for job in composed:
+        build.require_inputs(job.config)
+    many = "-m" in flags or "--multirun" in flags
+    if len(composed) > 1 and not many:
+        raise ConfigError(["several values for one key are a sweep: add -m to the command"])
+    if composed[0].config["rerun_from"]:
+        outcomes = [_rerun(composed, overrides)]
     else:
-        many = "-m" in flags or "--multirun" in flags
-        outcomes = _run(overrides, many, composed[0].config, len(composed))
+        outcomes = _run(overrides, many, composed)
     return report_outcomes(outcomes)
 
 
-def _run(overrides: list[str], many: bool, config: dict[str, Any], jobs: int) -> list[Outcome]:
+def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Outcome]:
     """Let Hydra launch all jobs; returns what became of them."""
-    folds = config["split"].get("folds")
+    jobs = len(composed)
+    folds, *others = {job.config["split"].get("folds") for job in composed}
+    if others:
+        raise ConfigError(["a sweep needs one number of folds: use a command for each split"])
     if many and folds and not any(o.lstrip("+").startswith("split.fold=") for o in overrides):
         overrides = [*overrides, f"split.fold={','.join(map(str, range(folds)))}"]
         jobs *= folds
-    if jobs > 1 and not many:
-        raise ConfigError(["several values for one key are a sweep: add -m to the command"])
-    # Outcomes meet in a folder because launchers may run jobs in other processes and on nodes.
-    meeting = Path(config["output"]) / ".sweep" / str(os.getpid())
+    meeting = _meeting(Path(composed[0].config["output"]))
     constant = ",".join([*constant_keys(overrides), "split.fold"])
     placed = [
         f"hydra.run.dir='{meeting}'",
@@ -88,6 +92,15 @@ def _run(overrides: list[str], many: bool, config: dict[str, Any], jobs: int) ->
         lost = f"{jobs - len(outcomes)} jobs ended without a word; see the launcher's own log"
         outcomes.append(Outcome("sweep", "failed", lost))
     return outcomes
+
+
+def _meeting(output: Path) -> Path:
+    """A new folder for outcomes: launchers may run jobs in other processes and on other nodes."""
+    try:
+        (output / ".sweep").mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=output / ".sweep"))
+    except OSError as error:
+        raise DataError(f"output={output} cannot be written: {error.strerror}") from error
 
 
 def _hydra(arguments: list[str]) -> None:
@@ -116,11 +129,24 @@ def _remove_empty(*folders: Path) -> None:
             folder.rmdir()
 
 
-def _rerun(folder: Path, output: str, overrides: list[str]) -> Outcome:
+def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
     """Repeat a recorded run; the record it came from is kept."""
-    recorded = Record(folder).config
-    config = recorded["config"] | {"output": output, "rerun": True}
-    build.require_valid(config)
+    given = composed[0].config
+    keys = set(constant_keys(overrides))
+    kept = sorted(keys - {*WITHOUT_EFFECT} | keys & {"split.fold"})
+    if len(composed) > 1 or kept:
+        raise ConfigError(
+            [f"rerun_from repeats one run as it was, so {key} cannot be set" for key in kept]
+            or ["rerun_from repeats one run, not several"]
+        )
+    recorded = Record(Path(given["rerun_from"])).config
+    config = OmegaConf.create(recorded["config"])
+    # A record cannot vouch for itself: what is trusted, and where output goes, says the command.
+    for key in keys | {"trust", "output"}:
+        OmegaConf.update(config, key, OmegaConf.select(OmegaConf.create(given), key))
+    config.rerun = True
+    plain: dict[str, Any] = OmegaConf.to_container(config)  # type: ignore[assignment]
+    build.require_valid(plain)
     choices = recorded["choices"]
     name = f"{choices['model']} {choices['backbone']}"
-    return do_job(name, config, choices, [*recorded["overrides"], *overrides], apart=False)
+    return do_job(name, plain, choices, [*recorded["overrides"], *overrides], apart=False)

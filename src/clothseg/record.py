@@ -11,13 +11,14 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from filelock import FileLock, Timeout
 
 from clothseg.error import ConfigError, DataError
 
@@ -112,12 +113,21 @@ class Record:
         """The recorded configuration: `choices`, `overrides` and the resolved `config`.
 
         Raises:
-            ConfigError: the folder holds no run.
+            ConfigError: the folder holds no run, or its file is not what :meth:`begin` writes.
         """
         path = self.folder / "config.yaml"
         if not path.is_file():
             raise ConfigError([f"{self.folder} is no run folder: it has no config.yaml"])
-        return yaml.safe_load(path.read_text())
+        try:
+            content = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            raise ConfigError([f"{path} is not YAML: {error}"]) from error
+        parts = {"choices": dict, "overrides": list, "config": dict}
+        if not isinstance(content, dict) or any(
+            not isinstance(content.get(part), kind) for part, kind in parts.items()
+        ):
+            raise ConfigError([f"{path} is no record: it needs {', '.join(parts)}"])
+        return content
 
     @property
     def last_checkpoint(self) -> Path | None:
@@ -129,6 +139,24 @@ class Record:
     def best_checkpoint(self) -> Path:
         """Weights of the best epoch."""
         return self.folder / "checkpoints" / "best.ckpt"
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the folder for one process; the system lets go when the process ends.
+
+        Raises:
+            DataError: another process holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise DataError(f"{self.folder} is being trained by another process") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def begin(self, config: Plain, choices: Mapping[str, str], overrides: list[str]) -> int:
         """Create or reopen the folder for an attempt; returns its number, counted from 1."""

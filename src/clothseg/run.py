@@ -1,9 +1,8 @@
 """One run: train, test, measure, draw, record."""
 
-import logging
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from pytorch_lightning import Trainer
 
 from clothseg import build
 from clothseg.datamodule import SegmentationData
-from clothseg.job import Interrupted, Job
+from clothseg.job import Job
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.observe import History, Reporter
@@ -30,8 +29,8 @@ def execute(job: Job) -> None:
 
     Raises:
         UserError: a mistake of the user's; the record, if there is one already, says `failed`.
-        Interrupted: Ctrl-C.
-        Exception: any other failure, after it was recorded with its traceback in `log.txt`.
+        KeyboardInterrupt: Ctrl-C; the record says `interrupted` and the last checkpoint is kept.
+        Exception: any other failure; the record says `failed`.
     """
     build.require_valid(job.config)
     cache = build.build_cache(job.config, build.build_dataset(job.config))
@@ -40,19 +39,19 @@ def execute(job: Job) -> None:
     data = build.build_data(job.config, cache, split)
     task = build.build_task(job.config)
     record = Record(job.folder)
-    record.begin(dict(job.config), job.choices, job.overrides)
-    split.write(frozen)
-    with run_log(job.folder / "log.txt") as say:
+    with record.claimed(), run_log(job.folder / "log.txt") as say:
+        record.begin(dict(job.config), job.choices, job.overrides)
+        split.write(frozen)
         try:
+            say(f"{job.name}  {split.summary}")
             for name in missing_classes(cache, split, task.names):
                 say(f"{job.name}  warning: no training photo has the class {name}")
             _train_and_test(job, data, task, say)
             record.set_state("done")
-        except (KeyboardInterrupt, Interrupted) as error:
+        except KeyboardInterrupt:
             record.set_state("interrupted")
-            raise Interrupted from error
+            raise
         except Exception as error:
-            logging.getLogger("clothseg").error(traceback.format_exc())
             record.set_state("failed", error=f"{type(error).__name__}: {error}")
             raise
 
@@ -67,10 +66,8 @@ def _train_and_test(
     trainer = build.build_trainer(job.config, job.folder, [history, reporter])
     if record.last_checkpoint:
         say(f"{job.name}  goes on from {record.last_checkpoint}")
-    try:
+    with _stopped_in_order():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
-    except SystemExit as error:  # how Lightning ends a run that Ctrl-C stops
-        raise Interrupted from error
     best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
     load_best(task, record)
     scores = scored(trainer, task, data, "test")
@@ -100,10 +97,19 @@ def scored(
     trainer: Trainer, task: SemanticSegmentation, data: SegmentationData, subset: str
 ) -> Scores:
     """Scores of a task on one part of the split: `train`, `validation` or `test`."""
-    trainer.test(task, data.in_order(getattr(data.split, subset)), verbose=False)
-    if task.test_scores is None:  # Lightning swallows Ctrl-C
-        raise Interrupted
+    with _stopped_in_order():
+        trainer.test(task, data.in_order(getattr(data.split, subset)), verbose=False)
+    assert task.test_scores is not None
     return task.test_scores
+
+
+@contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """Give Ctrl-C back its exception: Lightning ends the process where it stood."""
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
 
 
 def load_best(task: SemanticSegmentation, record: Record) -> None:

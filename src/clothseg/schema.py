@@ -91,6 +91,8 @@ class Evaluate(BaseModel):
     """Where the dataset is now, when it has moved since the run."""
     output: str | None
     """JSON file to write."""
+    trust: list[str]
+    """Packages whose functions the recorded configuration may name."""
 
 
 class Score(BaseModel):
@@ -108,6 +110,29 @@ class Score(BaseModel):
     """A label space of conf/labels, or the path of a labels.json."""
     output: str
     """JSON file to write."""
+
+
+class Benchmark(BaseModel):
+    """The configuration of `scripts/benchmark.py`."""
+
+    model_config = STRICT
+
+    benchmark: Literal["input_pipeline", "training_step"]
+    """What is timed, a module of :mod:`clothseg.benchmark`."""
+    root: str | None
+    """Folder of Clothing Co-Parsing; None takes the synthetic wardrobe."""
+    image_size: Annotated[int, Field(ge=32, le=4096)] | None
+    """Height and width of photos, pixels; None takes the benchmark's own."""
+    batch_size: Annotated[int, Field(ge=2)]
+    """Photos in one batch."""
+    batches: Annotated[int, Field(ge=1)]
+    """Batches of one contestant before it is the other's turn."""
+    repetitions: Annotated[int, Field(ge=1)]
+    """Turns of each contestant that count."""
+    threads: Annotated[int, Field(ge=1)]
+    """CPU threads of PyTorch and OpenCV."""
+    output: str
+    """Folder of the JSON files."""
 
 
 def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) -> list[str]:

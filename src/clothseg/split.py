@@ -67,6 +67,14 @@ class Split:
         return split
 
     @property
+    def summary(self) -> str:
+        """Sizes of the parts and quality of the division, for people."""
+        return (
+            f"{len(self.train)} training, {len(self.validation)} validation, {len(self.test)} test "
+            f"photos; class shares of the parts deviate by {100 * self.deviation:.2f} points"
+        )
+
+    @property
     def hash(self) -> str:
         """Hash of the names of all three parts, in order."""
         parts = json.dumps([self.train, self.validation, self.test])

@@ -5,28 +5,26 @@ and Hydra's `-m` cannot share one command line. The processes are forked from a 
 libraries loaded. They end with their parent.
 """
 
-import ctypes
 import json
 import multiprocessing
 import os
 import signal
-import sys
+import threading
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
+from multiprocessing import connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 from clothseg import build
 from clothseg.error import UserError
-from clothseg.job import Interrupted, Job
+from clothseg.job import Job
 from clothseg.record import Record, code_version, run_folder, write_json
 from clothseg.report.progress import console
-
-PR_SET_PDEATHSIG = 1
-"""Option of Linux's prctl: the signal that a process gets when its parent ends."""
 
 Result = Literal["done", "resumed", "skipped", "failed", "interrupted"]
 
@@ -42,6 +40,7 @@ class Outcome:
         folder: the run folder; None when the job did not get that far.
         fold: the fold that was tested; None for a split without folds.
         folds: how many folds there are.
+        log: where the traceback of an unexpected error is.
     """
 
     name: str
@@ -50,6 +49,7 @@ class Outcome:
     folder: str | None = None
     fold: int | None = None
     folds: int | None = None
+    log: str | None = None
 
     @property
     def finished(self) -> bool:
@@ -91,18 +91,18 @@ def do_job(
         if state == "done" and not config["rerun"]:
             return Outcome(name, "skipped", _score(record) + _other_commit(record), **place)
         if state == "done":
-            console.print(
-                f"{name}  the earlier record is kept as {record.set_aside()}", markup=False
-            )
-        job = Job(name, record.folder, config, choices, overrides)
+            kept = f"{name}  the earlier record is kept as {record.set_aside()}"
+            console.print(kept, soft_wrap=True, markup=False)
+            # It is about a fold that has been replaced; the sweep's end writes it again.
+            (record.folder.parent / "summary.json").unlink(missing_ok=True)
+        title = name if place["fold"] is None else f"{name} fold {place['fold']}"
+        job = Job(title, record.folder, config, choices, overrides)
         resumed = record.last_checkpoint is not None
-        error = _execute_apart(job) if apart else _execute_here(job)
+        failure = _execute_apart(job) if apart else _execute_here(job)
     except UserError as problem:
         return Outcome(name, "failed", str(problem), **place)
-    if error == "interrupted":
-        return Outcome(name, "interrupted", "", **place)
-    if error is not None:
-        return Outcome(name, "failed", error, **place)
+    if failure is not None:
+        return Outcome(name, failure.result, failure.detail, log=failure.log, **place)
     return Outcome(name, "resumed" if resumed else "done", _score(record), **place)
 
 
@@ -116,64 +116,90 @@ def _other_commit(record: Record) -> str:
     return f"  (made by commit {made[:7]})" if made and made != now else ""
 
 
-def _execute_here(job: Job) -> str | None:
+@dataclass(frozen=True)
+class _Failure:
+    """Why a run did not come to its end; the fields are those of :class:`Outcome`."""
+
+    result: Literal["failed", "interrupted"]
+    detail: str = ""
+    log: str | None = None
+
+
+def _execute_here(job: Job) -> _Failure | None:
     """Run in this process; returns what went wrong."""
     try:
         from clothseg.run import execute  # imports torch
 
         execute(job)
-    except Interrupted:
-        return "interrupted"
+    except KeyboardInterrupt:
+        return _Failure("interrupted")
     except UserError as error:
-        return str(error)
+        return _Failure("failed", str(error))
     except Exception as error:
-        return _failure(job, error)
+        return _unexpected(job, error)
     return None
 
 
-def _execute_apart(job: Job) -> str | None:
+def _execute_apart(job: Job) -> _Failure | None:
     """Run in a process of its own; returns what went wrong."""
     receiver, sender = _server().Pipe(duplex=False)
     process = _server().Process(target=_child, args=(job, sender))
     process.start()
     sender.close()
     try:
-        error: str | None = receiver.recv()
+        failure: _Failure | None = receiver.recv()
     except EOFError:
         process.join()
-        error = _sudden_end(job, process.exitcode or 0)
-    except KeyboardInterrupt:  # the terminal sends it to the child as well, which ends in order
-        process.join()
-        error = "interrupted"
+        failure = _sudden_end(job, process.exitcode or 0)
+    except KeyboardInterrupt:  # which need not have reached the child
+        process.terminate()
+        failure = _Failure("interrupted")
     process.join()
-    return error
+    return failure
 
 
 def _child(job: Job, sender: Any) -> None:
     """Body of a job's process."""
     _end_with_parent()
+    _stop_once()
     sender.send(_execute_here(job))
 
 
-def _sudden_end(job: Job, exit_code: int) -> str:
+def _stop_once() -> None:
+    """Have the first SIGINT or SIGTERM raise KeyboardInterrupt, and later ones not disturb the end.
+
+    Ctrl-C in a terminal sends the first, and the parent that heard it as well sends the second.
+    """
+    stopped = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        if not stopped:
+            stopped = True
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _sudden_end(job: Job, exit_code: int) -> _Failure:
     """Record that a job's process was killed."""
     how = f"signal {signal.Signals(-exit_code).name}" if exit_code < 0 else f"status {exit_code}"
     error = f"the process ended with {how}; too little memory is the usual reason"
     record = Record(job.folder)
     if record.status is not None:
         record.set_state("failed", error=error)
-    return error
+    return _Failure("failed", error)
 
 
-def _failure(job: Job, error: Exception) -> str:
-    """One line about an unexpected error, and where the rest of it is."""
+def _unexpected(job: Job, error: Exception) -> _Failure:
+    """The first line of an unexpected error; its traceback goes to the run's log."""
     log = job.folder / "log.txt"
-    if not log.is_file():
-        log = Path(f"{job.folder}.log")
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(traceback.format_exc())
-    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
-    return f"{type(error).__name__}: {first} (log: {log})"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as file:
+        file.write(traceback.format_exc())
+    first = next(iter(str(error).strip().splitlines()), "")
+    return _Failure("failed", f"{type(error).__name__}: {first}", str(log))
 
 
 @cache
@@ -187,8 +213,12 @@ def _server() -> ForkServerContext:
 
 
 def _end_with_parent() -> None:
-    """Have the system end this process when the one that forked it ends, however it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
+    """Have this process end when the one that started it ends, however it ends."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,5 +1,6 @@
 """The end of a command: folds added up, tables shown, an honest exit status."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,15 +40,20 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
             compared[jobs[0].name] = cards
     if len(compared) > 1:
         console.print(comparison_table(compared, "all configurations, test part"))
-    if len(outcomes) > 1 or not outcomes[0].finished:
-        rows = [(_row_name(o), o.result, o.detail) for o in outcomes]
-        console.print(sweep_table(rows))
+    if len(outcomes) > 1:
+        console.print(sweep_table([(_row_name(o), o.result, o.detail) for o in outcomes]))
+    elif outcomes[0].result == "failed":
+        problems.append(outcomes[0].detail)
+    elif outcomes[0].result == "skipped":
+        console.print("nothing to do: this run is done; rerun=true trains it again")
+    for outcome in outcomes:
+        if outcome.log:
+            where = f"log of {_row_name(outcome)}: {outcome.log}"
+            console.print(where, soft_wrap=True, markup=False)
     for problem in problems:
-        console.print(f"error: {problem}", soft_wrap=True, markup=False)
+        print(f"error: {problem}", file=sys.stderr)
     if any(o.result == "interrupted" for o in outcomes):
-        console.print(
-            "stopped by Ctrl-C; finished epochs are kept: the same command goes on from there"
-        )
+        console.print("stopped; finished epochs are kept: the same command goes on from there")
         return 130
     return int(bool(problems) or not all(o.finished for o in outcomes))
 

@@ -102,6 +102,32 @@ def sweep_table(jobs: Sequence[tuple[str, Status, str]]) -> Table:
     return table
 
 
+def benchmark_table(result: Mapping[str, Any]) -> Table:
+    """What a benchmark measured on both sides, and the ratio of the medians.
+
+    Args:
+        result: what :func:`clothseg.benchmark.command.benchmark_result` gives.
+    """
+    settings = result["settings"]
+    caption = (
+        f"{settings['image_size']} px, batches of {settings['batch_size']}, "
+        f"{settings['threads']} thread{'' if settings['threads'] == 1 else 's'}; "
+        f"goal on CCP: ratio {result['goal']}"
+    )
+    table = _table(result["benchmark"], caption)
+    table.add_column("", no_wrap=True)
+    table.add_column("what is timed", style="dim", overflow="fold")
+    _add_score_columns(table, [result["unit"], "quartiles", "n"])
+    for name in ("clothseg", "rival"):
+        side = result[name]
+        low, high = side["quartiles"]
+        spread, count = f"{low:.1f} - {high:.1f}", str(len(side["values"]))
+        table.add_row(name, Text(side["what"]), f"{side['median']:.1f}", spread, count)
+    table.add_section()
+    table.add_row("ratio", "", f"{result['ratio']:.3f}", style="bold")
+    return table
+
+
 def _table(title: str, caption: str) -> Table:
     return Table(
         title=Text(title, style="bold"),

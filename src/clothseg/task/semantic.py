@@ -162,7 +162,7 @@ class SemanticSegmentation(pl.LightningModule):
         classes = scores.classes
         values = {"loss": loss, "accuracy": classes.accuracy, "binary_iou": classes.binary_iou}
         for key in ("precision", "recall", "f1", "iou"):
-            values[f"mean_{key}"] = classes.mean(getattr(classes, key))
+            values[f"mean_{key}"] = classes.mean(key)
         for name, iou in zip(self.names, classes.iou, strict=True):
             values[f"iou/{name}"] = float(iou)
         self.log_dict({f"{part}/{key}": float(value) for key, value in values.items()})

@@ -1,0 +1,128 @@
+"""Training batches from the cache, against photos that are decoded in every epoch."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy.io
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from clothseg import build
+from clothseg.benchmark.comparison import (
+    Comparison,
+    Contestant,
+    limited_threads,
+    training_config,
+)
+from clothseg.cache import Cache
+from clothseg.datamodule import EpochOrder
+from clothseg.dataset import Sample
+from clothseg.report.progress import progress_bar
+from clothseg.schema import Benchmark
+
+IMAGE_SIZE = 320
+"""Height and width that inacio2019 trains with, pixels."""
+
+
+class DecodedPhotos(Dataset[dict[str, Any]]):
+    """The rival, as one writes it by hand: reads, relabels, resizes and augments on demand.
+
+    Args:
+        samples: the files.
+        table: class id of every source id, uint8 [256].
+        image_size: height and width S of what comes out, pixels.
+        chain: albumentations' own chain of random changes, or None for photos as they are.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        table: np.ndarray,
+        image_size: int,
+        chain: Callable[..., dict[str, np.ndarray]] | None,
+    ) -> None:
+        self.samples, self.table, self.chain = samples, table, chain
+        self.size = image_size, image_size
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return len(self.samples)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        """Photo uint8 [S,S,3] and mask uint8 [S,S]."""
+        sample = self.samples[position]
+        image = cv2.cvtColor(cv2.imread(str(sample.image)), cv2.COLOR_BGR2RGB)
+        mask = self.table[scipy.io.loadmat(sample.annotation)["groundtruth"]]
+        image = cv2.resize(image, self.size, interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(mask, self.size, interpolation=cv2.INTER_NEAREST)
+        if self.chain is not None:
+            changed = self.chain(image=image, mask=mask)
+            image, mask = changed["image"], changed["mask"]
+        return {"image": torch.from_numpy(image), "mask": torch.from_numpy(mask)}
+
+
+def compare(settings: Benchmark) -> Comparison:
+    """Training photos per second of both, with the augmentation of inacio2019."""
+    size = settings.image_size or IMAGE_SIZE
+    config = training_config(settings, size, ["augmentation=inacio2019", "data.workers=0"])
+    reader = build.build_dataset(config)
+    cache = build.build_cache(config, reader)
+    split = build.build_split(config, cache)
+    data = build.build_data(config, cache, split)
+    train = set(split.train)
+    samples = [sample for sample in reader.samples() if sample.name in train]
+    table = build.build_labels(config).lookup_table(reader.names)
+    # A chain of its own: ours draws every photo's changes from a seed, by hand one does not.
+    chain = build.build_data(config, cache, split).augmentation.chain
+    photos = DecodedPhotos(samples, table, size, chain)
+    _warm_disk(cache, samples)
+    with limited_threads(settings.threads):
+        loader = DataLoader(photos, settings.batch_size, shuffle=True, drop_last=True)
+        ours, theirs = _in_turns([data.train_dataloader(), loader], settings)
+    return Comparison(
+        unit="images/s",
+        goal=">= 6.0",
+        image_size=size,
+        clothseg=Contestant("SegmentationData, photos from the cache", ours),
+        rival=Contestant("Dataset that decodes and resizes every photo in every epoch", theirs),
+    )
+
+
+def _in_turns(
+    loaders: Sequence[DataLoader[dict[str, Any]]], settings: Benchmark
+) -> list[list[float]]:
+    """Images per second of each loader in each repetition."""
+    streams = [_endless(loader) for loader in loaders]
+    speeds: list[list[float]] = [[] for _ in loaders]
+    images = settings.batches * settings.batch_size
+    turns = settings.repetitions + 1
+    with progress_bar("timing", turns * len(loaders) * images) as advance:
+        for _ in range(turns):
+            for stream, speed in zip(streams, speeds, strict=True):
+                start = time.perf_counter()
+                for _ in itertools.islice(stream, settings.batches):
+                    pass
+                speed.append(images / (time.perf_counter() - start))
+                advance(images)
+    return [speed[1:] for speed in speeds]
+
+
+def _endless(loader: DataLoader[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Batches of one epoch after another."""
+    for epoch in itertools.count():
+        if isinstance(loader.sampler, EpochOrder):
+            loader.sampler.set_epoch(epoch)
+        yield from loader
+
+
+def _warm_disk(cache: Cache, samples: Sequence[Sample]) -> None:
+    """Read everything once, so that neither side pays for a cold disk."""
+    for sample in samples:
+        sample.image.read_bytes()
+        sample.annotation.read_bytes()
+    cache.images.max()
+    cache.masks.max()

@@ -1,0 +1,100 @@
+"""Starts the commands as a person types them, with a configuration that trains in seconds."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from conftest import REPOSITORY
+
+from clothseg.record import Record
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The commands on one tiny drawn dataset.
+
+    Args:
+        folder: holds the dataset and the decoded photos.
+    """
+
+    folder: Path
+
+    def tiny(self, output, *overrides):
+        """A training command that ends within seconds."""
+        return [
+            "train.py",
+            "dataset.photos=16",
+            "split.folds=2",
+            "data.image_size=32",
+            "model=unet",
+            "backbone=mobilenet_v2",
+            "model.decoder_channels=[16,16,16,16,16]",
+            *self.common(output),
+            *overrides,
+        ]
+
+    def common(self, output):
+        """What every training of these tests is told."""
+        return [
+            "trainer=cpu",
+            "trainer.threads=1",
+            "trainer.max_epochs=1",
+            "optimizer.lr=1e-3",
+            f"dataset.root={self.folder / 'datasets'}",
+            f"data.cache={self.folder / 'cache'}",
+            f"output={output}",
+        ]
+
+    def start(self, arguments, **environment):
+        """Start a command in a session of its own, as a terminal does."""
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=REPOSITORY,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, arguments, **environment):
+        """Wait for a command to end."""
+        process = self.start(arguments, **environment)
+        output, error = process.communicate(timeout=300)
+        assert "Traceback" not in output + error
+        return subprocess.CompletedProcess(arguments, process.returncode, output, error)
+
+
+def records(output):
+    """Every record under an output folder, by the path of its folder."""
+    return [Record(path.parent) for path in sorted(output.rglob("config.yaml"))]
+
+
+def files(folder):
+    """Every file under a folder with the time of its last change."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def wait_until(condition, process, seconds=120):
+    """Wait for something that a running command brings about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.01)
+
+
+def session_members(session):
+    """Ids of the living processes that a command started, itself included."""
+    members = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, number = path.read_text().rpartition(")")[2].split()[:4]
+        except (OSError, ValueError):  # ended while we looked
+            continue
+        if int(number) == session and state != "Z":
+            members.append(int(path.parent.name))
+    return members

@@ -1,0 +1,53 @@
+"""`python scripts/evaluate.py`: a recorded run scored again."""
+
+import json
+
+import pytest
+from command_line import files, records
+
+
+@pytest.mark.slow
+def test_a_run_scores_what_it_scored(swept, command_line, tmp_path):
+    record = records(swept[0])[1]
+    before = files(record.folder)
+    said = command_line.run(
+        ["scripts/evaluate.py", f"run={record.folder}", f"output={tmp_path / 'test.json'}"]
+    )
+    assert said.returncode == 0, said.stderr
+    assert json.loads((tmp_path / "test.json").read_text()) == record.metrics["test"]
+    assert str(tmp_path / "test.json") in said.stdout
+    assert files(record.folder) == before
+
+
+@pytest.mark.slow
+def test_another_part_of_the_split_can_be_scored(swept, command_line, tmp_path):
+    record = records(swept[0])[0]
+    output = tmp_path / "validation.json"
+    said = command_line.run(
+        [
+            *("scripts/evaluate.py", f"run={record.folder}", "subset=validation"),
+            f"output={output}",
+        ]
+    )
+    assert said.returncode == 0, said.stderr
+    assert "validation part" in said.stdout
+    split = json.loads((record.folder / "split.json").read_text())
+    card = json.loads(output.read_text())
+    assert card["num_images"] == len(split["validation"])
+    rows = (record.folder / "history.csv").read_text().splitlines()
+    last = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
+    assert card["mean"]["iou"] == pytest.approx(float(last["val/mean_iou"]))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["run=tests"], "tests is no run folder: it has no config.yaml"),
+        ([], "run has no default: add run=<value>"),
+        (["run=tests", "subset=tset"], "subset=tset: must be"),
+    ],
+)
+def test_a_mistake_is_one_message(overrides, message, command_line):
+    said = command_line.run(["scripts/evaluate.py", *overrides])
+    assert said.returncode == 1
+    assert message in said.stderr

@@ -1,0 +1,108 @@
+"""Every command of the README is run, as it is printed, at a size that takes seconds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from clothseg.dataset.wardrobe import write_wardrobe
+from conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
+PYTHON = [line for line in LINES if line.startswith("python ")]
+MAKE = [line for line in LINES if line.startswith("make ")]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Folders that stand for the README's placeholders, and the overrides that make runs small."""
+    root = tmp_path_factory.mktemp("readme")
+    write_wardrobe(root / "ccp", 16, 5)
+    (root / "masks").mkdir()
+    cv2.imwrite(str(root / "masks" / "0001.png"), np.eye(15, dtype=np.uint8))
+    return root
+
+
+def small(command, root):
+    """Overrides that shrink a training command of the README."""
+    overrides = [
+        "split.folds=2",
+        "data.image_size=32",
+        "data.batch_size=4",
+        "trainer=cpu",
+        "trainer.threads=1",
+        "trainer.max_epochs=1",
+        f"data.cache={root / 'cache'}",
+        f"output={root / 'runs'}",
+    ]
+    drawn = [] if "dataset=ccp" in command or "experiment=" in command else ["dataset.photos=16"]
+    return [*overrides, *drawn, *([f"dataset.root={root / 'drawn'}"] if drawn else [])]
+
+
+def run(command, root):
+    recorded = sorted((root / "runs").glob("*/*/*/fold-0"))
+    stands_for = {
+        "<ccp>": root / "ccp",
+        "<run>": recorded[0] if recorded else "",
+        "<scores>": root / "scores.json",
+        "<masks>": root / "masks",
+    }
+    for name, path in stands_for.items():
+        command = command.replace(name, str(path))
+    words = command.split()[1:]
+    if words[0] == "train.py" and "--help" not in words:
+        words += small(command, root)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    return subprocess.run(
+        [sys.executable, *words], cwd=REPOSITORY, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.slow
+def test_every_python_command_of_the_readme_works(places):
+    assert len(PYTHON) >= 8
+    for command in PYTHON:
+        result = run(command, places)
+        assert result.returncode == 0, f"{command}\n{result.stdout[-2000:]}{result.stderr[-2000:]}"
+        assert "Traceback" not in result.stderr
+        assert "Warning" not in result.stderr
+
+
+@pytest.mark.parametrize("command", MAKE)
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_every_make_target_of_the_readme_exists(command):
+    target = command.split()[1]
+    result = subprocess.run(["make", "-n", target], cwd=REPOSITORY, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_make_without_a_target_lists_all_of_them():
+    result = subprocess.run(["make"], cwd=REPOSITORY, capture_output=True, text=True)
+    for target in ["setup", "demo", "train", "test", "check", "lint", "format", "lock", "clean"]:
+        assert re.search(rf"^  {target} ", result.stdout, re.MULTILINE)
+
+
+def test_the_printed_mistake_is_what_the_command_says():
+    shown = re.search(r"^\$ python (train\.py .*)\n((?:.*\n)*?)```", README, re.MULTILINE)
+    result = subprocess.run(
+        [sys.executable, *shown[1].split()],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    assert result.stderr == shown[2]
+
+
+def test_pictures_and_pages_that_the_readme_points_to_exist():
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (REPOSITORY / path).is_file(), path
+    assert len(README.splitlines()) <= 250

@@ -1,0 +1,144 @@
+"""Runs that are cut off: by a kill, by Ctrl-C, by a scheduler; and the same command afterwards."""
+
+import os
+import signal
+
+import pytest
+import torch
+from command_line import records, session_members, wait_until
+
+SCHEDULED = [
+    *("scheduler=plateau", "scheduler.patience=1", "optimizer.lr=1e-2"),
+    *("callbacks=early_stopping", "callbacks.early_stopping.patience=3"),
+    *("trainer.max_epochs=6", "augmentation=light"),
+]
+
+
+def epochs_done(output):
+    """Number of finished epochs that all records hold together."""
+    tables = output.rglob("history.csv")
+    return sum(len(table.read_text().splitlines()) - 1 for table in tables)
+
+
+def cut_off(process, condition):
+    """Kill a command, and what it started, without a warning."""
+    wait_until(condition, process)
+    process.kill()
+    process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(command_line, tmp_path_factory):
+    output = tmp_path_factory.mktemp("undisturbed")
+    said = command_line.run(command_line.tiny(output, *SCHEDULED))
+    assert said.returncode == 0, said.stderr
+    (record,) = records(output)
+    assert record.folder.name == "fold-0"
+    return record
+
+
+def assert_equal(record, other):
+    for name in ("best.ckpt", "last.ckpt"):
+        a, b = (
+            torch.load(r.folder / "checkpoints" / name, weights_only=True) for r in (record, other)
+        )
+        assert a["epoch"] == b["epoch"]
+        assert a["state_dict"].keys() == b["state_dict"].keys()
+        assert all(torch.equal(a["state_dict"][key], b["state_dict"][key]) for key in a["state_dict"])
+        assert a["lr_schedulers"] == b["lr_schedulers"]
+    for key in ("test", "best_epoch", "epochs", "division"):
+        assert record.metrics[key] == other.metrics[key]
+    rows = [(r.folder / "history.csv").read_text().splitlines() for r in (record, other)]
+    epochs = [[row.split(",") for row in table] for table in rows]
+    seconds = epochs[0][0].index("seconds")
+    for a, b in zip(*epochs, strict=True):
+        assert a[:seconds] + a[seconds + 1 :] == b[:seconds] + b[seconds + 1 :]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_killed_run_goes_on_to_the_weights_it_would_have_had(
+    workers, undisturbed, command_line, tmp_path
+):
+    command = command_line.tiny(tmp_path, *SCHEDULED, f"data.workers={workers}")
+    cut_off(command_line.start(command), lambda: epochs_done(tmp_path) >= 2)
+    (record,) = records(tmp_path)
+    assert record.status == {"state": "running", "attempts": 1, "error": None}
+    assert 2 <= epochs_done(tmp_path) < undisturbed.metrics["epochs"]
+
+    said = command_line.run(command)
+    assert said.returncode == 0, said.stderr
+    assert "goes on from" in said.stdout
+    assert "epoch 1/6" not in said.stdout
+    assert record.status == {"state": "done", "attempts": 2, "error": None}
+    assert_equal(record, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_before_its_test_trains_no_other_epoch(
+    undisturbed, command_line, tmp_path
+):
+    command = command_line.tiny(tmp_path, *SCHEDULED)
+    last = undisturbed.metrics["epochs"]
+
+    def trained():
+        checkpoint = next(tmp_path.rglob("last.ckpt"), None)
+        table = next(tmp_path.rglob("history.csv"), None)
+        return (
+            epochs_done(tmp_path) == last
+            and checkpoint.stat().st_mtime_ns > table.stat().st_mtime_ns
+        )
+
+    cut_off(command_line.start(command), trained)
+    (record,) = records(tmp_path)
+    assert not (record.folder / "metrics.json").exists()
+    said = command_line.run(command)
+    assert said.returncode == 0, said.stderr
+    assert "goes on from" in said.stdout
+    assert "epoch " not in said.stdout
+    assert_equal(record, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
+    """One grid, stopped in four ways one after the other; then the same command completes it."""
+    command = command_line.tiny(tmp_path, "trainer.max_epochs=12", "split=holdout", "-m")
+    command.remove("model=unet")
+    command.remove("model.decoder_channels=[16,16,16,16,16]")
+    command.remove("split.folds=2")
+    command.append("model=unet,linknet")
+
+    def one_more_epoch(process):
+        before = epochs_done(tmp_path)
+        wait_until(lambda: epochs_done(tmp_path) > before, process)
+
+    process = command_line.start(command)
+    one_more_epoch(process)
+    assert len(session_members(process.pid)) > 1
+    process.kill()
+    process.communicate(timeout=10)  # ends when no process holds the other end of its pipes
+    assert session_members(process.pid) == []
+
+    for stop in (
+        lambda pid: os.killpg(pid, signal.SIGINT),  # Ctrl-C in a terminal
+        lambda pid: os.kill(pid, signal.SIGTERM),  # `kill`, or a scheduler that stops a job
+    ):
+        process = command_line.start(command)
+        one_more_epoch(process)
+        stop(process.pid)
+        output, error = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "stopped; finished epochs are kept: the same command goes on from there" in output
+        assert "Traceback" not in output + error
+        (record,) = records(tmp_path)
+        assert record.status["state"] == "interrupted"
+        assert session_members(process.pid) == []
+
+    said = command_line.run(command)
+    assert said.returncode == 0, said.stderr
+    assert "2 jobs: 1 done, 1 resumed" in said.stdout
+    assert "all configurations, test part" in said.stdout
+    assert "model=unet" in said.stdout
+    assert "model=linknet" in said.stdout
+    assert [record.status["attempts"] for record in records(tmp_path)] == [1, 4]
+    assert {record.metrics["epochs"] for record in records(tmp_path)} == {12}

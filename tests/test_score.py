@@ -1,0 +1,86 @@
+"""`python scripts/score.py`: numbers of folders of masks against a slow count."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+NAMES = ("ground", "cloth", "hair")
+
+
+def write_masks(folder, masks):
+    folder.mkdir()
+    for name, mask in masks.items():
+        Image.fromarray(mask).save(folder / f"{name}.png")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    random = np.random.default_rng(0)
+    truth = {name: random.choice([0, 1, 255], (9, 7)).astype(np.uint8) for name in "abc"}
+    predicted = {name: random.integers(0, 2, (9, 7)).astype(np.uint8) for name in "abc"}
+    write_masks(tmp_path / "predicted", predicted)
+    write_masks(tmp_path / "true", truth)
+    (tmp_path / "labels.json").write_text(
+        json.dumps([{"id": i, "name": n, "color": "#000000"} for i, n in enumerate(NAMES)])
+    )
+    return predicted, truth
+
+
+def command(tmp_path, *overrides):
+    folders = f"prediction={tmp_path / 'predicted'}", f"target={tmp_path / 'true'}"
+    return ["scripts/score.py", *folders, f"output={tmp_path / 'score.json'}", *overrides]
+
+
+@pytest.mark.slow
+def test_scores_are_those_of_a_count_pixel_by_pixel(folders, command_line, tmp_path):
+    said = command_line.run(command(tmp_path, f"labels={tmp_path / 'labels.json'}"))
+    assert said.returncode == 0, said.stderr
+    assert "predicted against true" in said.stdout
+    assert str(tmp_path / "score.json") in said.stdout
+
+    matrix = np.zeros((3, 3), int)
+    for name in "abc":
+        for guess, fact in zip(folders[0][name].flat, folders[1][name].flat, strict=True):
+            if fact != 255:
+                matrix[fact, guess] += 1
+    card = json.loads((tmp_path / "score.json").read_text())
+    assert card["confusion_matrix"] == matrix.tolist()
+    assert (card["num_images"], card["num_classes"], card["classes_counted"]) == (3, 3, 2)
+    assert card["accuracy"] == pytest.approx(np.trace(matrix) / matrix.sum())
+    assert [row["name"] for row in card["per_class"]] == list(NAMES)
+    hits, true, guessed = np.diag(matrix)[:2], matrix.sum(1)[:2], matrix.sum(0)[:2]
+    expected = {
+        "precision": hits / guessed,
+        "recall": hits / true,
+        "f1": 2 * hits / (true + guessed),
+        "iou": hits / (true + guessed - hits),
+    }
+    for key, values in expected.items():
+        assert [row[key] for row in card["per_class"]] == [*map(pytest.approx, values), None]
+        assert card["mean"][key] == pytest.approx(values.mean())
+    assert [row["support"] for row in card["per_class"]] == [*true, 0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "overrides", "message"),
+    [
+        (lambda f: (f / "predicted/b.png").unlink(), [], "1 without a partner"),
+        (lambda f: (f / "true/b.png").unlink(), [], "1 without a partner"),
+        (lambda f: None, ["prediction=nowhere"], "nowhere: there is no such folder"),
+        (lambda f: None, ["labels=refined16"], "no such label space or file; did you mean `refined15`"),
+        (lambda f: None, ["lables=x"], "lables: no such key; did you mean `labels`?"),
+    ],
+)
+def test_a_mistake_is_one_message_and_writes_nothing(
+    spoil, overrides, message, folders, command_line, tmp_path
+):
+    spoil(tmp_path)
+    labels = f"labels={tmp_path / 'labels.json'}"
+    said = command_line.run(["-X", "importtime", *command(tmp_path, labels, *overrides)])
+    told = "\n".join(line for line in said.stderr.splitlines() if "|" not in line)
+    assert said.returncode == 1
+    assert message in told
+    assert not any(line.endswith(" torch") for line in said.stderr.splitlines())
+    assert not (tmp_path / "score.json").exists()
