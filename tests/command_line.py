@@ -7,9 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import REPOSITORY
-
 from clothseg.record import Record
+from conftest import REPOSITORY
 
 
 @dataclass(frozen=True)
