@@ -53,7 +53,7 @@ def test_what_cannot_change_the_result_is_not_in_the_signature(override):
     "override",
     [
         "seed=1",
-        "data.image_size=96",
+        "data.image_size=128",
         "optimizer.lr=1e-4",
         "model=unet",
         "backbone=resnet18",
@@ -100,22 +100,23 @@ def test_the_folder_says_what_was_run():
 def test_attempts_are_counted_and_states_kept(tmp_path):
     record = Record(tmp_path / "run")
     assert record.status is None
-    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"]) == 1
+    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"], "CPU") == 1
     assert record.status == {"state": "running", "attempts": 1, "error": None}
     record.set_state("failed", error="ValueError: x")
-    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"]) == 2
+    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"], "CPU") == 2
     record.set_state("done")
     assert record.status == {"state": "done", "attempts": 2, "error": None}
     expected = {"choices": {"model": "fpn"}, "overrides": ["model=fpn"], "config": {"seed": 0}}
     assert record.config == expected == yaml.safe_load((record.folder / "config.yaml").read_text())
     assert record.environment["versions"]["torch"]
     assert "dirty" in record.environment
+    assert record.environment["device"] == "CPU"
 
 
 def test_a_replaced_record_is_kept(tmp_path):
     record = Record(tmp_path / "run")
     for number in (1, 2):
-        record.begin({"seed": number}, {}, [])
+        record.begin({"seed": number}, {}, [], "CPU")
         aside = record.set_aside()
         assert aside.name == f"run.replaced-{number}"
         assert Record(aside).config["config"]["seed"] == number

@@ -158,13 +158,15 @@ class Record:
         finally:
             lock.release()
 
-    def begin(self, config: Plain, choices: Mapping[str, str], overrides: list[str]) -> int:
+    def begin(
+        self, config: Plain, choices: Mapping[str, str], overrides: list[str], device: str
+    ) -> int:
         """Create or reopen the folder for an attempt; returns its number, counted from 1."""
         attempts = (self.status or {}).get("attempts", 0) + 1
         (self.folder / "figures").mkdir(parents=True, exist_ok=True)
         content = {"choices": dict(choices), "overrides": overrides, "config": config}
         write_text(self.folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
-        write_json(self.folder / "environment.json", environment())
+        write_json(self.folder / "environment.json", environment() | {"device": device})
         self.set_state("running", attempts=attempts)
         return attempts
 

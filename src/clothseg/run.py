@@ -1,8 +1,9 @@
 """One run: train, test, measure, draw, record."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ def execute(job: Job) -> None:
     task = build.build_task(job.config)
     record = Record(job.folder)
     with record.claimed(), run_log(job.folder / "log.txt") as say:
-        record.begin(dict(job.config), job.choices, job.overrides)
+        record.begin(dict(job.config), job.choices, job.overrides, device_name(job.config))
         split.write(frozen)
         try:
             say(f"{job.name}  {split.summary}")
@@ -101,6 +102,12 @@ def scored(
         trainer.test(task, data.in_order(getattr(data.split, subset)), verbose=False)
     assert task.test_scores is not None
     return task.test_scores
+
+
+def device_name(config: Mapping[str, Any]) -> str:
+    """What a configuration is trained on, for people."""
+    gpu = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
+    return torch.cuda.get_device_name() if gpu else f"CPU, {torch.get_num_threads()} threads"
 
 
 @contextmanager
