@@ -5,8 +5,8 @@ import os
 # albumentations asks a server for a newer release at every import, which costs seconds offline.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
-# Threads that spin while they wait make training ten times slower when another program shares the
-# cores; sleeping ones cost nothing measurable when none does.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# PyTorch's threads spin for milliseconds while they wait for each other. When another program shares
+# the cores, a step then takes ten times as long or more; short spins cost an idle machine nothing.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 __version__ = "0.1.0"
