@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clothseg.record import Record
-from conftest import REPOSITORY
+from repository import REPOSITORY
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from scipy.fft import dctn
 from clothseg.cache import open_cache, perceptual_hash
 from clothseg.dataset import ccp
 from clothseg.error import DataError
-from conftest import CCP_NAMES, label_space, write_mask
+from repository import CCP_NAMES, label_space, write_mask
 
 
 def cache_of(root, folder, labels="refined15", size=32):

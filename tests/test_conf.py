@@ -63,7 +63,7 @@ def test_a_file_states_every_argument_of_its_function_with_a_comment(group, opti
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_every_group_that_builds_has_a_test_file(name):
-    from conftest import REPOSITORY
+    from repository import REPOSITORY
 
     assert (REPOSITORY / "tests" / f"test_{name}.py").is_file()
 

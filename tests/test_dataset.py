@@ -9,8 +9,8 @@ import scipy.io
 
 from clothseg.dataset import Sample, ccp, synthetic
 from clothseg.error import DataError
-from conftest import CCP_NAMES as NAMES
-from conftest import write_mask
+from repository import CCP_NAMES as NAMES
+from repository import write_mask
 
 
 def read_all(root):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from clothseg.dataset.wardrobe import write_wardrobe
-from conftest import REPOSITORY
+from repository import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

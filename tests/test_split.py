@@ -18,7 +18,7 @@ from clothseg.split import (
     near_duplicate_groups,
     share_deviation,
 )
-from conftest import CCP_NAMES, label_space
+from repository import CCP_NAMES, label_space
 
 PAIRS = [("0183", "0730"), ("0197", "0671"), ("0223", "0616"), ("0594", "0722"), ("0692", "0732")]
 

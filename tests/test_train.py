@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from command_line import files, records
-from conftest import write_mask
+from repository import write_mask
 
 RUN_FILES = {
     *("config.yaml", "split.json", "environment.json", "status.json", "metrics.json"),

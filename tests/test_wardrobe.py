@@ -17,7 +17,7 @@ from clothseg.dataset.wardrobe import draw_photo, write_wardrobe
 from clothseg.dataset.wardrobe.canvas import Canvas, Grain, ellipse
 from clothseg.dataset.wardrobe.names import CCP_ID, CCP_NAMES
 from clothseg.dataset.wardrobe.textures import plain
-from conftest import REPOSITORY
+from repository import REPOSITORY
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 PHOTOS = 160
