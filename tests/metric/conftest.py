@@ -1,35 +1,10 @@
 """Independent answers of the metrics, one bundle per case."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-CASES = (
-    "random_ignore",
-    "absent_classes",
-    "single_class_images",
-    "all_ignored",
-    "one_image_ignored",
-    "components",
-    "ccp15",
-    "ccp15_ignore_edges",
-    "ccp15_good",
-    "ccp15_perfect",
-    "ccp59",
-)
-
-
-@dataclass(frozen=True)
-class Case:
-    """Masks uint8 [N,H,W], number of classes and the answers by name."""
-
-    prediction: np.ndarray
-    target: np.ndarray
-    classes: int
-    expect: Callable[[str], np.ndarray]
+from answers import CASES, Case, assert_close, read_case
 
 
 @pytest.fixture(params=CASES)
@@ -42,23 +17,6 @@ def case(request: pytest.FixtureRequest, oracles: Path) -> Case:
 def noisy_case(oracles: Path) -> Case:
     """Six real masks of 15 classes with strong errors and ignored edges."""
     return read_case(oracles, "ccp15_ignore_edges")
-
-
-def read_case(oracles: Path, name: str) -> Case:
-    """One case from the file of answers."""
-    with np.load(oracles / "metrics" / "metrics.npz") as file:
-        arrays = {key[len(name) + 1 :]: file[key] for key in file if key.startswith(f"{name}/")}
-    return Case(
-        arrays["pred"],
-        arrays["target"],
-        int(arrays["num_classes"]),
-        lambda key: arrays[f"expect/{key}"],
-    )
-
-
-def assert_close(actual: object, expected: object) -> None:
-    """Float64 agreement, NaN where NaN is expected."""
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-9, equal_nan=True)
 
 
 @pytest.fixture
