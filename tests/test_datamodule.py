@@ -99,7 +99,7 @@ def test_the_order_is_decided_by_seed_and_epoch():
 
 
 def test_a_batch_larger_than_the_training_part_is_refused():
-    with pytest.raises(ConfigError, match=r"data\.batch_size=99: only \d+ photos"):
+    with pytest.raises(ConfigError, match=r"data\.batch_size=99: there are only \d+ photos"):
         data(batch_size=99)
 
 
