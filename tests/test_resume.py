@@ -51,7 +51,7 @@ def assert_equal(record, other):
         assert a["state_dict"].keys() == b["state_dict"].keys()
         for key, weight in a["state_dict"].items():
             assert torch.equal(weight, b["state_dict"][key])
-        assert a["lr_schedulers"] == b["lr_schedulers"]
+    assert a["lr_schedulers"] == b["lr_schedulers"]
     for key in ("test", "best_epoch", "epochs", "division"):
         assert record.metrics[key] == other.metrics[key]
     rows = [(r.folder / "history.csv").read_text().splitlines() for r in (record, other)]

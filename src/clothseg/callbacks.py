@@ -12,7 +12,7 @@ Monitor = Literal["val/mean_iou", "val/mean_f1", "val/accuracy", "val/loss"]
 
 
 def checkpoints(folder: Path, *, monitor: Monitor) -> "list[Callback]":
-    """Write `best.ckpt` and `last.ckpt` at the end of every epoch.
+    """Write `best.ckpt` (weights) and `last.ckpt` (all that a resumed run needs) after every epoch.
 
     Args:
         folder: the run folder; the files go to its `checkpoints`.
@@ -25,7 +25,9 @@ def checkpoints(folder: Path, *, monitor: Monitor) -> "list[Callback]":
         "save_on_train_epoch_end": True,
         "enable_version_counter": False,
     }
-    best = ModelCheckpoint(filename="best", monitor=monitor, mode=_mode(monitor), **common)
+    best = ModelCheckpoint(
+        filename="best", monitor=monitor, mode=_mode(monitor), save_weights_only=True, **common
+    )
     # Written after the best, so that it holds which epoch that is.
     return [best, ModelCheckpoint(filename="last", **common)]
 

@@ -25,7 +25,9 @@ class ResumableEarlyStopping(EarlyStopping):
 
 
 class History(Callback):
-    """One row an epoch, kept in every checkpoint, so that a resumed run continues the same table.
+    """One row an epoch, kept in the last checkpoint, so that a resumed run continues the table.
+
+    Epochs are numbered from 1, as on the screen.
 
     Args:
         path: where the table is written as CSV after each epoch.
@@ -53,7 +55,7 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Add the epoch's row and write the table."""
         row = {
-            "epoch": float(trainer.current_epoch),
+            "epoch": float(trainer.current_epoch + 1),
             "seconds": time.monotonic() - self._started,
             "learning_rate": self._learning_rate,
         }
@@ -79,14 +81,16 @@ class Reporter(Callback):
         say: prints a line and keeps it in the run's log.
         name: what the run is called.
         batch_size: photos in a training step.
+        history: the epochs so far; it has to be called before this one.
     """
 
-    def __init__(self, say: Callable[[str], None], name: str, batch_size: int) -> None:
-        self.say, self.name, self.batch_size = say, name, batch_size
+    def __init__(
+        self, say: Callable[[str], None], name: str, batch_size: int, history: History
+    ) -> None:
+        self.say, self.name, self.batch_size, self.history = say, name, batch_size, history
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._started = 0.0
-        self._best = float("-inf")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the bar of the epoch."""
@@ -114,12 +118,12 @@ class Reporter(Callback):
         seconds = time.monotonic() - self._started
         metrics = trainer.callback_metrics
         iou = float(metrics["val/mean_iou"])
-        better, self._best = iou > self._best, max(iou, self._best)
+        best = self.history.best("val/mean_iou") == trainer.current_epoch + 1
         left = (int(trainer.max_epochs or 0) - trainer.current_epoch - 1) * seconds
         self.say(
             f"{self._title(trainer)}  loss {metrics['train/loss']:.3f}  val loss "
             f"{metrics['val/loss']:.3f}  F1 {100 * metrics['val/mean_f1']:.1f}  IoU {100 * iou:.1f}"
-            f"{' *' if better else '  '}  {seconds:.1f} s, {left:.0f} s left"
+            f"{' *' if best else '  '}  {seconds:.1f} s, {left:.0f} s left"
         )
 
     def on_exception(

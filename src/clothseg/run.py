@@ -1,8 +1,7 @@
 """One run: train, test, measure, draw, record."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from clothseg.report.results import draw_examples, draw_scores, draw_training, w
 from clothseg.report.run_log import run_log
 from clothseg.split import Split, missing_classes
 from clothseg.task.semantic import SemanticSegmentation
+from clothseg.trainer import stopped_in_order
 
 WARM_UP, TIMED = 10, 50
 """Passes before and during the measurement of inference time (networks spec: median of 50)."""
@@ -63,11 +63,11 @@ def _train_and_test(
     """Train to the end, test the best epoch, and write all results."""
     record = Record(job.folder)
     history = History(job.folder / "history.csv")
-    reporter = Reporter(say, job.name, data.batch_size)
+    reporter = Reporter(say, job.name, data.batch_size, history)
     trainer = build.build_trainer(job.config, job.folder, [history, reporter])
     if record.last_checkpoint:
         say(f"{job.name}  goes on from {record.last_checkpoint}")
-    with _stopped_in_order():
+    with stopped_in_order():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
     best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
     load_best(task, record)
@@ -98,7 +98,7 @@ def scored(
     trainer: Trainer, task: SemanticSegmentation, data: SegmentationData, subset: str
 ) -> Scores:
     """Scores of a task on one part of the split: `train`, `validation` or `test`."""
-    with _stopped_in_order():
+    with stopped_in_order():
         trainer.test(task, data.in_order(getattr(data.split, subset)), verbose=False)
     assert task.test_scores is not None
     return task.test_scores
@@ -108,15 +108,6 @@ def device_name(config: Mapping[str, Any]) -> str:
     """What a configuration is trained on, for people."""
     gpu = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
     return torch.cuda.get_device_name() if gpu else f"CPU, {torch.get_num_threads()} threads"
-
-
-@contextmanager
-def _stopped_in_order() -> Iterator[None]:
-    """Give Ctrl-C back its exception: Lightning ends the process where it stood."""
-    try:
-        yield
-    except SystemExit as error:
-        raise KeyboardInterrupt from error
 
 
 def load_best(task: SemanticSegmentation, record: Record) -> None:

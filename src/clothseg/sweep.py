@@ -176,6 +176,8 @@ def _stop_once() -> None:
         nonlocal stopped
         if not stopped:
             stopped = True
+            # Lightning puts a handler before this one that logs, while the end is being logged.
+            signal.signal(signal.SIGTERM, stop)
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)

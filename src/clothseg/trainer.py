@@ -1,5 +1,7 @@
 """Lightning's trainer, with what clothseg fixes and what the configuration chooses."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -51,3 +53,12 @@ def trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+
+
+@contextmanager
+def stopped_in_order() -> Iterator[None]:
+    """Give Ctrl-C back its exception: Lightning ends the process where it stood."""
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error

@@ -25,6 +25,7 @@ from clothseg.error import ConfigError
 from clothseg.observe import History, Reporter
 from clothseg.report.run_log import run_log
 from clothseg.schema import Benchmark
+from clothseg.trainer import stopped_in_order
 
 IMAGE_SIZE = 128
 """Height and width of the shipped experiment on the real photos, pixels."""
@@ -182,9 +183,7 @@ def _train(config: Mapping[str, Any], data: SegmentationData, turns: Turns) -> N
     with tempfile.TemporaryDirectory() as name, run_log(None):
         folder = Path(name)
         history = History(folder / "history.csv")
-        reporter = Reporter(lambda line: None, "training_step", data.batch_size)
+        reporter = Reporter(lambda line: None, "training_step", data.batch_size, history)
         trainer = build.build_trainer(config, folder, [history, reporter, turns])
-        try:
+        with stopped_in_order():
             trainer.fit(task, data)
-        except SystemExit as error:  # how Lightning ends a run that Ctrl-C stops
-            raise KeyboardInterrupt from error

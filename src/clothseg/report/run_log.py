@@ -25,6 +25,8 @@ def run_log(path: Path | None) -> Iterator[Callable[[str], None]]:
             library = logging.getLogger(name)
             library.handlers.clear()
             library.propagate = True
+    # Lightning's handler of SIGTERM logs, and a log that is being written cannot be entered.
+    logging.getLogger("pytorch_lightning.trainer.connectors.signal_connector").disabled = True
     logging.captureWarnings(True)
 
     def say(line: str) -> None:
