@@ -19,7 +19,7 @@ from filelock import FileLock
 from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
-from clothseg.report.progress import progress_bar
+from clothseg.report.progress import progress_bar, say
 
 CACHE_VERSION = 1
 """Raised when the same sources would give other arrays."""
@@ -116,6 +116,7 @@ def _build(
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
             stack.callback(pool.shutdown, cancel_futures=True)
+            say(f"decoding {len(samples)} photos")
             advance = stack.enter_context(progress_bar("decoding", len(samples)))
             files = []
             for name, shape, kind in zip(ARRAYS, shapes, kinds, strict=True):

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from clothseg import build
 from clothseg.check import Composed, check_command, constant_keys
 from clothseg.error import ConfigError, DataError
+from clothseg.pool import Pool
 from clothseg.record import WITHOUT_EFFECT, Record
 from clothseg.report.summary import report_outcomes
 from clothseg.sweep import Outcome, do_job
@@ -30,6 +32,8 @@ QUESTIONS = (
     "-sc",
 )
 """Flags that ask Hydra for something and train nothing."""
+
+_pool: Pool | None = None
 
 
 def launch(overrides: list[str], flags: list[str]) -> int:
@@ -78,11 +82,18 @@ def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Out
         f"hydra.job.config.override_dirname.exclude_keys=[{constant}]",
     ]
     interrupted = False
+    global _pool
     try:
-        _hydra([*overrides, *placed, *(["-m"] if many else [])])
+        if many:
+            first = composed[0].config
+            with Pool(first["jobs"], first["trainer"]["accelerator"]) as _pool:
+                _hydra([*overrides, *placed, "-m"])
+        else:
+            _hydra([*overrides, *placed])
     except KeyboardInterrupt:
         interrupted = True
     finally:
+        _pool = None
         outcomes = [Outcome.read(path) for path in sorted(meeting.glob("*.json"))]
         shutil.rmtree(meeting, ignore_errors=True)
         _remove_empty(meeting.parent, meeting.parent.parent)
@@ -108,19 +119,27 @@ def _hydra(arguments: list[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(hydra_job)()
 
 
-def hydra_job(config: DictConfig) -> str:
-    """What Hydra and its launchers call for each job; returns the result's name."""
+def hydra_job(config: DictConfig) -> None:
+    """What Hydra and its launchers call for each job.
+
+    Hydra's own launcher calls it in this process, one job after the other, and the pool does them.
+    Others call it in processes of theirs, where there is no pool.
+    """
     context = HydraConfig.get()
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     choices = {k: v for k, v in context.runtime.choices.items() if "/" not in k and v}
     many = context.mode == RunMode.MULTIRUN
     swept = context.job.override_dirname.replace(",", " ")
     name = swept or f"{choices['model']} {choices['backbone']}"
-    outcome = do_job(name, plain, choices, list(context.overrides.task), apart=many)
-    outcome.write(Path(context.sweep.dir), context.job.num if many else 0)
+    work = partial(do_job, name, plain, choices, list(context.overrides.task))
+    folder, number = Path(context.sweep.dir), context.job.num if many else 0
+    if _pool is not None:
+        _pool.submit(work, folder, number)
+        return
+    outcome = work()
+    outcome.write(folder, number)
     if outcome.result == "interrupted":
         raise KeyboardInterrupt
-    return outcome.result
 
 
 def _remove_empty(*folders: Path) -> None:
@@ -149,4 +168,4 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
     build.require_valid(plain)
     choices = recorded["choices"]
     name = f"{choices['model']} {choices['backbone']}"
-    return do_job(name, plain, choices, [*recorded["overrides"], *overrides], apart=False)
+    return do_job(name, plain, choices, [*recorded["overrides"], *overrides])

@@ -3,14 +3,14 @@
 import csv
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping
-from rich.progress import Progress, TaskID
 
-from clothseg.report.progress import image_progress
+from clothseg.report.progress import progress_bar
 
 
 class ResumableEarlyStopping(EarlyStopping):
@@ -88,17 +88,15 @@ class Reporter(Callback):
         self, say: Callable[[str], None], name: str, batch_size: int, history: History
     ) -> None:
         self.say, self.name, self.batch_size, self.history = say, name, batch_size, history
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
+        self._bar = ExitStack()
+        self._advance: Callable[[int], None]
         self._started = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the bar of the epoch."""
         self._started = time.monotonic()
-        self._progress = image_progress()
         total = int(trainer.num_training_batches) * self.batch_size
-        self._task = self._progress.add_task(self._title(trainer), total=total, note="")
-        self._progress.start()
+        self._advance = self._bar.enter_context(progress_bar(self._title(trainer), total))
 
     def on_train_batch_end(
         self,
@@ -109,12 +107,11 @@ class Reporter(Callback):
         batch_idx: int,
     ) -> None:
         """Advance the bar."""
-        if self._progress is not None:
-            self._progress.advance(self._task, self.batch_size)
+        self._advance(self.batch_size)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Replace the bar by the epoch's line."""
-        self._close()
+        self._bar.close()
         seconds = time.monotonic() - self._started
         metrics = trainer.callback_metrics
         iou = float(metrics["val/mean_iou"])
@@ -130,12 +127,7 @@ class Reporter(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         """Take the bar off the screen before an error is shown."""
-        self._close()
-
-    def _close(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        self._bar.close()
 
     def _title(self, trainer: pl.Trainer) -> str:
         return f"{self.name}  epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

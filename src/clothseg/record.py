@@ -27,6 +27,7 @@ State = Literal["running", "done", "failed", "interrupted"]
 
 WITHOUT_EFFECT = (
     "output",
+    "jobs",
     "rerun",
     "rerun_from",
     "trust",

@@ -107,7 +107,8 @@ def scored(
 def device_name(config: Mapping[str, Any]) -> str:
     """What a configuration is trained on, for people."""
     gpu = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
-    return torch.cuda.get_device_name() if gpu else f"CPU, {torch.get_num_threads()} threads"
+    threads = config["trainer"]["threads"] or torch.get_num_threads()
+    return torch.cuda.get_device_name() if gpu else f"CPU, {threads} threads"
 
 
 def load_best(task: SemanticSegmentation, record: Record) -> None:

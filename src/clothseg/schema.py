@@ -70,6 +70,8 @@ class Config(BaseModel):
     """Seed of weights, order, augmentation and dropout."""
     output: str
     """Folder of all run records."""
+    jobs: Annotated[int, Field(ge=1)] | None
+    """Runs of a sweep at the same time; None decides by the machine."""
     rerun: bool
     """Train again although the run is done."""
     rerun_from: str | None

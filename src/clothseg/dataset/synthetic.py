@@ -8,7 +8,7 @@ from filelock import FileLock
 from clothseg.dataset.co_parsing import CoParsing
 from clothseg.dataset.reader import Sample
 from clothseg.dataset.wardrobe import WARDROBE_VERSION, write_wardrobe
-from clothseg.report.progress import progress_bar
+from clothseg.report.progress import progress_bar, say
 
 
 class SyntheticWardrobe(CoParsing):
@@ -34,7 +34,8 @@ class SyntheticWardrobe(CoParsing):
         self.root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.root}.lock"):
             if not self.root.is_dir():
-                with progress_bar("drawing the synthetic wardrobe", self.photos) as advance:
+                say(f"drawing the synthetic wardrobe of {self.photos} photos")
+                with progress_bar("drawing", self.photos) as advance:
                     write_wardrobe(self.root, self.photos, self.seed, advance)
         return super().samples()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clothseg.report.progress import console
+from clothseg.report import progress
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def run_log(path: Path | None) -> Iterator[Callable[[str], None]]:
     logging.captureWarnings(True)
 
     def say(line: str) -> None:
-        console.print(line, soft_wrap=True, markup=False)
+        progress.say(line)
         logging.getLogger("clothseg").info(line)
 
     try:

@@ -30,11 +30,13 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
             )
     compared: dict[str, list[dict[str, Any]]] = {}
     problems = []
+    stopped = any(o.result == "interrupted" for o in outcomes)
     for folder, jobs in configs.items():
         try:
             cards = _report_config(folder, jobs)
         except DataError as error:
-            problems.append(str(error))
+            if not stopped:
+                problems.append(str(error))
             continue
         if cards:
             compared[jobs[0].name] = cards
@@ -52,7 +54,7 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
             console.print(where, soft_wrap=True, markup=False)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
-    if any(o.result == "interrupted" for o in outcomes):
+    if stopped:
         console.print("stopped; finished epochs are kept: the same command goes on from there")
         return 130
     return int(bool(problems) or not all(o.finished for o in outcomes))

@@ -1,0 +1,100 @@
+"""The jobs of a sweep on one machine, several at a time.
+
+One runs on every GPU, or two on the CPU: a small network keeps one core busy and hardly a second.
+"""
+
+import os
+import queue
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from types import TracebackType
+
+from clothseg.job import Job
+from clothseg.process import Failure, Place, Processes
+from clothseg.sweep import Outcome
+
+AT_ONCE_ON_CPU = 2
+
+
+class Pool:
+    """Does the jobs of one sweep in processes of their own, several at a time.
+
+    Args:
+        at_once: number of jobs that run at the same time; None decides by the machine.
+        accelerator: `auto`, `cpu` or `gpu`.
+    """
+
+    def __init__(self, at_once: int | None, accelerator: str) -> None:
+        gpus = [] if accelerator == "cpu" else _visible_gpus()
+        cores = _usable_cores()
+        at_once = at_once or len(gpus) or min(AT_ONCE_ON_CPU, cores)
+        self._places: queue.SimpleQueue[Place] = queue.SimpleQueue()
+        for number in range(at_once):
+            gpu = gpus[number % len(gpus)] if gpus else None
+            self._places.put(Place(threads=max(1, cores // at_once), gpu=gpu))
+        self._processes = Processes()
+        self._threads = ThreadPoolExecutor(at_once)
+        self._jobs: list[Future[None]] = []
+
+    def __enter__(self) -> "Pool":
+        """Ready for jobs from the start."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for all jobs; after an error or Ctrl-C start no more and stop the running ones."""
+        try:
+            if error is None:
+                wait(self._jobs)
+        except BaseException:
+            self._stop()
+            raise
+        if error is not None:
+            self._stop()
+        for job in self._jobs:
+            if not job.cancelled():
+                job.result()
+
+    def submit(self, work: Callable[..., Outcome], folder: Path, number: int) -> None:
+        """Have a job done and its outcome written.
+
+        Args:
+            work: :func:`clothseg.sweep.do_job` with all its arguments but `execute`.
+            folder: where the outcome goes.
+            number: of the job in the sweep.
+        """
+        self._jobs.append(
+            self._threads.submit(lambda: work(execute=self._execute).write(folder, number))
+        )
+
+    def _execute(self, job: Job) -> Failure | None:
+        place = self._places.get()
+        try:
+            return self._processes.execute(job, place)
+        finally:
+            self._places.put(place)
+
+    def _stop(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._processes.stop()
+        self._threads.shutdown()
+
+
+def _visible_gpus() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES would call each GPU; asking CUDA itself takes seconds."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name.strip() not in ("", "-1")]
+    return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+
+
+def _usable_cores() -> int:
+    """Cores that this process may run on, which a scheduler can have limited."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
