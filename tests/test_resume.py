@@ -15,10 +15,15 @@ SCHEDULED = [
 ]
 
 
+def epochs_of_each(output):
+    """Number of finished epochs of every record, by the path of its table."""
+    tables = output.rglob("history.csv")
+    return {table: len(table.read_text().splitlines()) - 1 for table in tables}
+
+
 def epochs_done(output):
     """Number of finished epochs that all records hold together."""
-    tables = output.rglob("history.csv")
-    return sum(len(table.read_text().splitlines()) - 1 for table in tables)
+    return sum(epochs_of_each(output).values())
 
 
 def changed(path):
@@ -94,20 +99,25 @@ def test_a_killed_run_goes_on_to_the_weights_it_would_have_had(
 
 @pytest.mark.slow
 def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
-    """One grid, stopped in four ways one after the other; then the same command completes it."""
-    command = command_line.tiny(tmp_path, "trainer.max_epochs=7", "split=holdout", "-m")
+    """Two jobs at a time, stopped in three ways; then the same command completes them."""
+    command = command_line.tiny(tmp_path, "trainer.max_epochs=12", "split=holdout", "jobs=2", "-m")
     command.remove("model=unet")
     command.remove("model.decoder_channels=[16,16,16,16,16]")
     command.remove("split.folds=2")
     command.append("model=unet,linknet")
 
     def one_more_epoch(process):
-        before = epochs_done(tmp_path)
-        wait_until(lambda: epochs_done(tmp_path) > before, process)
+        before = epochs_of_each(tmp_path)
+
+        def done():
+            now = epochs_of_each(tmp_path)
+            return len(now) == 2 and all(now[table] > before.get(table, 0) for table in now)
+
+        wait_until(done, process)
 
     process = command_line.start(command)
     one_more_epoch(process)
-    assert len(session_members(process.pid)) > 1
+    assert len(session_members(process.pid)) > 2
     process.kill()
     process.communicate(timeout=10)  # ends when no process holds the other end of its pipes
     assert session_members(process.pid) == []
@@ -123,15 +133,15 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
         assert process.returncode == 130
         assert "stopped; finished epochs are kept: the same command goes on from there" in output
         assert "Traceback" not in output + error
-        (record,) = records(tmp_path)
-        assert record.status["state"] == "interrupted"
+        states = [record.status["state"] for record in records(tmp_path)]
+        assert states == ["interrupted", "interrupted"]
         assert session_members(process.pid) == []
 
     said = command_line.run(command)
     assert said.returncode == 0, said.stderr
-    assert "2 jobs: 1 done, 1 resumed" in said.stdout
+    assert "2 jobs: 2 resumed" in said.stdout
     assert "all configurations, test part" in said.stdout
     assert "model=unet" in said.stdout
     assert "model=linknet" in said.stdout
-    assert [record.status["attempts"] for record in records(tmp_path)] == [1, 4]
-    assert {record.metrics["epochs"] for record in records(tmp_path)} == {7}
+    assert [record.status["attempts"] for record in records(tmp_path)] == [4, 4]
+    assert {record.metrics["epochs"] for record in records(tmp_path)} == {12}

@@ -1,6 +1,7 @@
 """The jobs of a sweep on one machine, several at a time.
 
-One runs on every GPU, or two on the CPU: a small network keeps one core busy and hardly a second.
+One runs on every GPU, or three on the CPU: a small network keeps one core busy and hardly a second,
+and one job more than there are cores leaves none idle while the last folds end.
 """
 
 import os
@@ -14,7 +15,7 @@ from clothseg.job import Job
 from clothseg.process import Failure, Place, Processes
 from clothseg.sweep import Outcome
 
-AT_ONCE_ON_CPU = 2
+AT_ONCE_ON_CPU = 3
 
 
 class Pool:
@@ -26,13 +27,16 @@ class Pool:
     """
 
     def __init__(self, at_once: int | None, accelerator: str) -> None:
-        gpus = [] if accelerator == "cpu" else _visible_gpus()
-        cores = _usable_cores()
-        at_once = at_once or len(gpus) or min(AT_ONCE_ON_CPU, cores)
-        self._places: queue.SimpleQueue[Place] = queue.SimpleQueue()
-        for number in range(at_once):
-            gpu = gpus[number % len(gpus)] if gpus else None
-            self._places.put(Place(threads=max(1, cores // at_once), gpu=gpu))
+        gpus = [] if accelerator == "cpu" else visible_gpus()
+        cores = usable_cores()
+        at_once = at_once or len(gpus) or min(AT_ONCE_ON_CPU, cores + 1)
+        threads = max(1, cores // at_once)
+        self.places = [
+            Place(threads, gpus[number % len(gpus)] if gpus else None) for number in range(at_once)
+        ]
+        self._free: queue.SimpleQueue[Place] = queue.SimpleQueue()
+        for place in self.places:
+            self._free.put(place)
         self._processes = Processes()
         self._threads = ThreadPoolExecutor(at_once)
         self._jobs: list[Future[None]] = []
@@ -73,11 +77,11 @@ class Pool:
         )
 
     def _execute(self, job: Job) -> Failure | None:
-        place = self._places.get()
+        place = self._free.get()
         try:
             return self._processes.execute(job, place)
         finally:
-            self._places.put(place)
+            self._free.put(place)
 
     def _stop(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -85,7 +89,7 @@ class Pool:
         self._threads.shutdown()
 
 
-def _visible_gpus() -> list[str]:
+def visible_gpus() -> list[str]:
     """What CUDA_VISIBLE_DEVICES would call each GPU; asking CUDA itself takes seconds."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
@@ -93,7 +97,7 @@ def _visible_gpus() -> list[str]:
     return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """Cores that this process may run on, which a scheduler can have limited."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
