@@ -1,6 +1,8 @@
 """The CCP reader on the real photos, and every defect that must be named."""
 
 import json
+import multiprocessing
+import resource
 import shutil
 
 import numpy as np
@@ -128,3 +130,23 @@ def test_sample_files_are_absolute_or_relative_as_given(small_ccp):
     sample = ccp(root=str(small_ccp), names=NAMES).samples()[0]
     expected = small_ccp / "annotations/pixel-level/0001.mat"
     assert sample == Sample("0001", small_ccp / "photos/0001.jpg", expected)
+
+
+def _draw_with_little_space(root, queue):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+    try:
+        synthetic(root=str(root), names=NAMES, photos=2, seed=0).samples()
+    except DataError as error:
+        queue.put(str(error))
+
+
+def test_a_disk_too_full_to_draw_on_is_told_and_nothing_is_kept(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=_draw_with_little_space, args=(tmp_path / "drawn", queue))
+    process.start()
+    message = queue.get(timeout=60)
+    process.join()
+    assert f"photos could not be drawn into {tmp_path / 'drawn'}" in message
+    assert "dataset.root=<folder>" in message
+    assert not [path for path in (tmp_path / "drawn").iterdir() if path.is_dir()]

@@ -3,7 +3,10 @@
 import csv
 import json
 import os
+import resource
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 import yaml
 
 from command_line import files, records
-from repository import write_mask
+from repository import REPOSITORY, write_mask
 
 RUN_FILES = {
     *("config.yaml", "split.json", "environment.json", "status.json", "metrics.json"),
@@ -212,6 +215,27 @@ def test_a_wrong_folder_is_refused(defect, message, small_ccp, command_line, tmp
     assert said.stderr.startswith("error: ")
     assert said.stderr.count("\n") == 1
     assert not output.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [[], ["-m"]])
+def test_a_disk_that_fills_up_fails_the_run_with_one_message(flags, command_line, tmp_path):
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))  # less than a checkpoint
+
+    said = subprocess.run(
+        [sys.executable, *command_line.tiny(tmp_path, *flags)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        preexec_fn=fill,
+    )
+    assert said.returncode == 1
+    assert "Traceback" not in said.stdout + said.stderr
+    assert "File too large" in said.stdout + said.stderr
+    states = [record.status["state"] for record in records(tmp_path)]
+    assert set(states) == {"failed"}
+    assert not list(tmp_path.rglob("*.ckpt"))
 
 
 @pytest.mark.slow

@@ -179,7 +179,7 @@ def nearest_neighbour_miou(
 
 @pytest.mark.slow
 def test_the_default_network_sees_twice_what_single_pixels_give_away(tmp_path: Path) -> None:
-    command = [sys.executable, "train.py", "trainer=cpu", f"output={tmp_path}"]
+    command = [sys.executable, "train.py", "trainer=cpu", "trainer.threads=1", f"output={tmp_path}"]
     places = [f"dataset.root={tmp_path / 'drawn'}", f"data.cache={tmp_path / 'cache'}"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     subprocess.run([*command, *places], cwd=REPOSITORY, env=environment, check=True)

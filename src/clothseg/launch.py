@@ -33,7 +33,10 @@ QUESTIONS = (
 )
 """Flags that ask Hydra for something and train nothing."""
 
+_outcomes: dict[int, Outcome] | None = None
+"""What became of the jobs by their numbers; None in the processes of a launcher."""
 _pool: Pool | None = None
+"""What does the jobs of a sweep in this process."""
 
 
 def launch(overrides: list[str], flags: list[str]) -> int:
@@ -82,7 +85,8 @@ def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Out
         f"hydra.job.config.override_dirname.exclude_keys=[{constant}]",
     ]
     interrupted = False
-    global _pool
+    global _pool, _outcomes
+    _outcomes = {}
     try:
         if many:
             first = composed[0].config
@@ -93,8 +97,9 @@ def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Out
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        _pool = None
-        outcomes = [Outcome.read(path) for path in sorted(meeting.glob("*.json"))]
+        _outcomes |= {int(path.stem): Outcome.read(path) for path in meeting.glob("*.json")}
+        outcomes = [_outcomes[number] for number in sorted(_outcomes)]
+        _pool = _outcomes = None
         shutil.rmtree(meeting, ignore_errors=True)
         _remove_empty(meeting.parent, meeting.parent.parent)
     if interrupted and not any(o.result == "interrupted" for o in outcomes):
@@ -123,7 +128,7 @@ def hydra_job(config: DictConfig) -> None:
     """What Hydra and its launchers call for each job.
 
     Hydra's own launcher calls it in this process, one job after the other, and the pool does them.
-    Others call it in processes of theirs, where there is no pool.
+    Others call it in processes of theirs, which leave the outcome in the meeting folder.
     """
     context = HydraConfig.get()
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
@@ -132,12 +137,15 @@ def hydra_job(config: DictConfig) -> None:
     swept = context.job.override_dirname.replace(",", " ")
     name = swept or f"{choices['model']} {choices['backbone']}"
     work = partial(do_job, name, plain, choices, list(context.overrides.task))
-    folder, number = Path(context.sweep.dir), context.job.num if many else 0
-    if _pool is not None:
-        _pool.submit(work, folder, number)
+    number = context.job.num if many else 0
+    if _pool is not None and _outcomes is not None:
+        _pool.submit(work, _outcomes, number)
         return
     outcome = work()
-    outcome.write(folder, number)
+    if _outcomes is not None:
+        _outcomes[number] = outcome
+    else:
+        outcome.write(Path(context.sweep.dir), number)
     if outcome.result == "interrupted":
         raise KeyboardInterrupt
 

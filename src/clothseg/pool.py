@@ -64,17 +64,21 @@ class Pool:
             if not job.cancelled():
                 job.result()
 
-    def submit(self, work: Callable[..., Outcome], folder: Path, number: int) -> None:
-        """Have a job done and its outcome written.
+    def submit(
+        self, work: Callable[..., Outcome], outcomes: dict[int, Outcome], number: int
+    ) -> None:
+        """Have a job done.
 
         Args:
             work: :func:`clothseg.sweep.do_job` with all its arguments but `execute`.
-            folder: where the outcome goes.
+            outcomes: where the outcome goes.
             number: of the job in the sweep.
         """
-        self._jobs.append(
-            self._threads.submit(lambda: work(execute=self._execute).write(folder, number))
-        )
+
+        def do() -> None:
+            outcomes[number] = work(execute=self._execute)
+
+        self._jobs.append(self._threads.submit(do))
 
     def _execute(self, job: Job) -> Failure | None:
         place = self._free.get()

@@ -8,6 +8,7 @@ from filelock import FileLock
 from clothseg.dataset.co_parsing import CoParsing
 from clothseg.dataset.reader import Sample
 from clothseg.dataset.wardrobe import WARDROBE_VERSION, write_wardrobe
+from clothseg.error import DataError
 from clothseg.report.progress import progress_bar, say
 
 
@@ -35,8 +36,15 @@ class SyntheticWardrobe(CoParsing):
         with FileLock(f"{self.root}.lock"):
             if not self.root.is_dir():
                 say(f"drawing the synthetic wardrobe of {self.photos} photos")
-                with progress_bar("drawing", self.photos) as advance:
-                    write_wardrobe(self.root, self.photos, self.seed, advance)
+                try:
+                    with progress_bar("drawing", self.photos) as advance:
+                        write_wardrobe(self.root, self.photos, self.seed, advance)
+                except OSError as error:
+                    raise DataError(
+                        f"photos could not be drawn into {self.root.parent} "
+                        f"({error.strerror or error}); nothing was kept. Free some space there or "
+                        "choose another folder with dataset.root=<folder>"
+                    ) from error
         return super().samples()
 
 

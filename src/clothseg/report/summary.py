@@ -79,7 +79,10 @@ def _report_config(folder: Path, jobs: Sequence[Outcome]) -> list[dict[str, Any]
             f"{name}: fold {text} of {folds} is missing; there is no cross-validated score"
         )
     if any(job.result != "skipped" for job in done) or not (folder / "summary.json").is_file():
-        _add_up(folder, name, [Path(str(job.folder)) for job in done], cards)
+        try:
+            _add_up(folder, name, [Path(str(job.folder)) for job in done], cards)
+        except OSError as error:
+            raise DataError(f"the folds in {folder} could not be added up: {error}") from error
     console.print(fold_table(cards, f"{name}, {folds} folds, test part"))
     console.print(
         f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}",
