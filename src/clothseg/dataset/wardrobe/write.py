@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import savemat
 
 from clothseg.dataset.wardrobe.canvas import Array, Canvas, ellipse, floats
 from clothseg.dataset.wardrobe.figure import Figure, pose
@@ -115,6 +114,8 @@ def _save_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
 
 def _save_mat(path: Path, **variables: NDArray) -> None:
     """Write a compressed MATLAB v5 file whose header carries no date, so that bytes repeat."""
+    from scipy.io import savemat  # takes half a second, which a mistyped command should not
+
     savemat(path, variables, do_compression=True)
     with path.open("r+b") as file:
         file.write(b"MATLAB 5.0 MAT-file, clothseg wardrobe".ljust(116))
