@@ -87,13 +87,27 @@ def wait_until(condition, process, seconds=120):
 
 
 def session_members(session):
-    """Ids of the living processes that a command started, itself included."""
-    members = []
+    """The living processes that a command started, itself included: parents by process id."""
+    members = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, _, _, number = path.read_text().rpartition(")")[2].split()[:4]
+            state, parent, _, number = path.read_text().rpartition(")")[2].split()[:4]
         except (OSError, ValueError):  # ended while we looked
             continue
         if int(number) == session and state != "Z":
-            members.append(int(path.parent.name))
+            members[int(path.parent.name)] = int(parent)
     return members
+
+
+def all_end(session, seconds=5):
+    """Whether nothing of what a command started lives on; its memory takes a moment to be freed."""
+    end = time.monotonic() + seconds
+    while session_members(session) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not session_members(session)
+
+
+def job_processes(command):
+    """Ids of the processes that do the jobs of a sweep: children of a child of the command."""
+    members = session_members(command)
+    return sorted(pid for pid, parent in members.items() if members.get(parent) == command)

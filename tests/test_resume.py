@@ -6,7 +6,7 @@ import signal
 import pytest
 import torch
 
-from command_line import records, session_members, wait_until
+from command_line import all_end, job_processes, records, session_members, wait_until
 
 SCHEDULED = [
     *("scheduler=plateau", "scheduler.patience=1", "optimizer.lr=1e-2"),
@@ -120,7 +120,7 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
     assert len(session_members(process.pid)) > 2
     process.kill()
     process.communicate(timeout=10)  # ends when no process holds the other end of its pipes
-    assert session_members(process.pid) == []
+    assert all_end(process.pid)
 
     for stop in (
         lambda pid: os.killpg(pid, signal.SIGINT),  # Ctrl-C in a terminal
@@ -135,7 +135,7 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
         assert "Traceback" not in output + error
         states = [record.status["state"] for record in records(tmp_path)]
         assert states == ["interrupted", "interrupted"]
-        assert session_members(process.pid) == []
+        assert all_end(process.pid)
 
     said = command_line.run(command)
     assert said.returncode == 0, said.stderr
@@ -145,3 +145,21 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
     assert "model=linknet" in said.stdout
     assert [record.status["attempts"] for record in records(tmp_path)] == [4, 4]
     assert {record.metrics["epochs"] for record in records(tmp_path)} == {12}
+
+
+@pytest.mark.slow
+def test_a_job_that_is_killed_stops_no_other_and_is_tried_again(command_line, tmp_path):
+    command = command_line.tiny(tmp_path, "trainer.max_epochs=4", "jobs=2", "-m")
+    process = command_line.start(command)
+    wait_until(lambda: len(list(tmp_path.rglob("last.ckpt"))) == 2, process)
+    os.kill(job_processes(process.pid)[0], signal.SIGKILL)  # as when memory runs out
+    output, error = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "2 jobs: 1 done, 1 failed" in output
+    assert "the process ended with signal SIGKILL" in " ".join(output.split())
+    assert "is missing; there is no cross-validated score" in error
+    assert sorted(record.status["state"] for record in records(tmp_path)) == ["done", "failed"]
+
+    said = command_line.run(command)
+    assert said.returncode == 0, said.stderr
+    assert "2 jobs: 1 resumed, 1 skipped" in said.stdout

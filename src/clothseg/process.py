@@ -4,22 +4,28 @@ A process of its own gives a job clean memory, and Lightning's launcher and Hydr
 share one command line. The processes are forked from a server that has the libraries loaded.
 """
 
+import contextlib
+import math
 import multiprocessing
 import os
 import signal
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from clothseg.error import UserError
 from clothseg.job import Job
 from clothseg.record import Record
 from clothseg.report.progress import Receiver, Sender, show_on
+
+TIME_TO_END = 3.0
+"""Seconds after a signal in which others are taken for the same."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,8 @@ class Processes:
             process.start()
             self._running.add(process)
         sender.close()
-        failure = self._follow(job, process, receiver)
+        with receiver:
+            failure = self._follow(job, process, receiver)
         process.join()
         with self._lock:
             self._running.remove(process)
@@ -94,8 +101,8 @@ class Processes:
         with self._lock:
             self._stopped = True
             for process in self._running:
-                if process.is_alive():
-                    os.kill(process.pid or 0, signal.SIGINT)
+                with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                    os.kill(cast(int, process.pid), signal.SIGINT)
 
     def _follow(
         self, job: Job, process: ForkServerProcess, receiver: "connection.Connection[Any, Any]"
@@ -128,16 +135,17 @@ def _child(job: Job, place: Place, sender: Any) -> None:
 
 
 def _stop_once() -> None:
-    """Have the first SIGINT or SIGTERM raise KeyboardInterrupt, and later ones not disturb the end.
+    """Have SIGINT or SIGTERM raise KeyboardInterrupt, and no other that follows disturb the end.
 
     Ctrl-C in a terminal sends the first, and the parent that heard it as well sends the second.
+    One that comes later is a person who insists.
     """
-    stopped = False
+    last = -math.inf
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped
-        if not stopped:
-            stopped = True
+        nonlocal last
+        if time.monotonic() - last > TIME_TO_END:
+            last = time.monotonic()
             # Lightning puts a handler before this one that logs, while the end is being logged.
             signal.signal(signal.SIGTERM, stop)
             raise KeyboardInterrupt
