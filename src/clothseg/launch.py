@@ -15,10 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from clothseg import build
 from clothseg.check import Composed, check_command, constant_keys
 from clothseg.error import ConfigError, DataError
-from clothseg.pool import Pool
+from clothseg.outcome import Outcome, do_job
 from clothseg.record import WITHOUT_EFFECT, Record
 from clothseg.report.summary import report_outcomes
-from clothseg.sweep import Outcome, do_job
+from clothseg.sweep import Pool
 from clothseg.trust import CONF
 
 QUESTIONS = (

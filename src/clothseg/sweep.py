@@ -1,102 +1,108 @@
-"""One job of a command: skip what is done, resume what was cut off, retry what failed."""
+"""The jobs of a sweep on one machine, several at a time.
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+One runs on every GPU, or three on the CPU: a small network keeps one core busy and hardly a second,
+and one job more than there are cores leaves none idle while the last folds end.
+"""
+
+import os
+import queue
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Literal
+from types import TracebackType
 
-from clothseg import build
-from clothseg.error import UserError
 from clothseg.job import Job
-from clothseg.process import Failure, execute_here
-from clothseg.record import Record, code_version, run_folder, write_json
-from clothseg.report.progress import say
+from clothseg.outcome import Outcome
+from clothseg.process import Failure, Place, Processes
 
-Result = Literal["done", "resumed", "skipped", "failed", "interrupted"]
+AT_ONCE_ON_CPU = 3
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one job.
+class Pool:
+    """Does the jobs of one sweep in processes of their own, several at a time.
 
     Args:
-        name: what the job is called on the screen.
-        result: `resumed` is done after having been cut off before.
-        detail: a score, a reason, or an error.
-        folder: the run folder; None when the job did not get that far.
-        fold: the fold that was tested; None for a split without folds.
-        folds: how many folds there are.
-        log: where the traceback of an unexpected error is.
+        at_once: number of jobs that run at the same time; None decides by the machine.
+        accelerator: `auto`, `cpu` or `gpu`.
     """
 
-    name: str
-    result: Result
-    detail: str
-    folder: str | None = None
-    fold: int | None = None
-    folds: int | None = None
-    log: str | None = None
+    def __init__(self, at_once: int | None, accelerator: str) -> None:
+        gpus = [] if accelerator == "cpu" else visible_gpus()
+        cores = usable_cores()
+        at_once = at_once or len(gpus) or min(AT_ONCE_ON_CPU, cores + 1)
+        threads = max(1, cores // at_once)
+        self.places = [
+            Place(threads, gpus[number % len(gpus)] if gpus else None) for number in range(at_once)
+        ]
+        self._free: queue.SimpleQueue[Place] = queue.SimpleQueue()
+        for place in self.places:
+            self._free.put(place)
+        self._processes = Processes()
+        self._threads = ThreadPoolExecutor(at_once)
+        self._jobs: list[Future[None]] = []
 
-    @property
-    def finished(self) -> bool:
-        """Whether the run folder holds results."""
-        return self.result in ("done", "resumed", "skipped")
+    def __enter__(self) -> "Pool":
+        """Ready for jobs from the start."""
+        return self
 
-    def write(self, folder: Path, number: int) -> None:
-        """Leave the outcome for the process that reports on all jobs."""
-        write_json(folder / f"{number:05}.json", asdict(self))
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for all jobs; after an error or Ctrl-C start no more and stop the running ones."""
+        try:
+            if error is None:
+                wait(self._jobs)
+        except BaseException:
+            self._stop()
+            raise
+        if error is not None:
+            self._stop()
+        for job in self._jobs:
+            if not job.cancelled():
+                job.result()
 
-    @classmethod
-    def read(cls, path: Path) -> "Outcome":
-        """Read what :meth:`write` left."""
-        return cls(**json.loads(path.read_text()))
+    def submit(
+        self, work: Callable[..., Outcome], outcomes: dict[int, Outcome], number: int
+    ) -> None:
+        """Have a job done.
 
+        Args:
+            work: :func:`clothseg.outcome.do_job` with all its arguments but `execute`.
+            outcomes: where the outcome goes.
+            number: of the job in the sweep.
+        """
 
-def do_job(
-    name: str,
-    config: dict[str, Any],
-    choices: Mapping[str, str],
-    overrides: list[str],
-    execute: Callable[[Job], Failure | None] = execute_here,
-) -> Outcome:
-    """Do one job, unless it is done already; never raises for what goes wrong inside it.
+        def do() -> None:
+            outcomes[number] = work(execute=self._execute)
 
-    Args:
-        name: what the job is called on the screen.
-        config: the resolved configuration.
-        choices: the chosen option of each group.
-        overrides: the command line that made it.
-        execute: runs a job that has to be run, and returns what went wrong.
-    """
-    split = config["split"]
-    place: dict[str, Any] = {"fold": split.get("fold"), "folds": split.get("folds")}
-    try:
-        record = Record(run_folder(config, choices, build.build_dataset(config).fingerprint()))
-        place["folder"] = str(record.folder)
-        state = (record.status or {}).get("state")
-        if state == "done" and not config["rerun"]:
-            return Outcome(name, "skipped", _score(record) + _other_commit(record), **place)
-        if state == "done":
-            say(f"{name}  the earlier record is kept as {record.set_aside()}")
-            # It is about a fold that has been replaced; the sweep's end writes it again.
-            (record.folder.parent / "summary.json").unlink(missing_ok=True)
-        title = name if place["fold"] is None else f"{name} fold {place['fold']}"
-        job = Job(title, record.folder, config, choices, overrides)
-        resumed = record.last_checkpoint is not None
-        failure = execute(job)
-    except UserError as problem:
-        return Outcome(name, "failed", str(problem), **place)
-    if failure is not None:
-        return Outcome(name, failure.result, failure.detail, log=failure.log, **place)
-    return Outcome(name, "resumed" if resumed else "done", _score(record), **place)
+        self._jobs.append(self._threads.submit(do))
+
+    def _execute(self, job: Job) -> Failure | None:
+        place = self._free.get()
+        try:
+            return self._processes.execute(job, place)
+        finally:
+            self._free.put(place)
+
+    def _stop(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._processes.stop()
+        self._threads.shutdown()
 
 
-def _score(record: Record) -> str:
-    mean = record.metrics["test"]["mean"]
-    return f"IoU {100 * mean['iou']:.1f}  F1 {100 * mean['f1']:.1f}"
+def visible_gpus() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES would call each GPU; asking CUDA itself takes seconds."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name.strip() not in ("", "-1")]
+    return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
-def _other_commit(record: Record) -> str:
-    made, now = record.environment["commit"], code_version()["commit"]
-    return f"  (made by commit {made[:7]})" if made and made != now else ""
+def usable_cores() -> int:
+    """Cores that this process may run on, which a scheduler can have limited."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

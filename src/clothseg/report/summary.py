@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from clothseg.error import DataError
+from clothseg.outcome import Outcome
 from clothseg.record import Record, write_json
 from clothseg.report.aggregate import aggregate, pooled_matrix
 from clothseg.report.progress import console
 from clothseg.report.tables import comparison_table, fold_table, sweep_table
-from clothseg.sweep import Outcome
 
 
 def report_outcomes(outcomes: Sequence[Outcome]) -> int:

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from clothseg.pool import Pool, visible_gpus
-from clothseg.sweep import Outcome
+from clothseg.outcome import Outcome
+from clothseg.sweep import Pool, visible_gpus
 
 
 class Work:
@@ -91,7 +91,7 @@ def test_gpus_are_those_that_the_environment_leaves(visible, gpus, monkeypatch):
 
 def test_gpus_are_given_in_turn_and_threads_are_shared(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    monkeypatch.setattr("clothseg.pool.usable_cores", lambda: 8)
+    monkeypatch.setattr("clothseg.sweep.usable_cores", lambda: 8)
     assert [(p.gpu, p.threads) for p in Pool(3, "auto").places] == [("5", 2), ("7", 2), ("5", 2)]
     assert [(p.gpu, p.threads) for p in Pool(None, "auto").places] == [("5", 4), ("7", 4)]
     assert [(p.gpu, p.threads) for p in Pool(None, "cpu").places] == [(None, 2)] * 3
