@@ -16,6 +16,7 @@ from clothseg import build
 from clothseg.check import Composed, check_command, constant_keys
 from clothseg.error import ConfigError, DataError
 from clothseg.outcome import Outcome, do_job
+from clothseg.process import prepare
 from clothseg.record import WITHOUT_EFFECT, Record
 from clothseg.report.summary import report_outcomes
 from clothseg.sweep import Pool
@@ -56,9 +57,11 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         _hydra([*overrides, *flags])
         return 0
     composed = check_command(overrides)
+    many = "-m" in flags or "--multirun" in flags
+    if many and not all(build.build_dataset(job.config).ready for job in composed):
+        prepare()
     for job in composed:
         build.require_inputs(job.config)
-    many = "-m" in flags or "--multirun" in flags
     if len(composed) > 1 and not many:
         raise ConfigError(["several values for one key are a sweep: add -m to the command"])
     if composed[0].config["rerun_from"]:

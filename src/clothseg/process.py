@@ -14,7 +14,7 @@ import time
 import traceback
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import FrameType
 from typing import Any, Literal, cast
@@ -54,6 +54,12 @@ class Place:
 
     threads: int
     gpu: str | None
+
+
+def prepare() -> None:
+    """Begin to load the libraries of the job processes, which takes seconds, beside other work."""
+    _server()
+    forkserver.ensure_running()
 
 
 def execute_here(job: Job) -> Failure | None:

@@ -42,6 +42,11 @@ class Reader(ABC):
         self.root = root
         self.names = list(names)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the photos are there; one that makes them itself can be without."""
+        return True
+
     @abstractmethod
     def samples(self) -> list[Sample]:
         """All annotated photos in a stable order.

@@ -30,11 +30,16 @@ class SyntheticWardrobe(CoParsing):
         """What decides every pixel: version of the drawing, number of photos and seed."""
         return f"wardrobe-v{WARDROBE_VERSION}-{self.photos}-{self.seed}"
 
+    @property
+    def ready(self) -> bool:
+        """Whether the photos are drawn."""
+        return self.root.is_dir()
+
     def samples(self) -> list[Sample]:
         """The drawn photos; draws them when they are not there yet."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.root}.lock"):
-            if not self.root.is_dir():
+            if not self.ready:
                 say(f"drawing the synthetic wardrobe of {self.photos} photos")
                 try:
                     with progress_bar("drawing", self.photos) as advance:
