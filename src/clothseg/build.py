@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
 
     from clothseg.cache import Cache
-    from clothseg.datamodule import SegmentationData
+    from clothseg.datamodule import SegmentationData, Share
     from clothseg.split import Split
     from clothseg.task.semantic import SemanticSegmentation
+    from hydra_plugins.clothseg_launchers import ClothsegLauncher
 
 Config = Mapping[str, Any]
 
@@ -48,6 +49,11 @@ def require_inputs(config: Config) -> None:
     build_dataset(config).samples()
 
 
+def build_launcher(node: Config) -> "ClothsegLauncher":
+    """Where the jobs of a sweep are done."""
+    return _call(node)
+
+
 def build_dataset(config: Config) -> Reader:
     """The dataset's reader."""
     return _call(config["dataset"])
@@ -71,14 +77,23 @@ def build_split(config: Config, cache: "Cache") -> "Split":
     return _call(config["split"], cache)
 
 
-def build_data(config: Config, cache: "Cache", split: "Split") -> "SegmentationData":
-    """The batches."""
-    from clothseg.datamodule import SegmentationData
+def build_data(
+    config: Config, cache: "Cache", split: "Split", share: "Share | None" = None
+) -> "SegmentationData":
+    """The batches, or the share in them of one of several processes."""
+    from clothseg.datamodule import SegmentationData, Share
 
     data = config["data"]
     augmentation = _call(config["augmentation"], data["image_size"])
     return SegmentationData(
-        cache, split, augmentation, data["batch_size"], data["workers"], config["seed"]
+        cache,
+        split,
+        augmentation,
+        batch_size=data["batch_size"],
+        workers=data["workers"],
+        seed=config["seed"],
+        accumulate=config["trainer"]["accumulate"],
+        share=share or Share(),
     )
 
 
@@ -91,9 +106,12 @@ def build_task(config: Config) -> "SemanticSegmentation":
     torch.manual_seed(config["seed"])
     labels = build_labels(config)
     network = _call(config["model"], _call(config["backbone"]), len(labels))
+    if config["trainer"]["channels_last"]:
+        network.to(memory_format=torch.channels_last)
+    if config["trainer"]["compile"]:
+        network.compile()  # in place, so that checkpoints keep their names
     return SemanticSegmentation(
-        # Photos arrive with channels last; weights in the same order save a third of a CPU step.
-        network=network.to(memory_format=torch.channels_last),
+        network=network,
         loss=_call(config["loss"]),
         names=labels.names,
         normalization=config["data"]["normalization"],
@@ -103,10 +121,19 @@ def build_task(config: Config) -> "SemanticSegmentation":
     )
 
 
-def build_trainer(config: Config, folder: Path, observers: "list[Callback]") -> "Trainer":
-    """The trainer with the configuration's callbacks and the run's own observers."""
+def build_trainer(
+    config: Config, folder: Path, observers: "list[Callback]", ranks: int = 1
+) -> "Trainer":
+    """The trainer with the configuration's callbacks and the run's own observers.
+
+    Args:
+        config: the resolved configuration.
+        folder: the run folder.
+        observers: called before the configuration's callbacks.
+        ranks: processes that train together; this is one of them.
+    """
     chosen = [callback for node in config["callbacks"].values() for callback in _call(node, folder)]
-    return _call(config["trainer"], [*observers, *chosen])
+    return _call(config["trainer"], [*observers, *chosen], ranks)
 
 
 def _call(node: Config, *arguments: Any) -> Any:

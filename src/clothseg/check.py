@@ -22,8 +22,9 @@ from pydantic import BaseModel
 
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
+from clothseg.machine import batch_problem
 from clothseg.model.compatibility import pair_problem
-from clothseg.schema import Config, config_problems, did_you_mean
+from clothseg.schema import Config, config_problems, did_you_mean, launcher_problems
 from clothseg.trust import CONF, options
 
 
@@ -34,10 +35,12 @@ class Composed:
     Args:
         config: plain containers, interpolations resolved.
         choices: the chosen option of each group.
+        launcher: where the jobs of a sweep are done, a node of `conf/hydra/launcher`.
     """
 
     config: dict[str, Any]
     choices: dict[str, str]
+    launcher: dict[str, Any]
 
 
 def check_command(
@@ -58,15 +61,20 @@ def check_command(
     names = group_names(name)
     groups = [o for o in parsed if o.key_or_group in names or o.key_or_group.startswith("hydra/")]
     values = [o for o in parsed if o not in groups and not o.key_or_group.startswith("hydra.")]
+    settings = [o.input_line or "" for o in parsed if o.key_or_group.startswith("hydra.launcher.")]
     broken = _option_problems(groups, problems)
     composed = []
     for choice in itertools.product(*map(_alternatives, [g for g in groups if g not in broken])):
-        composed += _compose(name, choice, values, problems)
+        composed += _compose(name, [*choice, *settings], values, problems)
     skipped = tuple(f"{o.key_or_group}." for o in broken)
     for job in composed:
         problems += [
             problem
-            for problem in [*config_problems(job.config, shape), *_contradictions(job)]
+            for problem in [
+                *config_problems(job.config, shape),
+                *launcher_problems(job.launcher),
+                *_contradictions(job),
+            ]
             if not (skipped and problem.startswith(skipped))
         ]
     if problems:
@@ -103,7 +111,7 @@ def _option_problems(groups: Sequence[Override], problems: list[str]) -> list[Ov
     broken = []
     for override in groups:
         group = override.key_or_group
-        if group.startswith("hydra/"):
+        if group.startswith("hydra/") and group != "hydra/launcher":
             continue
         known = options(group)
         unknown = [o for o in map(str, _values(override)) if o not in known and o != "None"]
@@ -153,6 +161,7 @@ def _compose(
         return []
     choices = {k: v for k, v in whole.hydra.runtime.choices.items() if "/" not in k and v}
     base = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
+    launcher = _resolved(whole.hydra.launcher, problems) or {}
     composed = []
     for combination in itertools.product(*map(_values, values)):
         config = base.copy()
@@ -160,7 +169,7 @@ def _compose(
             _apply(config, override, value)
         plain = _resolved(config, problems)
         if plain is not None:
-            composed.append(Composed(plain, choices))
+            composed.append(Composed(plain, choices, launcher))
     return composed
 
 
@@ -194,12 +203,29 @@ def _contradictions(job: Composed) -> list[str]:
     fold, folds = split.get("fold"), split.get("folds")
     if isinstance(fold, int) and isinstance(folds, int) and fold >= folds:
         problems.append(f"split.fold={fold}: there are {folds} folds, numbered 0 to {folds - 1}")
+    problems += _device_contradictions(job.config)
     if {"model", "backbone"} <= choices.keys():
         pair = choices["model"], choices["backbone"]
         problem = pair_problem(*pair, options("model"), options("backbone"))
         problems += [problem] if problem else []
     problems += _label_contradictions(job.config)
     return problems
+
+
+def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
+    """What keeps a batch from being shared, and what needs a GPU."""
+    trainer, data = config.get("trainer", {}), config.get("data", {})
+    devices, accumulate = trainer.get("devices"), trainer.get("accumulate")
+    batch_size, problems = data.get("batch_size"), []
+    # How many devices there are when none are named is known only where the job is done.
+    if all(isinstance(n, int) and n > 0 for n in (devices, accumulate, batch_size)):
+        problems += [batch_problem(batch_size, devices, accumulate)]
+    if trainer.get("accelerator") == "cpu":
+        if trainer.get("sync_batchnorm") is True:
+            problems += ["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"]
+        if trainer.get("precision") == 16:
+            problems += ["trainer.precision=16: the CPU has no such arithmetic; allowed: 32, bf16"]
+    return [problem for problem in problems if problem]
 
 
 def _label_contradictions(config: Mapping[str, Any]) -> list[str]:

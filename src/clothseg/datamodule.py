@@ -2,16 +2,18 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from clothseg.augmentation import Augmentation
 from clothseg.cache import Cache
 from clothseg.error import ConfigError
+from clothseg.labels import IGNORE
 from clothseg.split import Split
 
 
@@ -21,31 +23,50 @@ def derived_seed(*parts: int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one of several processes that work together sees: its part of every batch.
+
+    Args:
+        rank: which of them it is.
+        ranks: how many there are.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+
+
 class EpochOrder(Sampler[tuple[int, int]]):
     """Training photos as (epoch, position), in an order that seed and epoch alone decide.
 
-    The epoch travels with the position, so that loader processes need not be told about it.
+    The epoch travels with the position, so that loader processes need not be told about it. Several
+    processes divide each batch among them, so that together they see what one alone would see.
 
     Args:
         length: number of training photos.
         seed: seed of the run.
+        batch_size: photos in one training step over all processes; an incomplete batch at the end
+            is left out, because batch normalisation cannot train on one photo.
+        share: the process's part of every batch.
     """
 
-    def __init__(self, length: int, seed: int) -> None:
+    def __init__(self, length: int, seed: int, batch_size: int, share: Share) -> None:
         self.length, self.seed, self.epoch = length, seed, 0
+        self.steps, self.batch_size, self.share = length // batch_size, batch_size, share
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that is drawn next; Lightning calls this before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Number of photos."""
-        return self.length
+        """Number of photos that this process sees."""
+        return self.steps * self.batch_size // self.share.ranks
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """The photos of the current epoch."""
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-        return iter([(self.epoch, int(position)) for position in order])
+        batches = order[: self.steps * self.batch_size].reshape(self.steps, self.share.ranks, -1)
+        return iter([(self.epoch, int(p)) for p in batches[:, self.share.rank].ravel()])
 
 
 class CachedPhotos(Dataset[dict[str, Any]]):
@@ -86,6 +107,31 @@ class CachedPhotos(Dataset[dict[str, Any]]):
         }
 
 
+class InParts:
+    """Batches one part after the other, for devices that cannot hold a whole one.
+
+    Args:
+        batches: the loader of whole batches.
+        parts: into how many equal parts each is divided.
+    """
+
+    def __init__(self, batches: DataLoader[dict[str, Any]], parts: int) -> None:
+        self.batches, self.parts = batches, parts
+        self.sampler = batches.sampler  # Lightning names the epoch to it
+
+    def __len__(self) -> int:
+        """Number of parts in an epoch."""
+        return len(self.batches) * self.parts
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The parts; each keeps the number of pixels of its whole batch."""
+        for batch in self.batches:
+            photos = len(batch["name"]) // self.parts
+            for start in range(0, photos * self.parts, photos):
+                part = slice(start, start + photos)
+                yield {k: v if k == "pixels" else v[part] for k, v in batch.items()}
+
+
 class SegmentationData(pl.LightningDataModule):
     """The three parts of a split as batches.
 
@@ -93,12 +139,15 @@ class SegmentationData(pl.LightningDataModule):
         cache: all decoded photos.
         split: which photo is in which part.
         augmentation: random changes of training photos.
-        batch_size: photos in one training step.
+        batch_size: photos in one training step, over all processes together.
         workers: loader processes.
         seed: seed of order and augmentation.
+        accumulate: parts that a training step works through one after the other.
+        share: the part of every batch that this process sees.
 
     Raises:
-        ConfigError: a batch holds more photos than there are to train on.
+        ConfigError: a batch holds more photos than there are to train on, or there are more
+            processes than photos to evaluate.
     """
 
     def __init__(
@@ -109,18 +158,22 @@ class SegmentationData(pl.LightningDataModule):
         batch_size: int,
         workers: int,
         seed: int,
+        accumulate: int = 1,
+        share: Share | None = None,
     ) -> None:
         super().__init__()
-        if len(split.train) < batch_size:
-            raise ConfigError(
-                [
-                    f"data.batch_size={batch_size}: there are only "
-                    f"{len(split.train)} photos to train on"
-                ]
-            )
         self.cache, self.split, self.augmentation = cache, split, augmentation
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
-        self.order = EpochOrder(len(split.train), seed)
+        self.accumulate, self.share = accumulate, share or Share()
+        if len(split.train) < batch_size:
+            few = f"there are only {len(split.train)} photos to train on"
+            raise ConfigError([f"data.batch_size={batch_size}: {few}"])
+        for part in ("validation", "test"):
+            photos = len(getattr(split, part))
+            if photos < self.share.ranks:
+                few = f"the {part} part has only {photos}, and every process needs a photo of it"
+                raise ConfigError([f"trainer.devices={self.share.ranks}: {few}"])
+        self.order = EpochOrder(len(split.train), seed, batch_size, self.share)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -141,27 +194,37 @@ class SegmentationData(pl.LightningDataModule):
         """
         self.order.set_epoch(state["epoch"])
 
-    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Augmented training photos in a new order every epoch.
+    def train_dataloader(self) -> "DataLoader[dict[str, Any]] | InParts":
+        """What training steps are fed with: whole batches, or parts of them."""
+        batches = self.training_batches()
+        return batches if self.accumulate == 1 else InParts(batches, self.accumulate)
 
-        The last, incomplete batch is dropped: batch normalisation cannot train on one photo.
-        """
+    def training_batches(self) -> DataLoader[dict[str, Any]]:
+        """Augmented training photos in a new order every epoch."""
         photos = CachedPhotos(self.cache, self.split.train, self.augmentation, self.seed)
-        loading = self._loading(persistent=True)
-        return DataLoader(photos, self.batch_size, sampler=self.order, drop_last=True, **loading)
+        return DataLoader(photos, sampler=self.order, **self._loading(persistent=True))
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Validation photos in order."""
         return self.in_order(self.split.validation)
 
     def in_order(self, names: list[str]) -> DataLoader[dict[str, Any]]:
-        """Photos as they are, each exactly once."""
-        photos = CachedPhotos(self.cache, names, None, self.seed)
-        return DataLoader(photos, self.batch_size, **self._loading(persistent=False))
+        """Photos as they are; all processes together see each exactly once."""
+        mine = names[self.share.rank :: self.share.ranks]
+        photos = CachedPhotos(self.cache, mine, None, self.seed)
+        return DataLoader(photos, **self._loading(persistent=False))
 
     def _loading(self, persistent: bool) -> dict[str, Any]:
         return {
+            "batch_size": self.batch_size // self.share.ranks,
+            "collate_fn": _collate,
             "num_workers": self.workers,
             "pin_memory": torch.cuda.is_available(),
             "persistent_workers": persistent and self.workers > 0,
         }
+
+
+def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """A batch, with the number of its pixels that count."""
+    batch = default_collate(samples)
+    return batch | {"pixels": (batch["mask"] != IGNORE).sum()}

@@ -23,3 +23,7 @@ class ConfigError(UserError):
 
 class DataError(UserError):
     """A file that is missing, unreadable or contradicts its dataset's format; names the file."""
+
+
+class ClaimedError(UserError):
+    """Another process does the same run at the moment."""

@@ -1,12 +1,15 @@
 """Scores of a recorded run, computed again from its checkpoint."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clothseg import build
 from clothseg.check import check_command
-from clothseg.error import ConfigError
+from clothseg.error import ConfigError, DataError
+from clothseg.machine import Machine
+from clothseg.process import Done, Processes
 from clothseg.record import Record, write_json
 from clothseg.report.progress import console
 from clothseg.schema import Evaluate
@@ -21,7 +24,9 @@ def evaluate_command(overrides: list[str]) -> int:
     """
     config = check_command(overrides, "evaluate", Evaluate)[0].config
     run = Path(config["run"])
-    card = evaluate_run(run, config["subset"], config["root"], config["trust"])
+    card = evaluate_run(
+        run, config["subset"], config["root"], config["trust"], devices=config["devices"]
+    )
     from clothseg.report.tables import fold_table
 
     console.print(fold_table([card], f"{run.name}, {config['subset']} part"))
@@ -32,7 +37,7 @@ def evaluate_command(overrides: list[str]) -> int:
 
 
 def evaluate_run(
-    run: Path, subset: str, root: str | None, trust: Sequence[str] = ()
+    run: Path, subset: str, root: str | None, trust: Sequence[str] = (), devices: int = 1
 ) -> dict[str, Any]:
     """Scorecard of a run's best epoch.
 
@@ -41,6 +46,11 @@ def evaluate_run(
         subset: `train`, `validation` or `test`, the part of the frozen split.
         root: where the dataset is now; None takes the recorded place.
         trust: packages whose functions the recorded configuration may name.
+        devices: processes that share the photos.
+
+    Raises:
+        ConfigError: the folder holds no finished run, or there are no such devices.
+        DataError: the dataset cannot be read, or a process did not come to its end.
     """
     record = Record(run)
     config = record.config["config"] | {"trust": list(trust)}
@@ -51,15 +61,36 @@ def evaluate_run(
         )
     if root is not None:
         config["dataset"]["root"] = root
+    config["trainer"] |= {"devices": devices, "sync_batchnorm": False, "accumulate": 1}
+    config["data"]["batch_size"] *= devices  # each has as much to hold as one had
+    ranks = Machine.here().ranks(config)
+    work = partial(_score, run, config, subset, ranks)
+    if ranks == 1:
+        return work(0)
+    (place,) = Machine.here().places(1, ranks, config["trainer"]["accelerator"])
+    processes = Processes()
+    with processes.stopped_by_signals():
+        ending = processes.run(work, ranks, place)
+    if isinstance(ending, Done):
+        return ending.value
+    if ending.result == "interrupted":
+        raise KeyboardInterrupt
+    raise DataError(ending.detail)
+
+
+def _score(run: Path, config: dict[str, Any], subset: str, ranks: int, rank: int) -> dict[str, Any]:
+    """What each process does; each of them has the whole scorecard in the end."""
+    from clothseg.datamodule import Share
     from clothseg.metric.scorecard import scorecard
     from clothseg.report.run_log import run_log
     from clothseg.run import load_best, scored
     from clothseg.split import Split
 
     cache = build.build_cache(config, build.build_dataset(config))
-    data = build.build_data(config, cache, Split.read(run / "split.json"))
+    split = Split.read(run / "split.json")
+    data = build.build_data(config, cache, split, Share(rank, ranks))
     task = build.build_task(config)
-    load_best(task, record)
+    load_best(task, Record(run))
     with run_log(None):
-        trainer = build.build_trainer(config | {"callbacks": {}}, run, [])
+        trainer = build.build_trainer(config | {"callbacks": {}}, run, [], ranks)
         return scorecard(scored(trainer, task, data, subset), task.names)

@@ -1,25 +1,65 @@
-"""What is handed to the process that does a run."""
+"""One run that is to be done: what a command line asks for, and where its record is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clothseg import build
+from clothseg.record import run_folder
+
 
 @dataclass(frozen=True)
 class Job:
-    """What is needed to do one run; plain values, so that it travels to another process.
+    """What is needed to do one run; plain values, so that it travels to other processes.
 
     Args:
-        name: what the run is called on the screen.
+        name: what its configuration is called on the screen.
         folder: its run folder.
         config: the resolved configuration.
         choices: the chosen option of each group.
         overrides: the command line that made it.
+        ranks: processes that do it together.
+        wait: seconds to wait for another process that does the same run, before it is left to
+            that one.
     """
 
     name: str
     folder: Path
     config: Mapping[str, Any]
-    choices: Mapping[str, str]
+    choices: Mapping[str, Any]
     overrides: list[str]
+    ranks: int = 1
+    wait: float = 0
+
+    @property
+    def fold(self) -> int | None:
+        """The fold that is tested; None for a split without folds."""
+        return self.config["split"].get("fold")
+
+    @property
+    def folds(self) -> int | None:
+        """How many folds there are; None for a split without folds."""
+        return self.config["split"].get("folds")
+
+    @property
+    def title(self) -> str:
+        """What the run is called on the screen."""
+        return self.name if self.fold is None else f"{self.name} fold {self.fold}"
+
+
+def plan(
+    name: str,
+    config: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    overrides: list[str],
+    ranks: int,
+) -> Job:
+    """The job of a configuration.
+
+    Raises:
+        DataError: the dataset cannot be read.
+    """
+    fingerprint = build.build_dataset(config).fingerprint()
+    folder = run_folder(config, choices, fingerprint, ranks)
+    return Job(name, folder, config, choices, overrides, ranks)

@@ -1,26 +1,28 @@
 """From a checked command line to Hydra, its launchers, and the outcomes of all jobs."""
 
-import shutil
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from clothseg import build
 from clothseg.check import Composed, check_command, constant_keys
-from clothseg.error import ConfigError, DataError
-from clothseg.outcome import Outcome, do_job
+from clothseg.error import ConfigError
+from clothseg.job import Job, plan
+from clothseg.machine import Machine
+from clothseg.outcome import Outcome, do_here, do_job
 from clothseg.process import prepare
 from clothseg.record import WITHOUT_EFFECT, Record
 from clothseg.report.summary import report_outcomes
-from clothseg.sweep import Pool
+from clothseg.sweep import do_jobs
 from clothseg.trust import CONF
+
+if TYPE_CHECKING:
+    from hydra_plugins.clothseg_launchers import ClothsegLauncher
 
 QUESTIONS = (
     "--cfg",
@@ -34,10 +36,8 @@ QUESTIONS = (
 )
 """Flags that ask Hydra for something and train nothing."""
 
-_outcomes: dict[int, Outcome] | None = None
-"""What became of the jobs by their numbers; None in the processes of a launcher."""
-_pool: Pool | None = None
-"""What does the jobs of a sweep in this process."""
+_outcomes: list[Outcome] = []
+"""What became of the jobs that Hydra has launched: it hands nothing back itself."""
 
 
 def launch(overrides: list[str], flags: list[str]) -> int:
@@ -58,6 +58,9 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         return 0
     composed = check_command(overrides)
     many = "-m" in flags or "--multirun" in flags
+    machine = build.build_launcher(composed[0].launcher).machine if many else Machine.here()
+    for job in composed:
+        machine.ranks(job.config)
     if many and not all(build.build_dataset(job.config).ready for job in composed):
         prepare()
     for job in composed:
@@ -73,90 +76,74 @@ def launch(overrides: list[str], flags: list[str]) -> int:
 
 def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Outcome]:
     """Let Hydra launch all jobs; returns what became of them."""
-    jobs = len(composed)
     folds, *others = {job.config["split"].get("folds") for job in composed}
     if others:
         raise ConfigError(["a sweep needs one number of folds: use a command for each split"])
     if many and folds and not any(o.lstrip("+").startswith("split.fold=") for o in overrides):
         overrides = [*overrides, f"split.fold={','.join(map(str, range(folds)))}"]
-        jobs *= folds
-    meeting = _meeting(Path(composed[0].config["output"]))
     constant = ",".join([*constant_keys(overrides), "split.fold"])
-    placed = [
-        f"hydra.run.dir='{meeting}'",
-        f"hydra.sweep.dir='{meeting}'",
-        f"hydra.job.config.override_dirname.exclude_keys=[{constant}]",
-    ]
-    interrupted = False
-    global _pool, _outcomes
-    _outcomes = {}
-    try:
-        if many:
-            first = composed[0].config
-            with Pool(first["jobs"], first["trainer"]["accelerator"]) as _pool:
-                _hydra([*overrides, *placed, "-m"])
-        else:
-            _hydra([*overrides, *placed])
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        _outcomes |= {int(path.stem): Outcome.read(path) for path in meeting.glob("*.json")}
-        outcomes = [_outcomes[number] for number in sorted(_outcomes)]
-        _pool = _outcomes = None
-        shutil.rmtree(meeting, ignore_errors=True)
-        _remove_empty(meeting.parent, meeting.parent.parent)
-    if interrupted and not any(o.result == "interrupted" for o in outcomes):
-        outcomes.append(Outcome("sweep", "interrupted", ""))
-    if not interrupted and len(outcomes) < jobs:
-        lost = f"{jobs - len(outcomes)} jobs ended without a word; see the launcher's own log"
-        outcomes.append(Outcome("sweep", "failed", lost))
-    return outcomes
-
-
-def _meeting(output: Path) -> Path:
-    """A new folder for outcomes: launchers may run jobs in other processes and on other nodes."""
-    try:
-        (output / ".sweep").mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=output / ".sweep"))
-    except OSError as error:
-        raise DataError(f"output={output} cannot be written: {error.strerror}") from error
+    _outcomes.clear()
+    with tempfile.TemporaryDirectory() as folder:  # Hydra insists on one
+        placed = [
+            f"hydra.run.dir='{folder}'",
+            f"hydra.sweep.dir='{folder}'",
+            f"hydra.job.config.override_dirname.exclude_keys=[{constant}]",
+        ]
+        _hydra([*overrides, *placed, *(["-m"] if many else [])])
+    return list(_outcomes)
 
 
 def _hydra(arguments: list[str]) -> None:
     sys.argv = [sys.argv[0], *arguments]
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(hydra_job)()
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_single_job)()
 
 
-def hydra_job(config: DictConfig) -> None:
-    """What Hydra and its launchers call for each job.
+def _single_job(config: DictConfig) -> None:
+    """What Hydra calls without `-m`."""
+    machine = Machine.here()
+    job = _planned(config, HydraConfig.get(), many=False, machine=machine)
+    _outcomes.append(_do_one(job, machine))
 
-    Hydra's own launcher calls it in this process, one job after the other, and the pool does them.
-    Others call it in processes of theirs, which leave the outcome in the meeting folder.
+
+def sweep(configs: list[DictConfig], launcher: "ClothsegLauncher") -> list[float | None]:
+    """Have a launcher do the jobs of a sweep; returns the mean IoU of each that has one.
+
+    Args:
+        configs: their composed configurations, Hydra's own part included.
+        launcher: Hydra's launcher.
     """
-    context = HydraConfig.get()
+    jobs = [
+        _planned(_without_hydra(c), c.hydra, many=True, machine=launcher.machine) for c in configs
+    ]
+    outcomes = launcher.do(jobs)
+    _outcomes.extend(outcomes)
+    return [_mean_iou(outcome) for outcome in outcomes]
+
+
+def _planned(config: DictConfig, hydra_config: Any, many: bool, machine: Machine) -> Job:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    choices = {k: v for k, v in context.runtime.choices.items() if "/" not in k and v}
-    many = context.mode == RunMode.MULTIRUN
-    swept = context.job.override_dirname.replace(",", " ")
+    choices = {k: v for k, v in hydra_config.runtime.choices.items() if "/" not in k and v}
+    swept = hydra_config.job.override_dirname.replace(",", " ") if many else ""
     name = swept or f"{choices['model']} {choices['backbone']}"
-    work = partial(do_job, name, plain, choices, list(context.overrides.task))
-    number = context.job.num if many else 0
-    if _pool is not None and _outcomes is not None:
-        _pool.submit(work, _outcomes, number)
-        return
-    outcome = work()
-    if _outcomes is not None:
-        _outcomes[number] = outcome
-    else:
-        outcome.write(Path(context.sweep.dir), number)
-    if outcome.result == "interrupted":
-        raise KeyboardInterrupt
+    overrides = list(hydra_config.overrides.task)
+    return plan(name, plain, choices, overrides, machine.ranks(plain))
 
 
-def _remove_empty(*folders: Path) -> None:
-    for folder in folders:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+def _do_one(job: Job, machine: Machine) -> Outcome:
+    """Do a single run, in this process unless it needs several."""
+    if job.ranks == 1:
+        return do_job(job, do_here)
+    return do_jobs([job], machine, at_once=1)[0]
+
+
+def _without_hydra(config: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def _mean_iou(outcome: Outcome) -> float | None:
+    if not outcome.finished:
+        return None
+    return Record(Path(str(outcome.folder))).metrics["test"]["mean"]["iou"]
 
 
 def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
@@ -179,4 +166,6 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
     build.require_valid(plain)
     choices = recorded["choices"]
     name = f"{choices['model']} {choices['backbone']}"
-    return do_job(name, plain, choices, [*recorded["overrides"], *overrides])
+    machine = Machine.here()
+    job = plan(name, plain, choices, [*recorded["overrides"], *overrides], machine.ranks(plain))
+    return _do_one(job, machine)

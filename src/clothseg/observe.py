@@ -61,6 +61,8 @@ class History(Callback):
         }
         row |= {key: float(value) for key, value in sorted(trainer.callback_metrics.items())}
         self.rows.append(row)
+        if not trainer.is_global_zero:
+            return
         temporary = self.path.with_suffix(".tmp")
         with temporary.open("w", newline="") as file:
             table = csv.DictWriter(file, list(row))
@@ -89,13 +91,14 @@ class Reporter(Callback):
     ) -> None:
         self.say, self.name, self.batch_size, self.history = say, name, batch_size, history
         self._bar = ExitStack()
-        self._advance: Callable[[int], None]
+        self._advance: Callable[[float], None]
         self._started = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the bar of the epoch."""
         self._started = time.monotonic()
-        total = int(trainer.num_training_batches) * self.batch_size
+        steps = int(trainer.num_training_batches) / trainer.accumulate_grad_batches
+        total = round(steps * self.batch_size)
         self._advance = self._bar.enter_context(progress_bar(self._title(trainer), total))
 
     def on_train_batch_end(
@@ -107,7 +110,7 @@ class Reporter(Callback):
         batch_idx: int,
     ) -> None:
         """Advance the bar."""
-        self._advance(self.batch_size)
+        self._advance(self.batch_size / trainer.accumulate_grad_batches)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Replace the bar by the epoch's line."""

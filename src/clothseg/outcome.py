@@ -1,19 +1,18 @@
 """What becomes of one job: skip what is done, resume what was cut off, retry what failed."""
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
-from clothseg import build
-from clothseg.error import UserError
+from clothseg.error import ClaimedError, UserError
 from clothseg.job import Job
-from clothseg.process import Failure, execute_here
-from clothseg.record import Record, code_version, run_folder, write_json
+from clothseg.process import Done, Failure, attempt
+from clothseg.record import Record, code_version
 from clothseg.report.progress import say
 
-Result = Literal["done", "resumed", "skipped", "failed", "interrupted"]
+Result = Literal["done", "resumed", "skipped", "failed", "interrupted", "elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,9 @@ class Outcome:
     """What became of one job.
 
     Args:
-        name: what the job is called on the screen.
-        result: `resumed` is done after having been cut off before.
+        name: what its configuration is called on the screen.
+        result: `resumed` is done after having been cut off before, `elsewhere` is being done by
+            another process.
         detail: a score, a reason, or an error.
         folder: the run folder; None when the job did not get that far.
         fold: the fold that was tested; None for a split without folds.
@@ -43,53 +43,71 @@ class Outcome:
         """Whether the run folder holds results."""
         return self.result in ("done", "resumed", "skipped")
 
-    def write(self, folder: Path, number: int) -> None:
-        """Leave the outcome for the process that reports on all jobs."""
-        write_json(folder / f"{number:05}.json", asdict(self))
-
     @classmethod
-    def read(cls, path: Path) -> "Outcome":
-        """Read what :meth:`write` left."""
-        return cls(**json.loads(path.read_text()))
+    def of(cls, job: Job, result: Result, detail: str, log: str | None = None) -> "Outcome":
+        """The outcome of a job whose folder is known."""
+        return cls(job.name, result, detail, str(job.folder), job.fold, job.folds, log)
 
 
-def do_job(
-    name: str,
-    config: dict[str, Any],
-    choices: Mapping[str, str],
-    overrides: list[str],
-    execute: Callable[[Job], Failure | None] = execute_here,
-) -> Outcome:
+def done_before(job: Job) -> Outcome | None:
+    """The outcome of a job that has nothing left to do; None when there is."""
+    record = Record(job.folder)
+    if job.config["rerun"] or (record.status or {}).get("state") != "done":
+        return None
+    return Outcome.of(job, "skipped", _score(record) + _other_commit(record))
+
+
+def do_job(job: Job, by: Callable[[Job], Done | Failure]) -> Outcome:
     """Do one job, unless it is done already; never raises for what goes wrong inside it.
 
     Args:
-        name: what the job is called on the screen.
-        config: the resolved configuration.
-        choices: the chosen option of each group.
-        overrides: the command line that made it.
-        execute: runs a job that has to be run, and returns what went wrong.
+        job: what is to be done.
+        by: runs a job that has to be run, and says how that ended.
     """
-    split = config["split"]
-    place: dict[str, Any] = {"fold": split.get("fold"), "folds": split.get("folds")}
+    record = Record(job.folder)
     try:
-        record = Record(run_folder(config, choices, build.build_dataset(config).fingerprint()))
-        place["folder"] = str(record.folder)
-        state = (record.status or {}).get("state")
-        if state == "done" and not config["rerun"]:
-            return Outcome(name, "skipped", _score(record) + _other_commit(record), **place)
-        if state == "done":
-            say(f"{name}  the earlier record is kept as {record.set_aside()}")
+        before = done_before(job)  # by another starter of the same sweep, since this one looked
+        if before is not None:
+            return before
+        if (record.status or {}).get("state") == "done":
+            say(f"{job.title}  the earlier record is kept as {record.set_aside()}")
             # It is about a fold that has been replaced; the sweep's end writes it again.
             (record.folder.parent / "summary.json").unlink(missing_ok=True)
-        title = name if place["fold"] is None else f"{name} fold {place['fold']}"
-        job = Job(title, record.folder, config, choices, overrides)
         resumed = record.last_checkpoint is not None
-        failure = execute(job)
+        ending = by(job)
+        if isinstance(ending, Done):
+            return Outcome.of(job, "resumed" if resumed else "done", _score(record))
+        return _failed(job, ending)
     except UserError as problem:
-        return Outcome(name, "failed", str(problem), **place)
-    if failure is not None:
-        return Outcome(name, failure.result, failure.detail, log=failure.log, **place)
-    return Outcome(name, "resumed" if resumed else "done", _score(record), **place)
+        return Outcome.of(job, "failed", str(problem))
+
+
+def do_here(job: Job) -> Done | Failure:
+    """Run a job in this process."""
+    return attempt(partial(execute, job, 0))
+
+
+def execute(job: Job, rank: int) -> None:
+    """What each process of a job does."""
+    from clothseg.run import run  # imports torch
+
+    run(job, rank)
+
+
+def _failed(job: Job, failure: Failure) -> Outcome:
+    """Record how an attempt failed, which a process that was killed cannot do itself."""
+    record = Record(job.folder)
+    with contextlib.suppress(ClaimedError), record.claimed():
+        if (record.status or {}).get("state") == "running" and failure.result != "elsewhere":
+            record.set_state(failure.result, error=failure.detail or None)
+    log = None
+    if failure.trace is not None:
+        path = job.folder / "log.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(failure.trace)
+        log = str(path)
+    return Outcome.of(job, failure.result, failure.detail, log)
 
 
 def _score(record: Record) -> str:

@@ -1,7 +1,8 @@
-"""The process that does one run: this one, or one of its own that ends with this one.
+"""The processes that do a run: this one, or one for each device that end together.
 
 A process of its own gives a job clean memory, and Lightning's launcher and Hydra's `-m` cannot
-share one command line. The processes are forked from a server that has the libraries loaded.
+share one command line. The processes are forked from a server that has the libraries loaded; those
+of one run find each other through the environment, as Lightning expects of a launcher.
 """
 
 import contextlib
@@ -9,51 +10,60 @@ import math
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import time
 import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import FrameType
 from typing import Any, Literal, cast
 
-from clothseg.error import UserError
-from clothseg.job import Job
-from clothseg.record import Record
-from clothseg.report.progress import Receiver, Sender, show_on
+from clothseg.error import ClaimedError, UserError
+from clothseg.machine import Place
+from clothseg.report.progress import Receiver, Sender, Silent, show_on
 
 TIME_TO_END = 3.0
 """Seconds after a signal in which others are taken for the same."""
+TIME_TO_FOLLOW = 10.0
+"""Seconds that the processes of a run have to end by themselves when one of them has failed."""
+
+Work = Callable[[int], Any]
+"""What a process does, given its rank among those that work together."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The work came to its end.
+
+    Args:
+        value: what it returned.
+    """
+
+    value: Any = None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run did not come to its end.
+    """Why work did not come to its end.
 
     Args:
-        result: `interrupted` by Ctrl-C or by a scheduler, or `failed`.
+        result: `interrupted` by Ctrl-C or by a scheduler, `elsewhere` when another process does
+            the same, or `failed`.
         detail: the error.
-        log: where the traceback of an unexpected error is.
+        trace: the traceback of an unexpected error.
     """
 
-    result: Literal["failed", "interrupted"]
+    result: Literal["failed", "interrupted", "elsewhere"]
     detail: str = ""
-    log: str | None = None
+    trace: str | None = None
 
 
-@dataclass(frozen=True)
-class Place:
-    """What a process of its own may use.
-
-    Args:
-        threads: CPU threads of PyTorch, unless the configuration names a number.
-        gpu: the GPU that it sees; None leaves it all that there are.
-    """
-
-    threads: int
-    gpu: str | None
+class Killed(Failure):
+    """A process ended without a word."""
 
 
 def prepare() -> None:
@@ -62,82 +72,168 @@ def prepare() -> None:
     forkserver.ensure_running()
 
 
-def execute_here(job: Job) -> Failure | None:
-    """Run in this process; returns what went wrong."""
+def attempt(work: Callable[[], Any]) -> Done | Failure:
+    """Do work in this process; never raises."""
     try:
-        from clothseg.run import execute  # imports torch
-
-        execute(job)
+        return Done(work())
     except KeyboardInterrupt:
         return Failure("interrupted")
+    except ClaimedError as error:
+        return Failure("elsewhere", str(error))
     except UserError as error:
         return Failure("failed", str(error))
     except Exception as error:
-        return _unexpected(job, error)
-    return None
+        first = next(iter(str(error).strip().splitlines()), "")
+        return Failure("failed", f"{type(error).__name__}: {first}", traceback.format_exc())
 
 
 class Processes:
-    """The job processes that this one has started; they can be started from several threads."""
+    """The processes that this one has started; it can start them from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may come while it is held
         self._stopped = False
         self._running: set[ForkServerProcess] = set()
 
-    def execute(self, job: Job, place: Place) -> Failure | None:
-        """Run in a process of its own; returns what went wrong."""
-        receiver, sender = _server().Pipe(duplex=False)
-        process = _server().Process(target=_child, args=(job, place, sender))
-        with self._lock:
-            if self._stopped:
-                return Failure("interrupted")
-            process.start()
-            self._running.add(process)
-        sender.close()
-        with receiver:
-            failure = self._follow(job, process, receiver)
-        process.join()
-        with self._lock:
-            self._running.remove(process)
-        return failure
+    def run(self, work: Work, ranks: int, place: Place) -> Done | Failure:
+        """Have work done by `ranks` processes together; returns what the first of them returns.
+
+        When one of them fails or is killed, the others end as well.
+        """
+        port = _free_port() if ranks > 1 else None
+        members: dict[connection.Connection[Any, Any], tuple[int, ForkServerProcess]] = {}
+        for rank in range(ranks):
+            receiver, sender = _server().Pipe(duplex=False)
+            arguments = (work, rank, ranks, port, place, sender)
+            process = _server().Process(target=_child, args=arguments)
+            with self._lock:
+                if self._stopped and not members:
+                    return Failure("interrupted")
+                process.start()
+                self._running.add(process)
+                if self._stopped:
+                    _signal(process, signal.SIGINT)
+            sender.close()
+            members[receiver] = rank, process
+        endings = _follow(dict(members))
+        for receiver, (_, process) in members.items():
+            receiver.close()
+            process.join(TIME_TO_FOLLOW)
+            if process.exitcode is None:  # it waits for the others to say goodbye
+                _signal(process, signal.SIGKILL)
+                process.join()
+            with self._lock:
+                self._running.remove(process)
+        return _verdict(endings)
 
     def stop(self) -> None:
         """Have all of them end in order, as Ctrl-C does, and start no more."""
+        self._stop(signal.SIGINT)
+
+    @contextlib.contextmanager
+    def stopped_by_signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM stop the processes, not this one; a person may insist."""
+        last = -math.inf
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            nonlocal last
+            insists = math.isfinite(last) and time.monotonic() - last > TIME_TO_END
+            last = time.monotonic()
+            self._stop(signal.SIGKILL if insists else signal.SIGINT)
+
+        before = {number: signal.signal(number, stop) for number in _STOPPING}
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            raise
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: signal.Signals) -> None:
         with self._lock:
             self._stopped = True
             for process in self._running:
-                with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
-                    os.kill(cast(int, process.pid), signal.SIGINT)
+                _signal(process, number)
 
-    def _follow(
-        self, job: Job, process: ForkServerProcess, receiver: "connection.Connection[Any, Any]"
-    ) -> Failure | None:
-        """Show what a process has to show, until it says how it ended."""
-        screen = Receiver()
-        try:
-            while isinstance(message := receiver.recv(), tuple):
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def _follow(
+    members: "dict[connection.Connection[Any, Any], tuple[int, ForkServerProcess]]",
+) -> list[tuple[int, Done | Failure]]:
+    """Show what processes have to show until all have ended: rank and ending, in that order."""
+    screen = Receiver()
+    endings: list[tuple[int, Done | Failure]] = []
+    limit = math.inf
+    while members:
+        left = None if math.isinf(limit) else max(0.0, limit - time.monotonic())
+        ready = cast(list[Any], connection.wait(list(members), left))
+        if not ready:  # the rest waits for one that has ended
+            for _, process in members.values():
+                _signal(process, signal.SIGKILL)
+            break
+        for receiver in ready:
+            rank, process = members[receiver]
+            try:
+                message = receiver.recv()
+            except EOFError:
+                process.join()
+                message = Killed("failed", _sudden_end(process.exitcode or 0))
+            if isinstance(message, Done | Failure):
+                endings.append((rank, message))
+                del members[receiver]
+            else:
                 screen.show(message)
-            ended: Failure | None = message
-            return ended
-        except EOFError:
-            process.join()
-            return _sudden_end(job, process.exitcode or 0)
-        finally:
-            screen.close()
+            if isinstance(message, Failure) or (isinstance(message, Done) and rank == 0):
+                limit = min(limit, time.monotonic() + TIME_TO_FOLLOW)
+    screen.close()
+    return endings
 
 
-def _child(job: Job, place: Place, sender: Any) -> None:
-    """Body of a job's process."""
+def _verdict(endings: list[tuple[int, Done | Failure]]) -> Done | Failure:
+    """One ending of work that several processes did: the cause, not what followed from it."""
+    failures = [(rank, ending) for rank, ending in endings if isinstance(ending, Failure)]
+    if not failures:
+        return dict(endings)[0]
+
+    def precedence(failure: tuple[int, Failure]) -> int:
+        _, ending = failure
+        if ending.result != "failed":
+            return 0
+        # The others find the connection to a killed process closed, and may say so before its end
+        # is noticed.
+        return 1 if isinstance(ending, Killed) else 2
+
+    rank, cause = min(failures, key=precedence)
+    if rank == 0 or cause.result != "failed":
+        return cause
+    return Failure(cause.result, f"process {rank}: {cause.detail}", cause.trace)
+
+
+def _child(work: Work, rank: int, ranks: int, port: int | None, place: Place, sender: Any) -> None:
+    """Body of a process."""
     _end_with_parent()
     _stop_once()
-    if place.gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = place.gpu
+    if place.gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(place.gpus)
+    if port is not None:
+        os.environ |= {
+            "LOCAL_RANK": str(rank),
+            "NODE_RANK": "0",
+            "WORLD_SIZE": str(ranks),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
     import torch
 
     torch.set_num_threads(place.threads)
-    show_on(Sender(sender.send))
-    sender.send(execute_here(job))
+    show_on(Sender(sender.send) if rank == 0 else Silent())
+    sender.send(attempt(partial(work, rank)))
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _stop_once() -> None:
@@ -156,28 +252,26 @@ def _stop_once() -> None:
             signal.signal(signal.SIGTERM, stop)
             raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    for number in _STOPPING:
+        signal.signal(number, stop)
 
 
-def _sudden_end(job: Job, exit_code: int) -> Failure:
-    """Record that a job's process was killed."""
+def _sudden_end(exit_code: int) -> str:
+    """What is known of a process that was killed."""
     how = f"signal {signal.Signals(-exit_code).name}" if exit_code < 0 else f"status {exit_code}"
-    error = f"the process ended with {how}; too little memory is the usual reason"
-    record = Record(job.folder)
-    if record.status is not None:
-        record.set_state("failed", error=error)
-    return Failure("failed", error)
+    return f"the process ended with {how}; too little memory is the usual reason"
 
 
-def _unexpected(job: Job, error: Exception) -> Failure:
-    """The first line of an unexpected error; its traceback goes to the run's log."""
-    log = job.folder / "log.txt"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as file:
-        file.write(traceback.format_exc())
-    first = next(iter(str(error).strip().splitlines()), "")
-    return Failure("failed", f"{type(error).__name__}: {first}", str(log))
+def _signal(process: ForkServerProcess, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+        os.kill(cast(int, process.pid), number)
+
+
+def _free_port() -> int:
+    """A port on which the processes of one run can meet."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        return int(place.getsockname()[1])
 
 
 @cache

@@ -8,26 +8,31 @@ import contextlib
 import copy
 import hashlib
 import json
+import math
+import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from filelock import FileLock, Timeout
+from filelock import SoftFileLease, Timeout
 
-from clothseg.error import ConfigError, DataError
+from clothseg.error import ClaimedError, ConfigError, DataError
+
+if TYPE_CHECKING:
+    from filelock import LeaseCompromise
 
 Plain = dict[str, Any]
 State = Literal["running", "done", "failed", "interrupted"]
 
 WITHOUT_EFFECT = (
     "output",
-    "jobs",
     "rerun",
     "rerun_from",
     "trust",
@@ -36,13 +41,24 @@ WITHOUT_EFFECT = (
     "dataset.root",
     "split.fold",
     "trainer.accelerator",
+    "trainer.devices",
     "trainer.threads",
 )
-"""Keys that say where and how a run is done, not what comes out; a fold has a folder of its own."""
+"""Keys that say where and how a run is done, not what comes out; a fold has a folder of its own,
+and how many processes share a batch is hashed as the world size."""
 
-NEUTRAL_DEFAULTS: dict[str, Any] = {}
+NEUTRAL_DEFAULTS: dict[str, Any] = {
+    "trainer.accumulate": 1,
+    "trainer.clip": None,
+    "trainer.compile": False,
+    "trainer.channels_last": True,
+    "trainer.sync_batchnorm": False,
+}
 """Keys that came after the first release, with the value that means what runs did before there was
 such a key. They enter the signature only with another value, so that an upgrade orphans no run."""
+
+CLAIM = 120.0
+"""Seconds without a sign of life after which another machine's claim on a run has lapsed."""
 
 LIBRARIES = (
     "torch",
@@ -74,11 +90,13 @@ def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> s
     return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
 
 
-def run_folder(config: Mapping[str, Any], choices: Mapping[str, str], fingerprint: str) -> Path:
-    """Where the run of a configuration is kept."""
+def run_folder(
+    config: Mapping[str, Any], choices: Mapping[str, str], fingerprint: str, world_size: int
+) -> Path:
+    """Where the run of a configuration is kept; arguments as of :func:`signature`."""
     pair = f"{choices['model']}-{choices['backbone']}"
     folder = Path(config["output"]) / f"{choices['dataset']}-{choices['labels']}" / pair
-    folder /= signature(config, fingerprint, world_size=1)
+    folder /= signature(config, fingerprint, world_size)
     fold = config["split"].get("fold")
     return folder if fold is None else folder / f"fold-{fold}"
 
@@ -142,18 +160,26 @@ class Record:
         return self.folder / "checkpoints" / "best.ckpt"
 
     @contextlib.contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Hold the folder for one process; the system lets go when the process ends.
+    def claimed(self, wait: float = 0) -> Iterator[None]:
+        """Hold the folder for one process, also against other machines that share the disk.
+
+        The claim is renewed while the process lives. It falls at once when a process of this
+        machine has ended, and after :data:`CLAIM` seconds without a sign from another machine.
+
+        Args:
+            wait: seconds until the folder has to be free; infinity waits as long as it takes.
 
         Raises:
-            DataError: another process holds it.
+            ClaimedError: another process holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / ".lock")
+        lock = SoftFileLease(
+            self.folder / ".claim", lease_duration=CLAIM, on_compromise=_stop_this_process
+        )
         try:
-            lock.acquire(blocking=False)
+            lock.acquire(timeout=-1 if math.isinf(wait) else wait, poll_interval=1)
         except Timeout:
-            raise DataError(f"{self.folder} is being trained by another process") from None
+            raise ClaimedError(f"{self.folder} is being trained by another process") from None
         try:
             yield
         finally:
@@ -232,6 +258,11 @@ def write_text(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise DataError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _stop_this_process(loss: "LeaseCompromise") -> None:
+    """End in order: another process has taken over what this one, long out of reach, was doing."""
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _git(*arguments: str) -> str | None:

@@ -1,19 +1,19 @@
 """One run: train, test, measure, draw, record."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from pytorch_lightning import Trainer
 
 from clothseg import build
-from clothseg.datamodule import SegmentationData
+from clothseg.datamodule import SegmentationData, Share
 from clothseg.job import Job
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.observe import History, Reporter
+from clothseg.outcome import done_before
 from clothseg.record import Record, write_json
 from clothseg.report.results import draw_examples, draw_scores, draw_training, write_per_class
 from clothseg.report.run_log import run_log
@@ -25,59 +25,74 @@ WARM_UP, TIMED = 10, 50
 """Passes before and during the measurement of inference time (networks spec: median of 50)."""
 
 
-def execute(job: Job) -> None:
-    """Do a run, or go on with one that was cut off, and record how it ends.
+def run(job: Job, rank: int) -> None:
+    """Do a run, or go on with one that was cut off.
+
+    Args:
+        job: the run.
+        rank: which of its processes this is. The first one records and shows what all of them do.
 
     Raises:
-        UserError: a mistake of the user's; the record, if there is one already, says `failed`.
-        KeyboardInterrupt: Ctrl-C; the record says `interrupted` and the last checkpoint is kept.
-        Exception: any other failure; the record says `failed`.
+        UserError: a mistake of the user's.
+        ClaimedError: another process does this run.
+        KeyboardInterrupt: Ctrl-C; the last checkpoint is kept.
     """
     build.require_valid(job.config)
     cache = build.build_cache(job.config, build.build_dataset(job.config))
     frozen = job.folder / "split.json"
     split = Split.read(frozen) if frozen.is_file() else build.build_split(job.config, cache)
-    data = build.build_data(job.config, cache, split)
+    data = build.build_data(job.config, cache, split, Share(rank, job.ranks))
     task = build.build_task(job.config)
-    record = Record(job.folder)
-    with record.claimed(), run_log(job.folder / "log.txt") as say:
-        record.begin(dict(job.config), job.choices, job.overrides, device_name(job.config))
-        split.write(frozen)
-        try:
-            say(f"{job.name}  {split.summary}")
-            for name in missing_classes(cache, split, task.names):
-                say(f"{job.name}  warning: no training photo has the class {name}")
+    if rank > 0:
+        with run_log(None) as say:
             _train_and_test(job, data, task, say)
+        return
+    record = Record(job.folder)
+    with record.claimed(job.wait):
+        if done_before(job):  # by the process that was waited for
+            return
+        with run_log(job.folder / "log.txt") as say:
+            record.begin(dict(job.config), job.choices, job.overrides, device_name(job))
+            split.write(frozen)
+            say(f"{job.title}  {split.summary}")
+            for name in missing_classes(cache, split, task.names):
+                say(f"{job.title}  warning: no training photo has the class {name}")
+            history, scores = _train_and_test(job, data, task, say)
+            _write_results(job, data, task, history, scores)
             record.set_state("done")
-        except KeyboardInterrupt:
-            record.set_state("interrupted")
-            raise
-        except Exception as error:
-            record.set_state("failed", error=f"{type(error).__name__}: {error}")
-            raise
 
 
 def _train_and_test(
     job: Job, data: SegmentationData, task: SemanticSegmentation, say: Callable[[str], None]
-) -> None:
-    """Train to the end, test the best epoch, and write all results."""
+) -> tuple[History, Scores]:
+    """Train to the end, and test the best epoch."""
     record = Record(job.folder)
     history = History(job.folder / "history.csv")
-    reporter = Reporter(say, job.name, data.batch_size, history)
-    trainer = build.build_trainer(job.config, job.folder, [history, reporter])
+    reporter = Reporter(say, job.title, data.batch_size, history)
+    trainer = build.build_trainer(job.config, job.folder, [history, reporter], job.ranks)
     if record.last_checkpoint:
-        say(f"{job.name}  goes on from {record.last_checkpoint}")
+        say(f"{job.title}  goes on from {record.last_checkpoint}")
     with stopped_in_order():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
-    best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
     load_best(task, record)
-    scores = scored(trainer, task, data, "test")
+    return history, scored(trainer, task, data, "test")
+
+
+def _write_results(
+    job: Job,
+    data: SegmentationData,
+    task: SemanticSegmentation,
+    history: History,
+    scores: Scores,
+) -> None:
+    """Write scores, measurements and pictures of a run."""
+    best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
     seconds = sum(row["seconds"] for row in history.rows)
     images = len(history.rows) * data.steps_per_epoch * data.batch_size
     card = scorecard(scores, task.names)
     write_per_class(card, job.folder / "per_class.csv")
     np.save(job.folder / "confusion_matrix.npy", scores.matrix)
-    draw_scores(scores.matrix, task.names, job.folder, job.name)
+    draw_scores(scores.matrix, task.names, job.folder, job.title)
     draw_training(history.rows, best_epoch, job.folder)
     draw_examples(data.cache, build.build_labels(job.config), task, scores, job.folder)
     metrics = {
@@ -104,11 +119,14 @@ def scored(
     return task.test_scores
 
 
-def device_name(config: Mapping[str, Any]) -> str:
-    """What a configuration is trained on, for people."""
-    gpu = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
-    threads = config["trainer"]["threads"] or torch.get_num_threads()
-    return torch.cuda.get_device_name() if gpu else f"CPU, {threads} threads"
+def device_name(job: Job) -> str:
+    """What a run is trained on, for people."""
+    trainer = job.config["trainer"]
+    if trainer["accelerator"] != "cpu" and torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    else:
+        device = f"CPU, {trainer['threads'] or torch.get_num_threads()} threads"
+    return device if job.ranks == 1 else f"{job.ranks} x {device}"
 
 
 def load_best(task: SemanticSegmentation, record: Record) -> None:

@@ -70,8 +70,6 @@ class Config(BaseModel):
     """Seed of weights, order, augmentation and dropout."""
     output: str
     """Folder of all run records."""
-    jobs: Annotated[int, Field(ge=1)] | None
-    """Runs of a sweep at the same time; None decides by the machine."""
     rerun: bool
     """Train again although the run is done."""
     rerun_from: str | None
@@ -91,6 +89,8 @@ class Evaluate(BaseModel):
     """The part of the run's split that is scored."""
     root: str | None
     """Where the dataset is now, when it has moved since the run."""
+    devices: Annotated[int, Field(ge=1)]
+    """Processes that share the photos; never changes a score."""
     output: str | None
     """JSON file to write."""
     trust: list[str]
@@ -154,6 +154,16 @@ def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) 
         arguments = {key: value for key, value in node.items() if key != "_target_"}
         problems += _model_problems(argument_model(function), arguments, path)
     return problems
+
+
+def launcher_problems(node: Mapping[str, Any]) -> list[str]:
+    """Every way in which the settings of a launcher depart from its parameters."""
+    if not node.get("_target_", "").startswith("hydra_plugins.clothseg_launchers."):
+        return []  # one that Hydra brings or that a person has installed
+    arguments = {key: value for key, value in node.items() if key != "_target_"}
+    return _model_problems(
+        argument_model(resolve_target(node["_target_"], [])), arguments, "hydra.launcher"
+    )
 
 
 def argument_model(function: Callable[..., Any]) -> type[BaseModel]:

@@ -1,108 +1,61 @@
-"""The jobs of a sweep on one machine, several at a time.
+"""The jobs of a sweep on this machine, several at a time."""
 
-One runs on every GPU, or three on the CPU: a small network keeps one core busy and hardly a second,
-and one job more than there are cores leaves none idle while the last folds end.
-"""
-
-import os
+import math
 import queue
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
-from types import TracebackType
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from joblib import Parallel, delayed
 
 from clothseg.job import Job
-from clothseg.outcome import Outcome
-from clothseg.process import Failure, Place, Processes
+from clothseg.machine import Machine
+from clothseg.outcome import Outcome, do_job, execute
+from clothseg.process import Done, Failure, Processes
 
-AT_ONCE_ON_CPU = 3
 
+def do_jobs(jobs: Sequence[Job], machine: Machine, at_once: int | None) -> list[Outcome]:
+    """Do jobs in processes of their own; returns what became of them, in their order.
 
-class Pool:
-    """Does the jobs of one sweep in processes of their own, several at a time.
+    What another starter of the same sweep does at the moment is left for the end and then waited
+    for, so that both end with all results. Ctrl-C ends the running jobs in order.
 
     Args:
+        jobs: what is to be done.
+        machine: what they share.
         at_once: number of jobs that run at the same time; None decides by the machine.
-        accelerator: `auto`, `cpu` or `gpu`.
     """
+    processes = Processes()
+    with processes.stopped_by_signals():
+        outcomes = _do(jobs, processes, machine, at_once)
+        left = [n for n, outcome in enumerate(outcomes) if outcome.result == "elsewhere"]
+        waiting = [replace(jobs[n], wait=math.inf) for n in left]
+        last = _do(waiting, processes, machine, at_once)
+    for number, outcome in zip(left, last, strict=True):
+        outcomes[number] = outcome
+    return outcomes
 
-    def __init__(self, at_once: int | None, accelerator: str) -> None:
-        gpus = [] if accelerator == "cpu" else visible_gpus()
-        cores = usable_cores()
-        at_once = at_once or len(gpus) or min(AT_ONCE_ON_CPU, cores + 1)
-        threads = max(1, cores // at_once)
-        self.places = [
-            Place(threads, gpus[number % len(gpus)] if gpus else None) for number in range(at_once)
-        ]
-        self._free: queue.SimpleQueue[Place] = queue.SimpleQueue()
-        for place in self.places:
-            self._free.put(place)
-        self._processes = Processes()
-        self._threads = ThreadPoolExecutor(at_once)
-        self._jobs: list[Future[None]] = []
 
-    def __enter__(self) -> "Pool":
-        """Ready for jobs from the start."""
-        return self
+def _do(
+    jobs: Sequence[Job], processes: Processes, machine: Machine, at_once: int | None
+) -> list[Outcome]:
+    if not jobs:
+        return []
+    ranks = max(job.ranks for job in jobs)
+    gpu = any(job.config["trainer"]["accelerator"] != "cpu" for job in jobs)
+    places = machine.places(at_once, ranks, "auto" if gpu else "cpu")
+    free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for place in places:
+        free.put(place)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Wait for all jobs; after an error or Ctrl-C start no more and stop the running ones."""
+    def run(job: Job) -> Done | Failure:
+        place = free.get()
         try:
-            if error is None:
-                wait(self._jobs)
-        except BaseException:
-            self._stop()
-            raise
-        if error is not None:
-            self._stop()
-        for job in self._jobs:
-            if not job.cancelled():
-                job.result()
-
-    def submit(
-        self, work: Callable[..., Outcome], outcomes: dict[int, Outcome], number: int
-    ) -> None:
-        """Have a job done.
-
-        Args:
-            work: :func:`clothseg.outcome.do_job` with all its arguments but `execute`.
-            outcomes: where the outcome goes.
-            number: of the job in the sweep.
-        """
-
-        def do() -> None:
-            outcomes[number] = work(execute=self._execute)
-
-        self._jobs.append(self._threads.submit(do))
-
-    def _execute(self, job: Job) -> Failure | None:
-        place = self._free.get()
-        try:
-            return self._processes.execute(job, place)
+            return processes.run(partial(execute, job), job.ranks, place)
         finally:
-            self._free.put(place)
+            free.put(place)
 
-    def _stop(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._processes.stop()
-        self._threads.shutdown()
-
-
-def visible_gpus() -> list[str]:
-    """What CUDA_VISIBLE_DEVICES would call each GPU; asking CUDA itself takes seconds."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return [name for name in named.split(",") if name.strip() not in ("", "-1")]
-    return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on, which a scheduler can have limited."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    # Threads, each of which follows the processes of one job.
+    in_turn = Parallel(n_jobs=len(places), backend="threading")
+    return list(in_turn(delayed(do_job)(job, run) for job in jobs))

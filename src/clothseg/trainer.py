@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
+
+from clothseg.error import ConfigError
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
@@ -14,34 +16,66 @@ PRECISIONS: dict[int | str, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
     16: "16-mixed",
     "bf16": "bf16-mixed",
 }
+Count = Annotated[int, Field(ge=1)]
 
 
 def trainer(
     callbacks: "list[Callback]",
+    ranks: int,
     *,
     accelerator: Literal["auto", "cpu", "gpu"],
+    devices: Count | None,
+    sync_batchnorm: bool,
     precision: Literal[32, 16, "bf16"],
-    threads: Annotated[int, Field(ge=1)] | None,
-    max_epochs: Annotated[int, Field(ge=1)],
+    channels_last: bool,
+    compile: bool,
+    accumulate: Count,
+    clip: Annotated[float, Field(gt=0)] | None,
+    threads: Count | None,
+    max_epochs: Count,
 ) -> "Trainer":
-    """A trainer for one device.
+    """A trainer of one of the processes that do a run together.
 
     Args:
         callbacks: what happens beside training.
+        ranks: how many processes there are, one for each device.
         accelerator: `auto` takes a GPU when there is one.
+        devices: how many are wished for; :meth:`clothseg.machine.Machine.ranks` has answered that.
+        sync_batchnorm: batch normalisation over the whole batch instead of each device's share.
         precision: number format of the forward pass; weights stay 32 bits.
+        channels_last: order of the network's weights, which :func:`clothseg.build.build_task` sets.
+        compile: torch.compile of the network, which :func:`clothseg.build.build_task` starts.
+        accumulate: parts of a batch that are worked through one after the other to save memory.
+        clip: largest norm of the gradient; None leaves it as it is.
         threads: CPU threads of PyTorch; None leaves the choice to it.
         max_epochs: passes over the training photos.
+
+    Raises:
+        ConfigError: a GPU is asked for that PyTorch cannot use.
     """
     import torch
     from pytorch_lightning import Trainer
+    from pytorch_lightning.plugins.environments import LightningEnvironment
 
+    cuda = accelerator != "cpu" and torch.cuda.is_available()
+    if accelerator == "gpu" and not cuda:
+        raise ConfigError(["trainer.accelerator=gpu: this PyTorch cannot use a CUDA GPU here"])
+    if sync_batchnorm and ranks > 1 and not cuda:
+        raise ConfigError(["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"])
     if threads is not None:
         torch.set_num_threads(threads)
     return Trainer(
-        accelerator=accelerator,
-        devices=1,
+        accelerator="gpu" if cuda else "cpu",
+        devices=ranks,
+        strategy=_strategy(cuda) if ranks > 1 else "auto",
+        # The processes are clothseg's own, also inside a job of SLURM.
+        plugins=[LightningEnvironment()],
+        sync_batchnorm=sync_batchnorm and ranks > 1,
+        # Which photos a process sees is decided by clothseg.datamodule, exactly once each.
+        use_distributed_sampler=False,
         precision=PRECISIONS[precision],
+        accumulate_grad_batches=accumulate,
+        gradient_clip_val=clip,
         max_epochs=max_epochs,
         callbacks=callbacks,
         # Metric states are reset in evaluation and changed in training: inference mode forbids it.
@@ -52,6 +86,17 @@ def trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+    )
+
+
+def _strategy(cuda: bool) -> Any:
+    from pytorch_lightning.strategies import DDPStrategy
+
+    return DDPStrategy(
+        process_group_backend="nccl" if cuda else "gloo",
+        # Running statistics are averaged before they are used, instead of before every step.
+        broadcast_buffers=False,
+        gradient_as_bucket_view=True,
     )
 
 

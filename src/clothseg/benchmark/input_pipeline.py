@@ -82,7 +82,7 @@ def compare(settings: Benchmark) -> Comparison:
     _warm_disk(cache, samples)
     with limited_threads(settings.threads):
         loader = DataLoader(photos, settings.batch_size, shuffle=True, drop_last=True)
-        ours, theirs = _in_turns([data.train_dataloader(), loader], settings)
+        ours, theirs = _in_turns([data.training_batches(), loader], settings)
     return Comparison(
         unit="images/s",
         goal=">= 6.0",

@@ -16,9 +16,10 @@ class CrossEntropy(nn.Module):
         """The term ``cross_entropy``, a scalar.
 
         Shape:
-            ``output["logits"]`` float [B,C,H,W], ``batch["mask"]`` int64 [B,H,W].
+            ``output["logits"]`` float [B,C,H,W], ``batch["mask"]`` int64 [B,H,W], and
+            ``batch["pixels"]`` a number.
         """
         # Half precision loses the small probabilities that the logarithm needs.
         logits, mask = output["logits"].float(), batch["mask"]
         total = F.cross_entropy(logits, mask, ignore_index=IGNORE, reduction="sum")
-        return {"cross_entropy": total / (mask != IGNORE).sum().clamp(min=1)}
+        return {"cross_entropy": total / batch["pixels"]}

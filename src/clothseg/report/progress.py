@@ -40,7 +40,7 @@ class Screen(ABC):
         """Show a bar; returns its number."""
 
     @abstractmethod
-    def advance(self, bar: int, images: int) -> None:
+    def advance(self, bar: int, images: float) -> None:
         """Move a bar on."""
 
     @abstractmethod
@@ -67,7 +67,7 @@ class Terminal(Screen):
                 self._progress.start()
             return self._progress.add_task(description, total=total)
 
-    def advance(self, bar: int, images: int) -> None:
+    def advance(self, bar: int, images: float) -> None:
         """Move a bar on."""
         if self._progress is not None:
             self._progress.advance(TaskID(bar), images)
@@ -108,7 +108,7 @@ class Sender(Screen):
         self._send(("begin", (description, total, bar)))
         return bar
 
-    def advance(self, bar: int, images: int) -> None:
+    def advance(self, bar: int, images: float) -> None:
         """Send how far a bar has moved."""
         self._send(("advance", (bar, images)))
 
@@ -119,6 +119,23 @@ class Sender(Screen):
     def _send(self, message: Message) -> None:
         with self._lock:  # a pipe takes one message at a time
             self._deliver(message)
+
+
+class Silent(Screen):
+    """The screen of a process that works with another one, which shows what both do."""
+
+    def say(self, line: str) -> None:
+        """Show nothing."""
+
+    def begin(self, description: str, total: int) -> int:
+        """Show nothing."""
+        return 0
+
+    def advance(self, bar: int, images: float) -> None:
+        """Show nothing."""
+
+    def end(self, bar: int) -> None:
+        """Show nothing."""
 
 
 class Receiver:
@@ -163,7 +180,7 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def progress_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(description: str, total: int) -> Iterator[Callable[[float], None]]:
     """Show progress of `total` images; yields a function that takes how many more are done."""
     bar = _screen.begin(description, total)
     try:

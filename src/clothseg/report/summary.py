@@ -54,6 +54,8 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
             console.print(where, soft_wrap=True, markup=False)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
+    if any(o.result == "elsewhere" for o in outcomes):
+        console.print("another process does some of these jobs; the same command again adds them")
     if stopped:
         console.print("stopped; finished epochs are kept: the same command goes on from there")
         return 130

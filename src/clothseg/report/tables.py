@@ -13,11 +13,12 @@ from clothseg.report.aggregate import Scorecard, aggregate
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1", "iou": "IoU"}
 """Key of a scorecard: heading of its column."""
 
-Status = Literal["done", "resumed", "skipped", "failed", "interrupted"]
+Status = Literal["done", "resumed", "skipped", "failed", "interrupted", "elsewhere"]
 
 STATUS_STYLE: dict[Status, str] = {
     "done": "green",
     "resumed": "cyan",
+    "elsewhere": "yellow",
     "skipped": "dim",
     "interrupted": "yellow",
     "failed": "bold red",

@@ -7,12 +7,12 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
 from clothseg.datamodule import derived_seed
-from clothseg.labels import IGNORE
 from clothseg.metric.segmentation import Scores, SegmentationScores
 from clothseg.model.network import Network
 
@@ -112,12 +112,43 @@ class SemanticSegmentation(pl.LightningModule):
         return photos.permute(0, 3, 1, 2).float() * self.scale + self.shift
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch."""
-        # Dropout depends on the step alone, so that a resumed run draws the same.
-        torch.manual_seed(derived_seed(self.seed, self.global_step))
-        total, valid = self._loss(self.network(batch["image"]), batch)
-        self.train_loss.update(total.detach(), valid)
+        """The loss of one batch, or of one process's or one turn's part in it."""
+        trainer = self.trainer
+        parts = trainer.accumulate_grad_batches
+        # Dropout depends on the step and the part alone, so that a resumed run draws the same.
+        turn = self.global_step * parts + batch_idx % parts
+        torch.manual_seed(derived_seed(self.seed, turn * trainer.world_size + trainer.global_rank))
+        pixels = trainer.strategy.reduce(batch["pixels"], reduce_op="sum")
+        average = pixels.clamp(min=1) / (parts * trainer.world_size)
+        total = self._loss(self.network(batch["image"]), batch, average)
+        self.train_loss.update(total.detach(), average)
         return total
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Limit the norm of the gradient, also of one that is scaled for 16 bits.
+
+        Lightning refuses that for fused optimizers, which take a scaled gradient; the scaler can
+        undo the scale for them as for any other.
+        """
+        if gradient_clip_val is None:
+            return
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
+    def on_validation_epoch_start(self) -> None:
+        """Give all processes one network: the average of their running statistics."""
+        if self.trainer.world_size > 1:
+            statistics = [buffer for buffer in self.network.buffers() if buffer.is_floating_point()]
+            mine = parameters_to_vector(statistics)
+            average = self.trainer.strategy.reduce(mine, reduce_op="mean")
+            vector_to_parameters(average, statistics)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch of the validation part."""
@@ -147,14 +178,14 @@ class SemanticSegmentation(pl.LightningModule):
         logits = self.network(self.normalized(torch.from_numpy(photos).to(self.device)))["logits"]
         return logits.argmax(1).to(torch.uint8).cpu().numpy()
 
-    def _loss(self, output: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
-        """Sum of the loss's terms, and the number of pixels that it is a mean over."""
-        total = torch.stack(list(self.loss(output, batch).values())).sum()
-        return total, (batch["mask"] != IGNORE).sum()
+    def _loss(self, output: dict[str, Tensor], batch: Batch, pixels: Tensor) -> Tensor:
+        """Sum of the loss's terms, each a mean over a number of pixels."""
+        return torch.stack(list(self.loss(output, batch | {"pixels": pixels}).values())).sum()
 
     def _evaluate(self, tally: Tally, batch: Batch) -> None:
         output = self.network(batch["image"])
-        tally.loss.update(*self._loss(output, batch))
+        loss = self._loss(output, batch, batch["pixels"].clamp(min=1))
+        tally.loss.update(loss, batch["pixels"])
         tally.scores.update(output["logits"].argmax(1), batch["mask"], batch["index"])
 
     def _log_scores(self, part: str, tally: Tally) -> Scores:

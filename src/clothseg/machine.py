@@ -1,0 +1,124 @@
+"""What there is to compute with, and how it is shared among jobs and their processes."""
+
+import itertools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clothseg.error import ConfigError
+
+AT_ONCE_ON_CPU = 3
+"""Processes at the same time: a small network keeps one core busy and hardly a second, and one more
+than there are cores leaves none idle while the last folds end."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one job may use.
+
+    Args:
+        threads: CPU threads of PyTorch in each of its processes, unless the configuration names a
+            number.
+        gpus: the GPUs that it sees; None leaves it all that there are.
+    """
+
+    threads: int
+    gpus: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What jobs are done on.
+
+    Args:
+        cores: CPU cores.
+        gpus: what CUDA_VISIBLE_DEVICES calls each GPU.
+    """
+
+    cores: int
+    gpus: tuple[str, ...]
+
+    @classmethod
+    def here(cls) -> "Machine":
+        """What this process may use."""
+        return cls(usable_cores(), tuple(visible_gpus()))
+
+    def ranks(self, config: Mapping[str, Any]) -> int:
+        """Number of processes that do a run together, one for each device.
+
+        Raises:
+            ConfigError: there are no such devices, or they cannot share the batch evenly.
+        """
+        trainer = config["trainer"]
+        accelerator, devices = trainer["accelerator"], trainer["devices"]
+        gpus = 0 if accelerator == "cpu" else len(self.gpus)
+        if accelerator == "gpu" and gpus == 0:
+            raise ConfigError(
+                [
+                    "trainer.accelerator=gpu: there is no CUDA GPU here, and NCCL needs one; "
+                    "trainer=cpu trains on the CPU, trainer=ddp_cpu in several processes on it"
+                ]
+            )
+        if gpus and devices is not None and devices > gpus:
+            seen = f"{gpus} GPU{'s' if gpus > 1 else ''} ({', '.join(self.gpus)})"
+            raise ConfigError([f"trainer.devices={devices}: there is only {seen} here"])
+        ranks = devices or gpus or 1
+        problem = batch_problem(config["data"]["batch_size"], ranks, trainer["accumulate"])
+        if problem:
+            raise ConfigError([problem])
+        return ranks
+
+    def places(self, at_once: int | None, ranks: int, accelerator: str) -> list[Place]:
+        """Shares of the machine for jobs that run at the same time.
+
+        Args:
+            at_once: number of jobs; None decides by the machine.
+            ranks: processes of one job.
+            accelerator: `auto`, `cpu` or `gpu`.
+        """
+        gpus = () if accelerator == "cpu" else self.gpus
+        most = len(gpus) or min(AT_ONCE_ON_CPU, self.cores + 1)
+        at_once = at_once or max(1, most // ranks)
+        threads = max(1, self.cores // (at_once * ranks))
+        in_turn = itertools.cycle(gpus)
+        return [
+            Place(threads, tuple(itertools.islice(in_turn, ranks)) if gpus else None)
+            for _ in range(at_once)
+        ]
+
+
+def batch_problem(batch_size: int, ranks: int, accumulate: int) -> str | None:
+    """Why a batch cannot be shared evenly, None when it can.
+
+    Args:
+        batch_size: photos in one training step, over all processes together.
+        ranks: processes that share it.
+        accumulate: parts that each works through one after the other.
+    """
+    parts = ranks * accumulate
+    if batch_size % parts == 0 and batch_size >= 2 * parts:
+        return None
+    who = [f"{ranks} processes (trainer.devices)"] if ranks > 1 else []
+    who += [f"{accumulate} turns (trainer.accumulate)"] if accumulate > 1 else []
+    allowed = ", ".join(str(parts * photos) for photos in (2, 3, 4))
+    return (
+        f"data.batch_size={batch_size} cannot be shared evenly by {' of '.join(who)} with at least "
+        f"two photos for each, as batch normalisation needs; allowed are {allowed} and so on"
+    )
+
+
+def visible_gpus() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES would call each GPU; asking CUDA itself takes seconds."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name.strip() not in ("", "-1")]
+    return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which a scheduler can have limited."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
