@@ -103,7 +103,8 @@ def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
     assert np.array_equal(masks, cache.masks[order])
     loop.network.eval()  # stages are dropped at random in training
     loop.step()
-    (loss,) = task.loss(task.network.eval()(images), {"mask": masks}).values()
+    batch = {"mask": masks, "pixels": masks.numel()}
+    (loss,) = task.loss(task.network.eval()(images), batch).values()
     assert loop.total == pytest.approx(loss.item(), rel=1e-4)
 
 

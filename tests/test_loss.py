@@ -10,7 +10,9 @@ from clothseg.loss import cross_entropy
 
 def value_and_gradient(logits, target):
     z = torch.tensor(np.asarray(logits, np.float64), requires_grad=True)
-    terms = cross_entropy()({"logits": z}, {"mask": torch.tensor(target.astype(np.int64))})
+    mask = torch.tensor(target.astype(np.int64))
+    batch = {"mask": mask, "pixels": (mask != IGNORE).sum().clamp(min=1)}
+    terms = cross_entropy()({"logits": z}, batch)
     total = sum(terms.values())
     total.backward()
     return total.item(), z.grad.numpy()
@@ -59,5 +61,6 @@ def test_a_batch_without_a_valid_pixel_gives_zero_with_a_live_gradient():
 
 def test_half_precision_is_finite_at_large_logits():
     logits = torch.tensor([[100.0, -100.0]]).view(1, 2, 1, 1).half()
-    loss = cross_entropy()({"logits": logits}, {"mask": torch.ones(1, 1, 1, dtype=torch.int64)})
+    batch = {"mask": torch.ones(1, 1, 1, dtype=torch.int64), "pixels": 1}
+    loss = cross_entropy()({"logits": logits}, batch)
     assert loss["cross_entropy"].item() == 200

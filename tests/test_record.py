@@ -90,11 +90,14 @@ def test_a_new_key_with_its_neutral_value_orphans_no_run(monkeypatch):
 
 def test_the_folder_says_what_was_run():
     job = composed("model=unet", "backbone=vgg16", "split.fold=2", "output=runs")
-    parts = run_folder(job.config, job.choices, "f").parts
+    parts = run_folder(job.config, job.choices, "f", 1).parts
     assert parts[:3] == ("runs", "synthetic-refined15", "unet-vgg16")
     assert parts[4] == "fold-2"
     job = composed("split=holdout", "output=runs")
-    assert len(run_folder(job.config, job.choices, "f").parts) == 4
+    assert len(run_folder(job.config, job.choices, "f", 1).parts) == 4
+    assert run_folder(job.config, job.choices, "f", 2) != run_folder(
+        job.config, job.choices, "f", 1
+    )
 
 
 def test_attempts_are_counted_and_states_kept(tmp_path):

@@ -100,7 +100,9 @@ def test_a_killed_run_goes_on_to_the_weights_it_would_have_had(
 @pytest.mark.slow
 def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
     """Two jobs at a time, stopped in three ways; then the same command completes them."""
-    command = command_line.tiny(tmp_path, "trainer.max_epochs=12", "split=holdout", "jobs=2", "-m")
+    command = command_line.tiny(
+        tmp_path, "trainer.max_epochs=12", "split=holdout", "hydra.launcher.n_jobs=2", "-m"
+    )
     command.remove("model=unet")
     command.remove("model.decoder_channels=[16,16,16,16,16]")
     command.remove("split.folds=2")
@@ -149,7 +151,7 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
 
 @pytest.mark.slow
 def test_a_job_that_is_killed_stops_no_other_and_is_tried_again(command_line, tmp_path):
-    command = command_line.tiny(tmp_path, "trainer.max_epochs=4", "jobs=2", "-m")
+    command = command_line.tiny(tmp_path, "trainer.max_epochs=4", "hydra.launcher.n_jobs=2", "-m")
     process = command_line.start(command)
     wait_until(lambda: len(list(tmp_path.rglob("last.ckpt"))) == 2, process)
     os.kill(job_processes(process.pid)[0], signal.SIGKILL)  # as when memory runs out

@@ -1,97 +1,149 @@
-"""Jobs that run at the same time."""
+"""Jobs that run at the same time, and what a second starter of the same sweep finds."""
 
 import threading
+import time
 
 import pytest
 
-from clothseg.outcome import Outcome
-from clothseg.sweep import Pool, visible_gpus
+from clothseg.job import Job
+from clothseg.machine import Machine, Place
+from clothseg.process import Done, Failure
+from clothseg.record import Record, write_json
+from clothseg.sweep import do_jobs
 
 
-class Work:
-    """A job that stays until `together` jobs are under way, or gives up after a second."""
+def jobs(folder, count, ranks=1):
+    trainer = {"accelerator": "cpu"}
+    return [
+        Job(
+            "a model",
+            folder / str(n),
+            {"split": {"fold": n, "folds": count}, "trainer": trainer, "rerun": False},
+            {},
+            [],
+            ranks,
+        )
+        for n in range(count)
+    ]
 
-    def __init__(self, together: int) -> None:
+
+def finish(job):
+    """Leave what a run leaves that has come to its end."""
+    record = Record(job.folder)
+    record.begin({}, {}, [], "CPU")
+    write_json(job.folder / "metrics.json", {"test": {"mean": {"iou": 0.5, "f1": 0.6}}})
+    record.set_state("done")
+
+
+class Fake:
+    """Stands in for the processes: a job stays until `together` of them are under way."""
+
+    def __init__(self, together=1):
         self.barrier = threading.Barrier(together)
         self.met = 0
-        self.running = 0
-        self.most = 0
+        self.places = []
 
-    def __call__(self, execute) -> Outcome:
-        self.running += 1
-        self.most = max(self.most, self.running)
+    def run(self, work, ranks, place):
+        job = work.args[0]
+        self.places.append(place)
         try:
             self.barrier.wait(timeout=1)
             self.met += 1
         except threading.BrokenBarrierError:
             pass
-        self.running -= 1
-        return Outcome("job", "done", "")
+        return self.end(job)
+
+    def end(self, job):
+        finish(job)
+        return Done()
 
 
-def test_as_many_jobs_as_wished_run_together():
-    work = Work(together=3)
-    outcomes = {}
-    with Pool(3, "cpu") as pool:
-        for number in range(6):
-            pool.submit(work, outcomes, number)
-    assert (work.met, work.most) == (6, 3)
-    assert sorted(outcomes) == list(range(6))
+@pytest.fixture
+def processes(monkeypatch):
+    """Put a stand-in where the processes are started."""
+    from clothseg.process import Processes
+
+    def put(fake):
+        monkeypatch.setattr(Processes, "run", lambda _, *arguments: fake.run(*arguments))
+        return fake
+
+    return put
 
 
-def test_one_after_the_other():
-    work = Work(together=1)
-    with Pool(1, "cpu") as pool:
-        for number in range(3):
-            pool.submit(work, {}, number)
-    assert (work.met, work.most) == (3, 1)
+@pytest.mark.parametrize(("at_once", "jobs_count"), [(3, 6), (1, 3)])
+def test_as_many_jobs_as_wished_run_together(tmp_path, processes, at_once, jobs_count):
+    fake = processes(Fake(together=at_once))
+    outcomes = do_jobs(jobs(tmp_path, jobs_count), Machine(2, ()), at_once)
+    assert fake.met == jobs_count
+    assert [outcome.result for outcome in outcomes] == ["done"] * jobs_count
+    assert [outcome.fold for outcome in outcomes] == list(range(jobs_count))
 
 
-def test_what_has_not_begun_never_begins_after_a_stop():
-    begun, ended = threading.Event(), threading.Event()
-    outcomes = {}
-
-    def work(execute):
-        begun.set()
-        ended.wait(timeout=5)
-        return Outcome("job", "interrupted", "")
-
-    def stop():
-        with Pool(1, "cpu") as pool:
-            for number in range(3):
-                pool.submit(work, outcomes, number)
-            begun.wait(timeout=5)
-            ended.set()
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        stop()
-    assert list(outcomes) == [0]
+def test_what_is_done_is_not_done_again(tmp_path, processes):
+    todo = jobs(tmp_path, 3)
+    finish(todo[1])
+    fake = processes(Fake())
+    results = [outcome.result for outcome in do_jobs(todo, Machine(2, ()), 1)]
+    assert results == ["done", "skipped", "done"]
+    assert len(fake.places) == 2
 
 
-def test_a_job_that_breaks_the_pool_itself_is_told():
-    def work(execute):
-        raise OSError("no space left on device")
+def test_a_job_that_fails_does_not_stop_the_others(tmp_path, processes):
+    class OneFails(Fake):
+        def end(self, job):
+            Record(job.folder).begin({}, {}, [], "CPU")
+            if job.fold == 0:
+                return Failure("failed", "ValueError: no", "Traceback: no\n")
+            finish(job)
+            return Done()
 
-    def run():
-        with Pool(2, "cpu") as pool:
-            pool.submit(work, {}, 0)
-
-    with pytest.raises(OSError, match="no space left"):
-        run()
-
-
-@pytest.mark.parametrize(
-    ("visible", "gpus"), [("0,2", ["0", "2"]), ("", []), ("-1", []), ("GPU-a1", ["GPU-a1"])]
-)
-def test_gpus_are_those_that_the_environment_leaves(visible, gpus, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert visible_gpus() == gpus
+    processes(OneFails())
+    outcomes = do_jobs(jobs(tmp_path, 3), Machine(2, ()), 1)
+    assert [outcome.result for outcome in outcomes] == ["failed", "done", "done"]
+    assert outcomes[0].detail == "ValueError: no"
+    assert (tmp_path / "0" / "log.txt").read_text() == "Traceback: no\n"
+    assert Record(tmp_path / "0").status["state"] == "failed"
+    assert Record(tmp_path / "0").status["error"] == "ValueError: no"
 
 
-def test_gpus_are_given_in_turn_and_threads_are_shared(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    monkeypatch.setattr("clothseg.sweep.usable_cores", lambda: 8)
-    assert [(p.gpu, p.threads) for p in Pool(3, "auto").places] == [("5", 2), ("7", 2), ("5", 2)]
-    assert [(p.gpu, p.threads) for p in Pool(None, "auto").places] == [("5", 4), ("7", 4)]
-    assert [(p.gpu, p.threads) for p in Pool(None, "cpu").places] == [(None, 2)] * 3
+def test_what_another_starter_does_is_left_for_the_end(tmp_path, processes):
+    """The second look waits, and finds what the other one has finished."""
+    order = []
+
+    class Elsewhere(Fake):
+        def end(self, job):
+            order.append((job.fold, job.wait))
+            if job.fold == 0 and job.wait == 0:
+                return Failure("elsewhere", "being trained by another process")
+            finish(job)
+            return Done()
+
+    processes(Elsewhere())
+    outcomes = do_jobs(jobs(tmp_path, 3), Machine(2, ()), 1)
+    assert [outcome.result for outcome in outcomes] == ["done", "done", "done"]
+    assert order == [(0, 0), (1, 0), (2, 0), (0, float("inf"))]
+
+
+def test_a_claim_is_not_shared_and_does_not_outlive_its_process(tmp_path):
+    from clothseg.error import ClaimedError
+
+    record = Record(tmp_path)
+    with record.claimed():
+        start = time.monotonic()
+        with (
+            pytest.raises(ClaimedError, match="is being trained by another process"),
+            record.claimed(),
+        ):
+            pass
+        assert time.monotonic() - start < 2
+    with record.claimed():
+        pass
+
+
+def test_gpus_are_given_in_turn_and_threads_are_shared():
+    machine = Machine(8, ("5", "7"))
+    assert machine.places(3, 1, "auto") == [Place(2, ("5",)), Place(2, ("7",)), Place(2, ("5",))]
+    assert machine.places(None, 1, "auto") == [Place(4, ("5",)), Place(4, ("7",))]
+    assert machine.places(None, 2, "auto") == [Place(4, ("5", "7"))]
+    assert machine.places(None, 1, "cpu") == [Place(2)] * 3
+    assert machine.places(None, 2, "cpu") == [Place(4)]

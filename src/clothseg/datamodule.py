@@ -216,7 +216,7 @@ class SegmentationData(pl.LightningDataModule):
 
     def _loading(self, persistent: bool) -> dict[str, Any]:
         return {
-            "batch_size": self.batch_size // self.share.ranks,
+            "batch_size": -(-self.batch_size // self.share.ranks),
             "collate_fn": _collate,
             "num_workers": self.workers,
             "pin_memory": torch.cuda.is_available(),

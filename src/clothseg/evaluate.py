@@ -61,13 +61,13 @@ def evaluate_run(
         )
     if root is not None:
         config["dataset"]["root"] = root
-    config["trainer"] |= {"devices": devices, "sync_batchnorm": False, "accumulate": 1}
-    config["data"]["batch_size"] *= devices  # each has as much to hold as one had
-    ranks = Machine.here().ranks(config)
+    config["trainer"]["sync_batchnorm"] = False  # which a CPU does not have, and nothing is trained
+    accelerator = config["trainer"]["accelerator"]
+    ranks = Machine.here().ranks(accelerator, devices)
     work = partial(_score, run, config, subset, ranks)
     if ranks == 1:
         return work(0)
-    (place,) = Machine.here().places(1, ranks, config["trainer"]["accelerator"])
+    (place,) = Machine.here().places(1, ranks, accelerator)
     processes = Processes()
     with processes.stopped_by_signals():
         ending = processes.run(work, ranks, place)

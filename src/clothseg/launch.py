@@ -60,7 +60,7 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     many = "-m" in flags or "--multirun" in flags
     machine = build.build_launcher(composed[0].launcher).machine if many else Machine.here()
     for job in composed:
-        machine.ranks(job.config)
+        machine.ranks_of_training(job.config)
     if many and not all(build.build_dataset(job.config).ready for job in composed):
         prepare()
     for job in composed:
@@ -126,7 +126,7 @@ def _planned(config: DictConfig, hydra_config: Any, many: bool, machine: Machine
     swept = hydra_config.job.override_dirname.replace(",", " ") if many else ""
     name = swept or f"{choices['model']} {choices['backbone']}"
     overrides = list(hydra_config.overrides.task)
-    return plan(name, plain, choices, overrides, machine.ranks(plain))
+    return plan(name, plain, choices, overrides, machine.ranks_of_training(plain))
 
 
 def _do_one(job: Job, machine: Machine) -> Outcome:
@@ -167,5 +167,7 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
     choices = recorded["choices"]
     name = f"{choices['model']} {choices['backbone']}"
     machine = Machine.here()
-    job = plan(name, plain, choices, [*recorded["overrides"], *overrides], machine.ranks(plain))
+    job = plan(
+        name, plain, choices, [*recorded["overrides"], *overrides], machine.ranks_of_training(plain)
+    )
     return _do_one(job, machine)

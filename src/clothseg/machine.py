@@ -45,14 +45,25 @@ class Machine:
         """What this process may use."""
         return cls(usable_cores(), tuple(visible_gpus()))
 
-    def ranks(self, config: Mapping[str, Any]) -> int:
+    def ranks_of_training(self, config: Mapping[str, Any]) -> int:
         """Number of processes that do a run together, one for each device.
 
         Raises:
             ConfigError: there are no such devices, or they cannot share the batch evenly.
         """
         trainer = config["trainer"]
-        accelerator, devices = trainer["accelerator"], trainer["devices"]
+        ranks = self.ranks(trainer["accelerator"], trainer["devices"])
+        problem = batch_problem(config["data"]["batch_size"], ranks, trainer["accumulate"])
+        if problem:
+            raise ConfigError([problem])
+        return ranks
+
+    def ranks(self, accelerator: str, devices: int | None) -> int:
+        """Number of processes for a number of devices; None is one for every GPU.
+
+        Raises:
+            ConfigError: there are no such devices.
+        """
         gpus = 0 if accelerator == "cpu" else len(self.gpus)
         if accelerator == "gpu" and gpus == 0:
             raise ConfigError(
@@ -64,11 +75,7 @@ class Machine:
         if gpus and devices is not None and devices > gpus:
             seen = f"{gpus} GPU{'s' if gpus > 1 else ''} ({', '.join(self.gpus)})"
             raise ConfigError([f"trainer.devices={devices}: there is only {seen} here"])
-        ranks = devices or gpus or 1
-        problem = batch_problem(config["data"]["batch_size"], ranks, trainer["accumulate"])
-        if problem:
-            raise ConfigError([problem])
-        return ranks
+        return devices or gpus or 1
 
     def places(self, at_once: int | None, ranks: int, accelerator: str) -> list[Place]:
         """Shares of the machine for jobs that run at the same time.

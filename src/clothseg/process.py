@@ -221,6 +221,7 @@ def _child(work: Work, rank: int, ranks: int, port: int | None, place: Place, se
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(place.gpus)
     if port is not None:
         os.environ |= {
+            "RANK": str(rank),
             "LOCAL_RANK": str(rank),
             "NODE_RANK": "0",
             "WORLD_SIZE": str(ranks),

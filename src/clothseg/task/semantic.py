@@ -144,8 +144,8 @@ class SemanticSegmentation(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Give all processes one network: the average of their running statistics."""
-        if self.trainer.world_size > 1:
-            statistics = [buffer for buffer in self.network.buffers() if buffer.is_floating_point()]
+        statistics = [buffer for buffer in self.network.buffers() if buffer.is_floating_point()]
+        if self.trainer.world_size > 1 and statistics:
             mine = parameters_to_vector(statistics)
             average = self.trainer.strategy.reduce(mine, reduce_op="mean")
             vector_to_parameters(average, statistics)

@@ -1,0 +1,148 @@
+"""Several processes, or several turns, train as one does: the same photos, one loss, one net."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from clothseg.build import _call, build_trainer
+from clothseg.cache import Cache
+from clothseg.check import check_command
+from clothseg.datamodule import SegmentationData, Share
+from clothseg.labels import IGNORE
+from clothseg.loss import cross_entropy
+from clothseg.machine import Place
+from clothseg.metric.segmentation import SegmentationScores
+from clothseg.model.network import Network
+from clothseg.observe import History
+from clothseg.process import Processes
+from clothseg.split import kfold
+from clothseg.task.semantic import SemanticSegmentation
+from test_split import fake_cache
+
+
+def data(share, accumulate=1):
+    """Photos of which some hardly have a pixel that counts."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (24, 16, 16, 3), np.uint8)
+    masks = random.integers(0, 4, (24, 16, 16)).astype(np.uint8)
+    for number in range(24):
+        masks[number, number % 16 :] = IGNORE
+    plain = fake_cache(24)
+    cache = Cache(plain.names, images, masks, plain.pixels, plain.hashes)
+    split = kfold(cache, folds=4, fold=0, validation=0.2, seed=0)
+    (job,) = check_command(["augmentation=mirror"])
+    augmentation = _call(job.config["augmentation"], 16)
+    return SegmentationData(cache, split, augmentation, 8, 0, 3, accumulate, share)
+
+
+def train(folder, ranks, accumulate, normalise, rank):
+    """Weights, history and validation scores after three epochs."""
+    torch.set_num_threads(1)
+    (job,) = check_command(
+        [
+            *("trainer=cpu", "trainer.max_epochs=3", "trainer.clip=0.5", "data.batch_size=8"),
+            *(f"trainer.accumulate={accumulate}", f"trainer.devices={ranks}", "optimizer=sgd"),
+        ]
+    )
+    torch.manual_seed(0)
+    normalisation = torch.nn.BatchNorm2d(8) if normalise else torch.nn.Identity()
+    body = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, padding=1), normalisation, torch.nn.Conv2d(8, 4, 1)
+    )
+    module = SemanticSegmentation(
+        network=Network(body, 1),
+        loss=cross_entropy(),
+        names=["BG", "Hat", "Coat", "Skin"],
+        normalization="unit",
+        seed=0,
+        optimizer=lambda parameters: _call(job.config["optimizer"], parameters),
+        scheduler=lambda optimizer, steps: _call(job.config["scheduler"], optimizer, steps),
+    )
+    history = History(folder / "history.csv")
+    trainer = build_trainer(job.config, folder, [history], ranks)
+    trainer.fit(module, datamodule=data(Share(rank, ranks), accumulate))
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in history.rows]
+    state = {name: tensor.numpy() for name, tensor in module.network.state_dict().items()}
+    return state, rows, trainer.global_step
+
+
+def trained(folder, ranks=1, accumulate=1, normalise=False):
+    folder.mkdir()
+    work = partial(train, folder, ranks, accumulate, normalise)
+    return Processes().run(work, ranks, Place(1)).value
+
+
+@pytest.mark.parametrize("shared", [{"ranks": 2}, {"ranks": 4}, {"accumulate": 2}])
+def test_sharing_a_batch_changes_no_step(tmp_path, shared):
+    """A loss that averaged each share by itself would fail: the shares have unequal pixels."""
+    alone, rows, steps = trained(tmp_path / "alone")
+    state, shared_rows, shared_steps = trained(tmp_path / "shared", **shared)
+    assert steps == shared_steps
+    for name, weights in alone.items():
+        assert state[name] == pytest.approx(weights, abs=1e-6), name
+    for row, other in zip(rows, shared_rows, strict=True):
+        assert other == pytest.approx(row, rel=1e-4)
+    assert (tmp_path / "shared" / "history.csv").is_file()
+
+
+def test_processes_have_one_network_when_it_is_validated(tmp_path):
+    """Each has normalised its own photos; what is scored and kept is the average of them."""
+    state, rows, _ = trained(tmp_path / "two", ranks=2, normalise=True)
+    assert all(np.isfinite(weights).all() for weights in state.values())
+    kept = torch.load(tmp_path / "two" / "checkpoints" / "last.ckpt", weights_only=True)
+    mean = kept["state_dict"]["network.body.1.running_mean"].numpy()
+    assert mean == pytest.approx(state["body.1.running_mean"])
+    assert len(rows) == 3
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_together_they_see_each_photo_once_and_the_same_batches(ranks):
+    alone, shares = data(Share()), [data(Share(rank, ranks)) for rank in range(ranks)]
+    seen = [
+        name for share in shares for b in share.in_order(share.split.test) for name in b["name"]
+    ]
+    assert sorted(seen) == sorted(alone.split.test)
+    if 8 % ranks:
+        return
+    loaders = [share.train_dataloader() for share in shares]
+    for whole, *parts in zip(alone.train_dataloader(), *loaders, strict=True):
+        assert whole["name"] == [name for part in parts for name in part["name"]]
+        assert torch.equal(whole["image"], torch.cat([part["image"] for part in parts]))
+        assert whole["pixels"] == sum(part["pixels"] for part in parts)
+
+
+def test_parts_are_the_batch_and_know_its_pixels():
+    whole = list(data(Share()).train_dataloader())
+    parts = data(Share(), accumulate=4).train_dataloader()
+    assert len(parts) == 4 * len(whole)
+    for number, part in enumerate(parts):
+        batch = whole[number // 4]
+        start = 2 * (number % 4)
+        assert part["name"] == batch["name"][start : start + 2]
+        assert torch.equal(part["mask"], batch["mask"][start : start + 2])
+        assert part["pixels"] == batch["pixels"]
+
+
+def count(ranks, rank):
+    """Scores of random predictions, of which each process has its share."""
+    import torch.distributed as dist
+
+    random = np.random.default_rng(0)
+    predictions, targets = random.integers(0, 4, (2, 9, 16, 16))
+    if ranks > 1:
+        dist.init_process_group("gloo")
+    metric = SegmentationScores(4, detailed=True)
+    mine = torch.arange(9)[rank::ranks]
+    for batch in mine.split(2):
+        metric.update(torch.tensor(predictions)[batch], torch.tensor(targets)[batch], batch)
+    scores = metric.compute()
+    return scores.matrix, scores.index, scores.image_iou, scores.image_iou_plus, scores.boundary
+
+
+def test_scores_of_nine_photos_are_equal_to_the_bit_on_one_two_and_three_processes():
+    counted = [Processes().run(partial(count, n), n, Place(1)).value for n in (1, 2, 3)]
+    for other in counted[1:]:
+        for first, second in zip(counted[0], other, strict=True):
+            assert np.array_equal(first, second, equal_nan=True)

@@ -1,0 +1,65 @@
+"""What there is to compute with: GPUs, processes of one run, batches that they share."""
+
+import pytest
+
+from clothseg.error import ConfigError
+from clothseg.machine import Machine, batch_problem, usable_cores, visible_gpus
+
+NONE, ONE, FOUR = Machine(2, ()), Machine(2, ("3",)), Machine(16, ("0", "1", "2", "3"))
+
+
+def config(accelerator="auto", devices=1, batch_size=8, accumulate=1):
+    trainer = {"accelerator": accelerator, "devices": devices, "accumulate": accumulate}
+    return {"trainer": trainer, "data": {"batch_size": batch_size}}
+
+
+@pytest.mark.parametrize(
+    ("visible", "gpus"), [("0,2", ["0", "2"]), ("", []), ("-1", []), ("GPU-a1", ["GPU-a1"])]
+)
+def test_gpus_are_those_that_the_environment_leaves(visible, gpus, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert visible_gpus() == gpus
+
+
+def test_this_machine_has_cores():
+    assert usable_cores() >= 1
+    assert Machine.here().cores == usable_cores()
+
+
+@pytest.mark.parametrize(
+    ("machine", "settings", "ranks"),
+    [
+        (NONE, config(), 1),
+        (NONE, config("cpu", None), 1),
+        (NONE, config("cpu", 4), 4),
+        (NONE, config("auto", 2), 2),
+        (FOUR, config(), 1),
+        (FOUR, config("gpu", None), 4),
+        (FOUR, config("gpu", 2), 2),
+        (FOUR, config("cpu", None), 1),
+    ],
+)
+def test_a_process_for_each_device(machine, settings, ranks):
+    assert machine.ranks_of_training(settings) == ranks
+
+
+@pytest.mark.parametrize(
+    ("machine", "settings", "message"),
+    [
+        (NONE, config("gpu", None), r"no CUDA GPU here, and NCCL needs one; .*trainer=ddp_cpu"),
+        (ONE, config("gpu", 2), r"trainer\.devices=2: there is only 1 GPU \(3\) here"),
+        (FOUR, config("auto", 5), r"trainer\.devices=5: there is only 4 GPUs"),
+        (FOUR, config("gpu", None, batch_size=6), r"shared evenly by 4 processes .*8, 12, 16"),
+    ],
+)
+def test_what_is_not_there_is_told(machine, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        machine.ranks_of_training(settings)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "ranks", "accumulate", "fits"),
+    [(4, 1, 1, True), (4, 2, 1, True), (4, 4, 1, False), (6, 4, 1, False), (8, 2, 2, True)],
+)
+def test_a_batch_is_shared_evenly(batch_size, ranks, accumulate, fits):
+    assert (batch_problem(batch_size, ranks, accumulate) is None) == fits
