@@ -1,19 +1,34 @@
 """Encoder weights: from a file that fits or does not, and from a hub that does not answer."""
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
+import timm
 import torch
+import yaml
 from safetensors.torch import save_file
 
 from clothseg.backbone import Backbone, backbone, load_weights
 from clothseg.error import ConfigError
+from clothseg.hub import repository
+from clothseg.trust import CONF, options
+
+TIMM_ENCODERS = [
+    name
+    for option in options("backbone")
+    for name in [yaml.safe_load((CONF / "backbone" / f"{option}.yaml").read_text())["name"]]
+    if name.startswith("tu-")
+]
+SMALL = "tu-test_convnext.r160_in1k"  # what timm has for tests, with ConvNeXt's layer names
 
 
-def encoder(name="mobilenet_v2"):
+def encoder(name="mobilenet_v2", depth=5):
     from segmentation_models_pytorch.encoders import get_encoder
 
-    return get_encoder(name, weights=None)
+    return get_encoder(name, weights=None, depth=depth)
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "pth"])
@@ -76,32 +91,152 @@ def test_a_missing_file_is_told_before_anything_is_built():
         backbone(name="resnet18", weights="nowhere.pth")
 
 
+def timm_file(path, *, classifier=True):
+    """A file as timm writes it, of a complete network; returns what the encoder's layers are."""
+    torch.manual_seed(1)
+    state = timm.create_model("test_convnext").state_dict()
+    kept = {n: t for n, t in state.items() if classifier or not n.startswith("head.")}
+    save_file(kept, path)
+    return state
+
+
+@pytest.mark.parametrize("depth", [5, 3])  # PSPNet takes three stages
+@pytest.mark.parametrize("classifier", [True, False])
+def test_a_file_of_timm_fills_the_encoder(tmp_path, classifier, depth):
+    path = tmp_path / "model.safetensors"
+    source, target = timm_file(path, classifier=classifier), encoder(SMALL, depth)
+    load_weights(target, backbone(name=SMALL, weights=str(path)))
+    loaded = target.state_dict()
+    for ours, theirs in {
+        "model.stem_0.weight": "stem.0.weight",
+        "model.stages_1.downsample.0.bias": "stages.1.downsample.0.bias",
+        "model.stages_1.blocks.0.mlp.fc2.weight": "stages.1.blocks.0.mlp.fc2.weight",
+    }.items():
+        assert torch.equal(loaded[ours], source[theirs])
+    drawn = encoder(SMALL, depth).state_dict()
+    matrices = [name for name, tensor in loaded.items() if tensor.ndim > 1]
+    assert not any(torch.equal(loaded[name], drawn[name]) for name in matrices)
+
+
+@pytest.mark.parametrize(
+    "name", [SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in TIMM_ENCODERS)]
+)
+def test_a_complete_network_and_the_encoder_alone_load_alike(tmp_path, name):
+    network = timm.create_model(name.removeprefix("tu-")).state_dict()
+    complete, alone = tmp_path / "complete.safetensors", tmp_path / "alone.safetensors"
+    save_file(network, complete)
+    first, second = encoder(name), encoder(name)
+    load_weights(first, Backbone(name, str(complete)))
+    save_file(first.state_dict(), alone)
+    load_weights(second, Backbone(name, str(alone)))
+    for layer, tensor in first.state_dict().items():
+        assert torch.equal(second.state_dict()[layer], tensor)
+    sums = sorted(float(tensor.double().sum()) for tensor in network.values())
+    assert all(float(t.double().sum()) in sums for t in first.state_dict().values())
+
+
+def test_a_file_of_timm_that_does_not_fit_names_the_layers(tmp_path):
+    path = tmp_path / "model.safetensors"
+    state = timm_file(path)
+    del state["stages.0.blocks.0.norm.weight"]
+    save_file(state | {"stranger.weight": torch.zeros(1)}, path)
+    with pytest.raises(ConfigError) as error:
+        load_weights(encoder(SMALL), Backbone(SMALL, str(path)))
+    assert "1 layers missing: model.stages_0.blocks.0.norm.weight" in str(error.value)
+    assert "1 layers not in this encoder: stranger.weight" in str(error.value)
+
+
+def test_a_file_from_before_batch_normalisation_counted_is_loaded(tmp_path):
+    source, target = encoder(), encoder()
+    path = tmp_path / "weights.safetensors"
+    save_file({n: t for n, t in source.state_dict().items() if t.ndim}, path)
+    load_weights(target, Backbone("mobilenet_v2", str(path)))
+    assert torch.equal(next(iter(target.parameters())), next(iter(source.parameters())))
+
+
+@pytest.mark.parametrize(
+    ("name", "repository"),
+    [
+        ("resnet18", "smp-hub/resnet18.imagenet"),
+        ("tu-convnext_tiny.in12k_ft_in1k", "timm/convnext_tiny.in12k_ft_in1k"),
+    ],
+)
 @pytest.mark.parametrize("offline", ["1", "0"])
 def test_an_impossible_download_fails_at_once_and_says_how_to_supply_the_file(
-    monkeypatch, tmp_path, offline
+    monkeypatch, tmp_path, offline, name, repository
 ):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", offline)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nothing listens there
     start = time.monotonic()
     with pytest.raises(ConfigError) as error:
-        backbone(name="resnet18", weights="imagenet")
+        backbone(name=name, weights="imagenet")
     assert time.monotonic() - start < 2
-    for part in ("smp-hub/resnet18.imagenet", "model.safetensors", "backbone.weights=<path>"):
+    for part in (repository, "model.safetensors", "backbone.weights=<path>"):
         assert part in str(error.value)
+
+
+def test_a_mistake_about_weights_is_told_without_the_libraries_of_networks():
+    code = (
+        "import sys; from clothseg.backbone import backbone\n"
+        "try: backbone(name='tu-convnext_tiny.in12k_ft_in1k', weights='imagenet')\n"
+        "except Exception as error: print(error)\n"
+        "print(sorted({'torch', 'timm', 'segmentation_models_pytorch'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": "nowhere"}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "the weights of tu-convnext_tiny.in12k_ft_in1k are not here" in said.stdout
+    assert said.stdout.endswith("[]\n")
+
+
+def store(tmp_path, monkeypatch, repository, revision, state):
+    """Lay a file into a hub's cache, as a download would."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    folder = tmp_path / "hub" / f"models--{repository.replace('/', '--')}"
+    (folder / "snapshots" / revision).mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(revision)
+    save_file(state, folder / "snapshots" / revision / "model.safetensors")
 
 
 def test_stored_hub_weights_are_found_without_a_network(monkeypatch, tmp_path):
     from segmentation_models_pytorch.encoders import encoders
 
     settings = encoders["mobilenet_v2"]["pretrained_settings"]["imagenet"]
-    folder = tmp_path / "hub" / "models--smp-hub--mobilenet_v2.imagenet" / "snapshots"
-    folder /= settings["revision"]
-    folder.mkdir(parents=True)
-    source = encoder()
-    save_file(source.state_dict(), folder / "model.safetensors")
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    target = encoder()
+    source, target = encoder(), encoder()
+    repository = "smp-hub/mobilenet_v2.imagenet"
+    store(tmp_path, monkeypatch, repository, settings["revision"], source.state_dict())
     load_weights(target, backbone(name="mobilenet_v2", weights="imagenet"))
     assert torch.equal(next(iter(target.parameters())), next(iter(source.parameters())))
+
+
+def test_stored_weights_of_timm_are_found_without_a_network(monkeypatch, tmp_path):
+    torch.manual_seed(1)
+    state = timm.create_model("test_convnext").state_dict()
+    store(tmp_path, monkeypatch, repository(SMALL), "0" * 40, state)
+    target = encoder(SMALL)
+    load_weights(target, backbone(name=SMALL, weights="imagenet"))
+    assert torch.equal(target.state_dict()["model.stem_0.weight"], state["stem.0.weight"])
+
+
+def test_a_stored_file_of_another_revision_is_not_mistaken_for_the_right_one(monkeypatch, tmp_path):
+    store(tmp_path, monkeypatch, "smp-hub/mobilenet_v2.imagenet", "0" * 40, encoder().state_dict())
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    wanted = backbone(name="mobilenet_v2", weights="imagenet")
+    with pytest.raises(ConfigError, match="the weights of mobilenet_v2 are not here"):
+        load_weights(encoder(), wanted)
+
+
+@pytest.mark.parametrize("name", TIMM_ENCODERS)
+def test_the_repository_of_an_offered_timm_encoder_is_the_one_that_timm_names(name):
+    settings = timm.get_pretrained_cfg(name.removeprefix("tu-"))
+    assert settings.hf_hub_id == repository(name)
+    assert settings.mean == pytest.approx((0.485, 0.456, 0.406))  # data.normalization=imagenet
+
+
+def test_a_timm_encoder_without_the_tag_of_its_weights_has_no_imagenet_weights():
+    with pytest.raises(ConfigError, match=r"backbone\.name=tu-resnet50\.<tag>"):
+        backbone(name="tu-resnet50", weights="imagenet")

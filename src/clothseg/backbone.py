@@ -1,22 +1,16 @@
 """Encoders and their weights: from scratch, from ImageNet through the model hub, or from a file."""
 
-import os
-import socket
+import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from clothseg.error import ConfigError
+from clothseg.hub import TIMM, hub_file, require_hub_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-PATIENCE = 1.0
-"""Seconds that the model hub has to answer before a download counts as impossible."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +18,7 @@ class Backbone:
     """The encoder of an architecture.
 
     Args:
-        name: its name in segmentation-models-pytorch.
+        name: its name in segmentation-models-pytorch; one of timm is `tu-<name>.<weights' tag>`.
         weights: None for random weights, `imagenet`, or the path of a file.
     """
 
@@ -39,7 +33,7 @@ def backbone(*, name: str, weights: str | None) -> Backbone:
         ConfigError: the weights are neither on this machine nor can they be downloaded.
     """
     if weights == "imagenet":
-        _require_hub_weights(name)
+        require_hub_weights(name)
     elif weights is not None and not Path(weights).is_file():
         raise ConfigError(
             [
@@ -58,61 +52,44 @@ def load_weights(encoder: "nn.Module", backbone: Backbone) -> None:
     """
     if backbone.weights is None:
         return
-    path = _hub_file(backbone.name) if backbone.weights == "imagenet" else Path(backbone.weights)
+    path = hub_file(backbone.name) if backbone.weights == "imagenet" else Path(backbone.weights)
     state = _read_state(path)
+    if backbone.name.startswith(TIMM):
+        state = _encoder_names(encoder, backbone.name, state)
     problems = _differences(encoder.state_dict(), state)
     if problems:
         raise ConfigError(
             [f"backbone.weights={path} does not fit {backbone.name}: {'; '.join(problems)}"]
         )
-    encoder.load_state_dict(state)
+    encoder.load_state_dict(state, strict=False)  # only counters may be missing
 
 
-def _require_hub_weights(name: str) -> None:
-    """Fail within about a second when ImageNet weights are neither stored nor reachable."""
-    repository = f"smp-hub/{name}.imagenet"
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    stored = hub / f"models--{repository.replace('/', '--')}" / "snapshots"
-    if any(stored.glob("*/model.safetensors")) or _hub_answers():
-        return
-    raise ConfigError(
-        [
-            f"backbone.weights=imagenet: the weights of {name} are not here and the model "
-            "hub does not answer. Download model.safetensors of the repository "
-            f"{repository} on a machine with a network and pass it: backbone.weights=<path>; "
-            f"or copy that machine's folder {stored.parent.name} into {hub}"
-        ]
-    )
+def _encoder_names(
+    encoder: "nn.Module", name: str, state: Mapping[str, "Tensor"]
+) -> dict[str, "Tensor"]:
+    """Tensors of a timm network or of its encoder, under the encoder's names.
+
+    Left out is what belongs to the complete network and not to the encoder: the classifier, and
+    stages behind the last one that the architecture uses. A stranger keeps its name.
+    """
+    import timm
+    import torch
+
+    with torch.device("meta"):  # names only: nothing is allocated or initialised
+        network = timm.create_model(name.removeprefix(TIMM))
+    whole = {_timm_name(layer) for layer in network.state_dict()}
+    ours = {_timm_name(own): own for own in encoder.state_dict()}
+    known = {_timm_name(layer): tensor for layer, tensor in state.items()}
+    return {
+        ours.get(layer, layer): tensor
+        for layer, tensor in known.items()
+        if layer in ours or layer not in whole
+    }
 
 
-def _hub_answers() -> bool:
-    """Whether the model hub can be reached; a name server that hangs counts as no."""
-    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
-        return False
-    endpoint = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
-    address = (endpoint.hostname or "", endpoint.port or 443)
-    pool = ThreadPoolExecutor(1)
-    try:
-        pool.submit(socket.create_connection, address, PATIENCE).result(PATIENCE).close()
-    except (OSError, FutureTimeoutError):
-        return False
-    finally:
-        pool.shutdown(wait=False)
-    return True
-
-
-def _hub_file(name: str) -> Path:
-    """Path of an encoder's ImageNet weights, downloaded when they are not stored."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-    from segmentation_models_pytorch.encoders import encoders
-
-    settings = encoders[name]["pretrained_settings"]["imagenet"]
-    place = {"filename": "model.safetensors", "revision": settings["revision"]}
-    stored = try_to_load_from_cache(settings["repo_id"], **place)
-    return Path(
-        stored if isinstance(stored, str) else hf_hub_download(settings["repo_id"], **place)
-    )
+def _timm_name(layer: str) -> str:
+    """What timm calls a layer: `stages.0.norm` for the encoder's `model.stages_0.norm`."""
+    return re.sub(r"^([a-z]+)_(\d+)\.", r"\1.\2.", layer.removeprefix("model."))
 
 
 def _read_state(path: Path) -> dict[str, "Tensor"]:
@@ -130,8 +107,10 @@ def _read_state(path: Path) -> dict[str, "Tensor"]:
 
 def _differences(wanted: Mapping[str, "Tensor"], given: Mapping[str, "Tensor"]) -> list[str]:
     """What keeps `given` from being loaded as `wanted`, by layer; the first five of each kind."""
+    # Files older than PyTorch 0.4.1 lack the counters of batch normalisation, which change nothing.
+    needed = [name for name in wanted if not name.endswith(".num_batches_tracked")]
     kinds = {
-        "missing": [name for name in wanted if name not in given],
+        "missing": [name for name in needed if name not in given],
         "not in this encoder": [name for name in given if name not in wanted],
         "of another shape": [
             f"{name} {list(given[name].shape)} instead of {list(wanted[name].shape)}"

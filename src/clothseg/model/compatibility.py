@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 
 REFUSED = {
-    (
-        "linknet",
-        "mit",
-    ): "a Mix Transformer has no feature map at half size, which LinkNet adds to its own",
+    ("linknet", "mit"): "segmentation-models-pytorch builds no LinkNet on a Mix Transformer",
 }
 """Architecture and first letters of the backbone's name, with the reason."""
 

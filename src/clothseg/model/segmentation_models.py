@@ -97,6 +97,8 @@ def _build(architecture: str, backbone: Backbone, classes: int, **arguments: Any
 
     from clothseg.model.network import Network
 
+    if backbone.name.startswith("tu-swin"):
+        arguments["strict_img_size"] = False  # it would take 224 px only; it pads its windows
     body = getattr(smp, architecture)(
         backbone.name, encoder_weights=None, classes=classes, **arguments
     )

@@ -1,0 +1,166 @@
+"""Every pair of architecture and backbone: either takes a training step, or is refused with why."""
+
+import json
+import re
+from functools import cache
+
+import pytest
+import torch
+import yaml
+from torch.nn.utils import get_total_norm
+
+from clothseg.build import build_task
+from clothseg.check import check_command
+from clothseg.error import ConfigError
+from clothseg.model.compatibility import REFUSED, pair_problem
+from clothseg.trust import CONF, options
+
+MODELS, BACKBONES = options("model"), options("backbone")
+LIBRARY_NAMES = {"fpn": "FPN", "linknet": "Linknet", "pspnet": "PSPNet", "unet": "Unet"}
+
+SUCCESSORS = {
+    "timm-efficientnet-b0": "efficientnet-b0",  # one network under two names, the first deprecated
+    "timm-skresnet18": "tu-skresnet18",  # deprecated for the second, which is the same network
+}
+"""What is built for encoders whose names segmentation-models-pytorch warns about."""
+
+WITHOUT_AN_OPTION = ["tu-resnet50", "tu-skresnet18"]
+"""Encoders of the independent matrix that conf/backbone does not offer: the first is ResNet-50
+again, the second, SK-ResNet-18, cannot be trained with one photo in a batch."""
+
+
+def shipped(backbone):
+    return yaml.safe_load((CONF / "backbone" / f"{backbone}.yaml").read_text())
+
+
+def encoder(backbone):
+    """An option's encoder in segmentation-models-pytorch, without the tag of its weights."""
+    return shipped(backbone)["name"].split(".")[0]
+
+
+def works(model, backbone):
+    return pair_problem(model, backbone, MODELS, BACKBONES) is None
+
+
+OFFERED = [(m, b) for b in BACKBONES for m in MODELS if works(m, b)]
+STEPPED = {(m, encoder(b)) for m, b in OFFERED} | {
+    (m, e) for e in WITHOUT_AN_OPTION for m in MODELS
+}
+
+
+@cache
+def composed(model):
+    (job,) = check_command([f"model={model}"])
+    return job.config
+
+
+def task(model, backbone):
+    """The Lightning module of a pair, built from a configuration as a run builds it."""
+    return build_task({**composed(model), "backbone": backbone})
+
+
+@pytest.fixture
+def cheap_weights(monkeypatch):
+    """Fill large tensors from one pool of random numbers: drawing them is half of this sweep."""
+    pools = {"uniform_": torch.rand(65_537), "normal_": torch.randn(65_537)}
+
+    def cheaper(name, pool):
+        draw = getattr(torch.Tensor, name)
+
+        def fill(tensor, *arguments, **keywords):
+            if tensor.is_meta or tensor.numel() < len(pool):
+                return draw(tensor, *arguments, **keywords)
+            first, second = [*arguments, *keywords.values()][:2]  # both ends, or mean and deviation
+            scale, shift = (second - first, first) if name == "uniform_" else (second, first)
+            values, flat = pool * scale + shift, tensor.view(-1)
+            whole = len(flat) - len(flat) % len(pool)
+            flat[:whole].view(-1, len(pool)).copy_(values)
+            flat[whole:].copy_(values[: len(flat) - whole])
+            return tensor
+
+        monkeypatch.setattr(torch.Tensor, name, fill)
+
+    for name, pool in pools.items():
+        cheaper(name, pool)
+
+
+def require_a_step(module):
+    """Train on one batch of a size that no stride divides, and look at what came of it."""
+    shapes = []
+    module.network.register_forward_hook(lambda _, __, out: shapes.append(out["logits"].shape))
+    batch = {
+        "image": torch.randint(0, 256, (2, 33, 47, 3), dtype=torch.uint8),
+        "mask": torch.randint(0, 15, (2, 33, 47), dtype=torch.uint8),
+    }
+    trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    first = next(p for name, p in trained.items() if name.startswith("network.body.encoder."))
+    before = first.detach().clone()
+    optimizer = module.make_optimizer(list(trained.values()))
+    loss = module.training_step(module.on_after_batch_transfer(batch, 0), 0)
+    loss.backward()
+    for name, parameter in module.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+    optimizer.step()
+    assert shapes == [(2, 15, 33, 47)]
+    assert torch.isfinite(loss)
+    assert torch.isfinite(get_total_norm(trained.values()))
+    assert first.grad.any(), "the photo does not reach the logits"
+    assert not torch.equal(first, before)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cheap_weights")
+@pytest.mark.parametrize(("model", "backbone"), OFFERED)
+def test_an_offered_pair_takes_a_training_step(model, backbone):
+    module = task(model, shipped(backbone))
+    require_a_step(module)
+    if model == "unet":  # which has all stages of the encoder
+        title = (CONF / "backbone" / f"{backbone}.yaml").read_text().splitlines()[0]
+        count = sum(p.numel() for p in module.network.body.encoder.parameters())
+        assert re.search(r": (\S+) M parameters\.$", title)[1] == f"{count / 1e6:.1f}"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cheap_weights")
+@pytest.mark.parametrize("name", WITHOUT_AN_OPTION)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_pair_of_the_independent_matrix_without_an_option_takes_a_training_step(model, name):
+    require_a_step(task(model, {**shipped("resnet18"), "name": name}))
+
+
+def independent_rows(oracles):
+    """The matrix's rows of our architectures, as (model, encoder that is built here, row)."""
+    ours = {name: model for model, name in LIBRARY_NAMES.items()}
+    for row in map(json.loads, (oracles / "smp_matrix.jsonl").read_text().splitlines()):
+        if row["arch"] in ours:
+            yield ours[row["arch"]], SUCCESSORS.get(row["enc"], row["enc"]), row
+
+
+def test_every_pair_that_the_independent_matrix_calls_good_is_stepped(oracles):
+    good = {
+        (model, name)
+        for model, name, row in independent_rows(oracles)
+        if row["construct"] == "ok" and "ok" in row["sizes"].values()
+    }
+    assert len(good) >= 50
+    assert good <= STEPPED
+
+
+def test_the_refused_pairs_are_those_that_the_library_refuses(oracles):
+    options_of = {encoder(backbone): backbone for backbone in BACKBONES}
+    rows = [row for row in independent_rows(oracles) if row[1] in options_of]
+    assert len(rows) >= 50
+    for model, name, row in rows:
+        assert works(model, options_of[name]) == (row["construct"] == "ok")
+
+
+@pytest.mark.parametrize(("model", "family"), REFUSED)
+def test_a_refusal_names_the_reason_and_what_works(model, family):
+    backbone = next(name for name in BACKBONES if name.startswith(family))
+    problem = pair_problem(model, backbone, MODELS, BACKBONES)
+    assert f"model={model} cannot have backbone={backbone}" in problem
+    assert REFUSED[model, family] in problem
+    with pytest.raises(
+        ConfigError, match=rf"works with .*, {BACKBONES[0]}|works with {BACKBONES[0]}"
+    ):
+        check_command([f"model={model}", f"backbone={backbone}"])
