@@ -147,3 +147,23 @@ def test_gpus_are_given_in_turn_and_threads_are_shared():
     assert machine.places(None, 2, "auto") == [Place(4, ("5", "7"))]
     assert machine.places(None, 1, "cpu") == [Place(2)] * 3
     assert machine.places(None, 2, "cpu") == [Place(4)]
+
+
+@pytest.mark.slow
+def test_two_starters_share_a_sweep_and_both_end_with_its_table(command_line, tmp_path):
+    command = [
+        *command_line.tiny(tmp_path, "trainer.max_epochs=3", "hydra.launcher.n_jobs=1"),
+        "-m",
+    ]
+    starters = [command_line.start(command) for _ in range(2)]
+    ends = [starter.communicate(timeout=300) for starter in starters]
+    for starter, (output, error) in zip(starters, ends, strict=True):
+        assert starter.returncode == 0, output + error
+        assert "mean ± standard deviation over 2 folds" in output
+    trained = "".join(output for output, _ in ends)
+    for fold in (0, 1):
+        assert trained.count(f"fold {fold}  epoch 3/3") == 1
+        (record,) = [
+            Record(path.parent) for path in tmp_path.glob(f"*/*/*/fold-{fold}/config.yaml")
+        ]
+        assert record.status == {"state": "done", "attempts": 1, "error": None}

@@ -1,8 +1,11 @@
 """The jobs of a sweep on a cluster: handed to SLURM by submitit, watched, and gathered."""
 
+import contextlib
+import os
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -213,9 +216,27 @@ def _hand_over(
         for job in jobs.values()
     ]
     try:
-        return dict(zip(jobs, executor.submit_array(work), strict=True))
+        with _errors_into(Path(request.folder) / "submitit.log"):
+            return dict(zip(jobs, executor.submit_array(work), strict=True))
     except FailedJobError as error:
         raise ConfigError([f"SLURM refuses the jobs: {str(error).strip()}"]) from error
+
+
+@contextlib.contextmanager
+def _errors_into(path: Path) -> Iterator[None]:
+    """Have processes that are started write their errors to a file.
+
+    Those that submitit starts on this machine would answer Ctrl-C with tracebacks on the terminal.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with path.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _outcome(job: Job, handle: "submitit.Job[Outcome]") -> Outcome:
