@@ -1,23 +1,39 @@
 """Benchmarks: equals are compared, the figures fit together, mistakes are told."""
 
+import datetime
 import json
+import platform
 import statistics
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from clothseg import build
+from clothseg.benchmark import commands, memory, parallel_jobs, sweep_job
 from clothseg.benchmark.command import benchmark_result
-from clothseg.benchmark.comparison import training_config
+from clothseg.benchmark.comparison import Comparison, Contestant, Goal, training_config
+from clothseg.benchmark.contest import CHOICES, BareLoop
+from clothseg.benchmark.evaluation import our_evaluation, shifted_batches, their_evaluation
+from clothseg.benchmark.gpu_throughput import throughput
 from clothseg.benchmark.input_pipeline import DecodedPhotos
-from clothseg.benchmark.training_step import CHOICES, BareLoop
+from clothseg.benchmark.table import (
+    BEGIN,
+    BETWEEN,
+    END,
+    README,
+    read_results,
+    speed_table,
+    write_speed_table,
+)
 from clothseg.check import check_command
 from clothseg.command import benchmark
 from clothseg.datamodule import CachedPhotos
 from clothseg.dataset.wardrobe import write_wardrobe
-from clothseg.error import ConfigError
+from clothseg.error import ConfigError, DataError
 from clothseg.schema import Benchmark
+from repository import REPOSITORY
 
 TINY = ["image_size=32", "batch_size=2", "batches=2", "repetitions=3"]
 
@@ -30,20 +46,21 @@ def wardrobe(tmp_path_factory):
     return root
 
 
-def tiny(name, root):
-    (job,) = check_command([f"benchmark={name}", *TINY], "benchmark", Benchmark)
-    return Benchmark(**job.config | {"root": str(root)})
+def tiny(name, root, *overrides):
+    (job,) = check_command([f"benchmark={name}", *TINY, *overrides], "benchmark", Benchmark)
+    return Benchmark(**job.config | {"root": root and str(root)})
 
 
-def assert_consistent(result, measurements):
-    for side in (result["clothseg"], result["rival"]):
+def assert_consistent(comparison, measurements):
+    for side in (comparison["clothseg"], comparison["rival"]):
         assert len(side["values"]) == measurements
         assert min(side["values"]) > 0
         assert side["median"] == pytest.approx(statistics.median(side["values"]))
         low, high = side["quartiles"]
         assert min(side["values"]) <= low <= side["median"] <= high <= max(side["values"])
-    quotient = result["clothseg"]["median"] / result["rival"]["median"]
-    assert result["ratio"] == pytest.approx(quotient)
+    quotient = comparison["clothseg"]["median"] / comparison["rival"]["median"]
+    turned = comparison["ratio_is"] == "rival / clothseg"
+    assert comparison["ratio"] == pytest.approx(1 / quotient if turned else quotient)
 
 
 @pytest.fixture
@@ -54,28 +71,175 @@ def here(tmp_path, monkeypatch):
 
 def test_the_input_pipeline_is_measured(wardrobe, here):
     result = benchmark_result(tiny("input_pipeline", wardrobe))
-    assert_consistent(result, 3)
-    assert result["unit"] == "images/s"
+    (comparison,) = result["comparisons"]
+    assert_consistent(comparison, 3)
+    assert comparison["unit"] == "images/s"
     assert json.loads(json.dumps(result)) == result
+
+
+def test_a_result_says_where_it_was_measured_without_naming_the_machine(wardrobe, here):
+    result = benchmark_result(tiny("input_pipeline", wardrobe))
+    assert result["machine"]["cpu"]
+    assert result["machine"]["cores"] >= 1
+    assert result["environment"]["versions"]["torch"]
+    assert {"commit", "dirty"} <= result["environment"].keys()
+    assert datetime.date.fromisoformat(result["date"])
+    assert_publishable(json.dumps(result))
+    assert str(wardrobe.parent) not in json.dumps(result)
 
 
 @pytest.mark.slow
 def test_every_training_step_is_measured(wardrobe, here):
-    result = benchmark_result(tiny("training_step", wardrobe))
-    assert_consistent(result, 6)
-    assert result["unit"] == "ms/step"
+    time, *memory = benchmark_result(tiny("training_step", wardrobe, "repetitions=2"))[
+        "comparisons"
+    ]
+    assert_consistent(time, 4)
+    assert time["unit"] == "ms/step"
+    for comparison in memory:  # Linux alone tells
+        assert_consistent(comparison, 2)
+        assert comparison["unit"] == "MB"
+
+
+def test_an_evaluation_is_measured(wardrobe, here):
+    result = benchmark_result(tiny("evaluation", wardrobe, "batches=7"))
+    for comparison in result["comparisons"]:
+        assert_consistent(comparison, 3)
+
+
+def test_both_evaluations_count_the_same(wardrobe, here):
+    settings = tiny("evaluation", wardrobe, "batches=3")
+    config = training_config(settings, 32, [])
+    batches = shifted_batches(build.build_cache(config, build.build_dataset(config)), settings)
+    ours, theirs = our_evaluation(15, batches), their_evaluation(15, batches)
+    assert np.array_equal(ours.matrix, theirs["MulticlassConfusionMatrix"])
+    assert 0 < ours.classes.accuracy < 1
+    iou = np.nan_to_num(ours.classes.iou)
+    np.testing.assert_allclose(iou, theirs["MulticlassJaccardIndex"], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_starts_are_measured(here):
+    comparisons = benchmark_result(tiny("start_up", None, "repetitions=1"))["comparisons"]
+    assert len(comparisons) == 3
+    for comparison in comparisons:
+        assert_consistent(comparison, 1)
+
+
+@pytest.mark.slow
+def test_jobs_of_a_sweep_are_measured(here):
+    (comparison,) = sweep_job.compare(tiny("sweep_job", None, "repetitions=1"), jobs=2)
+    assert_consistent(comparison.plain, 1)
+    assert comparison.unit == "s/job"
+
+
+@pytest.mark.slow
+def test_two_jobs_at_a_time_are_measured(here):
+    job = ["dataset.photos=16", "model=unet", "backbone=mobilenet_v2", "trainer.max_epochs=1"]
+    (comparison,) = parallel_jobs.compare(tiny("parallel_jobs", None, "repetitions=1"), job)
+    assert_consistent(comparison.plain, 1)
+
+
+def test_a_command_that_fails_is_not_timed():
+    with pytest.raises(DataError, match=r"ended with status 3:\nwhy$"):
+        commands.run(["-c", "import sys; print('why'); sys.exit(3)"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_its_benchmark_is_refused(here, capsys):
+    assert benchmark(["benchmark=gpu_throughput"]) == 1
+    assert "gpu_throughput needs a CUDA GPU" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*pin_memory")
+def test_throughput_is_measured_on_any_device(wardrobe, here):
+    found = throughput(tiny("gpu_throughput", wardrobe), torch.device("cpu"), compiled=False)
+    assert [comparison.goal is None for comparison in found] == [True, False]
+    for comparison in found:
+        assert_consistent(comparison.plain, 3)
+
+
+def test_memory_is_counted_from_the_start_on():
+    if not memory.can_measure_memory():
+        pytest.skip("Linux alone tells the peak")
+    before = memory.start_of_peak()
+    block = np.ones(8_000_000)
+    del block
+    assert 60 < memory.peak_memory() - before < 70
 
 
 @pytest.mark.slow
 def test_the_command_writes_what_it_shows(here, capsys):
     assert benchmark(["benchmark=input_pipeline", *TINY, "output=found"]) == 0
     result = json.loads((here / "found" / "input_pipeline.json").read_text())
-    assert_consistent(result, 3)
+    (comparison,) = result["comparisons"]
+    assert_consistent(comparison, 3)
     assert result["settings"]["image_size"] == 32
-    assert result["environment"]["versions"]["torch"]
     shown = capsys.readouterr().out
-    assert f"{result['ratio']:.3f}" in shown
+    assert f"{comparison['ratio']:.3f}" in shown
     assert "written to found/input_pipeline.json" in shown
+    assert "benchmark=table" in shown
+
+
+def test_the_table_of_the_readme_is_what_was_measured():
+    made = speed_table(read_results(REPOSITORY / "outputs" / "benchmarks"))
+    assert BETWEEN.search(README.read_text())[0] == made, (
+        "python scripts/benchmark.py benchmark=table brings it up to date"
+    )
+
+
+def test_committed_results_name_no_place_of_a_machine():
+    for path in (REPOSITORY / "outputs" / "benchmarks").glob("*.json"):
+        assert_publishable(path.read_text())
+
+
+def assert_publishable(text):
+    for private in (platform.node(), str(REPOSITORY), str(Path.home()), "/tmp/", "/home/"):
+        assert private not in text
+
+
+def test_a_page_is_brought_up_to_date(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_speed_table(page, REPOSITORY / "outputs" / "benchmarks")
+    lines = page.read_text().splitlines()
+    assert lines[:3] == ["before", BEGIN, "| measured | clothseg | against | ratio | goal |"]
+    assert lines[-2:] == [END, "after"]
+    assert "old" not in lines
+
+
+def test_a_page_without_a_place_and_a_folder_without_results_are_told(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("nothing\n")
+    with pytest.raises(DataError, match=r"page.md has no place for the table"):
+        write_speed_table(page, REPOSITORY / "outputs" / "benchmarks")
+    with pytest.raises(DataError, match="has no results: run a benchmark first"):
+        write_speed_table(page, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("goal", "ratio", "met"),
+    [(Goal("<=", 1.02), 1.02, True), (Goal("<=", 1.02), 1.03, False), (Goal(">=", 6), 5.9, False)],
+)
+def test_a_goal_is_met_or_missed(goal, ratio, met):
+    assert goal.met(ratio) is met
+
+
+def test_a_missed_goal_stands_out():
+    sides = [Contestant("ours", [2.0]), Contestant("theirs", [1.0])]
+    missed = Comparison("time", "s", "here", *sides, goal=Goal(">=", 2), times_less=True)
+    assert missed.ratio == 0.5
+    result = {
+        "benchmark": "evaluation",
+        "comparisons": [missed.plain],
+        "machine": {"cpu": "a CPU", "cores": 1, "gpu": None},
+        "photos": "synthetic wardrobe",
+        "date": "2026-01-01",
+        "environment": {"commit": "0123456789", "dirty": True},
+    }
+    row, _, place = speed_table([result]).splitlines()[2:]
+    assert row == "| time | 2.00 s | 1.00 s | **0.500** | ≥ 2 |"
+    assert "a CPU, 1 core, synthetic wardrobe, 2026-01-01, commit 0123456 and changes" in place
 
 
 def test_the_rival_delivers_what_the_cache_does(wardrobe, here):
@@ -112,7 +276,7 @@ def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
     ("arguments", "message"),
     [
         ([], "benchmark has no default: add benchmark=<value>"),
-        (["benchmark=speed"], "benchmark=speed: must be 'input_pipeline' or 'training_step'"),
+        (["benchmark=speed"], "benchmark=speed: must be 'input_pipeline', 'training_step', "),
         (
             ["benchmark=input_pipeline", "batches=0"],
             "batches=0: must be greater than or equal to 1",

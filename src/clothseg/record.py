@@ -232,9 +232,12 @@ def environment() -> Plain:
 
 
 def code_version() -> Plain:
-    """Commit of this repository and whether files differ from it; None without git."""
+    """Commit of this repository and whether files differ from it; None without git.
+
+    Files of outputs/ do not count: they are results.
+    """
     commit = _git("rev-parse", "HEAD")
-    changes = _git("status", "--porcelain")
+    changes = _git("status", "--porcelain", "--", ":/", ":!/outputs")
     return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
 
 

@@ -119,8 +119,17 @@ class Benchmark(BaseModel):
 
     model_config = STRICT
 
-    benchmark: Literal["input_pipeline", "training_step"]
-    """What is timed, a module of :mod:`clothseg.benchmark`."""
+    benchmark: Literal[
+        "input_pipeline",
+        "training_step",
+        "evaluation",
+        "start_up",
+        "sweep_job",
+        "parallel_jobs",
+        "gpu_throughput",
+        "table",
+    ]
+    """What is measured, a module of :mod:`clothseg.benchmark`; `table` writes README's table."""
     root: str | None
     """Folder of Clothing Co-Parsing; None takes the synthetic wardrobe."""
     image_size: Annotated[int, Field(ge=32, le=4096)] | None
@@ -129,8 +138,8 @@ class Benchmark(BaseModel):
     """Photos in one batch."""
     batches: Annotated[int, Field(ge=1)]
     """Batches of one contestant before it is the other's turn."""
-    repetitions: Annotated[int, Field(ge=1)]
-    """Turns of each contestant that count."""
+    repetitions: Annotated[int, Field(ge=1)] | None
+    """Turns of each contestant that count; None takes the benchmark's own."""
     threads: Annotated[int, Field(ge=1)]
     """CPU threads of PyTorch and OpenCV."""
     output: str

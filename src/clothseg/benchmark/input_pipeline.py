@@ -1,8 +1,8 @@
 """Training batches from the cache, against photos that are decoded in every epoch."""
 
 import itertools
-import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import cv2
@@ -15,17 +15,21 @@ from clothseg import build
 from clothseg.benchmark.comparison import (
     Comparison,
     Contestant,
+    Goal,
+    batch_conditions,
+    in_turns,
     limited_threads,
+    seconds,
     training_config,
 )
 from clothseg.cache import Cache
 from clothseg.datamodule import EpochOrder
 from clothseg.dataset import Sample
-from clothseg.report.progress import progress_bar
 from clothseg.schema import Benchmark
 
 IMAGE_SIZE = 320
 """Height and width that inacio2019 trains with, pixels."""
+REPETITIONS = 12
 
 
 class DecodedPhotos(Dataset[dict[str, Any]]):
@@ -65,7 +69,7 @@ class DecodedPhotos(Dataset[dict[str, Any]]):
         return {"image": torch.from_numpy(image), "mask": torch.from_numpy(mask)}
 
 
-def compare(settings: Benchmark) -> Comparison:
+def compare(settings: Benchmark) -> list[Comparison]:
     """Training photos per second of both, with the augmentation of inacio2019."""
     size = settings.image_size or IMAGE_SIZE
     config = training_config(settings, size, ["augmentation=inacio2019", "data.workers=0"])
@@ -80,35 +84,25 @@ def compare(settings: Benchmark) -> Comparison:
     chain = build.build_data(config, cache, split).augmentation.chain
     photos = DecodedPhotos(samples, table, size, chain)
     _warm_disk(cache, samples)
-    with limited_threads(settings.threads):
-        loader = DataLoader(photos, settings.batch_size, shuffle=True, drop_last=True)
-        ours, theirs = _in_turns([data.training_batches(), loader], settings)
-    return Comparison(
-        unit="images/s",
-        goal=">= 6.0",
-        image_size=size,
-        clothseg=Contestant("SegmentationData, photos from the cache", ours),
-        rival=Contestant("Dataset that decodes and resizes every photo in every epoch", theirs),
-    )
-
-
-def _in_turns(
-    loaders: Sequence[DataLoader[dict[str, Any]]], settings: Benchmark
-) -> list[list[float]]:
-    """Images per second of each loader in each repetition."""
-    streams = [_endless(loader) for loader in loaders]
-    speeds: list[list[float]] = [[] for _ in loaders]
+    loader = DataLoader(photos, settings.batch_size, shuffle=True, drop_last=True)
     images = settings.batches * settings.batch_size
-    turns = settings.repetitions + 1
-    with progress_bar("timing", turns * len(loaders) * images) as advance:
-        for _ in range(turns):
-            for stream, speed in zip(streams, speeds, strict=True):
-                start = time.perf_counter()
-                for _ in itertools.islice(stream, settings.batches):
-                    pass
-                speed.append(images / (time.perf_counter() - start))
-                advance(images)
-    return [speed[1:] for speed in speeds]
+
+    def speed(stream: Iterator[dict[str, Any]]) -> float:
+        return images / seconds(lambda: list(itertools.islice(stream, settings.batches)))
+
+    sides = [partial(speed, _endless(each)) for each in (data.training_batches(), loader)]
+    with limited_threads(settings.threads):
+        ours, theirs = in_turns(sides, settings.repetitions or REPETITIONS)
+    return [
+        Comparison(
+            title="training batches against decoding in every epoch",
+            unit="images/s",
+            conditions=batch_conditions(settings, size),
+            clothseg=Contestant("SegmentationData, photos from the cache", ours),
+            rival=Contestant("Dataset that decodes and resizes every photo in every epoch", theirs),
+            goal=Goal(">=", 6),
+        )
+    ]
 
 
 def _endless(loader: DataLoader[dict[str, Any]]) -> Iterator[dict[str, Any]]:

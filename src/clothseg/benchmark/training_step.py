@@ -1,99 +1,32 @@
 """A training step through Lightning with its data, against a step of a bare PyTorch loop."""
 
-import math
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
-import torch
-import torch.nn.functional as F
 
-from clothseg import build
 from clothseg.benchmark.comparison import (
     Comparison,
     Contestant,
+    Goal,
+    batch_conditions,
+    in_turns,
     limited_threads,
-    training_config,
 )
-from clothseg.cache import Cache
-from clothseg.datamodule import SegmentationData
-from clothseg.error import ConfigError
-from clothseg.observe import History, Reporter
-from clothseg.report.run_log import run_log
+from clothseg.benchmark.contest import prepared
+from clothseg.benchmark.memory import (
+    can_measure_memory,
+    in_fresh_process,
+    peak_memory,
+    start_of_peak,
+)
 from clothseg.schema import Benchmark
-from clothseg.trainer import stopped_in_order
 
-IMAGE_SIZE = 128
-"""Height and width of the shipped experiment on the real photos, pixels."""
-
-CHOICES = [
-    *("model=fpn", "backbone=efficientnet-b0", "loss=cross_entropy", "augmentation=light"),
-    *("optimizer=adamw", "scheduler=onecycle", "callbacks=default", "trainer=cpu"),
-    *("data.workers=0", "data.normalization=imagenet"),
-]
-
-
-class BareLoop:
-    """The rival, as one writes it by hand: photos in memory, one loop, no framework.
-
-    Args:
-        config: whose network, learning rate and weight decay are taken.
-        cache: where the photos come from.
-        names: the photos that are trained on.
-        chain: albumentations' own chain of random changes.
-        steps: length of the schedule.
-    """
-
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        cache: Cache,
-        names: list[str],
-        chain: Callable[..., dict[str, np.ndarray]],
-        steps: int,
-    ) -> None:
-        place = {name: index for index, name in enumerate(cache.names)}
-        self.images = [np.array(cache.images[place[name]]) for name in names]
-        self.masks = [np.array(cache.masks[place[name]]) for name in names]
-        self.chain, self.batch_size = chain, config["data"]["batch_size"]
-        self.mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
-        self.deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
-        self.network = build.build_task(config).network.train()
-        optimizer = config["optimizer"]
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), optimizer["lr"], weight_decay=optimizer["weight_decay"]
-        )
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, optimizer["lr"], total_steps=steps
-        )
-        self.batches = self._batches()
-        self.total = 0.0
-
-    def step(self) -> None:
-        """Train on one batch."""
-        images, masks = next(self.batches)
-        loss = F.cross_entropy(self.network(images)["logits"], masks)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.schedule.step()
-        self.total += loss.item()
-
-    def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Photos float32 [B,3,H,W] and masks int64 [B,H,W], in a new order every epoch."""
-        while True:
-            order = np.random.default_rng().permutation(len(self.images))
-            for first in range(0, len(order) - self.batch_size + 1, self.batch_size):
-                chosen = order[first : first + self.batch_size]
-                changed = [self.chain(image=self.images[i], mask=self.masks[i]) for i in chosen]
-                photos = torch.from_numpy(np.stack([c["image"] for c in changed]))
-                masks = torch.from_numpy(np.stack([c["mask"] for c in changed]))
-                scaled = photos.permute(0, 3, 1, 2).float() / 255
-                yield (scaled - self.mean) / self.deviation, masks.long()
+REPETITIONS = 12
+MEMORY_RUNS = 5
+"""Processes of each side, at most: each loads the libraries."""
 
 
 class Turns(pl.Callback):
@@ -142,48 +75,89 @@ class Turns(pl.Callback):
         return time.perf_counter() - start
 
 
-def compare(settings: Benchmark) -> Comparison:
-    """Milliseconds per step of FPN with EfficientNet-B0, lightly augmented, on the CPU."""
-    size = settings.image_size or IMAGE_SIZE
-    config = training_config(settings, size, [*CHOICES, f"trainer.threads={settings.threads}"])
-    cache = build.build_cache(config, build.build_dataset(config))
-    split = build.build_split(config, cache)
-    data = build.build_data(config, cache, split)
-    if data.steps_per_epoch < 2:
-        raise ConfigError(
-            [
-                f"batch_size={settings.batch_size}: {len(split.train)} training photos give one "
-                f"batch in an epoch, two are needed; at most {len(split.train) // 2} is possible"
-            ]
-        )
-    # A chain of its own: ours draws every photo's changes from a seed, by hand one does not.
-    chain = build.build_data(config, cache, split).augmentation.chain
-    assert chain is not None
+def compare(settings: Benchmark) -> list[Comparison]:
+    """Time and memory of a step of FPN with EfficientNet-B0, lightly augmented, on the CPU."""
+    contest = prepared(settings)
+    repetitions = settings.repetitions or REPETITIONS
+    steps = settings.batches * (repetitions + 1)
     with limited_threads(settings.threads):
-        steps = settings.batches * (settings.repetitions + 1)
-        loop = BareLoop(config, cache, split.train, chain, steps)
-        turns = Turns(loop.step, settings.batches, settings.repetitions)
-        config["trainer"]["max_epochs"] = math.ceil(steps / (data.steps_per_epoch - 1))
-        _train(config, data, turns)
+        turns = Turns(contest.bare_loop(steps).step, settings.batches, repetitions)
+        contest.train(steps, turns)
     ours, theirs = (
         [1000 * t for t in times[settings.batches :]] for times in (turns.ours, turns.theirs)
     )
-    return Comparison(
+    step_time = Comparison(
+        title="training step against a bare PyTorch loop, time",
         unit="ms/step",
-        goal="<= 1.05",
-        image_size=size,
+        conditions=batch_conditions(settings, contest.image_size),
         clothseg=Contestant("SemanticSegmentation and SegmentationData through Lightning", ours),
         rival=Contestant("bare PyTorch loop with the same network, photos in memory", theirs),
+        goal=Goal("<=", 1.02),
+    )
+    return [step_time, *([_memory(settings, contest.image_size)] if can_measure_memory() else [])]
+
+
+def _memory(settings: Benchmark, image_size: int) -> Comparison:
+    """Most memory that a few steps take above what there was before the first."""
+    runs = min(settings.repetitions or MEMORY_RUNS, MEMORY_RUNS)
+    sides = [partial(in_fresh_process, side, settings) for side in (our_memory, their_memory)]
+    ours, theirs = in_turns(sides, runs, warm_up=0)
+    steps = f"{settings.batches} step{'' if settings.batches == 1 else 's'} in a process of its own"
+    return Comparison(
+        title="training step against a bare PyTorch loop, peak memory",
+        unit="MB",
+        conditions=batch_conditions(settings, image_size),
+        clothseg=Contestant(f"{steps}, through Lightning, above the start of the training", ours),
+        rival=Contestant(
+            f"{steps}, bare loop, above the start; its photos are there before", theirs
+        ),
+        goal=Goal("<=", 1.05),
     )
 
 
-def _train(config: Mapping[str, Any], data: SegmentationData, turns: Turns) -> None:
-    """Train as a run does, observers and checkpoints included, until all turns are over."""
-    task = build.build_task(config)
-    with tempfile.TemporaryDirectory() as name, run_log(None):
-        folder = Path(name)
-        history = History(folder / "history.csv")
-        reporter = Reporter(lambda line: None, "training_step", data.batch_size, history)
-        trainer = build.build_trainer(config, folder, [history, reporter, turns])
-        with stopped_in_order():
-            trainer.fit(task, data)
+def our_memory(settings: Benchmark) -> float:
+    """Megabytes that training through Lightning takes in this process."""
+    contest = prepared(settings)
+    with limited_threads(settings.threads):
+        peak = PeakMemory(settings.batches)
+        contest.train(settings.batches, peak)
+    return peak.megabytes
+
+
+def their_memory(settings: Benchmark) -> float:
+    """Megabytes that the bare loop takes in this process."""
+    contest = prepared(settings)
+    with limited_threads(settings.threads):
+        loop = contest.bare_loop(settings.batches)
+        before = start_of_peak()
+        for _ in range(settings.batches):
+            loop.step()
+        return peak_memory() - before
+
+
+class PeakMemory(pl.Callback):
+    """The most memory from the start of a training to the end of its last step.
+
+    Args:
+        steps: after which the training stops.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.megabytes, self._before = steps, 0.0, 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Nothing is loaded yet."""
+        self._before = start_of_peak()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Note the peak after the last step."""
+        if trainer.global_step == self.steps:
+            self.megabytes = peak_memory() - self._before
+            trainer.should_stop = True

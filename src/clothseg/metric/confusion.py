@@ -30,23 +30,25 @@ def image_confusion(prediction: Tensor, target: Tensor, classes: int) -> Tensor:
             f"prediction {list(prediction.shape)} and target {list(target.shape)} "
             "must both be [B,H,W]"
         )
-    truth, guess = target.long(), prediction.long()
-    first_cell = torch.arange(len(target), device=target.device).view(-1, 1, 1) * classes**2
-    # Two more cells take the pixels that do not count and the impossible ones: nothing changes its
-    # size, so the only wait for the device is bincount's own.
-    ignored = len(target) * classes**2
-    impossible = ignored + 1
-    cell = first_cell + truth * classes + guess
-    cell.masked_fill_((torch.minimum(truth, guess) < 0) | (guess >= classes), impossible)
-    cell.masked_fill_(truth >= classes, impossible)
-    cell.masked_fill_(truth == IGNORE, ignored)
-    counts = torch.bincount(cell.flatten(), minlength=impossible + 1)
-    if counts[impossible]:
+    # Each image has a table of its own: a row for a truth below 0, each of 0 to 255, and above, a
+    # column for a guess below 0, each class, and above. Whatever an id is, it has its place there,
+    # so that impossible ones need no search of their own, which would take longer than counting;
+    # and nothing changes its size, so the only wait for a device is bincount's own.
+    rows, columns = IGNORE + 3, classes + 2
+    images = torch.arange(len(target), device=target.device).view(-1, 1, 1)
+    first_cell = images * (rows * columns) + columns + 1  # where truth and guess are 0
+    truth, guess = target.long().clamp(-1, IGNORE + 1), prediction.long().clamp(-1, classes)
+    cell = torch.add(guess, truth, alpha=columns).add_(first_cell)
+    counts = torch.bincount(cell.flatten(), minlength=len(target) * rows * columns)
+    table = counts.view(-1, rows, columns)
+    confusion = table[:, 1 : classes + 1, 1 : classes + 1].contiguous()
+    impossible = target.numel() - int(confusion.sum() + table[:, IGNORE + 1].sum())
+    if impossible:
         raise ValueError(
-            f"{int(counts[impossible])} of {target.numel()} pixels have a class id outside "
+            f"{impossible} of {target.numel()} pixels have a class id outside "
             f"0 to {classes - 1} (and not {IGNORE} in the target)"
         )
-    return counts[:ignored].view(-1, classes, classes)
+    return confusion
 
 
 def image_counts(confusion: Tensor) -> Tensor:

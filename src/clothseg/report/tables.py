@@ -103,30 +103,35 @@ def sweep_table(jobs: Sequence[tuple[str, Status, str]]) -> Table:
     return table
 
 
-def benchmark_table(result: Mapping[str, Any]) -> Table:
+def benchmark_table(comparison: Mapping[str, Any]) -> Table:
     """What a benchmark measured on both sides, and the ratio of the medians.
 
     Args:
-        result: what :func:`clothseg.benchmark.command.benchmark_result` gives.
+        comparison: what :attr:`clothseg.benchmark.comparison.Comparison.plain` gives.
     """
-    settings = result["settings"]
-    caption = (
-        f"{settings['image_size']} px, batches of {settings['batch_size']}, "
-        f"{settings['threads']} thread{'' if settings['threads'] == 1 else 's'}; "
-        f"goal on CCP: ratio {result['goal']}"
-    )
-    table = _table(result["benchmark"], caption)
+    caption = comparison["conditions"]
+    if comparison["goal"]:
+        met = "met" if comparison["goal_met"] else "missed"
+        caption += f"; goal on CCP: ratio {comparison['goal']}, here {met}"
+    table = _table(comparison["title"], caption)
     table.add_column("", no_wrap=True)
-    table.add_column("what is timed", style="dim", overflow="fold")
-    _add_score_columns(table, [result["unit"], "quartiles", "n"])
+    table.add_column("what is measured", style="dim", overflow="fold")
+    _add_score_columns(table, [comparison["unit"], "quartiles", "n"])
     for name in ("clothseg", "rival"):
-        side = result[name]
-        low, high = side["quartiles"]
-        spread, count = f"{low:.1f} - {high:.1f}", str(len(side["values"]))
-        table.add_row(name, Text(side["what"]), f"{side['median']:.1f}", spread, count)
+        side = comparison[name]
+        low, high = map(measurement, side["quartiles"])
+        count = str(len(side["values"]))
+        cells = [measurement(side["median"]), f"{low} - {high}", count]
+        table.add_row(name, Text(side["what"]), *cells)
     table.add_section()
-    table.add_row("ratio", "", f"{result['ratio']:.3f}", style="bold")
+    table.add_row("ratio", comparison["ratio_is"], f"{comparison['ratio']:.3f}", style="bold")
     return table
+
+
+def measurement(value: float) -> str:
+    """Three or more significant digits."""
+    decimals = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return f"{value:,.{0 if abs(value) >= 1000 else decimals}f}"
 
 
 def _table(title: str, caption: str) -> Table:

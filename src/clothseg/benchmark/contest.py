@@ -1,0 +1,155 @@
+"""The training that a step is measured in, through Lightning and as a bare loop by hand."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+
+from clothseg import build
+from clothseg.benchmark.comparison import training_config
+from clothseg.cache import Cache
+from clothseg.datamodule import SegmentationData
+from clothseg.error import ConfigError
+from clothseg.observe import History, Reporter
+from clothseg.report.run_log import run_log
+from clothseg.schema import Benchmark
+from clothseg.split import Split
+from clothseg.trainer import stopped_in_order
+
+IMAGE_SIZE = 128
+"""Height and width of the shipped experiment on the real photos, pixels."""
+CHOICES = [
+    *("model=fpn", "backbone=efficientnet-b0", "loss=cross_entropy", "augmentation=light"),
+    *("optimizer=adamw", "scheduler=onecycle", "callbacks=default", "trainer=cpu"),
+    *("data.workers=0", "data.normalization=imagenet"),
+]
+
+
+class BareLoop:
+    """The rival, as one writes it by hand: photos in memory, one loop, no framework.
+
+    Args:
+        config: whose network, learning rate and weight decay are taken.
+        cache: where the photos come from.
+        names: the photos that are trained on.
+        chain: albumentations' own chain of random changes.
+        steps: length of the schedule.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        cache: Cache,
+        names: list[str],
+        chain: Callable[..., dict[str, np.ndarray]],
+        steps: int,
+    ) -> None:
+        place = {name: index for index, name in enumerate(cache.names)}
+        self.images = [np.array(cache.images[place[name]]) for name in names]
+        self.masks = [np.array(cache.masks[place[name]]) for name in names]
+        self.chain, self.batch_size = chain, config["data"]["batch_size"]
+        self.mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+        self.deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+        self.network = build.build_task(config).network.train()
+        optimizer = config["optimizer"]
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), optimizer["lr"], weight_decay=optimizer["weight_decay"]
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, optimizer["lr"], total_steps=steps
+        )
+        self.batches = self._batches()
+        self.total = 0.0
+
+    def step(self) -> None:
+        """Train on one batch."""
+        images, masks = next(self.batches)
+        loss = F.cross_entropy(self.network(images)["logits"], masks)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        self.total += loss.item()
+
+    def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Photos float32 [B,3,H,W] and masks int64 [B,H,W], in a new order every epoch."""
+        while True:
+            order = np.random.default_rng().permutation(len(self.images))
+            for first in range(0, len(order) - self.batch_size + 1, self.batch_size):
+                chosen = order[first : first + self.batch_size]
+                changed = [self.chain(image=self.images[i], mask=self.masks[i]) for i in chosen]
+                photos = torch.from_numpy(np.stack([c["image"] for c in changed]))
+                masks = torch.from_numpy(np.stack([c["mask"] for c in changed]))
+                scaled = photos.permute(0, 3, 1, 2).float() / 255
+                yield (scaled - self.mean) / self.deviation, masks.long()
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What both sides train on.
+
+    Args:
+        config: the whole configuration.
+        cache: the photos.
+        split: the parts of the photos.
+        image_size: height and width of the photos, pixels.
+    """
+
+    config: dict[str, Any]
+    cache: Cache
+    split: Split
+    image_size: int
+
+    @property
+    def data(self) -> SegmentationData:
+        """The batches, as a run has them."""
+        return build.build_data(self.config, self.cache, self.split)
+
+    def bare_loop(self, steps: int) -> BareLoop:
+        """The rival, for a number of steps."""
+        # A chain of its own: ours draws every photo's changes from a seed, by hand one does not.
+        chain = self.data.augmentation.chain
+        assert chain is not None
+        return BareLoop(self.config, self.cache, self.split.train, chain, steps)
+
+    def train(self, steps: int, observer: pl.Callback) -> None:
+        """Train as a run does, observers and checkpoints included, until `observer` stops it."""
+        data, task = self.data, build.build_task(self.config)
+        epochs = math.ceil(steps / (data.steps_per_epoch - 1))
+        trainer_config = self.config["trainer"] | {"max_epochs": epochs}
+        with tempfile.TemporaryDirectory() as name, run_log(None):
+            folder = Path(name)
+            history = History(folder / "history.csv")
+            reporter = Reporter(lambda line: None, "training_step", data.batch_size, history)
+            config = self.config | {"trainer": trainer_config}
+            trainer = build.build_trainer(config, folder, [history, reporter, observer])
+            with stopped_in_order():
+                trainer.fit(task, data)
+
+
+def prepared(settings: Benchmark) -> Contest:
+    """Photos and configuration of a contest.
+
+    Raises:
+        ConfigError: there are too few photos for two batches in an epoch.
+    """
+    size = settings.image_size or IMAGE_SIZE
+    config = training_config(settings, size, [*CHOICES, f"trainer.threads={settings.threads}"])
+    cache = build.build_cache(config, build.build_dataset(config))
+    contest = Contest(config, cache, build.build_split(config, cache), size)
+    if contest.data.steps_per_epoch < 2:
+        photos = len(contest.split.train)
+        raise ConfigError(
+            [
+                f"batch_size={settings.batch_size}: {photos} training photos give one "
+                f"batch in an epoch, two are needed; at most {photos // 2} is possible"
+            ]
+        )
+    return contest

@@ -1,0 +1,161 @@
+"""Photos per second of training on a GPU: by number format, and fed by the input pipeline."""
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clothseg import build
+from clothseg.benchmark.comparison import (
+    Comparison,
+    Contestant,
+    Goal,
+    in_turns,
+    threads,
+    training_config,
+)
+from clothseg.benchmark.evaluation import share_of_step
+from clothseg.datamodule import SegmentationData
+from clothseg.error import ConfigError
+from clothseg.schema import Benchmark
+from clothseg.sweep import usable_cores
+from clothseg.task.semantic import SemanticSegmentation
+
+IMAGE_SIZE = 320
+"""Height and width of the photos, pixels."""
+REPETITIONS = 12
+MOST_WORKERS = 12
+CHOICES = ["model=fpn", "backbone=efficientnet-b3", "augmentation=inacio2019"]
+NETWORK = "FPN + efficientnet-b3"
+Step = Callable[[Tensor, Tensor], None]
+
+
+def compare(settings: Benchmark) -> list[Comparison]:
+    """Photos per second of whole training steps on the GPU, and the scores' share of evaluation.
+
+    Raises:
+        ConfigError: PyTorch sees no CUDA GPU.
+    """
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            ["benchmark=gpu_throughput needs a CUDA GPU, and PyTorch sees none on this machine"]
+        )
+    device = torch.device("cuda")
+    return [*throughput(settings, device), share_of_step(settings, device)]
+
+
+def throughput(
+    settings: Benchmark, device: torch.device, compiled: bool = True
+) -> list[Comparison]:
+    """Photos per second with synthetic tensors in several formats, and fed by the pipeline.
+
+    Args:
+        settings: of the benchmark.
+        device: where the network is.
+        compiled: whether to measure the compiled network too, which takes a compiler.
+    """
+    formats = ["bf16", "compiled"] if compiled else ["bf16"]
+    size = settings.image_size or IMAGE_SIZE
+    repetitions = settings.repetitions or REPETITIONS
+    workers = min(MOST_WORKERS, usable_cores() - 1)
+    config = training_config(settings, size, [*CHOICES, f"data.workers={workers}"])
+    cache = build.build_cache(config, build.build_dataset(config))
+    data = build.build_data(config, cache, build.build_split(config, cache))
+    task = build.build_task(config).train()
+    batch = torch.randint(0, 256, (settings.batch_size, size, size, 3), dtype=torch.uint8)
+    mask = torch.randint(0, len(task.names), batch.shape[:3], dtype=torch.uint8)
+    synthetic = _endless_batch(batch.to(device), mask.to(device))
+    steps = {name: training_step(task, name, device) for name in ("fp32", *formats)}
+
+    def speed(step: Step, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
+        start = time.perf_counter()
+        for _ in range(settings.batches):
+            step(*next(batches))
+        _wait(device)
+        return settings.batches * settings.batch_size / (time.perf_counter() - start)
+
+    sides = [partial(speed, step, synthetic) for step in steps.values()]
+    by_format = dict(zip(steps, in_turns(sides, repetitions), strict=True))
+    feeds = [_fed(data, device), synthetic]
+    fed, not_fed = in_turns([partial(speed, steps["bf16"], feed) for feed in feeds], repetitions)
+    conditions = f"{NETWORK}, {size} px, batches of {settings.batch_size}"
+    described = {
+        "fp32": "32 bits",
+        "bf16": "bf16 and channels_last",
+        "compiled": "bf16 and channels_last, compiled",
+    }
+    return [
+        *(
+            Comparison(
+                title=f"training in {described[name]} against 32 bits",
+                unit="images/s",
+                conditions=conditions,
+                clothseg=Contestant(described[name], by_format[name]),
+                rival=Contestant(described["fp32"], by_format["fp32"]),
+            )
+            for name in formats
+        ),
+        Comparison(
+            title="training fed by the input pipeline against synthetic tensors",
+            unit="images/s",
+            conditions=f"{conditions}, bf16, {threads(workers)} of loader processes",
+            clothseg=Contestant("SegmentationData with the augmentation of inacio2019", fed),
+            rival=Contestant("one batch that is on the device already", not_fed),
+            goal=Goal(">=", 0.95),
+        ),
+    ]
+
+
+def training_step(task: SemanticSegmentation, form: str, device: torch.device) -> Step:
+    """One step of a copy of a task with its own loss and optimizer.
+
+    Args:
+        task: stays as it is.
+        form: `fp32`, `bf16` (with channels_last) or `compiled` (the same, compiled).
+        device: where the copy goes.
+    """
+    task = copy.deepcopy(task).to(device)
+    channels = torch.contiguous_format if form == "fp32" else torch.channels_last
+    task.network.to(memory_format=channels)
+    network = torch.compile(task.network) if form == "compiled" else task.network
+    optimizer = task.make_optimizer([p for p in task.parameters() if p.requires_grad])
+
+    def numbers() -> AbstractContextManager[Any]:
+        return nullcontext() if form == "fp32" else torch.autocast(device.type, torch.bfloat16)
+
+    def step(photos: Tensor, masks: Tensor) -> None:
+        images = task.normalized(photos).contiguous(memory_format=channels)
+        with numbers():
+            terms: Mapping[str, Tensor] = task.loss(network(images), {"mask": masks.long()})
+        optimizer.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()
+        optimizer.step()
+
+    return step
+
+
+def _fed(data: SegmentationData, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of the pipeline on the device, one epoch after another."""
+    loader, epoch = data.train_dataloader(), 0
+    while True:
+        data.order.set_epoch(epoch)
+        for batch in loader:
+            photos, masks = (batch[key].to(device, non_blocking=True) for key in ("image", "mask"))
+            yield photos, masks
+        epoch += 1
+
+
+def _endless_batch(photos: Tensor, masks: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    while True:
+        yield photos, masks
+
+
+def _wait(device: torch.device) -> None:
+    """Until the device has done everything that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

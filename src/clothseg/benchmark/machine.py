@@ -1,0 +1,29 @@
+"""What a benchmark ran on, without the machine's name."""
+
+import platform
+import re
+from pathlib import Path
+
+from clothseg.record import Plain
+from clothseg.sweep import usable_cores
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def machine() -> Plain:
+    """Model of the processor, cores that may be used, and the GPU if PyTorch sees one."""
+    import torch
+
+    return {
+        "cpu": _cpu_model(),
+        "cores": usable_cores(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _cpu_model() -> str:
+    if CPU_INFO.is_file():
+        model = re.search(r"^model name\s*:\s*(.+)$", CPU_INFO.read_text(), re.MULTILINE)
+        if model:
+            return model[1].strip()
+    return platform.processor() or platform.machine()
