@@ -22,8 +22,8 @@ from clothseg.benchmark.comparison import (
 from clothseg.benchmark.evaluation import share_of_step
 from clothseg.datamodule import SegmentationData
 from clothseg.error import ConfigError
+from clothseg.machine import usable_cores
 from clothseg.schema import Benchmark
-from clothseg.sweep import usable_cores
 from clothseg.task.semantic import SemanticSegmentation
 
 IMAGE_SIZE = 320

@@ -4,8 +4,8 @@ import platform
 import re
 from pathlib import Path
 
+from clothseg.machine import usable_cores
 from clothseg.record import Plain
-from clothseg.sweep import usable_cores
 
 CPU_INFO = Path("/proc/cpuinfo")
 
