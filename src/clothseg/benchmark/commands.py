@@ -14,7 +14,7 @@ from clothseg.trust import CONF
 
 ROOT = CONF.parent
 TRAIN = "train.py"
-AT_ONCE = "jobs"
+AT_ONCE = "hydra.launcher.n_jobs"
 """The key for the number of jobs at the same time."""
 
 FEW_PHOTOS = ["dataset=synthetic", "dataset.photos=24"]
