@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from clothseg.cache import Cache
     from clothseg.datamodule import SegmentationData
+    from clothseg.logger.tracker import Tracker
     from clothseg.split import Split
     from clothseg.task.semantic import SemanticSegmentation
 
@@ -42,10 +43,12 @@ def require_inputs(config: Config) -> None:
 
     Raises:
         DataError: the dataset's folder is missing, has another layout, or lacks a photo.
-        ConfigError: the backbone's weights cannot be had.
+        ConfigError: the backbone's weights cannot be had, or a logger's service refuses us.
     """
     _call(config["backbone"])
     build_dataset(config).samples()
+    for tracker in build_trackers(config):
+        tracker.require()
 
 
 def build_dataset(config: Config) -> Reader:
@@ -107,6 +110,11 @@ def build_trainer(config: Config, folder: Path, observers: "list[Callback]") -> 
     """The trainer with the configuration's callbacks and the run's own observers."""
     chosen = [callback for node in config["callbacks"].values() for callback in _call(node, folder)]
     return _call(config["trainer"], [*observers, *chosen])
+
+
+def build_trackers(config: Config) -> "list[Tracker]":
+    """What logs the run; nothing for a record from before there were loggers."""
+    return [_call(node) for node in config.get("logger", {}).values()]
 
 
 def _call(node: Config, *arguments: Any) -> Any:

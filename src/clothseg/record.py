@@ -31,6 +31,7 @@ WITHOUT_EFFECT = (
     "rerun",
     "rerun_from",
     "trust",
+    "logger",
     "data.workers",
     "data.cache",
     "dataset.root",
@@ -146,14 +147,16 @@ class Record:
         """Hold the folder for one process; the system lets go when the process ends.
 
         Raises:
-            DataError: another process holds it.
+            DataError: another process holds it, or it cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / ".lock")
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
         except Timeout:
             raise DataError(f"{self.folder} is being trained by another process") from None
+        except OSError as error:
+            raise DataError(f"{self.folder} cannot be written: {error.strerror}") from error
         try:
             yield
         finally:

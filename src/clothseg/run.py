@@ -11,9 +11,11 @@ from pytorch_lightning import Trainer
 from clothseg import build
 from clothseg.datamodule import SegmentationData
 from clothseg.job import Job
+from clothseg.logger.tracker import Results
+from clothseg.logger.tracking import Tracking, tracking_of
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
-from clothseg.observe import History, Reporter
+from clothseg.observe import Reporter
 from clothseg.record import Record, write_json
 from clothseg.report.results import draw_examples, draw_scores, draw_training, write_per_class
 from clothseg.report.run_log import run_log
@@ -47,7 +49,8 @@ def execute(job: Job) -> None:
             say(f"{job.name}  {split.summary}")
             for name in missing_classes(cache, split, task.names):
                 say(f"{job.name}  warning: no training photo has the class {name}")
-            _train_and_test(job, data, task, say)
+            with tracking_of(job, say) as tracking:
+                _train_and_test(job, data, task, say, tracking)
             record.set_state("done")
         except KeyboardInterrupt:
             record.set_state("interrupted")
@@ -58,13 +61,17 @@ def execute(job: Job) -> None:
 
 
 def _train_and_test(
-    job: Job, data: SegmentationData, task: SemanticSegmentation, say: Callable[[str], None]
+    job: Job,
+    data: SegmentationData,
+    task: SemanticSegmentation,
+    say: Callable[[str], None],
+    tracking: Tracking,
 ) -> None:
     """Train to the end, test the best epoch, and write all results."""
     record = Record(job.folder)
-    history = History(job.folder / "history.csv")
+    history = tracking.history
     reporter = Reporter(say, job.name, data.batch_size, history)
-    trainer = build.build_trainer(job.config, job.folder, [history, reporter])
+    trainer = build.build_trainer(job.config, job.folder, [history, tracking, reporter])
     if record.last_checkpoint:
         say(f"{job.name}  goes on from {record.last_checkpoint}")
     with stopped_in_order():
@@ -79,7 +86,7 @@ def _train_and_test(
     np.save(job.folder / "confusion_matrix.npy", scores.matrix)
     draw_scores(scores.matrix, task.names, job.folder, job.name)
     draw_training(history.rows, best_epoch, job.folder)
-    draw_examples(data.cache, build.build_labels(job.config), task, scores, job.folder)
+    examples = draw_examples(data.cache, build.build_labels(job.config), task, scores, job.folder)
     metrics = {
         "test": card,
         "best_epoch": best_epoch,
@@ -92,6 +99,7 @@ def _train_and_test(
         "fold_deviation": data.split.deviation,
     }
     write_json(job.folder / "metrics.json", metrics)
+    tracking.end(Results(metrics, scores.matrix, examples))
 
 
 def scored(

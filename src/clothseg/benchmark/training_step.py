@@ -22,6 +22,8 @@ from clothseg.benchmark.comparison import (
 from clothseg.cache import Cache
 from clothseg.datamodule import SegmentationData
 from clothseg.error import ConfigError
+from clothseg.logger.tracker import Subject
+from clothseg.logger.tracking import Tracking
 from clothseg.observe import History, Reporter
 from clothseg.report.run_log import run_log
 from clothseg.schema import Benchmark
@@ -181,9 +183,12 @@ def _train(config: Mapping[str, Any], data: SegmentationData, turns: Turns) -> N
     """Train as a run does, observers and checkpoints included, until all turns are over."""
     task = build.build_task(config)
     with tempfile.TemporaryDirectory() as name, run_log(None):
-        folder = Path(name)
-        history = History(folder / "history.csv")
-        reporter = Reporter(lambda line: None, "training_step", data.batch_size, history)
-        trainer = build.build_trainer(config, folder, [history, reporter, turns])
-        with stopped_in_order():
-            trainer.fit(task, data)
+        folder, history = Path(name), History()
+        trackers, labels = build.build_trackers(config), build.build_labels(config)
+        subject = Subject("training_step", folder, "benchmark", config, {}, labels)
+        reporter = Reporter(lambda line: None, subject.name, data.batch_size, history)
+        with Tracking(trackers, subject, history, lambda line: None) as tracking:
+            observers = [history, tracking, reporter, turns]
+            trainer = build.build_trainer(config, folder, observers)
+            with stopped_in_order():
+                trainer.fit(task, data)
