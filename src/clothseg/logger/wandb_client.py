@@ -26,8 +26,8 @@ FLUSH_SECONDS = 1.0
 LONGEST_GROUP = 128
 """Characters that the service takes for the name of a group."""
 
-OWN_DATA = os.environ.get("WANDB_DATA_DIR")
-"""Where a user wants the client to keep what it has not uploaded; else that is the run folder."""
+PLACES = {name: os.environ.get(name) for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")}
+"""Where a user wants the client to keep what is not uploaded yet, and its own logs."""
 
 Mode = Literal["offline", "online"]
 
@@ -127,14 +127,16 @@ def start(
         LoginError: the server refuses it or does not answer.
     """
     wandb = client()
-    # Tables and artifacts wait there for `wandb sync`; not in a home that others may not have.
-    os.environ["WANDB_DATA_DIR"] = OWN_DATA or str((folder / "wandb" / "data").resolve())
+    # Tables wait there for `wandb sync`: in the record, not in a home that another machine lacks.
+    for variable, wish in PLACES.items():
+        os.environ[variable] = wish or str((folder / "wandb" / "client").resolve())
     settings = wandb.Settings(
         silent=True,
         console="off",
         disable_git=True,
         disable_code=True,
         save_code=False,
+        symlink=False,
         init_timeout=SECONDS_TO_ANSWER,
         finish_timeout=account.finish_timeout,
         finish_timeout_raises=True,
