@@ -40,6 +40,7 @@ class StandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.refusal = refusal
         self.requests = []
+        self.failures = []  # of this server itself
         self.runs = {}
         self.artifacts = []
         self.lock = threading.Lock()
@@ -55,6 +56,7 @@ class StandIn(ThreadingHTTPServer):
     def __exit__(self, *error):
         self.shutdown()
         self.server_close()
+        assert self.failures == []
 
     def handle_error(self, request, client_address):
         """Say nothing of connections that the client drops when it has ended."""
@@ -93,7 +95,7 @@ class StandIn(ThreadingHTTPServer):
             "historyTail": json.dumps([json.dumps(row) for row in run.history[-1:]]),
             "eventsTail": "[]",
             "config": json.dumps(run.config),
-            "tags": run.about["tags"],
+            "tags": run.about.get("tags", []),
             "notes": None,
             "wandbConfig": json.dumps({"t": {}}),
         }
@@ -134,23 +136,30 @@ class Handler(BaseHTTPRequestHandler):
     def handle_request(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.requests.append((self.command, self.path))
-        status, data = 200, {}
-        if self.server.refusal == 401:
-            status, data = 401, {"errors": [{"message": "user is not logged in"}]}
-        elif self.path == "/graphql":
-            asked = json.loads(body)
-            answer = self.server.answer(asked["operationName"], asked.get("variables") or {})
-            data = {"data": answer}
-        elif self.path.endswith("/file_stream"):
-            if self.server.refusal == 500:
-                status = 500
-            else:
-                self.server.stream(self.path.split("/")[-2], json.loads(body))
+        try:
+            status, data = self.answered(body)
+        except Exception as error:  # the client would ask again and again
+            self.server.failures.append(f"{self.path}: {error!r}")
+            status, data = 400, {"errors": [{"message": repr(error)}]}
         content = json.dumps(data).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def answered(self, body):
+        """Status and content of the answer."""
+        if self.server.refusal == 401:
+            return 401, {"errors": [{"message": "user is not logged in"}]}
+        if self.path == "/graphql":
+            asked = json.loads(body)
+            answer = self.server.answer(asked["operationName"], asked.get("variables") or {})
+            return 200, {"data": answer}
+        if self.path.endswith("/file_stream"):
+            if self.server.refusal == 500:
+                return 500, {}
+            self.server.stream(self.path.split("/")[-2], json.loads(body))
+        return 200, {}
 
     do_GET = do_POST = do_PUT = handle_request  # noqa: N815 - the names that http.server calls
