@@ -70,7 +70,9 @@ class CommandLine:
 
 def records(output):
     """Every record under an output folder, by the path of its folder."""
-    return [Record(path.parent) for path in sorted(output.rglob("config.yaml"))]
+    # W&B puts a config.yaml of its own into its folder.
+    found = sorted(path.parent for path in output.rglob("config.yaml"))
+    return [Record(folder) for folder in found if (folder / "status.json").is_file()]
 
 
 def files(folder):

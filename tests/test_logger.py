@@ -189,7 +189,7 @@ def test_a_logger_that_fails_at_the_end_costs_nothing(tmp_path):
     said = follow([recorder], subject(tmp_path))
     assert recorder.told == ["begin", 1, 2, 3, "end", "done"]
     assert "the results are missing there" in said[0]
-    assert "its end is missing there" in said[1]
+    assert "what it lacks is in the record" in said[1]
 
 
 @pytest.mark.parametrize(

@@ -315,7 +315,8 @@ def test_a_server_that_breaks_down_costs_no_run(command_line, tmp_path):
         said = command_line.run(command_line.tiny(tmp_path, *options), **place)
     assert said.returncode == 0, said.stderr
     words = " ".join(said.stdout.split())
-    assert "warning: logger wandb gave up" in words
+    assert "warning: logger wandb gave up (TimeoutError: not all was uploaded in time" in words
+    assert "`wandb sync --include-online" in words
     (record,) = records(tmp_path)
     assert record.status["state"] == "done"
     (segment,) = segments(record.folder)

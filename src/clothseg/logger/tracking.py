@@ -51,7 +51,7 @@ class Tracking(Callback):
             try:
                 tracker.close(end)
             except Exception as problem:
-                self._warn(tracker, problem, "its end is missing there")
+                self._warn(tracker, problem, "what it lacks is in the record")
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin, and hand over the epochs of a run that goes on."""
@@ -70,12 +70,15 @@ class Tracking(Callback):
 
     def end(self, results: Results) -> None:
         """Hand over the results."""
-        self._tell(lambda tracker: tracker.end(results), "the results are missing there")
+        self._tell(
+            lambda tracker: tracker.end(results),
+            "the results are missing there, the run goes on without it",
+        )
 
     def _hand_over_epochs(self) -> None:
         rows = self.history.rows
-        missing = f"epochs from {int(rows[-1]['epoch'])} on are missing there"
-        self._tell(lambda tracker: tracker.epochs(rows), missing)
+        missing = f"epochs from {int(rows[-1]['epoch'])} on are missing there, "
+        self._tell(lambda tracker: tracker.epochs(rows), missing + "the run goes on without it")
 
     def _tell(self, what: Callable[[Tracker], None], missing: str) -> None:
         for tracker in self._begun:
@@ -88,10 +91,8 @@ class Tracking(Callback):
 
     def _warn(self, tracker: Tracker, problem: Exception, missing: str) -> None:
         text = f"{type(problem).__name__}: {problem}".splitlines()[0]
-        self.say(
-            f"{self.subject.name}  warning: logger {tracker.name} gave up ({text}); {missing}, "
-            "the run goes on without it"
-        )
+        name = self.subject.name
+        self.say(f"{name}  warning: logger {tracker.name} gave up ({text}); {missing}")
 
 
 def tracking_of(job: Job, say: Say) -> Tracking:

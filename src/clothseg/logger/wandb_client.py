@@ -163,7 +163,7 @@ def start(
         raise LoginError(str(error).rstrip(".")) from error
 
 
-def finish(run: Any, exit_code: int) -> None:
+def finish(run: Any, folder: Path, exit_code: int) -> None:
     """End a run and the client's process.
 
     Raises:
@@ -171,6 +171,9 @@ def finish(run: Any, exit_code: int) -> None:
     """
     try:
         run.finish(exit_code=exit_code)
+    except TimeoutError as error:
+        rest = f"`wandb sync --include-online {folder / 'wandb'}` uploads it again"
+        raise TimeoutError(f"not all was uploaded in time; {rest}") from error
     finally:
         client().teardown(exit_code=exit_code)
 

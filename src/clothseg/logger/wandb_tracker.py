@@ -55,7 +55,6 @@ class WandbTracker(Tracker):
 
     def begin(self, subject: Subject) -> None:
         """Start a run, or the next segment of one."""
-        self._subject = subject
         job_type = "run" if subject.fold is None else "fold"
         self._start(subject, job_type, dict(subject.config))
 
@@ -88,7 +87,7 @@ class WandbTracker(Tracker):
     def close(self, end: End) -> None:
         """End the run, with an exit code that tells how."""
         if self._run is not None:
-            client.finish(self._run, EXIT_CODES[end])
+            client.finish(self._run, self._subject.folder, EXIT_CODES[end])
 
     def summarise(self, subject: Subject, summary: Mapping[str, Any], matrix: "np.ndarray") -> None:
         """Log mean and deviation over folds as a run of its own, unless this was done before."""
@@ -121,6 +120,7 @@ class WandbTracker(Tracker):
         write_json(done, before | {"summary": digest})
 
     def _start(self, subject: Subject, job_type: str, config: dict[str, Any]) -> None:
+        self._subject = subject
         require_writable(subject.folder / "wandb")
         # Offline the files of earlier segments know what was logged, online the server does.
         self._logged, self._epochs = client.last_step(subject.folder), 0
