@@ -237,6 +237,7 @@ def test_a_run_that_was_cut_off_goes_on_under_its_id_and_sync_joins_it(command_l
             capture_output=True,
             text=True,
             env=os.environ | place,
+            cwd=tmp_path,  # it leaves a log where it is called
             timeout=60,
         )
         assert synced.returncode == 0, synced.stderr
