@@ -1,5 +1,6 @@
 """Starts the commands as a person types them, with a configuration that trains in seconds."""
 
+import json
 import os
 import subprocess
 import sys
@@ -69,12 +70,25 @@ class CommandLine:
 
 def records(output):
     """Every record under an output folder, by the path of its folder."""
-    return [Record(path.parent) for path in sorted(output.rglob("config.yaml"))]
+    # W&B puts a config.yaml of its own into its folder.
+    found = sorted(path.parent for path in output.rglob("config.yaml"))
+    return [Record(folder) for folder in found if (folder / "status.json").is_file()]
 
 
 def files(folder):
     """Every file under a folder with the time of its last change."""
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def segments(folder):
+    """What the files of one W&B run hold, a list of records for each, oldest first."""
+    found = []
+    for path in sorted((folder / "wandb").glob("*run-*/run-*.wandb")):
+        command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
+        environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
+        said = subprocess.run(command, capture_output=True, text=True, env=environment)
+        found.append([json.loads(line) for line in said.stdout.splitlines()])
+    return found
 
 
 def wait_until(condition, process, seconds=120):

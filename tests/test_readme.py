@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def run(command, root, recorded=None):
     }
     for name, path in stands_for.items():
         command = command.replace(name, str(path))
-    words = command.split()[1:]
+    words = shlex.split(command)[1:]
     if words[0] == "train.py" and "--help" not in words:
         words += small(command, root)
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from clothseg.cache import Cache
     from clothseg.datamodule import SegmentationData, Share
+    from clothseg.logger.tracker import Tracker
     from clothseg.split import Split
     from clothseg.task.semantic import SemanticSegmentation
     from hydra_plugins.clothseg_launchers import ClothsegLauncher
@@ -43,10 +44,12 @@ def require_inputs(config: Config) -> None:
 
     Raises:
         DataError: the dataset's folder is missing, has another layout, or lacks a photo.
-        ConfigError: the backbone's weights cannot be had.
+        ConfigError: the backbone's weights cannot be had, or a logger's service refuses us.
     """
     _call(config["backbone"])
     build_dataset(config).samples()
+    for tracker in build_trackers(config):
+        tracker.require()
 
 
 def build_launcher(node: Config) -> "ClothsegLauncher":
@@ -134,6 +137,11 @@ def build_trainer(
     """
     chosen = [callback for node in config["callbacks"].values() for callback in _call(node, folder)]
     return _call(config["trainer"], [*observers, *chosen], ranks)
+
+
+def build_trackers(config: Config) -> "list[Tracker]":
+    """What logs the run; nothing for a record from before there were loggers."""
+    return [_call(node) for node in config.get("logger", {}).values()]
 
 
 def _call(node: Config, *arguments: Any) -> Any:

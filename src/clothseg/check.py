@@ -62,7 +62,7 @@ def check_command(
     groups = [o for o in parsed if o.key_or_group in names or o.key_or_group.startswith("hydra/")]
     values = [o for o in parsed if o not in groups and not o.key_or_group.startswith("hydra.")]
     settings = [o.input_line or "" for o in parsed if o.key_or_group.startswith("hydra.launcher.")]
-    broken = _option_problems(groups, problems)
+    broken = _option_problems(groups, list_groups(name), problems)
     composed = []
     for choice in itertools.product(*map(_alternatives, [g for g in groups if g not in broken])):
         composed += _compose(name, [*choice, *settings], values, problems)
@@ -101,30 +101,75 @@ def constant_keys(overrides: Sequence[str]) -> list[str]:
 
 def group_names(name: str) -> list[str]:
     """Config groups in the defaults list of a main configuration."""
+    return list(_group_defaults(name))
+
+
+def list_groups(name: str) -> list[str]:
+    """Config groups that take several options at once, as their default does."""
+    return [group for group, option in _group_defaults(name).items() if isinstance(option, list)]
+
+
+def _group_defaults(name: str) -> dict[str, Any]:
+    """Default option of each config group; a list for one that takes several at once."""
     defaults = yaml.safe_load((CONF / f"{name}.yaml").read_text()).get("defaults", [])
-    keys = [str(key) for entry in defaults if not isinstance(entry, str) for key in entry]
-    return [key for key in keys if not key.startswith("override ")]
+    pairs = [pair for entry in defaults if not isinstance(entry, str) for pair in entry.items()]
+    return {str(key): option for key, option in pairs if not str(key).startswith("override ")}
 
 
-def _option_problems(groups: Sequence[Override], problems: list[str]) -> list[Override]:
+def _option_problems(
+    groups: Sequence[Override], lists: Sequence[str], problems: list[str]
+) -> list[Override]:
     """Note unknown options; returns the overrides that have one."""
     broken = []
     for override in groups:
         group = override.key_or_group
         if group.startswith("hydra/") and group != "hydra/launcher":
             continue
-        known = options(group)
-        unknown = [o for o in map(str, _values(override)) if o not in known and o != "None"]
-        problems += [f"{group}={o}: no such option; {did_you_mean(o, known)}" for o in unknown]
-        if unknown:
+        if group in lists:
+            found = _list_problems(group, override)
+        else:
+            known = options(group)
+            unknown = [o for o in map(str, _values(override)) if o not in known and o != "None"]
+            found = [f"{group}={o}: no such option; {did_you_mean(o, known)}" for o in unknown]
+        problems += found
+        if found:
             broken.append(override)
     return broken
+
+
+def _list_problems(group: str, override: Override) -> list[str]:
+    """What is wrong with the choice for a group that takes several options at once."""
+    known = options(group)
+    if override.is_sweep_override():
+        # Such a group changes no result, so the jobs of a sweep over it would be one and the same.
+        several = ",".join(map(str, _values(override)))
+        return [f"{group}={several}: a sweep over {group}; '{group}=[{several}]' takes all at once"]
+    value = _values(override)[0]
+    chosen = [_text(option) for option in (value if isinstance(value, list) else [value])]
+    text = f"{group}={_text(value)}"
+    problems = [
+        f"{text}: no such option as {option}; {did_you_mean(option, known)}"
+        for option in dict.fromkeys(chosen)
+        if option not in known
+    ]
+    twice = sorted({option for option in chosen if chosen.count(option) > 1})
+    problems += [f"{text}: {option} is there twice" for option in twice]
+    if "none" in chosen and len(chosen) > 1:
+        problems.append(f"{text}: none stands alone")
+    return problems
 
 
 def _alternatives(override: Override) -> list[str]:
     """The override once for each value that it sweeps over."""
     prefix = (override.input_line or "").split("=")[0]
-    return [f"{prefix}={'null' if v is None else v}" for v in _values(override)]
+    return [f"{prefix}={_text(value)}" for value in _values(override)]
+
+
+def _text(value: Any) -> str:
+    """A chosen option, or several, in Hydra's grammar."""
+    if isinstance(value, list):
+        return f"[{','.join(map(str, value))}]"
+    return "null" if value is None else str(value)
 
 
 def _values(override: Override) -> list[Any]:
@@ -208,6 +253,8 @@ def _contradictions(job: Composed) -> list[str]:
         pair = choices["model"], choices["backbone"]
         problem = pair_problem(*pair, options("model"), options("backbone"))
         problems += [problem] if problem else []
+    for group in ("callbacks", "logger"):
+        problems += _unchosen(group, job.config.get(group))
     problems += _label_contradictions(job.config)
     return problems
 
@@ -226,6 +273,17 @@ def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
         if trainer.get("precision") == 16:
             problems += ["trainer.precision=16: the CPU has no such arithmetic; allowed: 32, bf16"]
     return [problem for problem in problems if problem]
+
+
+def _unchosen(group: str, parts: Any) -> list[str]:
+    """Parts of a group whose keys are set although no file of the group brings them."""
+    nodes = parts if isinstance(parts, Mapping) else {}
+    known = {name for name, node in nodes.items() if isinstance(node, Mapping)}
+    chosen = sorted(name for name in known if "_target_" in nodes[name])
+    return [
+        f"{group}.{name}: {name} is not chosen; {group} has {', '.join(chosen) or 'nothing'}"
+        for name in sorted(known.difference(chosen))
+    ]
 
 
 def _label_contradictions(config: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ def help_text(name: str) -> str:
     for line in lines:
         if group := re.match(r"\s+- (\w+): (\S+)\s+# (.*)", line):
             title, default, meaning = group.groups()
+            default = default.strip("[]")  # a group of which several can be taken at once
             others = ", ".join(option for option in options(title) if option != default)
             groups += [f"  {title:<13} {meaning}", f"  {'':<13} [{default}] {others}".rstrip()]
         elif opening := re.match(r"(\w+):$", line):

@@ -71,7 +71,7 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         outcomes = [_rerun(composed, overrides)]
     else:
         outcomes = _run(overrides, many, composed)
-    return report_outcomes(outcomes)
+    return report_outcomes(outcomes, composed[0].config.get("logger", {}))
 
 
 def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Outcome]:
@@ -150,7 +150,8 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
     """Repeat a recorded run; the record it came from is kept."""
     given = composed[0].config
     keys = set(constant_keys(overrides))
-    kept = sorted(keys - {*WITHOUT_EFFECT} | keys & {"split.fold"})
+    changing = {key for key in keys if not key.startswith("logger.")} - {*WITHOUT_EFFECT}
+    kept = sorted(changing | keys & {"split.fold"})
     if len(composed) > 1 or kept:
         raise ConfigError(
             [f"rerun_from repeats one run as it was, so {key} cannot be set" for key in kept]
@@ -160,7 +161,7 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
     config = OmegaConf.create(recorded["config"])
     # A record cannot vouch for itself: what is trusted, and where output goes, says the command.
     for key in keys | {"trust", "output"}:
-        OmegaConf.update(config, key, OmegaConf.select(OmegaConf.create(given), key))
+        OmegaConf.update(config, key, OmegaConf.select(OmegaConf.create(given), key), merge=False)
     config.rerun = True
     plain: dict[str, Any] = OmegaConf.to_container(config)  # type: ignore[assignment]
     build.require_valid(plain)

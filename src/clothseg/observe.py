@@ -1,10 +1,8 @@
 """Lightning callbacks: the history of a run, what is shown of it, and stopping that resumes."""
 
-import csv
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -28,13 +26,9 @@ class History(Callback):
     """One row an epoch, kept in the last checkpoint, so that a resumed run continues the table.
 
     Epochs are numbered from 1, as on the screen.
-
-    Args:
-        path: where the table is written as CSV after each epoch.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self._started = 0.0
         self._learning_rate = 0.0
@@ -53,7 +47,7 @@ class History(Callback):
         self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Add the epoch's row and write the table."""
+        """Add the epoch's row."""
         row = {
             "epoch": float(trainer.current_epoch + 1),
             "seconds": time.monotonic() - self._started,
@@ -61,14 +55,6 @@ class History(Callback):
         }
         row |= {key: float(value) for key, value in sorted(trainer.callback_metrics.items())}
         self.rows.append(row)
-        if not trainer.is_global_zero:
-            return
-        temporary = self.path.with_suffix(".tmp")
-        with temporary.open("w", newline="") as file:
-            table = csv.DictWriter(file, list(row))
-            table.writeheader()
-            table.writerows(self.rows)
-        temporary.replace(self.path)
 
     def best(self, monitor: str) -> int:
         """Epoch of the best value of `monitor`, the first of equals."""

@@ -36,6 +36,7 @@ WITHOUT_EFFECT = (
     "rerun",
     "rerun_from",
     "trust",
+    "logger",
     "data.workers",
     "data.cache",
     "dataset.root",
@@ -171,15 +172,18 @@ class Record:
 
         Raises:
             ClaimedError: another process holds it.
+            DataError: it cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         lock = SoftFileLease(
             self.folder / ".claim", lease_duration=CLAIM, on_compromise=_stop_this_process
         )
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=-1 if math.isinf(wait) else wait, poll_interval=1)
         except Timeout:
             raise ClaimedError(f"{self.folder} is being trained by another process") from None
+        except OSError as error:
+            raise DataError(f"{self.folder} cannot be written: {error.strerror}") from error
         try:
             yield
         finally:

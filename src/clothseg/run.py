@@ -10,6 +10,8 @@ from pytorch_lightning import Trainer
 from clothseg import build
 from clothseg.datamodule import SegmentationData, Share
 from clothseg.job import Job
+from clothseg.logger.tracker import Results
+from clothseg.logger.tracking import Tracking, tracking_of
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.observe import History, Reporter
@@ -44,8 +46,8 @@ def run(job: Job, rank: int) -> None:
     data = build.build_data(job.config, cache, split, Share(rank, job.ranks))
     task = build.build_task(job.config)
     if rank > 0:
-        with run_log(None) as say:
-            _train_and_test(job, data, task, say)
+        with run_log(None) as say, tracking_of(job, say) as tracking:
+            _train_and_test(job, data, task, say, tracking)
         return
     record = Record(job.folder)
     with record.claimed(job.wait):
@@ -57,25 +59,31 @@ def run(job: Job, rank: int) -> None:
             say(f"{job.title}  {split.summary}")
             for name in missing_classes(cache, split, task.names):
                 say(f"{job.title}  warning: no training photo has the class {name}")
-            history, scores = _train_and_test(job, data, task, say)
-            _write_results(job, data, task, history, scores)
+            with tracking_of(job, say) as tracking:
+                scores = _train_and_test(job, data, task, say, tracking)
+                tracking.end(_write_results(job, data, task, tracking.history, scores))
             record.set_state("done")
 
 
 def _train_and_test(
-    job: Job, data: SegmentationData, task: SemanticSegmentation, say: Callable[[str], None]
-) -> tuple[History, Scores]:
+    job: Job,
+    data: SegmentationData,
+    task: SemanticSegmentation,
+    say: Callable[[str], None],
+    tracking: Tracking,
+) -> Scores:
     """Train to the end, and test the best epoch."""
     record = Record(job.folder)
-    history = History(job.folder / "history.csv")
+    history = tracking.history
     reporter = Reporter(say, job.title, data.batch_size, history)
-    trainer = build.build_trainer(job.config, job.folder, [history, reporter], job.ranks)
+    observers = [history, tracking, reporter]
+    trainer = build.build_trainer(job.config, job.folder, observers, job.ranks)
     if record.last_checkpoint:
         say(f"{job.title}  goes on from {record.last_checkpoint}")
     with stopped_in_order():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
     load_best(task, record)
-    return history, scored(trainer, task, data, "test")
+    return scored(trainer, task, data, "test")
 
 
 def _write_results(
@@ -84,8 +92,8 @@ def _write_results(
     task: SemanticSegmentation,
     history: History,
     scores: Scores,
-) -> None:
-    """Write scores, measurements and pictures of a run."""
+) -> Results:
+    """Write scores, measurements and pictures of a run; returns what loggers are told."""
     best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
     seconds = sum(row["seconds"] for row in history.rows)
     images = len(history.rows) * data.steps_per_epoch * data.batch_size
@@ -94,7 +102,7 @@ def _write_results(
     np.save(job.folder / "confusion_matrix.npy", scores.matrix)
     draw_scores(scores.matrix, task.names, job.folder, job.title)
     draw_training(history.rows, best_epoch, job.folder)
-    draw_examples(data.cache, build.build_labels(job.config), task, scores, job.folder)
+    examples = draw_examples(data.cache, build.build_labels(job.config), task, scores, job.folder)
     metrics = {
         "test": card,
         "best_epoch": best_epoch,
@@ -107,6 +115,7 @@ def _write_results(
         "fold_deviation": data.split.deviation,
     }
     write_json(job.folder / "metrics.json", metrics)
+    return Results(metrics, scores.matrix, examples)
 
 
 def scored(

@@ -65,6 +65,7 @@ class Config(BaseModel):
     scheduler: Node
     trainer: Node
     callbacks: dict[str, Node]
+    logger: dict[str, Node] = {}
     data: Data
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     """Seed of weights, order, augmentation and dropout."""

@@ -60,7 +60,7 @@ def train(folder, ranks, accumulate, normalise, rank):
         optimizer=lambda parameters: _call(job.config["optimizer"], parameters),
         scheduler=lambda optimizer, steps: _call(job.config["scheduler"], optimizer, steps),
     )
-    history = History(folder / "history.csv")
+    history = History()
     trainer = build_trainer(job.config, folder, [history], ranks)
     trainer.fit(module, datamodule=data(Share(rank, ranks), accumulate))
     rows = [{k: v for k, v in row.items() if k != "seconds"} for row in history.rows]
@@ -84,7 +84,6 @@ def test_sharing_a_batch_changes_no_step(tmp_path, shared):
         assert state[name] == pytest.approx(weights, abs=1e-6), name
     for row, other in zip(rows, shared_rows, strict=True):
         assert other == pytest.approx(row, rel=1e-4)
-    assert (tmp_path / "shared" / "history.csv").is_file()
 
 
 def test_processes_have_one_network_when_it_is_validated(tmp_path):

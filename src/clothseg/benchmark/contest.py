@@ -17,6 +17,8 @@ from clothseg.benchmark.comparison import training_config
 from clothseg.cache import Cache
 from clothseg.datamodule import SegmentationData
 from clothseg.error import ConfigError
+from clothseg.logger.tracker import Subject
+from clothseg.logger.tracking import Tracking
 from clothseg.observe import History, Reporter
 from clothseg.report.run_log import run_log
 from clothseg.schema import Benchmark
@@ -125,13 +127,16 @@ class Contest:
         epochs = math.ceil(steps / (data.steps_per_epoch - 1))
         trainer_config = self.config["trainer"] | {"max_epochs": epochs}
         with tempfile.TemporaryDirectory() as name, run_log(None):
-            folder = Path(name)
-            history = History(folder / "history.csv")
-            reporter = Reporter(lambda line: None, "training_step", data.batch_size, history)
+            folder, history = Path(name), History()
             config = self.config | {"trainer": trainer_config}
-            trainer = build.build_trainer(config, folder, [history, reporter, observer])
-            with stopped_in_order():
-                trainer.fit(task, data)
+            trackers, labels = build.build_trackers(config), build.build_labels(config)
+            subject = Subject("training_step", folder, "benchmark", config, {}, labels)
+            reporter = Reporter(lambda line: None, subject.name, data.batch_size, history)
+            with Tracking(trackers, subject, history, lambda line: None) as tracking:
+                observers = [history, tracking, reporter, observer]
+                trainer = build.build_trainer(config, folder, observers)
+                with stopped_in_order():
+                    trainer.fit(task, data)
 
 
 def prepared(settings: Benchmark) -> Contest:

@@ -58,6 +58,17 @@ def pooled_matrix(cards: Sequence[Scorecard]) -> np.ndarray:
     return np.sum([np.asarray(card["confusion_matrix"], np.int64) for card in cards], axis=0)
 
 
+def flat_class(row: dict[str, Any]) -> dict[str, Any]:
+    """A class of a summary as one CSV row: `iou_mean`, `iou_std` and so on."""
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}_{part}": number for part, number in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
 def _aggregate_class(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     scores = _over_folds([{k: v for k, v in row.items() if k not in NOT_SCORES} for row in rows])
     support = sum(row["support"] or 0 for row in rows)

@@ -56,10 +56,16 @@ def draw_training(rows: Sequence[Mapping[str, float]], best_epoch: int, folder: 
     draw_learning_curves(rows, folder / "figures" / "learning_curves.png", best_epoch)
 
 
+def figures(folder: Path) -> dict[str, Path]:
+    """The pictures in a record, by their names without the suffix."""
+    paths = [folder / "confusion_matrix.png", *sorted((folder / "figures").glob("*.png"))]
+    return {path.stem: path for path in paths if path.is_file()}
+
+
 def draw_examples(
     cache: Cache, labels: LabelSpace, task: "SemanticSegmentation", scores: "Scores", folder: Path
-) -> None:
-    """Draw the test photos with the highest and the lowest mean IoU.
+) -> dict[str, list[Example]]:
+    """Draw the test photos with the highest and the lowest mean IoU, and return them as such.
 
     Source: inacio2019, Fig. 9.
     """
@@ -67,12 +73,15 @@ def draw_examples(
     rows = np.ma.masked_invalid(scores.image_iou).mean(1).filled(np.nan)
     order = np.argsort(-rows, kind="stable")
     order = order[~np.isnan(rows[order])]
+    shown = {}
     for kind, chosen in (("best", order[:SHOWN]), ("worst", order[::-1][:SHOWN])):
         examples = [_example(int(scores.index[i]), float(rows[i]), cache, task) for i in chosen]
         title = f"Test photos with the {'highest' if kind == 'best' else 'lowest'} mean IoU"
         draw_predictions(
             examples, labels.names, labels.palette, folder / "figures" / f"{kind}.png", title
         )
+        shown[kind] = examples
+    return shown
 
 
 def _example(index: int, iou: float, cache: Cache, task: "SemanticSegmentation") -> Example:

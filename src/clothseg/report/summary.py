@@ -1,22 +1,27 @@
 """The end of a command: folds added up, tables shown, an honest exit status."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clothseg.error import DataError
+from clothseg.logger.fold_summary import log_summary
 from clothseg.outcome import Outcome
 from clothseg.record import Record, write_json
-from clothseg.report.aggregate import aggregate, pooled_matrix
+from clothseg.report.aggregate import aggregate, flat_class, pooled_matrix
 from clothseg.report.progress import console
 from clothseg.report.tables import comparison_table, fold_table, sweep_table
 
 
-def report_outcomes(outcomes: Sequence[Outcome]) -> int:
+def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> int:
     """Show what became of all jobs, and add up the folds of every configuration.
+
+    Args:
+        outcomes: in the order of the jobs.
+        loggers: the command's `logger`; they are told about complete cross-validations.
 
     Returns:
         Exit status: 0 when every job is done, 1 when one failed, 130 after Ctrl-C.
@@ -33,7 +38,7 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
     stopped = any(o.result == "interrupted" for o in outcomes)
     for folder, jobs in configs.items():
         try:
-            cards = _report_config(folder, jobs)
+            cards = _report_config(folder, jobs, loggers)
         except DataError as error:
             if not stopped:
                 problems.append(str(error))
@@ -62,7 +67,9 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
     return int(bool(problems) or not all(o.finished for o in outcomes))
 
 
-def _report_config(folder: Path, jobs: Sequence[Outcome]) -> list[dict[str, Any]]:
+def _report_config(
+    folder: Path, jobs: Sequence[Outcome], loggers: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Show the folds of one configuration, add them up when all are there; returns their scores."""
     done = [job for job in jobs if job.finished]
     if not done:
@@ -85,6 +92,7 @@ def _report_config(folder: Path, jobs: Sequence[Outcome]) -> list[dict[str, Any]
             _add_up(folder, name, [Path(str(job.folder)) for job in done], cards)
         except OSError as error:
             raise DataError(f"the folds in {folder} could not be added up: {error}") from error
+    log_summary(loggers, folder, name, Path(str(done[0].folder)), cards)
     console.print(fold_table(cards, f"{name}, {folds} folds, test part"))
     console.print(
         f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}",
@@ -112,19 +120,8 @@ def _add_up(folder: Path, name: str, runs: Sequence[Path], cards: Sequence[dict[
     np.save(folder / "confusion_matrix.npy", matrix)
     draw_scores(matrix, names, folder, f"{name}, {len(cards)} folds pooled")
     write_per_class(
-        {"per_class": [_flat(row) for row in summary["per_class"]]}, folder / "per_class.csv"
+        {"per_class": [flat_class(row) for row in summary["per_class"]]}, folder / "per_class.csv"
     )
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """A class of a summary as one CSV row: `iou_mean`, `iou_std` and so on."""
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}_{part}": number for part, number in value.items()}
-        else:
-            flat[key] = value
-    return flat
 
 
 def _row_name(outcome: Outcome) -> str:

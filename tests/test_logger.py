@@ -1,0 +1,226 @@
+"""Loggers: what is chosen, what reaches them, and that their troubles cost a run nothing."""
+
+import csv
+import math
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from clothseg import build
+from clothseg.check import check_command
+from clothseg.error import ConfigError, DataError
+from clothseg.logger.tracker import Subject, Tracker, require_writable
+from clothseg.logger.tracking import Tracking
+from clothseg.observe import History
+from command_line import records
+from repository import label_space
+
+
+def subject(folder, *overrides):
+    (job,) = check_command(overrides)
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = label_space("refined15")
+    return Subject("some run", folder, "a/b/c", job.config, job.choices, labels)
+
+
+def row(epoch, iou=0.5):
+    return {"epoch": float(epoch), "learning_rate": 0.1, "val/iou/Hat": math.nan, "val/iou": iou}
+
+
+def chosen(*overrides):
+    (job,) = check_command(overrides)
+    return [tracker.name for tracker in build.build_trackers(job.config)]
+
+
+@pytest.mark.parametrize(
+    ("override", "names"),
+    [
+        ([], ["csv"]),
+        (["logger=tensorboard"], ["tensorboard"]),
+        (["logger=[csv,wandb]"], ["csv", "wandb"]),
+        (["logger=[wandb,tensorboard,csv]"], ["wandb", "tensorboard", "csv"]),
+        (["logger=none"], []),
+        (["logger=[]"], []),
+    ],
+)
+def test_any_list_of_loggers_can_be_chosen(override, names):
+    assert chosen(*override) == names
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("logger=wnadb", r"logger=wnadb: no such option as wnadb; did you mean `wandb`\?"),
+        ("logger=[csv,wnadb]", r"logger=\[csv,wnadb\]: no such option as wnadb; did you mean"),
+        ("logger=[csv,csv]", r"logger=\[csv,csv\]: csv is there twice"),
+        ("logger=[none,csv]", r"logger=\[none,csv\]: none stands alone"),
+        ("logger=csv,wandb", r"a sweep over logger; 'logger=\[csv,wandb\]' takes all at once"),
+        ("logger.wandb.mode=online", r"logger\.wandb: wandb is not chosen; logger has csv"),
+        ("logger.csv.path=a", r"logger\.csv\.path: no such key"),
+    ],
+)
+def test_a_wrong_choice_is_told(override, message):
+    with pytest.raises(ConfigError, match=message):
+        check_command([override])
+
+
+def test_keys_of_wandb_are_checked():
+    keys = {"mode": "onlin", "project": "a/b", "tags": "[1]", "finish_timeout": "0"}
+    with pytest.raises(ConfigError) as error:
+        check_command(["logger=wandb", *(f"logger.wandb.{k}={v}" for k, v in keys.items())])
+    assert len(error.value.problems) == len(keys)
+
+
+def test_a_disabled_wandb_leaves_nothing(tmp_path):
+    (job,) = check_command(["logger=wandb", "logger.wandb.mode=disabled"])
+    (tracker,) = build.build_trackers(job.config)
+    tracker.require()
+    tracker.begin(subject(tmp_path / "run"))
+    tracker.epochs([row(1)])
+    tracker.close("done")
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_the_table_holds_every_epoch(tmp_path):
+    (job,) = check_command([])
+    (tracker,) = build.build_trackers(job.config)
+    tracker.begin(subject(tmp_path / "run"))
+    tracker.epochs([row(1)])
+    tracker.epochs([row(1), row(2)])
+    tracker.close("done")
+    with (tmp_path / "run" / "history.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [(line["epoch"], line["val/iou/Hat"]) for line in table] == [
+        ("1.0", "nan"),
+        ("2.0", "nan"),
+    ]
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["history.csv"]
+
+
+def scalars(folder, key):
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    assert "val/iou/Hat" not in events.Tags()["scalars"]
+    return [(event.step, round(event.value, 3)) for event in events.Scalars(key)]
+
+
+def test_event_files_of_a_resumed_run_hold_every_epoch_once(tmp_path):
+    """The first attempt logged an epoch more than its checkpoint holds."""
+    (job,) = check_command(["logger=tensorboard"])
+    run = subject(tmp_path / "run")
+    for attempt in ([row(1, 0.1), row(2, 0.2), row(3, 0.9)], [row(1, 0.1), row(2, 0.2)]):
+        (tracker,) = build.build_trackers(job.config)
+        tracker.begin(run)
+        tracker.epochs(attempt)
+        tracker.close("interrupted")
+    assert scalars(run.folder, "val/iou") == [(1, 0.1), (2, 0.2)]
+
+
+@pytest.mark.parametrize("name", ["wandb", "tensorboard"])
+def test_a_folder_that_cannot_be_written_is_told_before_training(name, tmp_path):
+    (job,) = check_command([f"logger={name}"])
+    (tracker,) = build.build_trackers(job.config)
+    run = subject(tmp_path / "run")
+    (run.folder / name).write_text("in the way")
+    with pytest.raises(DataError, match=rf"log folder .*{name} cannot be written"):
+        tracker.begin(run)
+    with pytest.raises(DataError, match="Not a directory"):
+        require_writable(run.folder / name / "below")
+
+
+class Recorder(Tracker):
+    """Notes what it is told, and fails where it is asked to."""
+
+    def __init__(self, name, fails_at=()):
+        self.name, self.fails_at, self.told = name, fails_at, []
+
+    def note(self, what):
+        self.told.append(what)
+        if what in self.fails_at:
+            raise OSError(f"no space\nat {what}")
+
+    def begin(self, subject):
+        self.note("begin")
+
+    def epochs(self, rows):
+        self.note(len(rows))
+
+    def end(self, results):
+        self.note("end")
+
+    def close(self, end):
+        self.note(end)
+
+
+class FirstProcess:
+    is_global_zero = True
+
+
+class OtherProcess:
+    is_global_zero = False
+
+
+def follow(trackers, run, trainer=FirstProcess, raises=None):
+    said, history = [], History()
+    with Tracking(trackers, run, history, said.append) as tracking:
+        tracking.on_fit_start(trainer, None)
+        for epoch in (1, 2, 3):
+            history.rows.append(row(epoch))
+            tracking.on_train_epoch_end(trainer, None)
+        if raises is not None:
+            raise raises
+        tracking.end(None)
+    return said
+
+
+def test_a_logger_that_fails_in_mid_run_is_left_alone_and_told_once(tmp_path):
+    broken, whole = Recorder("broken", fails_at=(2,)), Recorder("whole")
+    said = follow([broken, whole], subject(tmp_path))
+    assert broken.told == ["begin", 1, 2, "done"]
+    assert whole.told == ["begin", 1, 2, 3, "end", "done"]
+    assert said == [
+        "some run  warning: logger broken gave up (OSError: no space); epochs from 2 on are "
+        "missing there, the run goes on without it"
+    ]
+
+
+def test_a_logger_that_fails_at_the_end_costs_nothing(tmp_path):
+    recorder = Recorder("broken", fails_at=("end", "done"))
+    said = follow([recorder], subject(tmp_path))
+    assert recorder.told == ["begin", 1, 2, 3, "end", "done"]
+    assert "the results are missing there" in said[0]
+    assert "what it lacks is in the record" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("error", "end"), [(KeyboardInterrupt(), "interrupted"), (ValueError(), "failed")]
+)
+def test_a_run_that_ends_early_closes_its_loggers(error, end, tmp_path):
+    recorder = Recorder("whole")
+    with pytest.raises(type(error)):
+        follow([recorder], subject(tmp_path), raises=error)
+    assert recorder.told[-1] == end
+
+
+def test_a_logger_that_cannot_begin_stops_the_run(tmp_path):
+    first, second = Recorder("first"), Recorder("second", fails_at=("begin",))
+    with pytest.raises(OSError, match="no space"):
+        follow([first, second], subject(tmp_path))
+    assert (first.told, second.told) == (["begin", "failed"], ["begin", "failed"])
+
+
+def test_only_the_first_process_logs(tmp_path):
+    recorder = Recorder("quiet")
+    follow([recorder], subject(tmp_path), OtherProcess)
+    assert recorder.told == []
+
+
+@pytest.mark.slow
+def test_without_a_logger_the_record_is_whole(command_line, tmp_path):
+    said = command_line.run(command_line.tiny(tmp_path, "logger=none"))
+    assert said.returncode == 0, said.stderr
+    (record,) = records(tmp_path)
+    assert not (record.folder / "history.csv").exists()
+    assert (record.folder / "figures" / "learning_curves.png").is_file()
+    assert record.status["state"] == "done"
+    assert record.metrics["epochs"] == 1

@@ -1,0 +1,169 @@
+"""A server on this machine that the real client of Weights & Biases talks to, and keeps it all.
+
+It answers the few questions that the client asks while a run is logged or synchronised. It has
+neither accounts nor pages, so nothing here shows what the hosted service makes of the same data.
+"""
+
+import json
+import re
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+KEY = "0123456789" * 4
+"""Has the form of a key, which the client checks."""
+
+
+@dataclass
+class Run:
+    """What the server knows about one run."""
+
+    about: dict = field(default_factory=dict)
+    config: dict = field(default_factory=dict)
+    history: list = field(default_factory=list)
+    summary: dict = field(default_factory=dict)
+    files: set = field(default_factory=set)
+    offsets: list = field(default_factory=list)  # first line of each piece of history
+    exit_code: int | None = None
+
+
+class StandIn(ThreadingHTTPServer):
+    """The server.
+
+    Args:
+        refusal: answer to every question: `401` for a key that is wrong, `500` for history that
+            the server cannot take; None answers as it should.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, refusal=None):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.refusal = refusal
+        self.requests = []
+        self.failures = []  # of this server itself
+        self.runs = {}
+        self.artifacts = []
+        self.lock = threading.Lock()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error):
+        self.shutdown()
+        self.server_close()
+        assert self.failures == []
+
+    def handle_error(self, request, client_address):
+        """Say nothing of connections that the client drops when it has ended."""
+
+    def answer(self, name, variables):
+        """Data for one question of the client."""
+        if name == "Viewer":
+            return {"viewer": {"id": "u", "entity": "team", "username": "user", "flags": "{}"}}
+        if name == "RunResumeStatus":
+            return {"model": self._resumed(variables["name"])}
+        if name == "UpsertBucket":
+            return {"upsertBucket": self._upserted(variables)}
+        if name == "CreateRunFiles":
+            urls = [{"name": f, "uploadUrl": f"{self.url}/put/{f}"} for f in variables["files"]]
+            self.runs[variables["run"]].files |= set(variables["files"])
+            return {"createRunFiles": {"runID": "r", "uploadHeaders": [], "files": urls}}
+        if name == "CreateArtifact":
+            self.artifacts.append(variables["input"])
+            artifact = {"id": "a", "state": "COMMITTED", "artifactSequence": {"id": "s"}}
+            return {"createArtifact": {"artifact": artifact}}
+        if name == "ArtifactType":
+            return {"project": {"artifact": None}}
+        return {}
+
+    def _resumed(self, name):
+        model = {"id": "p", "name": "clothseg", "entity": {"id": "e", "name": "team"}}
+        run = self.runs.get(name)
+        if run is None:
+            return {**model, "bucket": None}
+        bucket = {
+            "id": name,
+            "name": name,
+            "summaryMetrics": json.dumps(run.summary),
+            "displayName": run.about["displayName"],
+            "logLineCount": 0,
+            "historyLineCount": len(run.history),
+            "eventsLineCount": 0,
+            "historyTail": json.dumps([json.dumps(row) for row in run.history[-1:]]),
+            "eventsTail": "[]",
+            "config": json.dumps(run.config),
+            "tags": run.about.get("tags", []),
+            "notes": None,
+            "wandbConfig": json.dumps({"t": {}}),
+        }
+        return {**model, "bucket": bucket}
+
+    def _upserted(self, variables):
+        with self.lock:
+            run = self.runs.setdefault(variables["name"], Run())
+        run.about |= {key: value for key, value in variables.items() if value is not None}
+        run.config |= json.loads(variables["config"] or "{}")
+        project = {"id": "p", "name": "clothseg", "entity": {"id": "e", "name": "team"}}
+        bucket = {"id": variables["name"], "name": variables["name"], "project": project}
+        bucket |= {"displayName": run.about.get("displayName"), "historyLineCount": 0}
+        return {"bucket": bucket, "inserted": True}
+
+    def stream(self, name, body):
+        """Take over history, summary and exit code of a run."""
+        run = self.runs[name]
+        files = body.get("files") or {}
+        if piece := files.get("wandb-history.jsonl"):
+            run.offsets.append(piece["offset"])
+            lines = [json.loads(line) for line in piece["content"]]
+            run.history[piece["offset"] :] = lines
+        for line in files.get("wandb-summary.json", {}).get("content", []):
+            run.summary |= json.loads(line)
+        if body.get("complete"):
+            run.exit_code = body["exitcode"]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+    def handle_request(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.requests.append((self.command, self.path))
+        try:
+            status, data = self.answered(body)
+        except Exception as error:  # the client would ask again and again
+            self.server.failures.append(f"{self.path}: {error!r}")
+            status, data = 400, {"errors": [{"message": repr(error)}]}
+        content = json.dumps(data).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def answered(self, body):
+        """Status and content of the answer."""
+        if self.server.refusal == 401:
+            return 401, {"errors": [{"message": "user is not logged in"}]}
+        if self.path == "/graphql":
+            asked = json.loads(body)
+            name = re.search(r"(?:query|mutation) (\w+)", asked["query"])[1]
+            answer = self.server.answer(name, asked.get("variables") or {})
+            return 200, {"data": answer}
+        if self.path.endswith("/file_stream"):
+            if self.server.refusal == 500:
+                return 500, {}
+            self.server.stream(self.path.split("/")[-2], json.loads(body))
+        return 200, {}
+
+    do_GET = do_POST = do_PUT = handle_request  # noqa: N815 - the names that http.server calls
