@@ -1,8 +1,12 @@
 """The answer to `--help`: the comments of a command's configuration, with every option there is."""
 
 import re
+import textwrap
 
 from clothseg.trust import CONF, options
+
+WIDTH = 82
+"""Letters in a line of options."""
 
 
 def help_text(name: str) -> str:
@@ -17,11 +21,12 @@ def help_text(name: str) -> str:
     keys: list[str] = []
     block = ""
     for line in lines:
-        if group := re.match(r"\s+- (\w+): (\S+)\s+# (.*)", line):
+        if group := re.match(r"\s+- (?:override )?([\w/]+): (\S+)\s+# (.*)", line):
             title, default, meaning = group.groups()
             default = default.strip("[]")  # a group of which several can be taken at once
             others = ", ".join(option for option in options(title) if option != default)
-            groups += [f"  {title:<13} {meaning}", f"  {'':<13} [{default}] {others}".rstrip()]
+            named = textwrap.wrap(f"[{default}] {others}", WIDTH, break_on_hyphens=False)
+            groups += [f"  {title:<14} {meaning}", *(f"  {'':<14} {line}" for line in named)]
         elif opening := re.match(r"(\w+):$", line):
             block = opening[1]
         elif (key := re.match(r"( *)(\w+): (.*?)\s+# (.*)", line)) and not (
