@@ -20,7 +20,7 @@ RUN_FILES = {
     *("config.yaml", "split.json", "environment.json", "status.json", "metrics.json"),
     *("per_class.csv", "confusion_matrix.npy", "confusion_matrix.png", "history.csv", "log.txt"),
     *("checkpoints/best.ckpt", "checkpoints/last.ckpt", "figures/learning_curves.png"),
-    *("figures/class_iou.png", "figures/best.png", "figures/worst.png", ".lock"),
+    *("figures/class_iou.png", "figures/best.png", "figures/worst.png"),
 }
 FRAGILE_LOSS = """
 import os

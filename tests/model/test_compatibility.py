@@ -88,15 +88,14 @@ def require_a_step(module):
     """Train on one batch of a size that no stride divides, and look at what came of it."""
     shapes = []
     module.network.register_forward_hook(lambda _, __, out: shapes.append(out["logits"].shape))
-    batch = {
-        "image": torch.randint(0, 256, (2, 33, 47, 3), dtype=torch.uint8),
-        "mask": torch.randint(0, 15, (2, 33, 47), dtype=torch.uint8),
-    }
+    photos = torch.randint(0, 256, (2, 33, 47, 3), dtype=torch.uint8)
+    mask = torch.randint(0, 15, (2, 33, 47))
     trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
     first = next(p for name, p in trained.items() if name.startswith("network.body.encoder."))
     before = first.detach().clone()
     optimizer = module.make_optimizer(list(trained.values()))
-    loss = module.training_step(module.on_after_batch_transfer(batch, 0), 0)
+    output = module.network(module.normalized(photos))
+    (loss,) = module.loss(output, {"mask": mask, "pixels": mask.numel()}).values()
     loss.backward()
     for name, parameter in module.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
