@@ -22,6 +22,8 @@ def problems(*overrides):
     ("override", "message"),
     [
         ("model=fnp", r"model=fnp: no such option; did you mean `fpn`\? There are: fpn, linknet"),
+        ("trainer=null", r"trainer=null: no such option; There are: auto, cpu, ddp, ddp_cpu"),
+        ("data=3", r"data=3: must be a valid dictionary"),
         ("modle=fpn", r"modle: no such key; did you mean `model`\?"),
         (
             "optimizer.lrr=1",

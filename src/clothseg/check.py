@@ -6,9 +6,8 @@ Hydra's own grammar, composes what they choose, and checks every configuration o
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import yaml
@@ -20,10 +19,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 
+from clothseg.contradictions import contradictions
 from clothseg.error import ConfigError
-from clothseg.labels import LabelSpace
-from clothseg.machine import batch_problem
-from clothseg.model.compatibility import pair_problem
 from clothseg.schema import Config, config_problems, did_you_mean, launcher_problems
 from clothseg.trust import CONF, options
 
@@ -73,7 +70,7 @@ def check_command(
             for problem in [
                 *config_problems(job.config, shape),
                 *launcher_problems(job.launcher),
-                *_contradictions(job),
+                *contradictions(job.config, job.choices),
             ]
             if not (skipped and problem.startswith(skipped))
         ]
@@ -129,7 +126,8 @@ def _option_problems(
             found = _list_problems(group, override)
         else:
             known = options(group)
-            unknown = [o for o in map(str, _values(override)) if o not in known and o != "None"]
+            values = [] if override.is_delete() else _values(override)
+            unknown = ["null" if v is None else str(v) for v in values if v not in known]
             found = [f"{group}={o}: no such option; {did_you_mean(o, known)}" for o in unknown]
         problems += found
         if found:
@@ -239,73 +237,3 @@ def _resolved(config: DictConfig, problems: list[str]) -> dict[str, Any] | None:
     except OmegaConfBaseException as error:
         problems.append(str(error).splitlines()[0])
         return None
-
-
-def _contradictions(job: Composed) -> list[str]:
-    """Parts of one configuration that are right alone and wrong together."""
-    problems = []
-    split, choices = job.config.get("split", {}), job.choices
-    fold, folds = split.get("fold"), split.get("folds")
-    if isinstance(fold, int) and isinstance(folds, int) and fold >= folds:
-        problems.append(f"split.fold={fold}: there are {folds} folds, numbered 0 to {folds - 1}")
-    problems += _device_contradictions(job.config)
-    if {"model", "backbone"} <= choices.keys():
-        pair = choices["model"], choices["backbone"]
-        problem = pair_problem(*pair, options("model"), options("backbone"))
-        problems += [problem] if problem else []
-    for group in ("callbacks", "logger"):
-        problems += _unchosen(group, job.config.get(group))
-    problems += _label_contradictions(job.config)
-    return problems
-
-
-def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
-    """What keeps a batch from being shared, and what needs a GPU."""
-    trainer, data = config.get("trainer", {}), config.get("data", {})
-    devices, accumulate = trainer.get("devices"), trainer.get("accumulate")
-    batch_size, problems = data.get("batch_size"), []
-    # How many devices there are when none are named is known only where the job is done.
-    if all(isinstance(n, int) and n > 0 for n in (devices, accumulate, batch_size)):
-        problems += [batch_problem(batch_size, devices, accumulate)]
-    if trainer.get("accelerator") == "cpu":
-        if trainer.get("sync_batchnorm") is True:
-            problems += ["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"]
-        if trainer.get("precision") == 16:
-            problems += ["trainer.precision=16: the CPU has no such arithmetic; allowed: 32, bf16"]
-    return [problem for problem in problems if problem]
-
-
-def _unchosen(group: str, parts: Any) -> list[str]:
-    """Parts of a group whose keys are set although no file of the group brings them."""
-    nodes = parts if isinstance(parts, Mapping) else {}
-    known = {name for name, node in nodes.items() if isinstance(node, Mapping)}
-    chosen = sorted(name for name in known if "_target_" in nodes[name])
-    return [
-        f"{group}.{name}: {name} is not chosen; {group} has {', '.join(chosen) or 'nothing'}"
-        for name in sorted(known.difference(chosen))
-    ]
-
-
-def _label_contradictions(config: Mapping[str, Any]) -> list[str]:
-    """What keeps a label space from taking in the dataset's names."""
-    names = config.get("dataset", {}).get("names") or []
-    try:
-        space = LabelSpace(**config["labels"])
-        space.lookup_table(names)
-        known = {*names, *shipped_source_names()}
-        gathered = [source for group in space.gathers.values() for source in group]
-    except ConfigError as error:
-        return error.problems
-    except (KeyError, TypeError, AttributeError):  # the schema has said what is wrong
-        return []
-    strangers = [source for source in gathered if source not in known]
-    if strangers:
-        return [f"labels={space.name} gathers names that no dataset has: {', '.join(strangers)}"]
-    return []
-
-
-@cache
-def shipped_source_names() -> frozenset[str]:
-    """Native label names of all datasets of `conf/dataset`."""
-    texts = [(CONF / "dataset" / f"{name}.yaml").read_text() for name in options("dataset")]
-    return frozenset(n for text in texts for n in yaml.safe_load(text)["dataset"].get("names", []))

@@ -1,0 +1,95 @@
+"""Parts of one configuration that are right alone and wrong together."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import yaml
+
+from clothseg.error import ConfigError
+from clothseg.labels import LabelSpace
+from clothseg.machine import batch_problem
+from clothseg.model.compatibility import pair_problem
+from clothseg.trust import CONF, options
+
+
+def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> list[str]:
+    """What is wrong together in a configuration, one sentence each.
+
+    Args:
+        config: plain containers, interpolations resolved; it may depart from the schema.
+        choices: the chosen option of each group.
+    """
+    problems = []
+    split = _node(config, "split")
+    fold, folds = split.get("fold"), split.get("folds")
+    if isinstance(fold, int) and isinstance(folds, int) and fold >= folds:
+        problems.append(f"split.fold={fold}: there are {folds} folds, numbered 0 to {folds - 1}")
+    problems += _device_contradictions(config)
+    if {"model", "backbone"} <= choices.keys():
+        pair = choices["model"], choices["backbone"]
+        problem = pair_problem(*pair, options("model"), options("backbone"))
+        problems += [problem] if problem else []
+    for group in ("callbacks", "logger"):
+        problems += _unchosen(group, _node(config, group))
+    problems += _label_contradictions(config)
+    return problems
+
+
+def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
+    """What keeps a batch from being shared, and what needs a GPU."""
+    trainer, data = _node(config, "trainer"), _node(config, "data")
+    batch_size, devices = data.get("batch_size"), trainer.get("devices")
+    accumulate = trainer.get("accumulate")
+    problems: list[str | None] = []
+    counts = (batch_size, devices, accumulate)
+    # How many devices there are when none are named is known only where the job is done.
+    if all(isinstance(count, int) and count > 0 for count in counts):
+        problems += [batch_problem(*counts)]  # type: ignore[arg-type]
+    if trainer.get("accelerator") == "cpu":
+        if trainer.get("sync_batchnorm") is True:
+            problems += ["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"]
+        if trainer.get("precision") == 16:
+            problems += ["trainer.precision=16: the CPU has no such arithmetic; allowed: 32, bf16"]
+    return [problem for problem in problems if problem]
+
+
+def _unchosen(group: str, nodes: Mapping[str, Any]) -> list[str]:
+    """Parts of a group whose keys are set although no file of the group brings them."""
+    known = {name for name, node in nodes.items() if isinstance(node, Mapping)}
+    chosen = sorted(name for name in known if "_target_" in nodes[name])
+    return [
+        f"{group}.{name}: {name} is not chosen; {group} has {', '.join(chosen) or 'nothing'}"
+        for name in sorted(known.difference(chosen))
+    ]
+
+
+def _label_contradictions(config: Mapping[str, Any]) -> list[str]:
+    """What keeps a label space from taking in the dataset's names."""
+    names = _node(config, "dataset").get("names") or []
+    try:
+        space = LabelSpace(**config["labels"])
+        space.lookup_table(names)
+        known = {*names, *shipped_source_names()}
+        gathered = [source for group in space.gathers.values() for source in group]
+    except ConfigError as error:
+        return error.problems
+    except (KeyError, TypeError, AttributeError):  # the schema has said what is wrong
+        return []
+    strangers = [source for source in gathered if source not in known]
+    if strangers:
+        return [f"labels={space.name} gathers names that no dataset has: {', '.join(strangers)}"]
+    return []
+
+
+def _node(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A part of the configuration; the schema tells when it is none."""
+    node = config.get(key)
+    return node if isinstance(node, Mapping) else {}
+
+
+@cache
+def shipped_source_names() -> frozenset[str]:
+    """Native label names of all datasets of `conf/dataset`."""
+    texts = [(CONF / "dataset" / f"{name}.yaml").read_text() for name in options("dataset")]
+    return frozenset(n for text in texts for n in yaml.safe_load(text)["dataset"].get("names", []))
