@@ -54,8 +54,11 @@ def run(job: Job, rank: int) -> None:
         if done_before(job):  # by the process that was waited for
             return
         with run_log(job.folder / "log.txt") as say:
-            record.begin(dict(job.config), job.choices, job.overrides, device_name(job))
+            device = device_name(job)
+            record.begin(dict(job.config), job.choices, job.overrides, device)
             split.write(frozen)
+            size = f"{task.network.trainable / 1e6:.1f} M parameters"
+            say(f"{job.title}  {size} on {device}, kept in {job.folder}")
             say(f"{job.title}  {split.summary}")
             for name in missing_classes(cache, split, task.names):
                 say(f"{job.title}  warning: no training photo has the class {name}")
@@ -134,7 +137,8 @@ def device_name(job: Job) -> str:
     if trainer["accelerator"] != "cpu" and torch.cuda.is_available():
         device = torch.cuda.get_device_name()
     else:
-        device = f"CPU, {trainer['threads'] or torch.get_num_threads()} threads"
+        threads = trainer["threads"] or torch.get_num_threads()
+        device = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     return device if job.ranks == 1 else f"{job.ranks} x {device}"
 
 
