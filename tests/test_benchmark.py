@@ -156,7 +156,9 @@ def test_without_a_gpu_its_benchmark_is_refused(here, capsys):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*pin_memory")
 def test_throughput_is_measured_on_any_device(wardrobe, here):
-    found = throughput(tiny("gpu_throughput", wardrobe), torch.device("cpu"), compiled=False)
+    network = ["model=fpn", "backbone=resnet18"]
+    settings = tiny("gpu_throughput", wardrobe)
+    found = throughput(settings, torch.device("cpu"), network, compiled=False)
     assert [comparison.goal is None for comparison in found] == [True, False]
     for comparison in found:
         assert_consistent(comparison.plain, 3)

@@ -43,6 +43,7 @@ def benchmark_result(settings: Benchmark) -> Plain:
 
     No folder of this machine is named: the result is meant to be published.
     """
+    code = environment()  # what is measured, even if files are changed before the end
     comparisons = import_module(f"clothseg.benchmark.{settings.benchmark}").compare(settings)
     photos = "synthetic wardrobe" if settings.root is None else "Clothing Co-Parsing"
     return {
@@ -52,5 +53,5 @@ def benchmark_result(settings: Benchmark) -> Plain:
         "settings": settings.model_dump(exclude={"benchmark", "root", "output"}),
         "comparisons": [comparison.plain for comparison in comparisons],
         "machine": machine(),
-        "environment": environment(),
+        "environment": code,
     }

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -30,8 +30,7 @@ IMAGE_SIZE = 320
 """Height and width of the photos, pixels."""
 REPETITIONS = 12
 MOST_WORKERS = 12
-CHOICES = ["model=fpn", "backbone=efficientnet-b3", "augmentation=inacio2019"]
-NETWORK = "FPN + efficientnet-b3"
+NETWORK = ("model=fpn", "backbone=efficientnet-b3")
 Step = Callable[[Tensor, Tensor], None]
 
 
@@ -50,20 +49,26 @@ def compare(settings: Benchmark) -> list[Comparison]:
 
 
 def throughput(
-    settings: Benchmark, device: torch.device, compiled: bool = True
+    settings: Benchmark,
+    device: torch.device,
+    network: Sequence[str] = NETWORK,
+    compiled: bool = True,
 ) -> list[Comparison]:
     """Photos per second with synthetic tensors in several formats, and fed by the pipeline.
 
     Args:
         settings: of the benchmark.
         device: where the network is.
+        network: the overrides that choose it.
         compiled: whether to measure the compiled network too, which takes a compiler.
     """
     formats = ["bf16", "compiled"] if compiled else ["bf16"]
     size = settings.image_size or IMAGE_SIZE
     repetitions = settings.repetitions or REPETITIONS
     workers = min(MOST_WORKERS, usable_cores() - 1)
-    config = training_config(settings, size, [*CHOICES, f"data.workers={workers}"])
+    config = training_config(
+        settings, size, [*network, "augmentation=inacio2019", f"data.workers={workers}"]
+    )
     cache = build.build_cache(config, build.build_dataset(config))
     data = build.build_data(config, cache, build.build_split(config, cache))
     task = build.build_task(config).train()
@@ -83,7 +88,7 @@ def throughput(
     by_format = dict(zip(steps, in_turns(sides, repetitions), strict=True))
     feeds = [_fed(data, device), synthetic]
     fed, not_fed = in_turns([partial(speed, steps["bf16"], feed) for feed in feeds], repetitions)
-    conditions = f"{NETWORK}, {size} px, batches of {settings.batch_size}"
+    conditions = f"{' '.join(network)}, {size} px, batches of {settings.batch_size}"
     described = {
         "fp32": "32 bits",
         "bf16": "bf16 and channels_last",
