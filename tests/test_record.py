@@ -1,13 +1,15 @@
 """Run folders: signatures that never move, records that are never half written."""
 
 import json
+import re
+import time
 
 import pytest
 import yaml
 
 from clothseg import record as record_module
 from clothseg.check import check_command
-from clothseg.error import ConfigError, DataError
+from clothseg.error import ClaimedError, ConfigError, DataError
 from clothseg.record import Record, run_folder, signature, write_json
 
 FROZEN = {
@@ -144,3 +146,19 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         write_json(tmp_path / "file" / "a.json", {})
+
+
+def test_the_claim_of_another_machine_lapses_without_a_sign_of_life(tmp_path, monkeypatch):
+    """A claim as a process of another machine leaves it that has lost its power."""
+    monkeypatch.setattr(record_module, "CLAIM", 1.0)
+    record = Record(tmp_path)
+    with record.claimed():
+        marker = (tmp_path / ".claim").read_text()
+    foreign = re.sub(r"host=.*", "host=another-machine", marker)
+    (tmp_path / ".claim").write_text(re.sub(r"pid=.*", "pid=7", foreign))
+    with pytest.raises(ClaimedError), record.claimed():
+        pass
+    start = time.monotonic()
+    with record.claimed(wait=20):
+        assert time.monotonic() - start >= 1
+        assert "host=another-machine" not in (tmp_path / ".claim").read_text()
