@@ -40,16 +40,15 @@ def test_a_sweep_of_two_processes_is_one_record_a_fold(command_line, tmp_path):
     assert "2 jobs: 2 skipped" in again.stdout
     assert files(tmp_path) == before
 
-    # One checkpoint, scored by one, two and three processes.
+    # One checkpoint: two processes scored it after the training, one and three do so now.
     cards = []
-    for devices in (1, 2, 3):
+    for devices in (1, 3):
         written = tmp_path / f"{devices}.json"
         run = ["scripts/evaluate.py", f"run={folds[0].folder}", f"devices={devices}"]
         ended = command_line.run([*run, f"output={written}"])
         assert ended.returncode == 0, ended.stderr
         cards.append(json.loads(written.read_text()))
-    assert cards[0] == cards[1] == cards[2]
-    assert cards[0]["confusion_matrix"] == folds[0].metrics["test"]["confusion_matrix"]
+    assert cards[0] == cards[1] == folds[0].metrics["test"]
 
 
 @pytest.mark.slow

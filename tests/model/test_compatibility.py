@@ -42,7 +42,15 @@ def works(model, backbone):
     return pair_problem(model, backbone, MODELS, BACKBONES) is None
 
 
-OFFERED = [(m, b) for b in BACKBONES for m in MODELS if works(m, b)]
+SIBLINGS = re.compile(r"efficientnet-b[124567]|resnet(18|34|101)|vgg16")
+"""Backbones that differ from another one, of which all pairs are stepped, in depth and width only;
+one architecture that uses all their stages stands for the others."""
+OFFERED = [
+    (m, b)
+    for b in BACKBONES
+    for m in MODELS
+    if works(m, b) and (m == "unet" or not SIBLINGS.fullmatch(b))
+]
 STEPPED = {(m, encoder(b)) for m, b in OFFERED} | {
     (m, e) for e in WITHOUT_AN_OPTION for m in MODELS
 }
