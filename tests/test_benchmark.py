@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import platform
 import re
 import statistics
@@ -128,18 +129,32 @@ def test_starts_are_measured(here):
         assert_consistent(comparison, 1)
 
 
-@pytest.mark.slow
-def test_jobs_of_a_sweep_are_measured(here):
+def test_a_job_of_a_sweep_is_its_share_of_the_time(here, monkeypatch):
+    """Eight seconds for two jobs together, three for each by itself."""
+    monkeypatch.setattr(sweep_job, "run", lambda arguments: "")
+    monkeypatch.setattr(sweep_job, "command_seconds", lambda a: 8.0 if "-m" in a else 3.0)
     (comparison,) = sweep_job.compare(tiny("sweep_job", None, "repetitions=1"), jobs=2)
     assert_consistent(comparison.plain, 1)
-    assert comparison.unit == "s/job"
+    assert (comparison.clothseg.values, comparison.rival.values) == ([4.0], [3.0])
 
 
-@pytest.mark.slow
-def test_two_jobs_at_a_time_are_measured(here):
-    job = ["dataset.photos=16", "model=unet", "backbone=mobilenet_v2", "trainer.max_epochs=1"]
-    (comparison,) = parallel_jobs.compare(tiny("parallel_jobs", None, "repetitions=1"), job)
+def test_jobs_at_a_time_count_from_the_first_begin_to_the_last_end(here, monkeypatch):
+    def sweep(arguments):
+        """Leave two records: one after the other, or both at the same time."""
+        (output,) = [a.split("=", 1)[1].strip("'") for a in arguments if a.startswith("output=")]
+        together = "hydra.launcher.n_jobs=2" in arguments
+        for fold, begin in enumerate((1000, 1000 if together else 1030)):
+            folder = Path(output) / f"fold-{fold}"
+            folder.mkdir(parents=True)
+            for name, moment in (("environment.json", begin), ("status.json", begin + 30)):
+                (folder / name).write_text("{}")
+                os.utime(folder / name, (moment, moment))
+        return ""
+
+    monkeypatch.setattr(parallel_jobs, "run", sweep)
+    (comparison,) = parallel_jobs.compare(tiny("parallel_jobs", None, "repetitions=1"))
     assert_consistent(comparison.plain, 1)
+    assert (comparison.clothseg.values, comparison.rival.values) == ([30.0], [60.0])
 
 
 def test_a_command_that_fails_is_not_timed():
@@ -164,13 +179,15 @@ def test_throughput_is_measured_on_any_device(wardrobe, here):
         assert_consistent(comparison.plain, 3)
 
 
+@pytest.mark.skipif(not memory.can_measure_memory(), reason="Linux alone tells the peak")
 def test_memory_is_counted_from_the_start_on():
-    if not memory.can_measure_memory():
-        pytest.skip("Linux alone tells the peak")
-    before = memory.start_of_peak()
-    block = np.ones(8_000_000)
-    del block
-    assert 60 < memory.peak_memory() - before < 70
+    """In a process of its own, whose freed memory does not serve for the block."""
+    code = (
+        "import numpy as np; from clothseg.benchmark import memory; "
+        "before = memory.start_of_peak(); block = np.ones(8_000_000); del block; "
+        "print(memory.peak_memory() - before)"
+    )
+    assert 60 < float(commands.run(["-c", code]).split()[-1]) < 70
 
 
 @pytest.mark.slow

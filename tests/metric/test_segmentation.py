@@ -1,8 +1,5 @@
 """The metric object: equal to the bit in any order and on any number of processes."""
 
-import pickle
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -81,33 +78,6 @@ def test_process_without_samples_offers_rows_that_others_can_be_gathered_with(no
     for with_rows, without in zip(offered[:5], offered[5:], strict=True):
         assert with_rows.dtype == without.dtype
         assert with_rows.shape[1:] == without.shape[1:]
-
-
-UNEVEN = ([[4, 1]], [[5], [0, 3, 2]])
-NONE_FOR_THE_SECOND = ([[3, 2, 1], [5, 4, 0]], [])
-
-
-def score_share(rank, address, case, folder):
-    """What one process of the test below does."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
-    for number, shares in enumerate((UNEVEN, NONE_FOR_THE_SECOND)):
-        scores = counted(case, shares[rank]).compute()
-        (folder / f"{rank}-{number}.pickle").write_bytes(pickle.dumps(scores))
-    torch.distributed.destroy_process_group()
-
-
-@pytest.mark.slow
-def test_two_processes_equal_one(noisy_case, tmp_path):
-    # The answers are a closure, which does not travel to another process.
-    case = replace(noisy_case, expect=None)
-    address = f"file://{tmp_path / 'rendezvous'}"
-    torch.multiprocessing.spawn(score_share, (address, case, tmp_path), nprocs=2)
-    whole = counted(noisy_case, [[0, 1, 2, 3, 4, 5]]).compute()
-    results = sorted(tmp_path.glob("*.pickle"))
-    assert len(results) == 4
-    for path in results:
-        assert_equal_to_the_bit(pickle.loads(path.read_bytes()), whole)
 
 
 def test_sample_that_was_counted_twice_is_refused(noisy_case):

@@ -136,7 +136,8 @@ def training_step(task: SemanticSegmentation, form: str, device: torch.device) -
     def step(photos: Tensor, masks: Tensor) -> None:
         images = task.normalized(photos).contiguous(memory_format=channels)
         with numbers():
-            terms: Mapping[str, Tensor] = task.loss(network(images), {"mask": masks.long()})
+            batch = {"mask": masks.long(), "pixels": masks.numel()}
+            terms: Mapping[str, Tensor] = task.loss(network(images), batch)
         optimizer.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
         optimizer.step()
