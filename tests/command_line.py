@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -125,3 +126,11 @@ def job_processes(command):
     """Ids of the processes that do the jobs of a sweep: children of a child of the command."""
     members = session_members(command)
     return sorted(pid for pid, parent in members.items() if members.get(parent) == command)
+
+
+def slurm_answers():
+    """Whether there is a SLURM with an idle node."""
+    if shutil.which("sinfo") is None:
+        return False
+    sinfo = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, timeout=60)
+    return " idle " in sinfo.stdout

@@ -8,7 +8,7 @@ import pytest
 
 from clothseg.cluster import Request
 from clothseg.error import ConfigError, DataError
-from command_line import all_end, records, wait_until
+from command_line import all_end, records, slurm_answers, wait_until
 
 ASKED = {
     "folder": "somewhere",
@@ -21,13 +21,6 @@ ASKED = {
     "partition": None,
     "additional": {},
 }
-
-
-def slurm_answers():
-    if shutil.which("sinfo") is None:
-        return False
-    sinfo = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, timeout=60)
-    return " idle " in sinfo.stdout
 
 
 def queue():
@@ -108,6 +101,14 @@ def test_without_slurm_the_way_out_is_told(monkeypatch, tmp_path):
     request = Request(cluster="slurm", **ASKED | {"folder": str(tmp_path / "logs")})
     with pytest.raises(ConfigError, match=r"there is no SLURM here .*hydra/launcher=joblib"):
         request.executor()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("sbatch") is None or slurm_answers(), reason="SLURM is as it is")
+def test_a_slurm_that_does_not_answer_is_told(command_line, tmp_path):
+    ended = command_line.run(sweep(command_line, tmp_path, "slurm"))
+    assert ended.returncode == 1
+    assert "SLURM refuses the jobs" in ended.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 from clothseg.dataset.wardrobe import write_wardrobe
 from clothseg.machine import visible_gpus
+from command_line import slurm_answers
 from repository import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -84,7 +85,7 @@ def test_the_readme_has_commands():
 def test_a_python_command_of_the_readme_works(command, places, request):
     if "trainer=ddp" in command.split() and not visible_gpus():
         pytest.skip("there is no GPU here")
-    if "submitit_slurm" in command and shutil.which("sbatch") is None:
+    if "submitit_slurm" in command and not slurm_answers():
         pytest.skip("there is no SLURM here")
     recorded = request.getfixturevalue("recorded") if "<run>" in command else None
     result = run(command, places, recorded)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from clothseg import build
 from clothseg.check import Composed, check_command, constant_keys
-from clothseg.error import ConfigError
+from clothseg.error import ConfigError, UserError
 from clothseg.job import Job, plan
 from clothseg.machine import Machine
 from clothseg.outcome import Outcome, do_here, do_job
@@ -38,6 +38,8 @@ QUESTIONS = (
 
 _outcomes: list[Outcome] = []
 """What became of the jobs that Hydra has launched: it hands nothing back itself."""
+_refusals: list[UserError] = []
+"""Why no job was done: Hydra would answer an error with a traceback and end the process."""
 
 
 def launch(overrides: list[str], flags: list[str]) -> int:
@@ -90,6 +92,8 @@ def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Out
             f"hydra.job.config.override_dirname.exclude_keys=[{constant}]",
         ]
         _hydra([*overrides, *placed, *(["-m"] if many else [])])
+    if _refusals:
+        raise _refusals.pop()
     return list(_outcomes)
 
 
@@ -101,8 +105,11 @@ def _hydra(arguments: list[str]) -> None:
 def _single_job(config: DictConfig) -> None:
     """What Hydra calls without `-m`."""
     machine = Machine.here()
-    job = _planned(config, HydraConfig.get(), many=False, machine=machine)
-    _outcomes.append(_do_one(job, machine))
+    try:
+        job = _planned(config, HydraConfig.get(), many=False, machine=machine)
+        _outcomes.append(_do_one(job, machine))
+    except UserError as error:
+        _refusals.append(error)
 
 
 def sweep(configs: list[DictConfig], launcher: "ClothsegLauncher") -> list[float | None]:
@@ -112,10 +119,13 @@ def sweep(configs: list[DictConfig], launcher: "ClothsegLauncher") -> list[float
         configs: their composed configurations, Hydra's own part included.
         launcher: Hydra's launcher.
     """
-    jobs = [
-        _planned(_without_hydra(c), c.hydra, many=True, machine=launcher.machine) for c in configs
-    ]
-    outcomes = launcher.do(jobs)
+    machine = launcher.machine
+    try:
+        jobs = [_planned(_without_hydra(c), c.hydra, many=True, machine=machine) for c in configs]
+        outcomes = launcher.do(jobs)
+    except UserError as error:
+        _refusals.append(error)
+        return [None] * len(configs)
     _outcomes.extend(outcomes)
     return [_mean_iou(outcome) for outcome in outcomes]
 

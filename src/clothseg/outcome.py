@@ -97,8 +97,9 @@ def execute(job: Job, rank: int) -> None:
 def _failed(job: Job, failure: Failure) -> Outcome:
     """Record how an attempt failed, which a process that was killed cannot do itself."""
     record = Record(job.folder)
-    with contextlib.suppress(ClaimedError), record.claimed():
-        if (record.status or {}).get("state") == "running" and failure.result != "elsewhere":
+    if (record.status or {}).get("state") == "running" and failure.result != "elsewhere":
+        # Only what nobody holds any more: another process may be at work on it by now.
+        with contextlib.suppress(ClaimedError), record.claimed():
             record.set_state(failure.result, error=failure.detail or None)
     log = None
     if failure.trace is not None:
