@@ -121,14 +121,6 @@ def test_both_evaluations_count_the_same(wardrobe, here):
     np.testing.assert_allclose(iou, theirs["MulticlassJaccardIndex"], rtol=1e-6)
 
 
-@pytest.mark.slow
-def test_starts_are_measured(here):
-    comparisons = benchmark_result(tiny("start_up", None, "repetitions=1"))["comparisons"]
-    assert len(comparisons) == 3
-    for comparison in comparisons:
-        assert_consistent(comparison, 1)
-
-
 def test_a_job_of_a_sweep_is_its_share_of_the_time(here, monkeypatch):
     """Eight seconds for two jobs together, three for each by itself."""
     monkeypatch.setattr(sweep_job, "run", lambda arguments: "")
