@@ -229,11 +229,16 @@ def _apply(config: DictConfig, override: Override, value: Any) -> None:
             OmegaConf.update(config, key, value, force_add=True)
 
 
+def plain_config(config: DictConfig) -> dict[str, Any]:
+    """A configuration as plain containers, interpolations resolved."""
+    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+
+
 def _resolved(config: DictConfig, problems: list[str]) -> dict[str, Any] | None:
     missing = sorted(OmegaConf.missing_keys(config))
     problems += [f"{key} has no default: add {key}=<value> to the command" for key in missing]
     try:
-        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+        return plain_config(config)
     except OmegaConfBaseException as error:
         problems.append(str(error).splitlines()[0])
         return None

@@ -39,13 +39,11 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
 def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
     """What keeps a batch from being shared, and what needs a GPU."""
     trainer, data = _node(config, "trainer"), _node(config, "data")
-    batch_size, devices = data.get("batch_size"), trainer.get("devices")
-    accumulate = trainer.get("accumulate")
+    sizes = [data.get("batch_size"), trainer.get("devices"), trainer.get("accumulate")]
+    counts = [size for size in sizes if isinstance(size, int) and size > 0]
     problems: list[str | None] = []
-    counts = (batch_size, devices, accumulate)
-    # How many devices there are when none are named is known only where the job is done.
-    if all(isinstance(count, int) and count > 0 for count in counts):
-        problems += [batch_problem(*counts)]  # type: ignore[arg-type]
+    if len(counts) == len(sizes):  # with devices=null it is known where the job is done
+        problems += [batch_problem(*counts)]
     if trainer.get("accelerator") == "cpu":
         if trainer.get("sync_batchnorm") is True:
             problems += ["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"]

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from clothseg import build
-from clothseg.check import Composed, check_command, constant_keys
+from clothseg.check import Composed, check_command, constant_keys, plain_config
 from clothseg.error import ConfigError, UserError
 from clothseg.job import Job, plan
 from clothseg.machine import Machine
@@ -131,7 +131,7 @@ def sweep(configs: list[DictConfig], launcher: "ClothsegLauncher") -> list[float
 
 
 def _planned(config: DictConfig, hydra_config: Any, many: bool, machine: Machine) -> Job:
-    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    plain = plain_config(config)
     choices = {k: v for k, v in hydra_config.runtime.choices.items() if "/" not in k and v}
     swept = hydra_config.job.override_dirname.replace(",", " ") if many else ""
     name = swept or f"{choices['model']} {choices['backbone']}"
@@ -173,7 +173,7 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
     for key in keys | {"trust", "output"}:
         OmegaConf.update(config, key, OmegaConf.select(OmegaConf.create(given), key), merge=False)
     config.rerun = True
-    plain: dict[str, Any] = OmegaConf.to_container(config)  # type: ignore[assignment]
+    plain = plain_config(config)
     build.require_valid(plain)
     choices = recorded["choices"]
     name = f"{choices['model']} {choices['backbone']}"
