@@ -12,11 +12,11 @@ from command_line import all_end, records, slurm_answers, wait_until
 
 ASKED = {
     "folder": "somewhere",
-    "cpus": 2,
-    "gpus": 0,
-    "memory": None,
-    "minutes": 5,
-    "repetitions": 0,
+    "cpus_per_task": 2,
+    "gpus_per_node": 0,
+    "mem_gb": None,
+    "timeout_min": 5,
+    "max_timeouts": 0,
     "at_once": 2,
     "partition": None,
     "additional": {},
@@ -119,5 +119,5 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 
 
 def test_a_job_gets_what_was_asked_for():
-    machine = Request(cluster="slurm", **ASKED | {"gpus": 2, "cpus": 8}).machine
+    machine = Request(cluster="slurm", **ASKED | {"gpus_per_node": 2, "cpus_per_task": 8}).machine
     assert (machine.cores, machine.gpus) == (8, ("0", "1"))

@@ -7,15 +7,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clothseg.error import ConfigError, DataError
 from clothseg.job import Job
 from clothseg.machine import Machine, Place
-from clothseg.outcome import Outcome, do_job, done_before, execute
-from clothseg.process import Done, Failure, Processes
+from clothseg.outcome import Outcome, do_apart, do_job, done_before
+from clothseg.process import Processes
 from clothseg.record import CLAIM
 from clothseg.report.progress import say
 
@@ -32,26 +31,16 @@ UNSEEN = 2
 class Request:
     """What is asked of a cluster for each job.
 
-    Args:
-        cluster: `slurm`, or `local` for processes of this machine.
-        folder: where submitit keeps what it hands over, and the logs.
-        cpus: CPU cores.
-        gpus: GPUs.
-        memory: GiB; None leaves it to the partition.
-        minutes: time limit.
-        repetitions: how often a job that reaches it is queued again.
-        at_once: jobs of the sweep that run at the same time.
-        partition: SLURM's partition; None takes the default.
-        additional: other parameters of sbatch by their long names.
+    Names and meanings are those of :class:`hydra_plugins.clothseg_launchers.SubmititLauncher`.
     """
 
     cluster: Literal["slurm", "local"]
     folder: str
-    cpus: int
-    gpus: int
-    memory: float | None
-    minutes: int
-    repetitions: int
+    cpus_per_task: int
+    gpus_per_node: int
+    mem_gb: float | None
+    timeout_min: int
+    max_timeouts: int
     at_once: int
     partition: str | None
     additional: dict[str, Any]
@@ -59,7 +48,9 @@ class Request:
     @property
     def machine(self) -> Machine:
         """What a job may use."""
-        return Machine(self.cpus, tuple(str(number) for number in range(self.gpus)))
+        return Machine(
+            self.cpus_per_task, tuple(str(number) for number in range(self.gpus_per_node))
+        )
 
     def executor(self) -> "submitit.AutoExecutor":
         """What hands jobs over.
@@ -73,7 +64,7 @@ class Request:
         try:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
             executor = submitit.AutoExecutor(
-                self.folder, cluster=self.cluster, slurm_max_num_timeout=self.repetitions
+                self.folder, cluster=self.cluster, slurm_max_num_timeout=self.max_timeouts
             )
         except OSError as error:
             raise DataError(f"{self.folder} cannot be written: {error.strerror}") from error
@@ -86,11 +77,11 @@ class Request:
             ) from error
         executor.update_parameters(
             name="clothseg",
-            timeout_min=self.minutes,
+            timeout_min=self.timeout_min,
             tasks_per_node=1,
-            cpus_per_task=self.cpus,
-            gpus_per_node=self.gpus or None,
-            mem_gb=self.memory,
+            cpus_per_task=self.cpus_per_task,
+            gpus_per_node=self.gpus_per_node or None,
+            mem_gb=self.mem_gb,
             stderr_to_stdout=True,
             slurm_partition=self.partition,
             slurm_array_parallelism=self.at_once,
@@ -114,12 +105,8 @@ class OnNode:
     def __call__(self) -> Outcome:
         """Do the job."""
         processes = Processes()
-
-        def run(job: Job) -> Done | Failure:
-            return processes.run(partial(execute, job), job.ranks, self.place)
-
         with processes.stopped_by_signals():
-            return do_job(self.job, run)
+            return do_job(self.job, lambda job: do_apart(job, processes, self.place))
 
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
         """What submitit queues when the time limit is near: the same, which goes on."""
@@ -212,7 +199,7 @@ def _hand_over(
     if not jobs:
         return {}
     work = [
-        OnNode(replace(job, wait=1.5 * CLAIM), Place(max(1, request.cpus // job.ranks)))
+        OnNode(replace(job, wait=1.5 * CLAIM), Place(max(1, request.cpus_per_task // job.ranks)))
         for job in jobs.values()
     ]
     try:

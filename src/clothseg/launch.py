@@ -168,7 +168,7 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
             or ["rerun_from repeats one run, not several"]
         )
     recorded = Record(Path(given["rerun_from"])).config
-    config = OmegaConf.create(recorded["config"])
+    config = DictConfig(recorded["config"])
     # A record cannot vouch for itself: what is trusted, and where output goes, says the command.
     for key in keys | {"trust", "output"}:
         OmegaConf.update(config, key, OmegaConf.select(OmegaConf.create(given), key), merge=False)

@@ -8,7 +8,8 @@ from typing import Literal
 
 from clothseg.error import ClaimedError, UserError
 from clothseg.job import Job
-from clothseg.process import Done, Failure, attempt
+from clothseg.machine import Place
+from clothseg.process import Done, Failure, Processes, attempt
 from clothseg.record import Record, code_version
 from clothseg.report.progress import say
 
@@ -85,6 +86,11 @@ def do_job(job: Job, by: Callable[[Job], Done | Failure]) -> Outcome:
 def do_here(job: Job) -> Done | Failure:
     """Run a job in this process."""
     return attempt(partial(execute, job, 0))
+
+
+def do_apart(job: Job, processes: Processes, place: Place) -> Done | Failure:
+    """Run a job in processes of its own."""
+    return processes.run(partial(execute, job), job.ranks, place)
 
 
 def execute(job: Job, rank: int) -> None:

@@ -4,14 +4,13 @@ import math
 import queue
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from joblib import Parallel, delayed
 
 from clothseg.job import Job
 from clothseg.machine import Machine
-from clothseg.outcome import Outcome, do_job, execute
+from clothseg.outcome import Outcome, do_apart, do_job
 from clothseg.process import Done, Failure, Processes
 
 
@@ -52,7 +51,7 @@ def _do(
     def run(job: Job) -> Done | Failure:
         place = free.get()
         try:
-            return processes.run(partial(execute, job), job.ranks, place)
+            return do_apart(job, processes, place)
         finally:
             free.put(place)
 

@@ -114,16 +114,16 @@ class SubmititLauncher(ClothsegLauncher):
         from clothseg.cluster import Request
 
         self.request = Request(
-            cluster=cluster,
-            folder=folder,
-            cpus=cpus_per_task,
-            gpus=gpus_per_node,
-            memory=mem_gb,
-            minutes=timeout_min,
-            repetitions=max_timeouts,
-            at_once=at_once,
-            partition=partition,
-            additional=additional,
+            cluster,
+            folder,
+            cpus_per_task,
+            gpus_per_node,
+            mem_gb,
+            timeout_min,
+            max_timeouts,
+            at_once,
+            partition,
+            additional,
         )
 
     @property

@@ -4,7 +4,7 @@ import datetime
 from importlib import import_module
 from pathlib import Path
 
-from clothseg.benchmark.machine import machine
+from clothseg.benchmark.hardware import machine
 from clothseg.check import check_command
 from clothseg.record import Plain, environment, write_json
 from clothseg.report.progress import console
