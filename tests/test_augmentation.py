@@ -1,5 +1,6 @@
 """Augmentations keep photo and mask together, and depend on nothing but their seed."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -8,11 +9,14 @@ from clothseg.check import check_command
 from clothseg.trust import options
 
 SIZE = 48
+LEFT, RIGHT = 14, 15
+EXCHANGED = np.arange(256, dtype=np.uint8)
+EXCHANGED[[LEFT, RIGHT]] = RIGHT, LEFT
 
 
 def augmentation(option, *overrides):
     (job,) = check_command([f"augmentation={option}", *overrides])
-    return _call(job.config["augmentation"], SIZE)
+    return _call(job.config["augmentation"], SIZE, EXCHANGED)
 
 
 @pytest.fixture
@@ -59,10 +63,28 @@ def test_photo_and_mask_move_together_and_seeds_differ(option, sample):
     assert len({mask.tobytes() for _, mask in changed}) > 10
 
 
+@pytest.mark.parametrize("option", [o for o in options("augmentation") if o != "none"])
+def test_a_mirrored_left_arm_is_a_right_arm(option):
+    """A person seen from the front has the left arm at the right; mirrored ones too."""
+    image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[20:30, 30:38], mask[20:30, 10:18] = LEFT, RIGHT
+    image[mask == LEFT] = 250
+    change = augmentation(option)
+    colors = []
+    for seed in range(40):
+        photo, labels = change(image, mask, seed)
+        left, right = np.nonzero(labels == LEFT), np.nonzero(labels == RIGHT)
+        if left[0].size > 20 and right[0].size > 20:
+            assert left[1].mean() > right[1].mean()
+            colors.append(photo[labels == LEFT].mean() > 125)
+    assert 8 < sum(colors) < len(colors) - 8
+
+
 def test_changes_are_drawn_independently(sample, monkeypatch):
     """Mirror, rotation, crop and brightness touch half of the photos each, not the same half."""
     change = augmentation("inacio2019")
-    kinds = ["HorizontalFlip", "Rotate", "RandomResizedCrop", "RandomBrightnessContrast"]
+    kinds = ["Rotate", "RandomResizedCrop", "RandomBrightnessContrast"]
     happened = []
 
     def note(transform):
@@ -76,12 +98,15 @@ def test_changes_are_drawn_independently(sample, monkeypatch):
 
     for transform in change.chain.transforms:
         note(transform)
+    mirrored = []
+    monkeypatch.setattr(cv2, "flip", lambda array, _: mirrored.append(len(happened)) or array)
     for seed in range(400):
         happened.append(set())
         change(*sample, seed)
-    table = np.array([[kind in names for kind in kinds] for names in happened])
+    rows = [[kind in names for kind in kinds] for names in happened]
+    table = np.array([[number in mirrored, *row] for number, row in enumerate(rows, start=1)])
     assert table.mean(0) == pytest.approx(0.5, abs=0.1)
-    correlation = np.corrcoef(table.T)[np.triu_indices(len(kinds), 1)]
+    correlation = np.corrcoef(table.T)[np.triu_indices(len(kinds) + 1, 1)]
     assert np.abs(correlation).max() < 0.2
 
 

@@ -11,6 +11,7 @@ from clothseg.check import check_command, group_names
 from clothseg.help import help_text
 from clothseg.schema import argument_model
 from clothseg.trust import CONF, options, resolve_target, targets
+from repository import REPOSITORY, roots_of
 
 GROUPS = [name for name in group_names("config") if name != "experiment"]
 FILES = [(group, option) for group in GROUPS for option in options(group)]
@@ -22,9 +23,9 @@ def shipped(group, option):
 
 @cache
 def composed(group, option):
-    """The configuration with one option of a group; CCP needs a folder beside its name."""
-    folder = ["dataset.root=somewhere"] if (group, option) == ("dataset", "ccp") else []
-    (job,) = check_command([f"{group}={option}", *folder])
+    """The configuration with one option of a group; datasets need their folders."""
+    roots = [f"{key}=somewhere" for key in roots_of(option)] if group == "dataset" else []
+    (job,) = check_command([f"{group}={option}", *roots])
     return job
 
 
@@ -67,8 +68,6 @@ def test_a_file_states_every_argument_of_its_function_with_a_comment(group, opti
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_every_group_that_builds_has_a_test_file(name):
-    from repository import REPOSITORY
-
     assert (REPOSITORY / "tests" / f"test_{name}.py").is_file()
 
 

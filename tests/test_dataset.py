@@ -51,7 +51,7 @@ def test_a_file_that_is_no_photo_is_named(small_ccp):
 
 def test_a_mask_without_its_photo_is_named(small_ccp):
     (small_ccp / "photos" / "0003.jpg").unlink()
-    with pytest.raises(DataError, match=r"1 photos of pixel annotations are missing: .*0003\.jpg"):
+    with pytest.raises(DataError, match=r"1 photos of annotations/pixel-level are missing: .*0003\.jpg"):
         read_all(small_ccp)
 
 
@@ -91,7 +91,7 @@ def test_a_mask_of_floats_is_named(small_ccp):
 
 
 def test_a_missing_folder_says_what_is_expected(tmp_path):
-    with pytest.raises(DataError, match=r"is not a folder; CCP is expected there: photos/"):
+    with pytest.raises(DataError, match=r"is not a folder; expected there: photos/"):
         read_all(tmp_path / "nowhere")
 
 

@@ -1,6 +1,7 @@
 """Splits: stratified as well as the independent ones, look-alikes together, nothing lost."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clothseg.cache import Cache, open_cache
-from clothseg.dataset import ccp
+from clothseg.dataset import Sample, ccp
 from clothseg.error import ConfigError, DataError
 from clothseg.split import (
     Split,
@@ -30,7 +31,8 @@ def fake_cache(photos, classes=4, seed=0, twins=0):
     hashes[photos - twins :] = hashes[:twins] ^ np.uint64(7)
     pixels = random.integers(0, 2, (photos, classes))
     empty = np.zeros((photos, 2, 2), np.uint8)
-    return Cache([f"{i:03}" for i in range(photos)], empty, empty, pixels, hashes)
+    samples = [Sample(f"{i:03}", Path(), Path()) for i in range(photos)]
+    return Cache(samples, empty, empty, pixels, pixels, hashes)
 
 
 @pytest.fixture(scope="module")

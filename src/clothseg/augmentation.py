@@ -6,7 +6,7 @@ any number of loader processes and after any interruption.
 
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
@@ -26,51 +26,66 @@ Range = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_l
 
 
 class Augmentation:
-    """A chain of random changes of a photo and its mask; an empty chain changes nothing.
+    """A mirror and a chain of random changes of a photo and its mask.
 
     Args:
-        transforms: the changes, in order.
+        exchanged: class id of every class id in a mirror uint8 [256], see
+            :attr:`clothseg.labels.LabelSpace.exchanged`.
+        mirror: share of the photos that are mirrored.
+        transforms: the other changes, in order.
 
     Attributes:
         chain: the library's own chain, None when it is empty; called directly, it draws on.
     """
 
-    def __init__(self, transforms: "list[BasicTransform]") -> None:
+    def __init__(
+        self, exchanged: np.ndarray, mirror: float, transforms: "Sequence[BasicTransform]" = ()
+    ) -> None:
         from albumentations import Compose
 
-        self.chain = Compose(transforms) if transforms else None
+        self.exchanged, self.mirror = exchanged, mirror
+        self.chain = Compose(list(transforms)) if transforms else None
 
     def __call__(
         self, image: np.ndarray, mask: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """A changed photo uint8 [S,S,3] and mask uint8 [S,S]; equal seeds give equal results."""
-        if self.chain is None:
-            return image, mask
         # One generator for all: the library's own seeding starts every transform with the same
         # draws, so that a photo would get either all changes or none.
-        self.chain.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        generator = np.random.default_rng(seed)
+        if generator.random() < self.mirror:
+            image, mask = cv2.flip(image, 1), cv2.LUT(cv2.flip(mask, 1), self.exchanged)
+        if self.chain is None:
+            return image, mask
+        self.chain.set_random_state(generator, random.Random(seed))
         changed = self.chain(image=image, mask=mask)
         return changed["image"], changed["mask"]
 
 
-def none(image_size: int) -> Augmentation:
+def none(image_size: int, exchanged: np.ndarray) -> Augmentation:
     """Photos as they are; arguments as in :func:`light`."""
-    return Augmentation([])
+    return Augmentation(exchanged, mirror=0)
 
 
-def mirror(image_size: int) -> Augmentation:
+def mirror(image_size: int, exchanged: np.ndarray) -> Augmentation:
     """Half of the photos are mirrored; arguments as in :func:`light`."""
-    with _strict_library() as library:
-        return Augmentation([library.HorizontalFlip(p=0.5)])
+    return Augmentation(exchanged, mirror=0.5)
 
 
 def light(
-    image_size: int, *, rotation: Degrees, zoom: Range, brightness: Share, noise: Share
+    image_size: int,
+    exchanged: np.ndarray,
+    *,
+    rotation: Degrees,
+    zoom: Range,
+    brightness: Share,
+    noise: Share,
 ) -> Augmentation:
     """Mirror, small turns and zooms, brightness and contrast, a little noise.
 
     Args:
         image_size: height and width of photos, pixels.
+        exchanged: class id of every class id in a mirror, uint8 [256].
         rotation: largest turn either way, degrees.
         zoom: range of the scale.
         brightness: largest relative change of brightness and of contrast.
@@ -78,24 +93,32 @@ def light(
     """
     with _strict_library() as library:
         return Augmentation(
-            [
-                library.HorizontalFlip(p=0.5),
+            exchanged,
+            mirror=0.5,
+            transforms=[
                 library.Affine(
                     rotate=(-rotation, rotation), scale=tuple(zoom), p=0.8, **INTERPOLATION
                 ),
                 library.RandomBrightnessContrast(brightness, brightness, p=0.5),
                 library.GaussNoise(std_range=(noise / 3, noise), p=0.2),
-            ]
+            ],
         )
 
 
 def inacio2019(
-    image_size: int, *, rotation: Degrees, crop_scale: Range, noise: Range, brightness: Share
+    image_size: int,
+    exchanged: np.ndarray,
+    *,
+    rotation: Degrees,
+    crop_scale: Range,
+    noise: Range,
+    brightness: Share,
 ) -> Augmentation:
     """Flip, rotation, random crop, Gaussian noise, brightness and contrast.
 
     Args:
         image_size: height and width of photos, pixels.
+        exchanged: class id of every class id in a mirror, uint8 [256].
         rotation: largest turn either way, degrees; half of the photos.
         crop_scale: share of the area that a random crop keeps; half of the photos.
         noise: standard deviation of the noise, in units of the full range; one photo in five.
@@ -105,8 +128,9 @@ def inacio2019(
     """
     with _strict_library() as library:
         return Augmentation(
-            [
-                library.HorizontalFlip(p=0.5),
+            exchanged,
+            mirror=0.5,
+            transforms=[
                 library.Rotate((-rotation, rotation), p=0.5, **INTERPOLATION),
                 library.RandomResizedCrop(
                     (image_size, image_size),
@@ -117,7 +141,7 @@ def inacio2019(
                 ),
                 library.GaussNoise(std_range=tuple(noise), p=0.2),
                 library.RandomBrightnessContrast(brightness, brightness, p=0.5),
-            ]
+            ],
         )
 
 

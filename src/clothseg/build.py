@@ -87,7 +87,8 @@ def build_data(
     from clothseg.datamodule import SegmentationData, Share
 
     data = config["data"]
-    augmentation = _call(config["augmentation"], data["image_size"])
+    exchanged = build_labels(config).exchanged
+    augmentation = _call(config["augmentation"], data["image_size"], exchanged)
     return SegmentationData(
         cache,
         split,

@@ -1,14 +1,22 @@
-"""Decoded photos on disk: each is decoded, relabelled and resized once, then mapped."""
+"""Decoded photos on disk: each is decoded, relabelled and resized once, then mapped.
+
+Photos are decoded a few at a time and written one after the other, so that memory does not grow
+with the dataset, and a build that was cut off goes on where it was.
+"""
 
 import errno
 import hashlib
+import io
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,10 +29,15 @@ from clothseg.error import DataError
 from clothseg.labels import LabelSpace
 from clothseg.report.progress import progress_bar, say
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Raised when the same sources would give other arrays."""
 
-ARRAYS = ("images", "masks", "pixels", "hashes")
+ARRAYS = ("images", "masks", "pixels", "instances", "hashes")
+
+AHEAD = 16
+"""Photos that each decoding thread may be ahead of the one that is written next."""
+
+Row = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]
 
 
 @dataclass(frozen=True)
@@ -32,18 +45,31 @@ class Cache:
     """The decoded samples of one dataset in one label space at one size; arrays are memory-mapped.
 
     Args:
-        names: sample names [N].
+        samples: what was decoded, N of them.
         images: uint8 [N,S,S,3], RGB, area-resized.
         masks: uint8 [N,S,S] of class ids, nearest-resized, 255 = ignore.
         pixels: int64 [N,K], pixels of each class at the photo's original size.
+        instances: int64 [N,K], annotated objects of each class; where a dataset does not tell
+            objects apart, 1 for each class that the photo shows.
         hashes: uint64 [N], perceptual hashes of the original photos.
     """
 
-    names: list[str]
+    samples: list[Sample]
     images: np.ndarray
     masks: np.ndarray
     pixels: np.ndarray
+    instances: np.ndarray
     hashes: np.ndarray
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Sample names [N]."""
+        return [sample.name for sample in self.samples]
+
+    @cached_property
+    def sources(self) -> np.ndarray:
+        """Name of the dataset that each sample comes from [N]; empty where nothing is merged."""
+        return np.array([sample.source for sample in self.samples])
 
     @property
     def presence(self) -> np.ndarray:
@@ -54,8 +80,8 @@ class Cache:
 def open_cache(reader: Reader, labels: LabelSpace, image_size: int, root: Path) -> Cache:
     """The cache of a dataset, built when it is missing, stale or damaged.
 
-    Two processes that ask for the same cache at once build it once. A build that is cut off
-    leaves only a temporary folder, which the next build removes.
+    Two processes that ask for the same cache at once build it once. A build that is cut off leaves
+    a temporary folder, with which the next build goes on.
 
     Args:
         reader: the dataset.
@@ -75,18 +101,18 @@ def open_cache(reader: Reader, labels: LabelSpace, image_size: int, root: Path) 
             if not _is_complete(folder):
                 _build(folder, samples, reader, labels, image_size)
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
-    return Cache([sample.name for sample in samples], **arrays)
+    return Cache(samples, **arrays)
 
 
 def cache_key(samples: list[Sample], reader: Reader, labels: LabelSpace, image_size: int) -> str:
     """Hash of all that decides the arrays: files, their sizes and times, labels, image size."""
     digest = hashlib.blake2b(digest_size=10)
     table = labels.lookup_table(reader.names).tobytes()
-    digest.update(repr((CACHE_VERSION, cv2.__version__, image_size, len(labels), table)).encode())
-    for sample in samples:
-        for path in (sample.image, sample.annotation):
-            state = path.stat()
-            digest.update(f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}".encode())
+    parameters = (CACHE_VERSION, cv2.__version__, image_size, len(labels), table, reader.treatment)
+    digest.update(repr(parameters).encode())
+    for path in dict.fromkeys(path for sample in samples for path in reader.files(sample)):
+        state = path.stat()
+        digest.update(f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
@@ -106,52 +132,101 @@ def _build(
 ) -> None:
     """Write all arrays into a temporary folder and rename it."""
     temporary = folder.with_name(f"{folder.name}.building")
-    shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
-    temporary.mkdir()
+    temporary.mkdir(exist_ok=True)
     table = labels.lookup_table(reader.names)
-    shapes = ((size, size, 3), (size, size), (len(labels),), ())
-    kinds = (np.uint8, np.uint8, np.int64, np.uint64)
+    shapes = ((size, size, 3), (size, size), (len(labels),), (len(labels),), ())
+    kinds = [np.dtype(kind) for kind in (np.uint8, np.uint8, np.int64, np.int64, np.uint64)]
     try:
         with ExitStack() as stack:
-            pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
-            stack.callback(pool.shutdown, cancel_futures=True)
-            say(f"decoding {len(samples)} photos")
+            files = [stack.enter_context(_appended(temporary / f"{n}.npy")) for n in ARRAYS]
+            headers = [_header((len(samples), *s), k) for s, k in zip(shapes, kinds, strict=True)]
+            strides = [math.prod(s) * k.itemsize for s, k in zip(shapes, kinds, strict=True)]
+            done = _whole_rows(files, headers, strides)
+            say(f"decoding {len(samples)} photos" + (f", {done} are done" if done else ""))
             advance = stack.enter_context(progress_bar("decoding", len(samples)))
-            files = []
-            for name, shape, kind in zip(ARRAYS, shapes, kinds, strict=True):
-                file = stack.enter_context((temporary / f"{name}.npy").open("wb"))
-                _write_header(file, (len(samples), *shape), np.dtype(kind))
-                files.append(file)
-            for rows in pool.map(
-                lambda sample: _decode(sample, reader, table, len(labels), size), samples
-            ):
-                for file, row, kind in zip(files, rows, kinds, strict=True):
-                    file.write(np.asarray(row, kind).tobytes())
+            advance(done)
+            decode = partial(_decode, reader=reader, table=table, classes=len(labels), size=size)
+            for row in stack.enter_context(_in_order(decode, samples[done:])):
+                for file, values, kind in zip(files, row, kinds, strict=True):
+                    file.write(np.asarray(values, kind).tobytes())
                 advance(1)
         sizes = {name: (temporary / f"{name}.npy").stat().st_size for name in ARRAYS}
         (temporary / "manifest.json").write_text(json.dumps(sizes))
         temporary.rename(folder)
-    except BaseException:
+    except Exception:  # Ctrl-C is none: what it cuts off is kept
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
+@contextmanager
+def _in_order(
+    decode: Callable[[Sample], Row], samples: Sequence[Sample]
+) -> Iterator[Iterator[Row]]:
+    """The rows of samples that several threads decode, a few ahead of the one that is asked for."""
+    threads = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(threads)
+
+    def rows() -> Iterator[Row]:
+        waiting: deque[Future[Row]] = deque()
+        for sample in samples:
+            if len(waiting) == AHEAD * threads:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(decode, sample))
+        while waiting:
+            yield waiting.popleft().result()
+
+    try:
+        yield rows()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _appended(path: Path) -> BinaryIO:
+    """A file to read and to write on, with what it already holds."""
+    path.touch()
+    return path.open("r+b")
+
+
+def _whole_rows(
+    files: Sequence[BinaryIO], headers: Sequence[bytes], strides: Sequence[int]
+) -> int:
+    """Number of rows that all files hold; whatever is behind them is cut off."""
+    sizes = [os.fstat(file.fileno()).st_size for file in files]
+    rows = [(n - len(h)) // stride for n, h, stride in zip(sizes, headers, strides, strict=True)]
+    done = max(0, min(rows))
+    for file, header, stride in zip(files, headers, strides, strict=True):
+        if done == 0:
+            file.write(header)
+        file.truncate(len(header) + done * stride)
+        file.seek(0, os.SEEK_END)
+    return done
+
+
 def _decode(
     sample: Sample, reader: Reader, table: np.ndarray, classes: int, size: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """The four rows of one sample: image, mask, pixels per class, perceptual hash."""
+) -> Row:
+    """The rows of one sample: image, mask, pixels and objects per class, perceptual hash."""
     image, source = reader.read(sample)
     mask = table[source]
     pixels = np.bincount(mask.ravel(), minlength=256)[:classes]
+    objects = reader.objects(sample)
+    if objects is None:
+        instances = np.asarray(pixels > 0)
+    else:
+        found = table[[source for source, _ in objects]]
+        instances = np.bincount(found, minlength=256)[:classes]
     small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     small_mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_NEAREST)
-    return small, small_mask, pixels, perceptual_hash(image)
+    return small, small_mask, pixels, instances, perceptual_hash(image)
 
 
-def _write_header(file: BinaryIO, shape: tuple[int, ...], kind: np.dtype) -> None:
-    header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
+def _header(shape: tuple[int, ...], kind: np.dtype) -> bytes:
+    """What an array's file begins with."""
+    fields = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, fields)
+    return file.getvalue()
 
 
 def _is_complete(folder: Path) -> bool:

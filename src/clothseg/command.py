@@ -57,6 +57,17 @@ def score(arguments: Sequence[str]) -> int:
     return _answer(arguments, "score", work)
 
 
+def dataset(arguments: Sequence[str]) -> int:
+    """`python scripts/dataset.py`: look after a dataset before anything is trained on it."""
+
+    def work(overrides: list[str], flags: list[str]) -> int:
+        from clothseg.dataset_actions.command import dataset_command
+
+        return dataset_command(overrides)
+
+    return _answer(arguments, "dataset", work)
+
+
 def benchmark(arguments: Sequence[str]) -> int:
     """`python scripts/benchmark.py`: time clothseg against hand-written code."""
 

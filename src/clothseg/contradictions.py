@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from clothseg.error import ConfigError
-from clothseg.labels import LabelSpace
+from clothseg.labels import LabelSpace, source_names
 from clothseg.machine import batch_problem
 from clothseg.model.compatibility import pair_problem
 from clothseg.trust import CONF, options
@@ -64,8 +64,8 @@ def _unchosen(group: str, nodes: Mapping[str, Any]) -> list[str]:
 
 def _label_contradictions(config: Mapping[str, Any]) -> list[str]:
     """What keeps a label space from taking in the dataset's names."""
-    names = _node(config, "dataset").get("names") or []
     try:
+        names = source_names(_node(config, "dataset"))
         space = LabelSpace(**config["labels"])
         space.lookup_table(names)
         known = {*names, *shipped_source_names()}
@@ -90,4 +90,4 @@ def _node(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def shipped_source_names() -> frozenset[str]:
     """Native label names of all datasets of `conf/dataset`."""
     texts = [(CONF / "dataset" / f"{name}.yaml").read_text() for name in options("dataset")]
-    return frozenset(n for text in texts for n in yaml.safe_load(text)["dataset"].get("names", []))
+    return frozenset(name for text in texts for name in yaml.safe_load(text).get("names", []))

@@ -94,17 +94,21 @@ class CachedPhotos(Dataset[dict[str, Any]]):
         """One sample in the form that :mod:`clothseg.dataset` states."""
         epoch, position = key if isinstance(key, tuple) else (0, key)
         index = self.indices[position]
-        # A copy, because memory-mapped arrays are read-only and torch wants to own its memory.
-        image, mask = np.array(self.cache.images[index]), np.array(self.cache.masks[index])
+        image, mask = self.cache.images[index], self.cache.masks[index]
         if self.augmentation is not None:
             seed = derived_seed(self.seed, epoch, index)
             image, mask = self.augmentation(image, mask, seed)
         return {
-            "image": torch.from_numpy(np.ascontiguousarray(image)),
-            "mask": torch.from_numpy(np.ascontiguousarray(mask)),
+            "image": _owned(image),
+            "mask": _owned(mask),
             "name": self.cache.names[index],
             "index": index,
         }
+
+
+def _owned(array: np.ndarray) -> torch.Tensor:
+    """A tensor that may be written to; a copy where the array is part of the cache's file."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 class InParts:

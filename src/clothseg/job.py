@@ -1,7 +1,9 @@
 """One run that is to be done: what a command line asks for, and where its record is."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,12 @@ def plan(
     Raises:
         DataError: the dataset cannot be read.
     """
-    fingerprint = build.build_dataset(config).fingerprint()
+    fingerprint = _fingerprint(json.dumps(config["dataset"]))
     folder = run_folder(config, choices, fingerprint, ranks)
     return Job(name, folder, config, choices, overrides, ranks)
+
+
+@cache
+def _fingerprint(dataset: str) -> str:
+    """Hash of a dataset's content; a sweep has many jobs on the same one."""
+    return build.build_dataset({"dataset": json.loads(dataset)}).fingerprint()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,18 @@ class LabelSpace:
         values = [[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in self.colors]
         return np.array(values, np.uint8)
 
+    @property
+    def exchanged(self) -> np.ndarray:
+        """Table uint8 [256] of the class that each class id is in a mirror.
+
+        Left and right are a person's own sides, so that a mirrored left arm is a right arm.
+        """
+        table = np.arange(256, dtype=np.uint8)
+        for left, right in self.flip_pairs:
+            pair = [self.names.index(left), self.names.index(right)]
+            table[pair] = pair[::-1]
+        return table
+
     def lookup_table(self, source_names: Sequence[str]) -> np.ndarray:
         """Table uint8 [256] from source ids to class ids; 255 stays 255, other ids are UNKNOWN.
 
@@ -78,6 +91,14 @@ class LabelSpace:
         table[: len(source_names)] = [target[name] for name in source_names]
         table[IGNORE] = IGNORE
         return table
+
+
+def source_names(dataset: Mapping[str, Any]) -> list[str]:
+    """Native label names of a dataset's configuration; those of all its sources, each once."""
+    sources = dataset.get("sources")
+    parts = sources.values() if isinstance(sources, Mapping) else ()
+    names = [name for part in parts for name in source_names(part)]
+    return list(dict.fromkeys([*(dataset.get("names") or []), *names]))
 
 
 def label_problems(space: LabelSpace) -> list[str]:

@@ -24,6 +24,7 @@ import yaml
 from filelock import SoftFileLease, Timeout
 
 from clothseg.error import ClaimedError, ConfigError, DataError
+from clothseg.labels import source_names
 
 if TYPE_CHECKING:
     from filelock import LeaseCompromise
@@ -82,6 +83,7 @@ def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> s
         world_size: number of processes that train together.
     """
     kept = copy.deepcopy(dict(config))
+    _keep_own_names(kept)
     for key in WITHOUT_EFFECT:
         _drop(kept, key)
     for key, neutral in NEUTRAL_DEFAULTS.items():
@@ -278,6 +280,16 @@ def _git(*arguments: str) -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _keep_own_names(config: Plain) -> None:
+    """Leave out which names of other datasets a label space gathers, and where merged ones are."""
+    dataset, labels = config.get("dataset", {}), config.get("labels", {})
+    own = source_names(dataset)
+    for name, gathered in labels.get("gathers", {}).items():
+        labels["gathers"][name] = [source for source in gathered if source in own]
+    for source in dataset.get("sources", {}).values():
+        _drop(source, "root")
 
 
 def _look_up(config: Mapping[str, Any], key: str) -> Any:

@@ -115,6 +115,25 @@ class Score(BaseModel):
     """JSON file to write."""
 
 
+class DatasetTask(BaseModel):
+    """The configuration of `scripts/dataset.py`."""
+
+    model_config = STRICT
+
+    action: Literal["audit", "statistics", "export", "download", "crop", "draw"]
+    """What is done, a module of :mod:`clothseg.dataset_actions`."""
+    dataset: Node
+    labels: Labels
+    output: str
+    """Folder of what an action writes."""
+    photos: Annotated[int, Field(ge=1)]
+    """Number of photos that `draw` makes."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    """Seed of the drawing."""
+    trust: list[str]
+    """Packages whose functions may stand in a `_target_`."""
+
+
 class Benchmark(BaseModel):
     """The configuration of `scripts/benchmark.py`."""
 

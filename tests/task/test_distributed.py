@@ -1,5 +1,6 @@
 """Several processes, or several turns, train as one does: the same photos, one loss, one net."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 import torch
 
 from clothseg.build import _call, build_trainer
-from clothseg.cache import Cache
 from clothseg.check import check_command
 from clothseg.datamodule import SegmentationData, Share
 from clothseg.labels import IGNORE
@@ -29,11 +29,10 @@ def data(share, accumulate=1):
     masks = random.integers(0, 4, (24, 16, 16)).astype(np.uint8)
     for number in range(24):
         masks[number, number % 16 :] = IGNORE
-    plain = fake_cache(24)
-    cache = Cache(plain.names, images, masks, plain.pixels, plain.hashes)
+    cache = replace(fake_cache(24), images=images, masks=masks)
     split = kfold(cache, folds=4, fold=0, validation=0.2, seed=0)
     (job,) = check_command(["augmentation=mirror"])
-    augmentation = _call(job.config["augmentation"], 16)
+    augmentation = _call(job.config["augmentation"], 16, np.arange(256, dtype=np.uint8))
     return SegmentationData(cache, split, augmentation, 8, 0, 3, accumulate, share)
 
 

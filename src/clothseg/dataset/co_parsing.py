@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clothseg.dataset.reader import Reader, Sample, missing_partners
+from clothseg.dataset.reader import Reader, Sample, other_layout, present
 from clothseg.error import DataError
 
 LAYOUT = "photos/<number>.jpg, annotations/pixel-level/<number>.mat and label_list.mat"
@@ -30,10 +30,7 @@ class CoParsing(Reader):
         samples = [
             Sample(p.stem, photos / f"{p.stem}.jpg", p) for p in sorted(labels.glob("*.mat"))
         ]
-        missing = [sample.image for sample in samples if not sample.image.is_file()]
-        if missing:
-            raise missing_partners("photos of pixel annotations are", missing)
-        return samples
+        return present(samples, "annotations/pixel-level", "error")
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W] of the variable ``groundtruth``."""
@@ -47,13 +44,8 @@ class CoParsing(Reader):
 
     def _check_layout(self) -> None:
         root = self.root
-        if not root.is_dir():
-            raise DataError(f"dataset.root={root} is not a folder; CCP is expected there: {LAYOUT}")
         if not any((root / "annotations" / "pixel-level").glob("*.mat")):
-            found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
-            raise DataError(
-                f"dataset.root={root} has not CCP's layout: expected {LAYOUT}; found {found}"
-            )
+            raise other_layout(root, LAYOUT)
         stored = [str(cell[0]) for cell in load_matlab(root / "label_list.mat", "label_list")[0]]
         if stored != self.names:
             different = [

@@ -2,9 +2,11 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -15,6 +17,10 @@ EDGE = 1 << 16
 """Bytes read from each end of a file for the fingerprint; smaller files are read whole."""
 
 
+Missing = Literal["error", "leave_out"]
+"""What becomes of annotations whose photo is not there."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """One photo with its annotation.
@@ -22,12 +28,16 @@ class Sample:
     Args:
         name: unique within the dataset; the stem of every file written for it.
         image: the photo.
-        annotation: the file of its labels.
+        annotation: the file of its labels; all samples may have theirs in one file.
+        source: the dataset that it comes from, where several are merged; else empty.
+        part: `train`, `validation` or `test` where the release divides its photos; else empty.
     """
 
     name: str
     image: Path
     annotation: Path
+    source: str = ""
+    part: str = ""
 
 
 class Reader(ABC):
@@ -36,7 +46,12 @@ class Reader(ABC):
     Args:
         root: the dataset's folder.
         names: source names in id order; the mask values of :meth:`read` index them.
+
+    Attributes:
+        treatment: what beside the files decides photos and masks, in words; enters the cache's key.
     """
+
+    treatment = ""
 
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         self.root = root
@@ -63,6 +78,21 @@ class Reader(ABC):
             DataError: the annotation cannot be decoded.
         """
 
+    def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
+        """Source id and area in pixels of every annotated object of one sample.
+
+        None for a dataset that tells classes apart and not objects.
+        """
+        return None
+
+    def files(self, sample: Sample) -> list[Path]:
+        """Every file that decides a sample."""
+        return [sample.image, sample.annotation]
+
+    def warnings(self) -> list[str]:
+        """What is odd about the dataset's files and stops nothing, one sentence each."""
+        return []
+
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Photo uint8 [H,W,3] and source ids uint8 [H,W], checked against each other.
 
@@ -86,12 +116,15 @@ class Reader(ABC):
         return image, mask
 
     def fingerprint(self) -> str:
-        """Hash of the content: names, sizes and both ends of every file, not the place."""
+        """Hash of the content: names, sizes and both ends of every file, not the place.
+
+        A file that holds the labels of several samples is read as a whole.
+        """
         digest = hashlib.blake2b(repr(self.names).encode(), digest_size=16)
-        for sample in self.samples():
-            for path in (sample.image, sample.annotation):
-                digest.update(f"{path.relative_to(self.root)}:{path.stat().st_size}".encode())
-                digest.update(_edges(path))
+        uses = Counter(path for sample in self.samples() for path in self.files(sample))
+        for path, samples in uses.items():
+            digest.update(f"{path.relative_to(self.root)}:{path.stat().st_size}".encode())
+            digest.update(_edges(path) if samples == 1 else _whole(path))
         return digest.hexdigest()
 
 
@@ -112,10 +145,40 @@ def read_photo(path: Path) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def missing_partners(kind: str, missing: Sequence[Path]) -> DataError:
-    """The error for annotations whose photo is missing, or the other way round."""
-    shown = ", ".join(str(path) for path in missing[:3]) + (" …" if len(missing) > 3 else "")
-    return DataError(f"{len(missing)} {kind} missing: {shown}")
+def present(samples: Sequence[Sample], listed: str, missing: Missing) -> list[Sample]:
+    """The samples whose photo is there.
+
+    Args:
+        samples: all that the annotations list.
+        listed: where they are listed, for the message.
+        missing: what becomes of the others.
+
+    Raises:
+        DataError: photos are missing and that is an error, or none is there.
+    """
+    there = [sample for sample in samples if sample.image.is_file()]
+    absent = [sample.image for sample in samples if not sample.image.is_file()]
+    if absent and (missing == "error" or not there):
+        raise DataError(f"{len(absent)} photos of {listed} are missing: {some(absent)}")
+    return there
+
+
+def some(items: Sequence[object]) -> str:
+    """The first three of a list, for a message."""
+    return ", ".join(map(str, items[:3])) + (" …" if len(items) > 3 else "")
+
+
+def other_layout(root: Path, layout: str) -> DataError:
+    """The error for a folder that is missing or holds something else.
+
+    Args:
+        root: the dataset's folder.
+        layout: what is expected in it.
+    """
+    if not root.is_dir():
+        return DataError(f"dataset.root={root} is not a folder; expected there: {layout}")
+    found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
+    return DataError(f"dataset.root={root} has another layout: expected {layout}; found {found}")
 
 
 def _edges(path: Path) -> bytes:
@@ -125,6 +188,11 @@ def _edges(path: Path) -> bytes:
             file.seek(max(EDGE, path.stat().st_size - EDGE))
             head += file.read(EDGE)
     return head
+
+
+def _whole(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").digest()
 
 
 def _size(array: np.ndarray) -> str:

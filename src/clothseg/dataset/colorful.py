@@ -1,0 +1,114 @@
+"""Colorful-Fashion Parsing Data (CFPD): 2,682 photos in superpixels of 23 names."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clothseg.dataset.reader import Reader, Sample, other_layout, present
+from clothseg.error import DataError
+
+if TYPE_CHECKING:
+    import h5py
+
+FILE = "fashon_parsing_data.mat"
+"""The misspelt name that the release gives it."""
+LAYOUT = f"{FILE} and image/<number>.jpg"
+
+
+class ColorfulFashion(Reader):
+    """CFPD as its archive unpacks.
+
+    Photos are cut into superpixels with 0-based ids; each record holds a class for every superpixel,
+    counted from 1. The file is MATLAB v7.3, that is HDF5, which shows MATLAB's arrays transposed.
+
+    Licence: none is stated in the release.
+    Source: Liu et al., Fashion parsing with weak color-category labels, IEEE Transactions on
+        Multimedia 2014.
+    """
+
+    def samples(self) -> list[Sample]:
+        """Photos in the order of the file's records."""
+        photos = [self.root / "image" / name for name in self._records]
+        samples = [Sample(photo.stem, photo, self.root / FILE) for photo in photos]
+        return present(samples, FILE, "error")
+
+    def read_mask(self, sample: Sample) -> np.ndarray:
+        """Ids uint8 [H,W]: the class of every pixel's superpixel."""
+        return self._read(sample, "category_label", "names", len(self.names))
+
+    def read_colors(self, sample: Sample) -> np.ndarray:
+        """Colour ids uint8 [H,W] in the order of the file's `all_colors_name`, 0 = background."""
+        return self._read(sample, "color_label", "colours", len(self.color_names))
+
+    @cached_property
+    def color_names(self) -> list[str]:
+        """Names of the colours in id order."""
+        with self._open() as file:
+            return [_text(file[reference]) for reference in _cells(file, "all_colors_name")]
+
+    @cached_property
+    def _records(self) -> dict[str, int]:
+        """Position of the record of every photo in `fashion_dataset`."""
+        with self._open() as file:
+            stored = [_text(file[reference]) for reference in _cells(file, "all_category_name")]
+            if stored != self.names:
+                raise DataError(
+                    f"{self.root / FILE}: its names are {', '.join(stored)}; the configuration "
+                    f"has {', '.join(self.names)}"
+                )
+            records = _cells(file, "fashion_dataset")
+            return {_text(file[r]["img_name"]): place for place, r in enumerate(records)}
+
+    def _read(self, sample: Sample, kind: str, meaning: str, count: int) -> np.ndarray:
+        with self._open() as file:
+            record: Any = file[file["fashion_dataset"][self._records[sample.image.name], 0]]
+            superpixels = np.array(record["segmentation"]).T
+            values = np.array(record[kind]).ravel()
+        where = f"{self.root / FILE}: record of {sample.image.name}"
+        ids = superpixels.astype(np.int64)
+        if not np.array_equal(ids, superpixels) or ids.min() < 0 or ids.max() >= len(values):
+            raise DataError(
+                f"{where}: superpixel {superpixels.min():g} to {superpixels.max():g}; whole "
+                f"numbers from 0 to {len(values) - 1} have a label"
+            )
+        wrong = sorted({float(v) for v in values[np.unique(ids)] if v not in range(1, count + 1)})
+        if wrong:
+            shown = ", ".join(f"{value:g}" for value in wrong)
+            raise DataError(f"{where}: {kind} {shown}; there are {count} {meaning}, from 1")
+        return (values - 1).clip(0).astype(np.uint8)[ids]
+
+    def _open(self) -> "h5py.File":
+        import h5py
+
+        path = self.root / FILE
+        if not path.is_file():
+            raise other_layout(self.root, LAYOUT)
+        try:
+            return h5py.File(path)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read as HDF5 (MATLAB v7.3): {error}") from error
+
+
+def _cells(file: "h5py.File", name: str) -> Sequence[Any]:
+    """References of a MATLAB cell array, in order."""
+    if name not in file:
+        raise DataError(f"{file.filename}: has no `{name}`; found {', '.join(file)}")
+    return np.array(file[name]).ravel().tolist()
+
+
+def _text(characters: Any) -> str:
+    """A MATLAB string, which HDF5 holds as character codes."""
+    return "".join(map(chr, np.array(characters).ravel()))
+
+
+def cfpd(*, root: str, names: Sequence[str]) -> ColorfulFashion:
+    """Colorful-Fashion Parsing Data.
+
+    Args:
+        root: folder of the unpacked archive.
+        names: the 23 names in id order.
+    """
+    return ColorfulFashion(Path(root), names)

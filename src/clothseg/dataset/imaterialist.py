@@ -1,0 +1,179 @@
+"""iMaterialist (Fashion) 2019: 45,625 photos with run-length encoded objects of 46 categories."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from clothseg.dataset.painting import Overlap, painting_order
+from clothseg.dataset.reader import Missing, Reader, Sample, other_layout, present, some
+from clothseg.error import DataError
+
+COLUMNS = ("ImageId", "EncodedPixels", "Height", "Width", "ClassId")
+LAYOUT = "train.csv and train/<32 letters>.jpg"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One annotated object.
+
+    Args:
+        source: its id, category + 1; 0 is the background.
+        attributes: ids of its attributes.
+        size: height and width of the photo, pixels.
+        starts: first pixel of every run, from 0, down the columns.
+        lengths: pixels of every run.
+    """
+
+    source: int
+    attributes: tuple[int, ...]
+    size: tuple[int, int]
+    starts: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def area(self) -> int:
+        """Pixels of the object."""
+        return int(self.lengths.sum())
+
+
+class IMaterialist(Reader):
+    """The Kaggle download of 2019, unpacked; both releases of `train.csv`.
+
+    Runs are counted from 1, down the columns. `ClassId` is a category, which attributes may follow
+    after underscores. Only the place of each photo's rows is kept in memory, not the rows.
+
+    Args:
+        root: folder with `train.csv`.
+        names: background and the 46 categories, in id order.
+        overlap: which of two overlapping objects is seen.
+        missing: what becomes of rows whose photo is not there.
+
+    Licence: the competition's rules.
+    Source: iMaterialist (Fashion) 2019 at FGVC6.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str], overlap: Overlap, missing: Missing) -> None:
+        super().__init__(root, names)
+        self.table, self.missing = root / "train.csv", missing
+        self.overlap, self.treatment = overlap, f"overlap={overlap}"
+
+    def samples(self) -> list[Sample]:
+        """Photos in the order of their first row."""
+        photos = [self.root / "train" / name for name in self._places]
+        samples = [Sample(photo.stem, photo, self.table) for photo in photos]
+        return present(samples, self.table.name, self.missing)
+
+    def warnings(self) -> list[str]:
+        """Photos that are missing."""
+        absent = [n for n in self._places if not (self.root / "train" / n).is_file()]
+        kind = f"photos of {self.table.name} are missing"
+        return [f"{len(absent)} {kind}: {some(absent)}"] if absent else []
+
+    def read_mask(self, sample: Sample) -> np.ndarray:
+        """Ids uint8 [H,W]: all objects of a photo painted into one mask."""
+        rows = self.rows(sample)
+        height, width = rows[0].size
+        columns = np.zeros(height * width, np.uint8)
+        for row in painting_order(rows, lambda row: row.area, self.overlap):
+            for start, length in zip(row.starts.tolist(), row.lengths.tolist(), strict=True):
+                columns[start : start + length] = row.source
+        return columns.reshape(width, height).T
+
+    def objects(self, sample: Sample) -> list[tuple[int, int]]:
+        """One object a row."""
+        return [(row.source, row.area) for row in self.rows(sample)]
+
+    def rows(self, sample: Sample) -> list[Row]:
+        """The objects of a photo in the order of the file.
+
+        Raises:
+            DataError: a row is not what the release says; names its line and value.
+        """
+        with self.table.open("rb") as file:
+            fields = []
+            for line, offset in self._places[sample.image.name]:
+                file.seek(offset)
+                fields.append((line, self._fields(file.readline(), line)))
+        rows = [self._row(values, line) for line, values in fields]
+        sizes = {row.size for row in rows}
+        if len(sizes) > 1:
+            shown = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
+            raise DataError(f"{self.table}: {sample.image.name} has rows of {shown} pixels")
+        return rows
+
+    @cached_property
+    def _places(self) -> dict[str, list[tuple[int, int]]]:
+        """Line number and byte offset of every row of every photo."""
+        if not self.table.is_file():
+            raise other_layout(self.root, LAYOUT)
+        places: dict[str, list[tuple[int, int]]] = {}
+        with self.table.open("rb") as file:
+            offset = len(file.readline())
+            for line, text in enumerate(file, start=2):
+                if text.strip():
+                    places.setdefault(self._fields(text, line)[0], []).append((line, offset))
+                offset += len(text)
+        return places
+
+    @cached_property
+    def _columns(self) -> list[int]:
+        """Where each of :data:`COLUMNS` stands in a line."""
+        with self.table.open("rb") as file:
+            header = [name.strip('"') for name in file.readline().decode().strip().split(",")]
+        missing = [name for name in COLUMNS if name not in header]
+        if missing:
+            raise DataError(
+                f"{self.table}: has no column {', '.join(missing)}; found {', '.join(header)}. The "
+                "release of 2020 has another form and cannot be read"
+            )
+        return [header.index(name) for name in COLUMNS]
+
+    def _fields(self, text: bytes, line: int) -> list[str]:
+        """The values of :data:`COLUMNS` in one line."""
+        values = [value.strip('"') for value in text.decode().strip().split(",")]
+        if len(values) <= max(self._columns):
+            raise DataError(f"{self.table} line {line}: {len(values)} values; the line is cut off")
+        return [values[place] for place in self._columns]
+
+    def _row(self, values: Sequence[str], line: int) -> Row:
+        name, runs, height, width, label = values
+        where = f"{self.table} line {line} ({name})"
+        try:
+            size = round(float(height)), round(float(width))
+            category, *attributes = [int(part) for part in label.split("_")]
+            pairs = np.array(runs.split(), np.int64)
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from error
+        if not 0 <= category < len(self.names) - 1:
+            raise DataError(
+                f"{where}: ClassId {label}: category {category} is out of range; allowed are 0 to "
+                f"{len(self.names) - 2}"
+            )
+        if len(pairs) % 2:
+            raise DataError(f"{where}: {len(pairs)} numbers; runs are pairs of start and length")
+        starts, lengths = pairs[::2] - 1, pairs[1::2]
+        outside = (starts < 0) | (lengths < 1) | (starts + lengths > size[0] * size[1])
+        if outside.any():
+            first = int(np.flatnonzero(outside)[0])
+            raise DataError(
+                f"{where}: run `{starts[first] + 1} {lengths[first]}` leaves the photo of "
+                f"{size[1]}x{size[0]} pixels"
+            )
+        return Row(category + 1, tuple(attributes), size, starts, lengths)
+
+
+def imaterialist(
+    *, root: str, names: Sequence[str], overlap: Overlap, missing: Missing
+) -> IMaterialist:
+    """iMaterialist (Fashion) 2019.
+
+    Args:
+        root: folder of the unpacked download.
+        names: background and the 46 categories, in id order.
+        overlap: `small_on_top` or `later_wins`.
+        missing: `error` or `leave_out`.
+    """
+    return IMaterialist(Path(root), names, overlap, missing)

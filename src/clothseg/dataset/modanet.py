@@ -1,0 +1,166 @@
+"""ModaNet: polygons of 13 garments on 52,377 street photos of PaperDoll."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clothseg.dataset.painting import Overlap, painting_order
+from clothseg.dataset.reader import Missing, Reader, Sample, other_layout, present, some
+from clothseg.error import DataError
+
+FILE = "annotations/modanet2018_instances_train.json"
+LAYOUT = f"{FILE} and images/<number>.jpg"
+LFS_POINTER = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class Garment:
+    """One annotated object.
+
+    Args:
+        number: the annotation's own id.
+        source: its category, 1 to 13; 0 is the background.
+        polygons: x and y of the corners of every part in turn, pixels.
+    """
+
+    number: int
+    source: int
+    polygons: Sequence[Sequence[float]]
+
+
+class ModaNet(Reader):
+    """The training annotations of the repository beside a flat folder of photos.
+
+    Polygons are filled by COCO's rule: the pixels whose centre is inside. Areas are counted, because
+    those of the file do not fit the polygons. The validation file has no annotations and is not
+    read. A photo without any annotation is background.
+
+    Args:
+        root: folder with `annotations/` and `images/`.
+        names: background and the 13 categories, in id order.
+        overlap: which of two overlapping garments is seen.
+        missing: what becomes of annotations whose photo is not there.
+
+    Licence: annotations CC BY-NC 4.0; photos belong to their owners.
+    Source: Zheng et al., ModaNet: a large-scale street fashion dataset with polygon
+        annotations, ACM Multimedia 2018.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str], overlap: Overlap, missing: Missing) -> None:
+        super().__init__(root, names)
+        self.file, self.missing = root / FILE, missing
+        self.overlap, self.treatment = overlap, f"overlap={overlap}"
+
+    def samples(self) -> list[Sample]:
+        """Photos by id."""
+        return present([self._sample(number) for number in self._sizes], FILE, self.missing)
+
+    def warnings(self) -> list[str]:
+        """Photos that are missing or have no annotation, and annotations without a polygon."""
+        samples = {number: self._sample(number) for number in self._sizes}
+        absent = [s.name for s in samples.values() if not s.image.is_file()]
+        bare = [s.name for number, s in samples.items() if not self._garments.get(number)]
+        garments = [garment for group in self._garments.values() for garment in group]
+        empty = [str(garment.number) for garment in garments if not garment.polygons]
+        kinds = (
+            ("photos of the annotations are missing", absent),
+            ("photos have no annotation; they are all background", bare),
+            ("annotations have no polygon; they are left out", empty),
+        )
+        return [f"{len(found)} {kind}: {some(found)}" for kind, found in kinds if found]
+
+    def read_mask(self, sample: Sample) -> np.ndarray:
+        """Ids uint8 [H,W]: all garments of a photo painted into one mask."""
+        filled = self._filled(sample)
+        mask = np.zeros(self._sizes[int(sample.name)], np.uint8)
+        for source, inside in painting_order(filled, lambda pair: int(pair[1].sum()), self.overlap):
+            mask[inside] = source
+        return mask
+
+    def objects(self, sample: Sample) -> list[tuple[int, int]]:
+        """One object a garment that has a polygon."""
+        return [(source, int(inside.sum())) for source, inside in self._filled(sample)]
+
+    def _filled(self, sample: Sample) -> list[tuple[int, np.ndarray]]:
+        """Source id and pixels bool [H,W] of every garment of a photo."""
+        from pycocotools import mask as coco
+
+        size = self._sizes[int(sample.name)]
+        filled = []
+        for garment in self._garments.get(int(sample.name), []):
+            if garment.polygons:
+                parts = coco.frPyObjects(garment.polygons, *size)
+                filled.append((garment.source, coco.decode(coco.merge(parts)).astype(bool)))
+        return filled
+
+    def _sample(self, number: int) -> Sample:
+        photo = self.root / "images" / self._file_names[number]
+        return Sample(f"{number:07}", photo, self.file)
+
+    @cached_property
+    def _sizes(self) -> dict[int, tuple[int, int]]:
+        """Height and width of every photo of the file, by id."""
+        images = sorted(self._content["images"], key=lambda image: image["id"])
+        return {image["id"]: (image["height"], image["width"]) for image in images}
+
+    @cached_property
+    def _file_names(self) -> dict[int, str]:
+        return {image["id"]: image["file_name"] for image in self._content["images"]}
+
+    @cached_property
+    def _garments(self) -> dict[int, list[Garment]]:
+        """Annotations of every photo in the order of the file."""
+        garments: dict[int, list[Garment]] = {}
+        for annotation in self._content["annotations"]:
+            number, source = annotation["id"], annotation["category_id"]
+            if not 1 <= source < len(self.names):
+                raise DataError(
+                    f"{self.file}: annotation {number}: category_id {source} is out of range; "
+                    f"allowed are 1 to {len(self.names) - 1}"
+                )
+            if annotation["image_id"] not in self._sizes:
+                raise DataError(
+                    f"{self.file}: annotation {number} belongs to image {annotation['image_id']}, "
+                    "which the file does not have"
+                )
+            # A polygon with fewer than three corners has no inside.
+            polygons = [p for p in annotation["segmentation"] if len(p) >= 6]
+            garment = Garment(number, source, polygons)
+            garments.setdefault(annotation["image_id"], []).append(garment)
+        return garments
+
+    @cached_property
+    def _content(self) -> Mapping[str, Any]:
+        """The annotation file."""
+        if not self.file.is_file():
+            raise other_layout(self.root, LAYOUT)
+        text = self.file.read_bytes()
+        if text.startswith(LFS_POINTER):
+            raise DataError(
+                f"{self.file} is a pointer of Git LFS and not the annotations ({len(text)} bytes): "
+                "run `git lfs install` and `git lfs pull` in the repository, or download the file "
+                "with scripts/dataset.py action=download dataset=modanet"
+            )
+        try:
+            content = json.loads(text)
+            content["images"], content["annotations"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{self.file}: is not a COCO file ({error!r})") from error
+        return content
+
+
+def modanet(*, root: str, names: Sequence[str], overlap: Overlap, missing: Missing) -> ModaNet:
+    """ModaNet.
+
+    Args:
+        root: folder with `annotations/` and `images/`.
+        names: background and the 13 categories, in id order.
+        overlap: `small_on_top` or `later_wins`.
+        missing: `error` or `leave_out`.
+    """
+    return ModaNet(Path(root), names, overlap, missing)

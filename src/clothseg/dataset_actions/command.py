@@ -1,0 +1,48 @@
+"""Does one action with a dataset."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from clothseg import build
+from clothseg.check import Composed, check_command
+from clothseg.dataset import Reader
+from clothseg.labels import LabelSpace
+from clothseg.schema import DatasetTask
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an action works on.
+
+    Args:
+        name: the chosen option of the group `dataset`.
+        reader: the dataset.
+        labels: the label space.
+        settings: the keys of the command line.
+    """
+
+    name: str
+    reader: Reader
+    labels: LabelSpace
+    settings: DatasetTask
+
+    @property
+    def output(self) -> Path:
+        """Folder of what the action writes about this dataset."""
+        return Path(self.settings.output) / f"{self.name}-{self.labels.name}"
+
+
+def dataset_command(overrides: list[str]) -> int:
+    """Do what the command line asks for; returns the exit status.
+
+    Raises:
+        ConfigError: the command line is wrong.
+        DataError: the dataset cannot be read, or a file cannot be written.
+    """
+    composed: Composed = check_command(overrides, "dataset", DatasetTask)[0]
+    settings = DatasetTask(**composed.config)
+    reader = build.build_dataset(composed.config)
+    labels = build.build_labels(composed.config)
+    task = Task(composed.choices["dataset"], reader, labels, settings)
+    return import_module(f"clothseg.dataset_actions.{settings.action}").act(task)
