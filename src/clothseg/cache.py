@@ -188,9 +188,7 @@ def _appended(path: Path) -> BinaryIO:
     return path.open("r+b")
 
 
-def _whole_rows(
-    files: Sequence[BinaryIO], headers: Sequence[bytes], strides: Sequence[int]
-) -> int:
+def _whole_rows(files: Sequence[BinaryIO], headers: Sequence[bytes], strides: Sequence[int]) -> int:
     """Number of rows that all files hold; whatever is behind them is cut off."""
     sizes = [os.fstat(file.fileno()).st_size for file in files]
     rows = [(n - len(h)) // stride for n, h, stride in zip(sizes, headers, strides, strict=True)]
@@ -203,16 +201,14 @@ def _whole_rows(
     return done
 
 
-def _decode(
-    sample: Sample, reader: Reader, table: np.ndarray, classes: int, size: int
-) -> Row:
+def _decode(sample: Sample, reader: Reader, table: np.ndarray, classes: int, size: int) -> Row:
     """The rows of one sample: image, mask, pixels and objects per class, perceptual hash."""
     image, source = reader.read(sample)
     mask = table[source]
     pixels = np.bincount(mask.ravel(), minlength=256)[:classes]
     objects = reader.objects(sample)
     if objects is None:
-        instances = np.asarray(pixels > 0)
+        instances = (pixels > 0).astype(np.int64)
     else:
         found = table[[source for source, _ in objects]]
         instances = np.bincount(found, minlength=256)[:classes]

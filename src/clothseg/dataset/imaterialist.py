@@ -55,7 +55,9 @@ class IMaterialist(Reader):
     Source: iMaterialist (Fashion) 2019 at FGVC6.
     """
 
-    def __init__(self, root: Path, names: Sequence[str], overlap: Overlap, missing: Missing) -> None:
+    def __init__(
+        self, root: Path, names: Sequence[str], overlap: Overlap, missing: Missing
+    ) -> None:
         super().__init__(root, names)
         self.table, self.missing = root / "train.csv", missing
         self.overlap, self.treatment = overlap, f"overlap={overlap}"
@@ -168,7 +170,7 @@ class IMaterialist(Reader):
 def imaterialist(
     *, root: str, names: Sequence[str], overlap: Overlap, missing: Missing
 ) -> IMaterialist:
-    """iMaterialist (Fashion) 2019.
+    """Photos and objects of iMaterialist (Fashion) 2019.
 
     Args:
         root: folder of the unpacked download.

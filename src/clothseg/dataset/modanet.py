@@ -36,9 +36,9 @@ class Garment:
 class ModaNet(Reader):
     """The training annotations of the repository beside a flat folder of photos.
 
-    Polygons are filled by COCO's rule: the pixels whose centre is inside. Areas are counted, because
-    those of the file do not fit the polygons. The validation file has no annotations and is not
-    read. A photo without any annotation is background.
+    Polygons are filled by COCO's rule: the pixels whose centre is inside. Areas are counted,
+    because those of the file do not fit the polygons. The validation file has no annotations and
+    is not read. A photo without any annotation is background.
 
     Args:
         root: folder with `annotations/` and `images/`.
@@ -51,7 +51,9 @@ class ModaNet(Reader):
         annotations, ACM Multimedia 2018.
     """
 
-    def __init__(self, root: Path, names: Sequence[str], overlap: Overlap, missing: Missing) -> None:
+    def __init__(
+        self, root: Path, names: Sequence[str], overlap: Overlap, missing: Missing
+    ) -> None:
         super().__init__(root, names)
         self.file, self.missing = root / FILE, missing
         self.overlap, self.treatment = overlap, f"overlap={overlap}"
