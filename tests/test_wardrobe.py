@@ -16,6 +16,7 @@ from scipy.io import loadmat
 from clothseg.dataset.wardrobe import draw_photo, write_wardrobe
 from clothseg.dataset.wardrobe.canvas import Canvas, Grain, ellipse
 from clothseg.dataset.wardrobe.names import CCP_ID, CCP_NAMES
+from clothseg.dataset.wardrobe.piece import Piece
 from clothseg.dataset.wardrobe.textures import plain
 from repository import REPOSITORY
 
@@ -132,7 +133,7 @@ def test_mask_is_where_paint_covers_half_a_pixel() -> None:
     white = plain(np.float32([200, 200, 200]))
     grain = Grain(np.float32([0, 0]), np.float32([0, 1]), 10)
     disc = ellipse(np.float32([31.5, 31.5]), 20, 20)
-    canvas.paint([disc], "hat", white, grain, relief=0, shadow=0)
+    canvas.paint([disc], Piece("hat", white), white, grain, relief=0, shadow=0)
     assert np.array_equal(canvas.mask == CCP_ID["hat"], canvas.image[..., 0] >= 200 * 128 / 255 - 1)
     assert (canvas.mask > 0).sum() == pytest.approx(np.pi * 20**2, rel=0.05)
 
@@ -143,7 +144,8 @@ def test_details_stay_inside_their_garment() -> None:
     )
     canvas.mask[:, 10:20] = CCP_ID["coat"]
     before = canvas.mask.copy()
-    canvas.stroke(np.float32([[-5, 16], [40, 16]]), np.float32([255, 0, 0]), 3, "coat")
+    coat = Piece("coat", plain(np.float32([0, 0, 0])))
+    canvas.stroke(np.float32([[-5, 16], [40, 16]]), np.float32([255, 0, 0]), 3, coat)
     assert np.array_equal(canvas.mask, before)
     assert not canvas.image[canvas.mask == 0].any()
     assert (canvas.image[16, 10:20, 0] > 250).all()

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clothseg.dataset.wardrobe import accessories, footwear, garments, head, outerwear
+from clothseg.dataset.wardrobe.body import draw_arm, draw_body, draw_face
 from clothseg.dataset.wardrobe.canvas import Canvas
-from clothseg.dataset.wardrobe.figure import Figure, draw_arm, draw_body, draw_face
+from clothseg.dataset.wardrobe.figure import Figure
 
 TOPS = ("t-shirt", "blouse", "shirt", "sweater", "jumper", "sweatshirt", "hoodie", "top", "vest")
 COATS = ("coat", "coat", "blazer", "jacket", "cardigan", "cape", "suit")
