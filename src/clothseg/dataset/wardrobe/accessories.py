@@ -1,11 +1,11 @@
-"""Scarves, ties and bags."""
+"""Scarves, ties, necklaces, belts, gloves and bags."""
 
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, floats, tube
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, ellipse, floats, tube
 from clothseg.dataset.wardrobe.figure import Figure
-from clothseg.dataset.wardrobe.piece import Piece
+from clothseg.dataset.wardrobe.piece import Cloth, Piece
 
 Random = np.random.Generator
 
@@ -55,6 +55,51 @@ def draw_scarf(canvas: Canvas, figure: Figure, rng: Random) -> None:
             [[-wide, -0.12], [0, -0.02], [wide, -0.12], [wide, 0.05], [0.5 * wide, 0.17], [0, 0.2],
              [-0.5 * wide, 0.17], [-wide, 0.05]]), closed=True)  # fmt: skip
         canvas.paint([wrap], scarf, texture, figure.grain(middle, floats([0.95, 0.3])), 1.0, 0.5)
+
+
+def draw_necklace(canvas: Canvas, figure: Figure, rng: Random) -> None:
+    """A chain with a pendant, from the neck to the chest."""
+    unit = figure.unit
+    metal = cloth.plain(cloth.pick(rng, (floats([214, 178, 92]), floats([206, 208, 214]))))
+    necklace = Piece("necklace", metal)
+    low = figure.spine(rng.uniform(0.24, 0.36))[0]
+    ends = [figure.edge(floats([0.02]), side, 0.2 * unit)[0] for side in (0, 1)]
+    sag = 0.1 * unit * figure.across
+    chain = np.stack([ends[0], low - sag, low, low + sag, ends[1]])
+    pendant = ellipse(low + floats([0, 0.05 * unit]), 0.08 * unit, 0.1 * unit)
+    shapes = [tube(chain, [0.03 * unit] * 5), pendant]
+    canvas.paint(shapes, necklace, metal, figure.grain(), relief=0.4, shadow=0.3)
+
+
+def draw_belt(canvas: Canvas, figure: Figure, rng: Random) -> None:
+    """A belt around the waist with a buckle in front."""
+    unit = figure.unit
+    texture = cloth.leather(rng, cloth.cloth_colour(rng))
+    belt = Piece("belt", texture)
+    level = rng.uniform(0.66, 0.74)
+    band = figure.trunk(level, level + 0.09, 0.07)
+    canvas.paint([band], belt, texture, figure.grain(), relief=0.5, shadow=0.4)
+    if figure.behind:
+        return
+    middle = figure.spine(level + 0.045)[0]
+    frame = middle + unit * floats([[-0.12, -0.1], [0.12, -0.1], [0.12, 0.1], [-0.12, 0.1]])
+    metal = cloth.plain(floats([220, 190, 110]))
+    canvas.paint([frame], belt, metal, figure.grain(), 0.4, 0.3, detail="buckle")
+
+
+def choose_gloves(rng: Random) -> Cloth:
+    """The cloth of a pair of gloves."""
+    return cloth.pick(rng, (cloth.leather, cloth.ribbed))(rng, cloth.cloth_colour(rng))
+
+
+def draw_glove(canvas: Canvas, figure: Figure, texture: Cloth, side: int) -> None:
+    """A glove over hand and wrist."""
+    unit, arm = figure.unit, figure.arms[side]
+    glove = Piece("gloves", texture, "short", side=figure.own(side))
+    wrist = arm[2] + 0.2 * (arm[1] - arm[2])
+    path = np.stack([wrist, arm[2], 0.5 * (arm[2] + arm[3]), arm[3]])
+    shape = tube(path, [0.16 * unit, 0.13 * unit, 0.15 * unit, 0.08 * unit])
+    canvas.paint([shape], glove, texture, figure.limb_grain(arm), relief=0.7, shadow=0.3)
 
 
 def draw_bag(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:

@@ -1,6 +1,6 @@
 """A body in a pose: joints, widths and how far the frame lets one see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -125,6 +125,14 @@ class Figure:
             list((widths * self.build + grown) * self.unit),
             4,
         )
+
+    def moved(self, offset: Array) -> "Figure":
+        """The same body elsewhere in the picture, offset pixels (x, y) away."""
+        places = ("head", "neck", "waist", "pelvis")
+        limbs = {
+            kind: tuple(limb + offset for limb in getattr(self, kind)) for kind in ("arms", "legs")
+        }
+        return replace(self, **{name: getattr(self, name) + offset for name in places}, **limbs)
 
     @staticmethod
     def along(limb: Array, start: float, end: float) -> Array:

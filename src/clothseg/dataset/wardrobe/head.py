@@ -1,6 +1,6 @@
 """Hair, hats and glasses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Hair:
     """One hair style, decided once and painted behind the body and in front of it.
 
     Args:
-        style: short, bob, long, bun, tail or afro.
+        style: short, bob, long, bun, tail, afro or sparse.
         piece: what its pixels belong to.
         length: how far it hangs below the middle of the head, in head heights; 0 does not hang.
         parting: where it is parted, in head heights right of the middle.
@@ -35,7 +35,7 @@ class Hair:
     fringe: bool
 
     def draw_back(self, canvas: Canvas, figure: Figure) -> None:
-        """What hangs or stands behind head and shoulders."""
+        """What hangs or stands behind head and shoulders, and from behind all of it."""
         unit, centre = figure.unit, figure.head
         grain = figure.grain(centre, floats([0, 1]))
         shapes: list[Array] = []
@@ -53,8 +53,25 @@ class Hair:
                 [[side * 0.2, -0.4], [side * 0.5, -0.1], [side * 0.55, 0.5], [side * 0.45, 0.95]]
             )
             shapes.append(tube(path, [0.1 * unit, 0.15 * unit, 0.14 * unit, 0.03 * unit]))
+        if figure.behind:
+            shapes.append(self._back_of_head(figure))
         if shapes:
             canvas.paint(shapes, self.piece, self.piece.cloth, grain, relief=0.5)
+
+    def _back_of_head(self, figure: Figure) -> Array:
+        """The outline of the hair on the skull, seen from behind."""
+        skull = [[0, -0.64], [0.28, -0.56], [0.45, -0.25], [0.41, 0.16], [0.28, 0.42], [0, 0.48]]
+        if self.style == "sparse":
+            skull = [[0, -0.06], [0.39, -0.1], [0.39, 0.16], [0.28, 0.38], [0, 0.42]]
+        return curve(figure.head + figure.unit * _mirrored(skull), closed=True)
+
+    def _temples(self, figure: Figure) -> list[Array]:
+        """The outlines of the hair that sparse hair leaves above the ears."""
+        patch = floats([[0.33, -0.3], [0.42, -0.22], [0.42, 0.0], [0.37, 0.02], [0.34, -0.12]])
+        return [
+            curve(figure.head + figure.unit * patch * floats([sign, 1]), closed=True)
+            for sign in (-1, 1)
+        ]
 
     def draw_front(self, canvas: Canvas, figure: Figure) -> None:
         """The cap of hair over the forehead, and locks that fall over the shoulders."""
@@ -66,8 +83,10 @@ class Hair:
         outer += [[0.45, -0.25], [0.43, sides]]
         inner = [[0.36, -0.1], [0.24, brow + 0.03], [part, brow - 0.1], [-0.24, brow + 0.03]]
         inner += [[-0.36, -0.1]]
-        cap = curve(centre + unit * floats(outer + inner), closed=True)
-        canvas.paint([cap], self.piece, self.piece.cloth, grain, relief=0.5, shadow=0.3)
+        cap = [curve(centre + unit * floats(outer + inner), closed=True)]
+        if self.style == "sparse":
+            cap = self._temples(figure)
+        canvas.paint(cap, self.piece, self.piece.cloth, grain, relief=0.5, shadow=0.3)
         if self.length:
             for side in (-1, 1):
                 lock = centre + unit * floats(
@@ -97,6 +116,31 @@ def choose_hair(rng: Random) -> Hair:
     size: Size = "long" if style in ("long", "tail") else "short"
     hair = Piece("hair", texture, size)
     return Hair(style, hair, length, rng.uniform(-0.16, 0.16), bool(rng.random() < 0.35))
+
+
+def thin_out(hair: Hair) -> Hair:
+    """The same hair on somebody who has lost most of it."""
+    piece = Piece("hair", hair.piece.cloth, "sparse")
+    return replace(hair, style="sparse", piece=piece, length=0.0)
+
+
+def draw_face_mask(canvas: Canvas, figure: Figure, rng: Random) -> None:
+    """A protective mask over mouth and nose, with its straps."""
+    unit, centre = figure.unit, figure.head
+    colour = cloth.pick(
+        rng, (floats([150, 196, 222]), floats([232, 234, 236]), floats([42, 44, 50]))
+    )
+    base = cloth.plain(colour) if rng.random() < 0.7 else cloth.stripes_across(rng, colour)
+    mask = Piece("accessories", base, "short", part="face mask")
+    shift = floats([0.06 * figure.turn * unit, 0])
+    outline = curve(centre + shift + unit * floats(
+        [[-0.3, 0.06], [0, 0.02], [0.3, 0.06], [0.28, 0.34], [0, 0.5], [-0.28, 0.34]]),
+        closed=True)  # fmt: skip
+    grain = figure.grain(centre, floats([0, 1]))
+    canvas.paint([outline], mask, base, grain, relief=0.7, shadow=0.3)
+    for height in (0.17, 0.27):
+        fold = centre + shift + unit * floats([[-0.24, height], [0, height + 0.03], [0.24, height]])
+        canvas.stroke(curve(fold), 0.8 * colour, 0.03 * unit, mask)
 
 
 def draw_hat(canvas: Canvas, figure: Figure, rng: Random) -> None:

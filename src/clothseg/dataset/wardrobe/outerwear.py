@@ -67,7 +67,10 @@ def draw_coat_back(canvas: Canvas, figure: Figure, coat: Coat) -> None:
 
 
 def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.Generator) -> None:
-    """Two fronts with lapels, edges, pockets and buttons."""
+    """Two fronts with lapels, edges, pockets and buttons; from behind one back with a seam."""
+    if figure.behind:
+        _draw_whole_back(canvas, figure, coat)
+        return
     unit = figure.unit
     levels = np.linspace(0.02, coat.hem, 16).astype(np.float32)
     ease = 0.12 + coat.flare * np.maximum(levels - 0.66, 0)
@@ -101,6 +104,15 @@ def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.G
                 button + floats([[0, 0], [0.5, 0]]), 255 - 0.85 * coat.colour, 0.13 * unit,
                 coat.piece,
             )  # fmt: skip
+
+
+def _draw_whole_back(canvas: Canvas, figure: Figure, coat: Coat) -> None:
+    """The outside of the back; a cape is as wide there as in front."""
+    ease = 0.5 if coat.name == "cape" else 0.12
+    back = figure.trunk(0.02, coat.hem, ease, coat.flare)
+    canvas.paint([back], coat.piece, coat.piece.cloth, figure.grain(), relief=0.9, shadow=0.5)
+    seam = figure.spine(np.linspace(0.08, coat.hem, 12).astype(np.float32))
+    canvas.stroke(seam, 0.55 * coat.colour, 0.035 * figure.unit, coat.piece)
 
 
 def _pocket(canvas: Canvas, figure: Figure, coat: Coat, side: int, colour: Array) -> None:
