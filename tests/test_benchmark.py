@@ -32,7 +32,7 @@ from clothseg.benchmark.table import (
 from clothseg.check import check_command
 from clothseg.command import benchmark
 from clothseg.datamodule import CachedPhotos
-from clothseg.dataset.wardrobe import write_wardrobe
+from clothseg.dataset.wardrobe import write_ccp
 from clothseg.error import ConfigError, DataError
 from clothseg.schema import Benchmark
 from repository import REPOSITORY
@@ -44,7 +44,7 @@ TINY = ["image_size=32", "batch_size=2", "batches=2", "repetitions=3"]
 def wardrobe(tmp_path_factory):
     """A few drawn photos in a folder whose name is hard to quote."""
     root = tmp_path_factory.mktemp("photos") / "it's a wardrobe, =10"
-    write_wardrobe(root, 10, 0, lambda count: None)
+    write_ccp(root, 10, 0, lambda count: None)
     return root
 
 

@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from clothseg.dataset.wardrobe import draw_photo, write_wardrobe
+from clothseg.dataset.wardrobe import draw_photo, write_ccp
 from clothseg.dataset.wardrobe.canvas import Canvas, Grain, ellipse
 from clothseg.dataset.wardrobe.names import CCP_ID, CCP_NAMES
 from clothseg.dataset.wardrobe.piece import Piece
@@ -36,7 +36,7 @@ def masks() -> list[NDArray[np.uint8]]:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("wardrobe") / "set"
-    write_wardrobe(root, photos=4, seed=3)
+    write_ccp(root, photos=4, seed=3)
     return root
 
 
@@ -98,14 +98,14 @@ def test_layout_is_that_of_ccp(written: Path) -> None:
 
 
 def test_bytes_repeat_and_do_not_depend_on_the_count(written: Path, tmp_path: Path) -> None:
-    write_wardrobe(tmp_path / "again", photos=2, seed=3)
+    write_ccp(tmp_path / "again", photos=2, seed=3)
     for path in sorted((tmp_path / "again").rglob("*.*")):
         assert path.read_bytes() == (written / path.relative_to(tmp_path / "again")).read_bytes()
 
 
 def test_progress_counts_photos(tmp_path: Path) -> None:
     counts: list[int] = []
-    write_wardrobe(tmp_path / "deep" / "set", photos=3, seed=0, progress=counts.append)
+    write_ccp(tmp_path / "deep" / "set", photos=3, seed=0, progress=counts.append)
     assert counts == [1, 2, 3]
 
 
@@ -114,7 +114,7 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_wardrobe(tmp_path / "set", photos=3, seed=0, progress=stop)
+        write_ccp(tmp_path / "set", photos=3, seed=0, progress=stop)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,7 +122,7 @@ def test_existing_files_are_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "mine.txt").write_text("keep")
     with pytest.raises(OSError, match="set"):
-        write_wardrobe(tmp_path / "set", photos=1, seed=0)
+        write_ccp(tmp_path / "set", photos=1, seed=0)
     assert [path.name for path in tmp_path.rglob("*")] == ["set", "mine.txt"]
 
 

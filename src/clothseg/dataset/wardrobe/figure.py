@@ -128,11 +128,15 @@ class Figure:
 
     def moved(self, offset: Array) -> "Figure":
         """The same body elsewhere in the picture, offset pixels (x, y) away."""
-        places = ("head", "neck", "waist", "pelvis")
-        limbs = {
-            kind: tuple(limb + offset for limb in getattr(self, kind)) for kind in ("arms", "legs")
-        }
-        return replace(self, **{name: getattr(self, name) + offset for name in places}, **limbs)
+        return replace(
+            self,
+            head=self.head + offset,
+            neck=self.neck + offset,
+            waist=self.waist + offset,
+            pelvis=self.pelvis + offset,
+            arms=(self.arms[0] + offset, self.arms[1] + offset),
+            legs=(self.legs[0] + offset, self.legs[1] + offset),
+        )
 
     @staticmethod
     def along(limb: Array, start: float, end: float) -> Array:
