@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -78,24 +77,35 @@ def write_imaterialist(root: Path, photos: int, seed: int, advance: Advance) -> 
     rows: list[tuple[str, str, int, int, str]] = []
     with complete_folder(root) as part:
         (part / "train").mkdir()
-        (part / "label_descriptions.json").write_text(json.dumps(_descriptions(), indent=1) + "\n")
+        (part / "label_descriptions.json").write_text(json.dumps(descriptions(), indent=1) + "\n")
         for index in range(photos):
-            rng = np.random.default_rng(np.random.SeedSequence([seed, 4, index]))
-            height = int(rng.integers(320, 721))
-            width = round(height * rng.uniform(0.62, 0.85))
+            height, width, name = form(seed, index)
             photo = draw_portrait(seed, index, height, width)
-            name = hashlib.blake2b(f"{seed} {index}".encode(), digest_size=16).hexdigest() + ".jpg"
-            save_jpeg(part / "train" / name, photo.image)
+            save_jpeg(part / "train" / f"{name}.jpg", photo.image)
             objects = outlined(photo, GARMENTS, PARTS)
+            order = (
+                np.random.default_rng(np.random.SeedSequence([seed, 5, index]))
+                .permutation(len(objects))
+                .tolist()
+            )
             rows += [
-                (name, runs(objects[at].extent), height, width, _class_id(objects[at]))
-                for at in rng.permutation(len(objects)).tolist()
+                (f"{name}.jpg", runs(objects[at].extent), height, width, _class_id(objects[at]))
+                for at in order
             ]
             advance(1)
+        rows.sort(key=lambda row: row[0])
         with (part / "train.csv").open("w", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(("ImageId", "EncodedPixels", "Height", "Width", "ClassId"))
-            table.writerows(sorted(rows, key=itemgetter(0)))
+            table.writerows(rows)
+
+
+def form(seed: int, index: int) -> tuple[int, int, str]:
+    """Height and width of a photo in pixels, and its name of 32 hexadecimal digits."""
+    name = hashlib.blake2b(f"{seed} {index}".encode(), digest_size=16).hexdigest()
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 4, index]))
+    height = int(rng.integers(320, 721))
+    return height, round(height * rng.uniform(0.62, 0.85)), name
 
 
 def runs(extent: NDArray[np.bool_]) -> str:
@@ -115,7 +125,7 @@ def _class_id(thing: Outlined) -> str:
     return "_".join(map(str, [thing.category, *sorted(attributes)]))
 
 
-def _descriptions() -> dict[str, list[dict[str, str | int]]]:
+def descriptions() -> dict[str, list[dict[str, str | int]]]:
     """All categories, and the attributes that are drawn."""
     categories: list[dict[str, str | int]] = [
         {"id": number, "name": name, "supercategory": _supercategory(number), "level": 2}

@@ -40,6 +40,8 @@ COLORS = {
 }  # fmt: skip
 """CCIHP's dark, medium and light are the colours without a hue; beige is light."""
 MULTICOLOR = 12
+ENOUGH = 0.35
+"""Share of a garment that must be seen to tell its size."""
 ONE_COLOUR = 0.65
 """Share of a cloth from which on its main colour names it."""
 
@@ -209,10 +211,13 @@ def _characteristics(photo: Photo, instance: NDArray[np.uint8]) -> dict[str, NDA
 
 
 def _size(photo: Photo, number: int) -> int:
-    """The size of a piece; nobody can tell when the frame cuts it or most of it is hidden."""
+    """The size of a piece; nobody can tell when the frame cuts it or most of it is hidden.
+
+    Hair is hidden by its own head, and one sees that it is sparse without seeing all of it.
+    """
     piece, extent = photo.pieces[number - 1], photo.extents[number - 1]
     cut = extent[[0, -1]].any() or extent[:, [0, -1]].any()
-    hidden = (photo.seen == number).sum() < 0.5 * extent.sum()
-    if piece.size == "sparse":
-        return SIZES["sparse"]
-    return UNDETERMINED if cut or hidden else SIZES[piece.size]
+    hidden = piece.name != "hair" and (photo.seen == number).sum() < ENOUGH * extent.sum()
+    if (cut or hidden) and piece.size != "sparse":
+        return UNDETERMINED
+    return SIZES[piece.size]
