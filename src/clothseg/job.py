@@ -62,12 +62,13 @@ def plan(
     Raises:
         DataError: the dataset cannot be read.
     """
-    fingerprint = _fingerprint(json.dumps(config["dataset"]))
+    content = {"dataset": config["dataset"], "data": {"cache": config["data"]["cache"]}}
+    fingerprint = _fingerprint(json.dumps(content))
     folder = run_folder(config, choices, fingerprint, ranks)
     return Job(name, folder, config, choices, overrides, ranks)
 
 
 @cache
-def _fingerprint(dataset: str) -> str:
+def _fingerprint(config: str) -> str:
     """Hash of a dataset's content; a sweep has many jobs on the same one."""
-    return build.build_dataset({"dataset": json.loads(dataset)}).fingerprint()
+    return build.build_dataset(json.loads(config)).fingerprint()
