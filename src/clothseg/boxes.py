@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -33,7 +34,7 @@ Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels; right and bottom are the first that lie outside."""
 
 _detecting = Lock()
-"""Photos are read by several threads, of which one asks the detector."""
+"""Photos may be read by several threads, of which one asks the detector."""
 
 
 class Detector(Protocol):
@@ -75,6 +76,15 @@ class Boxes(ABC):
             ConfigError: says which file is needed, and where.
         """
 
+    @abstractmethod
+    def prepare(self) -> None:
+        """Do what has to be done before boxes are found one by one.
+
+        Raises:
+            ConfigError: a detector's weights cannot be had.
+            DataError: a photo cannot be read.
+        """
+
 
 class MaskBoxes(Boxes):
     """Boxes around everything in the mask that is neither background (id 0) nor ignored.
@@ -103,18 +113,22 @@ class MaskBoxes(Boxes):
         def found(sample: Sample) -> Box | None:
             return self.find(sample, self.reader.read_mask(sample))
 
-        with (
-            progress_bar("reading masks", len(samples)) as advance,
-            ThreadPoolExecutor(os.cpu_count()) as pool,
-        ):
-            boxes = {}
-            for sample, box in zip(samples, pool.map(found, samples), strict=True):
-                boxes[sample.name] = box
-                advance(1)
-            return boxes
+        boxes = {}
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
+            with progress_bar("reading masks", len(samples)) as advance:
+                for sample, box in zip(samples, pool.map(found, samples), strict=True):
+                    boxes[sample.name] = box
+                    advance(1)
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C waits for no other mask
+        return boxes
 
     def require(self) -> None:
         """Masks are all that is needed."""
+
+    def prepare(self) -> None:
+        """Every mask is looked at when it is read."""
 
 
 class DetectedBoxes(Boxes):
@@ -135,12 +149,16 @@ class DetectedBoxes(Boxes):
         """The box of one sample; the first call finds those of all."""
         with _detecting:
             if sample.name not in self._boxes:
-                self._boxes = self.find_all()
+                self.prepare()
         return self._boxes[sample.name]
+
+    def prepare(self) -> None:
+        """Find the boxes of all samples."""
+        self._boxes = self.find_all()
 
     def find_all(self) -> dict[str, Box | None]:
         """The boxes of all samples by name; a pass that was cut off goes on where it was."""
-        samples, path = self.reader.samples(), self._file()
+        samples, path = self.reader.samples(), self._file
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             boxes = _stored(path)
@@ -160,7 +178,7 @@ class DetectedBoxes(Boxes):
         Raises:
             ConfigError: says which file is needed, and where.
         """
-        boxes = _stored(self._file())
+        boxes = _stored(self._file)
         if any(sample.name not in boxes for sample in self.reader.samples()):
             self.detector.require()
 
@@ -172,6 +190,7 @@ class DetectedBoxes(Boxes):
                 boxes[sample.name] = largest_person(self.detector(photo), *photo.shape[:2])
                 advance(1)
 
+    @cached_property
     def _file(self) -> Path:
         content = (BOXES_VERSION, CONFIDENT, self.reader.fingerprint(), self.detector.digest)
         key = hashlib.blake2b(repr(content).encode(), digest_size=10).hexdigest()

@@ -133,6 +133,7 @@ def _build(
     folder: Path, samples: list[Sample], reader: Reader, labels: LabelSpace, size: int
 ) -> None:
     """Write all arrays into a temporary folder and rename it."""
+    reader.prepare()  # before there are threads, which Ctrl-C does not reach
     temporary = folder.with_name(f"{folder.name}.building")
     shutil.rmtree(folder, ignore_errors=True)
     temporary.mkdir(exist_ok=True)

@@ -61,6 +61,11 @@ class Cropped(Reader):
         """Every file that decides a sample."""
         return self.reader.files(sample)
 
+    def prepare(self) -> None:
+        """Prepare the dataset, and have a detector look at all photos."""
+        self.reader.prepare()
+        self.boxes.prepare()
+
     def warnings(self) -> list[str]:
         """What is odd about the dataset's files."""
         return self.reader.warnings()
