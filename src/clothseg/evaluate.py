@@ -27,9 +27,9 @@ def evaluate_command(overrides: list[str]) -> int:
     card = evaluate_run(
         run, config["subset"], config["root"], config["trust"], devices=config["devices"]
     )
-    from clothseg.report.tables import fold_table
+    from clothseg.report.tables import score_tables
 
-    console.print(fold_table([card], f"{run.name}, {config['subset']} part"))
+    console.print(*score_tables([card], f"{run.name}, {config['subset']} part"))
     if config["output"]:
         write_json(Path(config["output"]), card)
         console.print(f"written to {config['output']}", soft_wrap=True, markup=False)
@@ -93,4 +93,4 @@ def _score(run: Path, config: dict[str, Any], subset: str, ranks: int, rank: int
     load_best(task, Record(run))
     with run_log(None):
         trainer = build.build_trainer(config | {"callbacks": {}}, run, [], ranks)
-        return scorecard(scored(trainer, task, data, subset), task.names)
+        return scorecard(scored(trainer, task, data, subset), task.names, cache.sources)
