@@ -1,7 +1,10 @@
 """Places and small makers that tests share."""
 
+import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import scipy.io
 import yaml
 
@@ -11,6 +14,11 @@ from clothseg.trust import CONF
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 CCP_NAMES = yaml.safe_load((CONF / "dataset" / "ccp.yaml").read_text())["names"]
+OWN_LABELS = [
+    {"id": 0, "name": "background", "color": "#000000"},
+    {"id": 1, "name": "left glove", "color": "#ff8000", "flip": "right glove"},
+    {"id": 2, "name": "right glove", "color": "#0080ff"},
+]
 
 
 def label_space(name):
@@ -26,6 +34,20 @@ def roots_of(dataset):
     ]
     named = [source.split("@")[1] for source in sources if "@" in source]
     return [f"dataset.{name}.root" for name in named] or ["dataset.root"]
+
+
+def write_own_photos(root, photos=3, size=(40, 30)):
+    """Random photos with masks of ids and three classes, in the layout of `dataset=folder`."""
+    random = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+    for number in range(photos):
+        image = random.integers(0, 255, (*size, 3), np.uint8)
+        mask = random.integers(0, 3, size).astype(np.uint8)
+        cv2.imwrite(str(root / "images" / f"{number}.jpg"), image)
+        cv2.imwrite(str(root / "masks" / f"{number}.png"), mask)
+    (root / "labels.json").write_text(json.dumps(OWN_LABELS))
+    return root
 
 
 def write_mask(root, number, mask):

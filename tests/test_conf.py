@@ -11,7 +11,7 @@ from clothseg.check import check_command, group_names
 from clothseg.help import help_text
 from clothseg.schema import argument_model
 from clothseg.trust import CONF, options, resolve_target, targets
-from repository import REPOSITORY, roots_of
+from repository import REPOSITORY, roots_of, write_own_photos
 
 GROUPS = [name for name in group_names("config") if name != "experiment"]
 FILES = [(group, option) for group in GROUPS for option in options(group)]
@@ -22,16 +22,30 @@ def shipped(group, option):
 
 
 @cache
-def composed(group, option):
-    """The configuration with one option of a group; datasets need their folders."""
-    roots = [f"{key}=somewhere" for key in roots_of(option)] if group == "dataset" else []
+def composed(group, option, own):
+    """The configuration with one option of a group; datasets need their folders.
+
+    Args:
+        group: config group.
+        option: one of its files.
+        own: folder of a person's own photos, where classes are read from while composing.
+    """
+    if option == "folder":  # as dataset, or as labels, which are of no other one
+        roots = [f"dataset.root={own}", *(["dataset=folder"] if group == "labels" else [])]
+    else:
+        roots = [f"{key}=somewhere" for key in roots_of(option)] if group == "dataset" else []
     (job,) = check_command([f"{group}={option}", *roots])
     return job
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    return write_own_photos(tmp_path_factory.mktemp("own") / "photos")
+
+
 @pytest.mark.parametrize(("group", "option"), FILES)
-def test_every_option_composes_without_a_problem(group, option):
-    assert composed(group, option).choices[group] == option
+def test_every_option_composes_without_a_problem(group, option, own):
+    assert composed(group, option, own).choices[group] == option
 
 
 @pytest.mark.parametrize("name", options("experiment"))
@@ -52,9 +66,9 @@ def test_a_target_is_in_the_module_of_its_group(group, option):
 
 
 @pytest.mark.parametrize(("group", "option"), FILES)
-def test_a_file_states_every_argument_of_its_function_with_a_comment(group, option):
+def test_a_file_states_every_argument_of_its_function_with_a_comment(group, option, own):
     text = (CONF / group / f"{option}.yaml").read_text()
-    for _, node in targets(composed(group, option).config[group]):
+    for _, node in targets(composed(group, option, own).config[group]):
         function = resolve_target(node["_target_"], [])
         assert set(node) - {"_target_"} == set(argument_model(function).model_fields)
         assert inspect.getdoc(function)

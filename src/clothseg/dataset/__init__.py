@@ -12,6 +12,7 @@ is cast there: ``image`` float32 [B,3,H,W], ``mask`` int64 [B,H,W].
 
 from clothseg.dataset.co_parsing import ccp
 from clothseg.dataset.colorful import cfpd
+from clothseg.dataset.folder import folder
 from clothseg.dataset.human_parsing import ccihp, cihp
 from clothseg.dataset.imaterialist import imaterialist
 from clothseg.dataset.merged import merged
@@ -26,6 +27,7 @@ __all__ = [
     "ccp",
     "cfpd",
     "cihp",
+    "folder",
     "imaterialist",
     "merged",
     "modanet",
