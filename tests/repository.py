@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import scipy.io
 import yaml
+from PIL import Image
 
+from clothseg import dataset
 from clothseg.labels import LabelSpace
 from clothseg.trust import CONF
 
@@ -26,9 +28,21 @@ def label_space(name):
     return LabelSpace(**yaml.safe_load((CONF / "labels" / f"{name}.yaml").read_text()))
 
 
-def roots_of(dataset):
+def reader_of(name, root, **changes):
+    """The reader of a dataset of `conf/dataset` as its file configures it."""
+    node = yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text())
+    keys = {key: value for key, value in node.items() if key not in ("_target_", "defaults")}
+    return getattr(dataset, name)(**(keys | {"root": str(root)} | changes))
+
+
+def png(path):
+    """The values of a PNG as they are stored."""
+    return np.asarray(Image.open(path))
+
+
+def roots_of(option):
     """Keys of the folders that a dataset of `conf/dataset` must be given."""
-    text = (CONF / "dataset" / f"{dataset}.yaml").read_text()
+    text = (CONF / "dataset" / f"{option}.yaml").read_text()
     sources = [
         entry for entry in yaml.safe_load(text).get("defaults", []) if isinstance(entry, str)
     ]

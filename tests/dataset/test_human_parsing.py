@@ -6,31 +6,16 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-import yaml
-from PIL import Image
 
 from clothseg.check import check_command
-from clothseg.dataset import ccihp, cihp
 from clothseg.error import ConfigError, DataError
-from clothseg.trust import CONF
-from repository import label_space
+from repository import label_space, png, reader_of
 
 KINDS = {
     "cihp": ("category", "person", "instance"),
     "ccihp": ("category", "person", "instance", "size", "pattern", "color"),
 }
 MAPS = [(name, kind) for name, kinds in KINDS.items() for kind in kinds]
-
-
-def read_by(name, root, **changes):
-    """The reader of a dataset with its shipped configuration."""
-    node = yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text())
-    arguments = {k: v for k, v in node.items() if k not in ("_target_", "defaults", "root")}
-    return {"cihp": cihp, "ccihp": ccihp}[name](root=str(root), **(arguments | changes))
-
-
-def stored(path):
-    return np.asarray(Image.open(path))
 
 
 def answers(root):
@@ -56,32 +41,32 @@ def own_copy(fixture, tmp_path):
 @pytest.mark.parametrize(("name", "kind"), MAPS)
 def test_maps_are_those_that_were_drawn(oracles, name, kind):
     root = oracles / "fixtures" / name
-    reader = read_by(name, root)
+    reader = reader_of(name, root)
     for sample in reader.samples():
         read = getattr(reader.read_parsing(sample), kind)
-        assert np.array_equal(read, stored(root / "expected" / kind / f"{sample.name}.png"))
+        assert np.array_equal(read, png(root / "expected" / kind / f"{sample.name}.png"))
 
 
 def test_photos_come_in_the_order_of_the_lists_with_their_part(fixture, name):
     splits = answers(fixture)["splits"]
-    samples = read_by(name, fixture).samples()
+    samples = reader_of(name, fixture).samples()
     assert [s.name for s in samples if s.part == "train"] == splits["Training"]["ids"]
     assert [s.name for s in samples if s.part == "validation"] == splits["Validation"]["ids"]
     assert len(samples) == 13
 
 
 def test_the_mask_is_the_class_map_and_grey_photos_are_rgb(fixture, name):
-    reader = read_by(name, fixture)
+    reader = reader_of(name, fixture)
     grey = {p["id"] for p in answers(fixture)["pictures"] if p["jpeg_channels"] == 1}
     assert grey
     for sample in reader.samples():
         image, mask = reader.read(sample)
-        assert np.array_equal(mask, stored(fixture / f"expected/category/{sample.name}.png"))
+        assert np.array_equal(mask, png(fixture / f"expected/category/{sample.name}.png"))
         assert image.shape == (*mask.shape, 3)
 
 
 def test_pixels_and_parts_are_those_that_were_counted(fixture, name):
-    reader = read_by(name, fixture)
+    reader = reader_of(name, fixture)
     for part, split in zip(
         ("train", "validation"), answers(fixture)["splits"].values(), strict=True
     ):
@@ -95,7 +80,7 @@ def test_pixels_and_parts_are_those_that_were_counted(fixture, name):
 
 
 def test_parts_of_every_person_have_the_drawn_areas(fixture, name):
-    reader = read_by(name, fixture)
+    reader = reader_of(name, fixture)
     pictures = {picture["id"]: picture["people"] for picture in answers(fixture)["pictures"]}
     for sample in reader.samples():
         expected = [(p["class"], p["area"]) for h in pictures[sample.name] for p in h["parts"]]
@@ -103,7 +88,7 @@ def test_parts_of_every_person_have_the_drawn_areas(fixture, name):
 
 
 def test_values_above_255_are_read(fixture, name):
-    reader = read_by(name, fixture)
+    reader = reader_of(name, fixture)
     (crowd,) = [s for s in reader.samples() if s.name == "0020426"]
     parsing = reader.read_parsing(crowd)
     assert parsing.instance.dtype == np.uint16
@@ -112,7 +97,7 @@ def test_values_above_255_are_read(fixture, name):
 
 
 def test_mirrored_maps_are_those_of_the_mirrored_drawing(fixture, name):
-    reader = read_by(name, fixture)
+    reader = reader_of(name, fixture)
     exchanged = label_space(f"{name}20").exchanged
     folders = sorted((fixture / "expected" / "flipped").iterdir())
     assert len(folders) == 2
@@ -121,7 +106,7 @@ def test_mirrored_maps_are_those_of_the_mirrored_drawing(fixture, name):
         parsing = reader.read_parsing(sample)
         mirrored = parsing.mirrored(exchanged)
         for kind in KINDS[name]:
-            assert np.array_equal(getattr(mirrored, kind), stored(folder / f"{kind}.png"))
+            assert np.array_equal(getattr(mirrored, kind), png(folder / f"{kind}.png"))
             twice = getattr(mirrored.mirrored(exchanged), kind)
             assert np.array_equal(twice, getattr(parsing, kind))
 
@@ -134,7 +119,7 @@ def test_labels_exchange_what_the_independent_answers_exchange(fixture, name):
 
 
 def test_a_person_without_parts_is_told_for_cihp_only(fixture, name):
-    told = read_by(name, fixture).warnings()
+    told = reader_of(name, fixture).warnings()
     if name == "cihp":
         assert told == [
             "1 people differ from the union of their parts: 0025618 (person 2)",
@@ -157,7 +142,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("number", BROKEN)
 def test_a_list_that_disagrees_with_its_map_is_refused_with_file_and_value(fixture, name, number):
-    reader = read_by(name, fixture / "broken")
+    reader = reader_of(name, fixture / "broken")
     values = {broken["id"]: broken["values"] for broken in answers(fixture)["broken"]}
     (sample,) = [s for s in reader.samples() if s.name == number]
     message = BROKEN[number].replace("{value}", str(values[number][0]))
@@ -168,7 +153,7 @@ def test_a_list_that_disagrees_with_its_map_is_refused_with_file_and_value(fixtu
 
 
 def test_a_missing_part_is_told(fixture, name):
-    reader = read_by(name, fixture / "broken")
+    reader = reader_of(name, fixture / "broken")
     assert {sample.part for sample in reader.samples()} == {"train"}
     if name == "ccihp":
         assert f"{fixture / 'broken'} has no Validation" in reader.warnings()
@@ -178,18 +163,18 @@ def test_a_doubled_folder_is_found_and_changes_no_fingerprint(fixture, name, tmp
     doubled = tmp_path / "instance-level_human_parsing" / "instance-level_human_parsing"
     shutil.copytree(fixture / "Validation", doubled / "Validation")
     shutil.copytree(fixture / "Validation", tmp_path / "plain" / "Validation")
-    outer, plain = read_by(name, doubled.parent), read_by(name, tmp_path / "plain")
+    outer, plain = reader_of(name, doubled.parent), reader_of(name, tmp_path / "plain")
     assert len(outer.samples()) == 5
     assert outer.fingerprint() == plain.fingerprint()
 
 
 def test_two_datasets_below_one_folder_are_not_guessed_between(oracles, name):
     with pytest.raises(DataError, match=r"expected Training/ and Validation/ .*; found .*cihp"):
-        read_by(name, oracles / "fixtures").samples()
+        reader_of(name, oracles / "fixtures").samples()
 
 
 def test_every_map_of_a_sample_decides_it(own_copy, name):
-    reader = read_by(name, own_copy)
+    reader = reader_of(name, own_copy)
     files = reader.files(reader.samples()[0])
     assert len(files) == {"cihp": 5, "ccihp": 8}[name]
     before = reader.fingerprint()
@@ -204,13 +189,13 @@ def test_every_map_of_a_sample_decides_it(own_copy, name):
 def test_a_missing_map_is_named(own_copy, name):
     (own_copy / "Training" / "Human_ids" / "0000068.png").unlink()
     with pytest.raises(DataError, match=r"1 files of .* are missing: .*Human_ids/0000068\.png"):
-        read_by(name, own_copy).samples()
+        reader_of(name, own_copy).samples()
 
 
 def test_a_missing_list_is_named(own_copy, name):
     (own_copy / "Validation" / "val_id.txt").unlink()
     with pytest.raises(DataError, match=r"val_id\.txt: no such file; it lists the photos"):
-        read_by(name, own_copy).samples()
+        reader_of(name, own_copy).samples()
 
 
 def test_a_photo_listed_twice_is_named(own_copy, name):
@@ -220,13 +205,13 @@ def test_a_photo_listed_twice_is_named(own_copy, name):
         for path in [folder] if folder.is_file() else folder.glob("0004930.*"):
             shutil.copy(path, own_copy / "Training" / path.relative_to(own_copy / "Validation"))
     with pytest.raises(DataError, match="listed more than once: 0004930"):
-        read_by(name, own_copy).samples()
+        reader_of(name, own_copy).samples()
 
 
 def test_maps_of_another_size_are_named(own_copy, name):
     path = own_copy / "Training" / "Human_ids" / "0000068.png"
     cv2.imwrite(str(path), np.zeros((30, 40), np.uint8))
-    reader = read_by(name, own_copy)
+    reader = reader_of(name, own_copy)
     with pytest.raises(
         DataError, match=r"Human_ids/0000068\.png is 40x30, .*0000068\.png is 288x172"
     ):
@@ -236,7 +221,7 @@ def test_maps_of_another_size_are_named(own_copy, name):
 def test_a_line_that_is_no_part_is_named(own_copy, name):
     path = own_copy / "Training" / "Instance_ids" / "0000068.txt"
     path.write_text(path.read_text() + "77 17\n")
-    reader = read_by(name, own_copy)
+    reader = reader_of(name, own_copy)
     with pytest.raises(DataError, match=r"0000068\.txt line \d+: `77 17`; expected three whole"):
         reader.objects(reader.samples()[0])
 
@@ -244,13 +229,13 @@ def test_a_line_that_is_no_part_is_named(own_copy, name):
 def test_the_coloured_copy_of_a_map_is_refused(own_copy, name):
     path = own_copy / "Training" / "Category_ids" / "0000068.png"
     cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_COLOR))
-    reader = read_by(name, own_copy)
+    reader = reader_of(name, own_copy)
     with pytest.raises(DataError, match=r"Category_ids/0000068\.png: 8-bit RGB PNG"):
         reader.read(reader.samples()[0])
 
 
 def test_a_class_without_a_name_is_named(fixture, name):
-    reader = read_by(name, fixture, names=label_space(f"{name}20").names[:19])
+    reader = reader_of(name, fixture, names=label_space(f"{name}20").names[:19])
     with pytest.raises(DataError, match=r"\.png: value 19 has no name; dataset\.names has 0 to 18"):
         reader.read_parsing(reader.samples()[0])
 
@@ -261,10 +246,10 @@ class TestCharacteristics:
         for part in ("Training", "Validation"):
             (own_copy / part / "Size_ids").rename(own_copy / part / "size")
         (own_copy / "Training" / "Size").mkdir()
-        reader = read_by(name, own_copy)
+        reader = reader_of(name, own_copy)
         assert "size maps are read from size" in reader.warnings()
         sample = reader.samples()[0]
-        expected = stored(own_copy / "expected" / "size" / f"{sample.name}.png")
+        expected = png(own_copy / "expected" / "size" / f"{sample.name}.png")
         assert np.array_equal(reader.read_parsing(sample).size, expected)
 
     def test_without_any_of_the_folders_those_that_are_there_are_listed(self, own_copy, name):
@@ -274,10 +259,10 @@ class TestCharacteristics:
             r"Validation; found Category_ids, .*Groesse, .*dataset\.size\.folders=\[<folder>\]"
         )
         with pytest.raises(DataError, match=message):
-            read_by(name, own_copy).samples()
+            reader_of(name, own_copy).samples()
 
     def test_a_value_without_a_name_is_named(self, fixture, name):
-        reader = read_by(name, fixture)
+        reader = reader_of(name, fixture)
         reader.characteristics["color"]["names"] = ["none", "Dark", "Medium"]
         message = r"Color_ids/\d+\.png: value .* has no name; dataset\.color\.names has 0 to 2"
         with pytest.raises(DataError, match=message):
