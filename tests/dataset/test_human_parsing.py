@@ -38,6 +38,43 @@ def own_copy(fixture, tmp_path):
     return shutil.copytree(fixture, tmp_path / "copy")
 
 
+def write_crowd(part, list_name, number):
+    """A photo of people 1 and 14, who stand side by side and show an arm each; CIHP's layout."""
+    instance = np.zeros((4, 6), np.uint16)
+    instance[1:3, 0:2] = 14  # left arm of person 1
+    instance[1:3, 4:6] = 20 * 13 + 15  # right arm of person 14
+    maps = {
+        "Category_ids": (instance % 20).astype(np.uint8),
+        "Human_ids": np.where(instance > 0, instance // 20 + 1, 0).astype(np.uint8),
+        "Instance_ids": instance,
+    }
+    for folder, values in maps.items():
+        (part / folder).mkdir(parents=True)
+        cv2.imwrite(str(part / folder / f"{number}.png"), values)
+    (part / "Instance_ids" / f"{number}.txt").write_text("14 14 1\n275 15 14")
+    (part / "Images").mkdir()
+    cv2.imwrite(str(part / "Images" / f"{number}.jpg"), np.zeros((4, 6, 3), np.uint8))
+    (part / list_name).write_text(number)
+
+
+def test_a_small_crowd_is_read_and_mirrored(tmp_path):
+    write_crowd(tmp_path / "Training", "train_id.txt", "0000001")
+    write_crowd(tmp_path / "Validation", "val_id.txt", "0000002")
+    reader = reader_of("cihp", tmp_path)
+    first, second = reader.samples()
+    assert (first.name, first.part) == ("0000001", "train")
+    assert (second.name, second.part) == ("0000002", "validation")
+    assert reader.objects(first) == [(14, 4), (15, 4)]
+    assert reader.warnings() == []
+    parsing = reader.read_parsing(first)
+    assert parsing.instance[1].tolist() == [14, 14, 0, 0, 275, 275]
+    assert parsing.size is parsing.pattern is parsing.color is None
+    mirrored = parsing.mirrored(label_space("cihp20").exchanged)
+    assert mirrored.instance[1].tolist() == [274, 274, 0, 0, 15, 15]
+    assert mirrored.category[1].tolist() == [14, 14, 0, 0, 15, 15]
+    assert mirrored.person[1].tolist() == [14, 14, 0, 0, 1, 1]
+
+
 @pytest.mark.parametrize(("name", "kind"), MAPS)
 def test_maps_are_those_that_were_drawn(oracles, name, kind):
     root = oracles / "fixtures" / name
