@@ -23,19 +23,31 @@ def shipped(group, option):
 
 @cache
 def composed(group, option, own):
-    """The configuration with one option of a group; datasets need their folders.
+    """The configuration with one option of a group, for labels beside a dataset that they fit.
 
     Args:
         group: config group.
         option: one of its files.
-        own: folder of a person's own photos, where classes are read from while composing.
+        own: folder of a person's own photos, whose classes are read while composing; to other
+            datasets it is any folder.
     """
-    if option == "folder":  # as dataset, or as labels, which are of no other one
-        roots = [f"dataset.root={own}", *(["dataset=folder"] if group == "labels" else [])]
-    else:
-        roots = [f"{key}=somewhere" for key in roots_of(option)] if group == "dataset" else []
-    (job,) = check_command([f"{group}={option}", *roots])
+    dataset = option if group == "dataset" else "synthetic"
+    if group == "labels":
+        dataset = dataset_of(option)
+    roots = [f"{key}={own}" for key in roots_of(dataset)]
+    choices = {"dataset": dataset, group: option}
+    (job,) = check_command([*(f"{key}={value}" for key, value in choices.items()), *roots])
     return job
+
+
+def dataset_of(labels):
+    """A dataset whose names all have a place in a label space."""
+    gathers = shipped("labels", labels)["gathers"]
+    if isinstance(gathers, str):  # read from the dataset of the same name
+        return labels
+    names = {option: shipped("dataset", option).get("names") for option in options("dataset")}
+    gathered = {name for group in gathers.values() for name in group}
+    return next(o for o, own in names.items() if own and gathered.issuperset(own))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +74,8 @@ def test_a_target_is_in_the_module_of_its_group(group, option):
     for _, node in targets(shipped(group, option)):
         assert re.fullmatch(rf"clothseg\.{group}\.\w+", node["_target_"])
         if group in ("model", "loss", "optimizer", "scheduler", "augmentation", "split", "dataset"):
-            assert node["_target_"].rsplit(".", 1)[1] == option
+            several = group == "dataset" and roots_of(option) != ["dataset.root"]
+            assert node["_target_"].rsplit(".", 1)[1] == ("merged" if several else option)
 
 
 @pytest.mark.parametrize(("group", "option"), FILES)
