@@ -120,6 +120,8 @@ class Evaluate(BaseModel):
     """Where the dataset is now, when it has moved since the run."""
     devices: Annotated[int, Field(ge=1)]
     """Processes that share the photos; never changes a score."""
+    tta: Literal["none", "flip"]
+    """Test-time augmentation: `flip` averages what photo and mirror image give."""
     output: str | None
     """JSON file to write."""
     trust: list[str]
