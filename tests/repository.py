@@ -29,3 +29,8 @@ def roots_of(dataset):
 def write_mask(root, number, mask):
     path = root / "annotations" / "pixel-level" / f"{number:04}.mat"
     scipy.io.savemat(path, {"groundtruth": mask})
+
+
+def source_names_of(dataset):
+    """Native names of a dataset of `conf/dataset`, in id order."""
+    return yaml.safe_load((CONF / "dataset" / f"{dataset}.yaml").read_text())["names"]

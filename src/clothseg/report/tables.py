@@ -24,6 +24,10 @@ STATUS_STYLE: dict[Status, str] = {
     "failed": "bold red",
 }
 
+Severity = Literal["error", "warning"]
+
+SEVERITY_STYLE: dict[Severity, str] = {"error": "bold red", "warning": "yellow"}
+
 
 def fold_table(cards: Sequence[Scorecard], title: str) -> Table:
     """One row per class and a row of means: scores in percent over the folds of one config.
@@ -125,6 +129,23 @@ def benchmark_table(comparison: Mapping[str, Any]) -> Table:
         table.add_row(name, Text(side["what"]), *cells)
     table.add_section()
     table.add_row("ratio", comparison["ratio_is"], f"{comparison['ratio']:.3f}", style="bold")
+    return table
+
+
+def audit_table(kinds: Mapping[str, tuple[Severity, Sequence[str]]], title: str) -> Table:
+    """What an audit of a dataset found: one row per kind, with the first places.
+
+    Args:
+        kinds: severity and places of the findings of each kind.
+        title: printed above the table.
+    """
+    table = _table(title, "all of them are in audit.json")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("number", justify="right", no_wrap=True)
+    table.add_column("first of them", overflow="fold")
+    for kind, (severity, places) in kinds.items():
+        first = "\n".join([*places[:3], *(["…"] if places[3:] else [])])
+        table.add_row(Text(kind, SEVERITY_STYLE[severity]), str(len(places)), Text(first))
     return table
 
 
