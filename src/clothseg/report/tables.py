@@ -149,6 +149,27 @@ def audit_table(kinds: Mapping[str, tuple[Severity, Sequence[str]]], title: str)
     return table
 
 
+def class_table(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> Table:
+    """How often each class of a dataset occurs.
+
+    Args:
+        rows: what :func:`clothseg.dataset_actions.statistics.counting.class_rows` gives.
+        title: printed above the table.
+        caption: printed below it.
+    """
+    table = _table(title, caption)
+    table.add_column("class", overflow="fold")
+    _add_score_columns(table, ["pixels", "%", "photos", "%", "instances", "area", "%"])
+    for row in rows:
+        area = "-" if row["mean_area"] is None else f"{row['mean_area']:,.0f}"
+        shares = [row["pixel_share"], row["image_share"], row["mean_area_share"]]
+        percent = ["-" if share is None else f"{100 * share:.2f}" for share in shares]
+        counts = [f"{row[key]:,}" for key in ("pixels", "images", "instances")]
+        cells = [counts[0], percent[0], counts[1], percent[1], counts[2], area, percent[2]]
+        table.add_row(Text(row["name"]), *cells)
+    return table
+
+
 def measurement(value: float) -> str:
     """Three or more significant digits."""
     decimals = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
