@@ -17,6 +17,7 @@ from clothseg.split import (
     kfold,
     missing_classes,
     near_duplicate_groups,
+    near_duplicate_pairs,
     share_deviation,
 )
 from repository import CCP_NAMES, label_space
@@ -137,3 +138,16 @@ def test_a_frozen_split_comes_back_and_notices_changes(tmp_path):
     path.write_text(path.read_text().replace(f'"{split.test[0]}"', '"999"'))
     with pytest.raises(DataError, match="changed by hand"):
         Split.read(path)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=6), st.integers(1, 2**12))
+def test_pairs_of_look_alikes_are_those_of_a_comparison_of_all(values, difference):
+    values += [value ^ difference for value in values]
+    expected = [
+        (i, j)
+        for i in range(len(values))
+        for j in range(i + 1, len(values))
+        if (values[i] ^ values[j]).bit_count() <= 8
+    ]
+    first, second = near_duplicate_pairs(np.array(values, np.uint64))
+    assert list(zip(first.tolist(), second.tolist(), strict=True)) == expected

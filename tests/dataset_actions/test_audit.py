@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,9 +19,10 @@ from clothseg.dataset import Sample, ccp, cfpd, imaterialist, merged, modanet
 from clothseg.dataset.reader import Reader
 from clothseg.dataset_actions.audit.action import audit
 from clothseg.dataset_actions.audit.collection import odd_ids, unpaired_sides, without_sample
-from clothseg.dataset_actions.audit.finding import Finding, by_kind, totals
-from clothseg.dataset_actions.audit.page import LISTED, audit_page
+from clothseg.dataset_actions.audit.finding import KINDS, Finding, by_kind, totals
+from clothseg.dataset_actions.audit.page import LISTED, MEANING, audit_page
 from clothseg.dataset_actions.audit.photo import Subject, audit_photo, tiny_components
+from clothseg.error import DataError
 from clothseg.labels import LabelSpace
 from repository import CCP_NAMES, label_space, source_names_of, write_mask
 
@@ -130,7 +133,7 @@ def test_a_planted_defect_is_found_alone(plant, kind, file, value, clean_ccp):
     assert finding["file"] == str(clean_ccp / file)
     assert value is None or finding["value"] == value
     assert finding["message"]
-    assert finding["sample"] == ("" if kind == "missing partner" else "0002")
+    assert finding["sample"] == "0002"
     errors = finding["severity"] == "error"
     assert status == errors
     assert (report["totals"]["errors"], report["totals"]["warnings"]) == (errors, not errors)
@@ -272,6 +275,10 @@ def test_the_page_is_whole_in_itself_and_escapes_what_it_quotes(clean_ccp):
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
 
 
+def test_the_page_explains_every_kind():
+    assert tuple(MEANING) == KINDS
+
+
 def test_a_wrong_root_is_one_message_and_writes_nothing(tmp_path, capsys):
     output = tmp_path / "report"
     root = tmp_path / "nowhere"
@@ -298,6 +305,59 @@ def test_other_formats_without_defect_have_no_error(name, oracles):
     subjects, findings = audit(readers[name](), label_space(space))
     assert subjects
     assert [f.message for f in findings if f.severity == "error"] == []
+
+
+def modanet_copy(oracles, tmp_path, change):
+    """The ModaNet fixture with a changed annotation file."""
+    root = tmp_path / "modanet"
+    shutil.copytree(oracles / "fixtures" / "modanet" / "images", root / "images")
+    name = "annotations/modanet2018_instances_train.json"
+    content = json.loads((oracles / "fixtures" / "modanet" / name).read_text())
+    change(content)
+    (root / "annotations").mkdir()
+    (root / name).write_text(json.dumps(content))
+    options = {"overlap": "small_on_top", "missing": "leave_out"}
+    return modanet(root=str(root), names=source_names_of("modanet"), **options)
+
+
+def errors(reader, labels):
+    _, findings = audit(reader, label_space(labels))
+    return [(f.kind, f.sample, f.value) for f in findings if f.severity == "error"]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+def test_one_wrong_category_of_modanet_does_not_hide_the_other_photos(oracles, tmp_path):
+    def spoil(content):
+        content["annotations"][0]["category_id"] = 14
+        spoiled.append(f"{content['annotations'][0]['image_id']:07}")
+
+    spoiled = []
+    reader = modanet_copy(oracles, tmp_path, spoil)
+    assert errors(reader, "modanet13") == [("label out of range", spoiled[0], "14")]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+def test_an_annotation_of_modanet_without_image_is_named_and_stops_a_training(oracles, tmp_path):
+    def spoil(content):
+        content["annotations"][0]["image_id"] = 77
+
+    reader = modanet_copy(oracles, tmp_path, spoil)
+    assert errors(reader, "modanet13") == [("missing partner", "77", "77")]
+    with pytest.raises(DataError, match="belongs to image 77, which the file does not have"):
+        reader.samples()
+
+
+@pytest.mark.parametrize(("name", "folder"), [("cfpd", "image"), ("imaterialist", "train")])
+def test_a_photo_that_should_be_annotated_and_is_not_is_named(name, folder, oracles, tmp_path):
+    root = tmp_path / name
+    shutil.copytree(oracles / "fixtures" / name, root)
+    (root / folder).chmod(0o755)
+    shutil.copy(next((root / folder).glob("*.jpg")), root / folder / "stray.jpg")
+    options = {"overlap": "small_on_top", "missing": "leave_out"}
+    readers = {"cfpd": cfpd, "imaterialist": partial(imaterialist, **options)}
+    reader = readers[name](root=str(root), names=source_names_of(name))
+    space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46"}[name]
+    assert errors(reader, space) == [("missing partner", "", "stray")]
 
 
 @pytest.mark.slow

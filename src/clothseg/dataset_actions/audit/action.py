@@ -76,7 +76,9 @@ def _listed(source: str, reader: Reader) -> tuple[list[Subject], list[Finding]]:
         samples, defects = list(error.there), list(error.defects)
     prefix = f"{source}-" if source else ""
     subjects = [Subject(f"{prefix}{sample.name}", reader, sample) for sample in samples]
-    missing = [Finding(d.kind, "", str(d.file), d.value, d.message) for d in defects]
+    missing = [
+        Finding(d.kind, f"{prefix}{d.value}", str(d.file), d.value, d.message) for d in defects
+    ]
     return subjects, missing
 
 
