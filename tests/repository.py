@@ -21,7 +21,9 @@ def label_space(name):
 def roots_of(dataset):
     """Keys of the folders that a dataset of `conf/dataset` must be given."""
     text = (CONF / "dataset" / f"{dataset}.yaml").read_text()
-    sources = [entry for entry in yaml.safe_load(text).get("defaults", []) if isinstance(entry, str)]
+    sources = [
+        entry for entry in yaml.safe_load(text).get("defaults", []) if isinstance(entry, str)
+    ]
     named = [source.split("@")[1] for source in sources if "@" in source]
     return [f"dataset.{name}.root" for name in named] or ["dataset.root"]
 

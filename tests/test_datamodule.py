@@ -23,7 +23,9 @@ def data(workers=0, augmentation=None, first_epoch=0, batch_size=4):
     masks = random.integers(0, 4, (24, 16, 16)).astype(np.uint8)
     cache = replace(cache, images=images, masks=masks)
     split = kfold(cache, folds=4, fold=0, validation=0.2, seed=0)
-    module = SegmentationData(cache, split, augmentation or none(16, UNCHANGED), batch_size, workers, seed=3)
+    module = SegmentationData(
+        cache, split, augmentation or none(16, UNCHANGED), batch_size, workers, seed=3
+    )
     module.load_state_dict({"epoch": first_epoch})
     return module
 
@@ -77,7 +79,10 @@ def test_an_epoch_sees_different_training_photos_in_a_new_order():
 
 
 def test_workers_change_nothing():
-    assert same(epochs(data(0, light(16, UNCHANGED, **LIGHT)), 2), epochs(data(2, light(16, UNCHANGED, **LIGHT)), 2))
+    assert same(
+        epochs(data(0, light(16, UNCHANGED, **LIGHT)), 2),
+        epochs(data(2, light(16, UNCHANGED, **LIGHT)), 2),
+    )
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -53,7 +53,9 @@ def test_a_file_that_is_no_photo_is_named(small_ccp):
 
 def test_a_mask_without_its_photo_is_named(small_ccp):
     (small_ccp / "photos" / "0003.jpg").unlink()
-    with pytest.raises(DataError, match=r"1 photos of annotations/pixel-level are missing: .*0003\.jpg"):
+    with pytest.raises(
+        DataError, match=r"1 photos of annotations/pixel-level are missing: .*0003\.jpg"
+    ):
         read_all(small_ccp)
 
 

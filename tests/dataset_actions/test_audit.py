@@ -164,6 +164,15 @@ def test_one_bad_sample_does_not_hide_the_others(clean_ccp, capsys):
     assert "5 errors" in capsys.readouterr().out
 
 
+def test_a_dataset_that_lacks_all_photos_is_audited(clean_ccp):
+    for photo in (clean_ccp / "photos").iterdir():
+        photo.unlink()
+    status, report = run(clean_ccp)
+    assert status == 1
+    assert [f["sample"] for f in report["findings"]] == ["0001", "0002", "0003"]
+    assert report["totals"]["kinds"] == {"missing partner": 3}
+
+
 def test_a_decoder_that_raises_anything_is_a_finding_too(clean_ccp, monkeypatch):
     def fail(sample):
         raise MemoryError("3 GiB")

@@ -63,8 +63,11 @@ def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Findi
     findings += [finding for photo in audited for finding in photo.findings]
     findings += duplicates(subjects, audited)
     for source, part in reader.parts.items():
-        masks = [a.values for s, a in zip(subjects, audited, strict=True) if s.reader is part]
-        findings += odd_ids(source, part, np.logical_or.reduce(masks))
+        values = np.zeros(256, bool)
+        for subject, photo in zip(subjects, audited, strict=True):
+            if subject.reader is part:
+                values |= photo.values
+        findings += odd_ids(source, part, values)
     return subjects, sorted(findings, key=lambda finding: KINDS.index(finding.kind))
 
 

@@ -58,7 +58,9 @@ class Finding:
             return f"{self.sample}/{self.value}"
         if not self.sample and self.severity == "warning":
             return self.message
-        return Path(self.file).name + (f" ({self.value})" if self.value != "" else "")
+        file = Path(self.file)
+        where = file.name if self.sample in ("", file.stem) else f"{self.sample} in {file.name}"
+        return where + (f" ({self.value})" if self.value != "" else "")
 
     @property
     def plain(self) -> dict[str, Any]:

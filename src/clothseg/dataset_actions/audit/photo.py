@@ -136,7 +136,8 @@ def _tiny_components(subject: Subject, mask: np.ndarray) -> list[Finding]:
     dots = " …" if tiny.size > 5 else ""
     file = str(subject.sample.annotation)
     plural = "component" if tiny.size == 1 else "components"
-    message = f"{file}: {tiny.size} {plural} of at most {TINY} pixels: {shown}{dots}"
+    size = f"{tiny.size} {plural} of at most {TINY} pixels"
+    message = f"{file}: {size} in {subject.name}: {shown}{dots}"
     return [Finding("tiny components", subject.name, file, int(tiny.size), message)]
 
 
