@@ -67,3 +67,8 @@ def write_own_photos(root, photos=3, size=(40, 30)):
 def write_mask(root, number, mask):
     path = root / "annotations" / "pixel-level" / f"{number:04}.mat"
     scipy.io.savemat(path, {"groundtruth": mask})
+
+
+def source_names_of(dataset):
+    """Native names of a dataset of `conf/dataset`, in id order."""
+    return yaml.safe_load((CONF / "dataset" / f"{dataset}.yaml").read_text())["names"]

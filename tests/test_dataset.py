@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import pickle
 import resource
 import shutil
 
@@ -10,6 +11,7 @@ import pytest
 import scipy.io
 
 from clothseg.dataset import Sample, ccp, synthetic
+from clothseg.dataset.defect import MissingPartnersError
 from clothseg.error import DataError
 from repository import CCP_NAMES as NAMES
 from repository import write_mask
@@ -90,6 +92,28 @@ def test_a_mask_of_floats_is_named(small_ccp):
     write_mask(small_ccp, 2, np.full((40, 30), 0.5))
     with pytest.raises(DataError, match=r"0002\.mat: groundtruth is float64"):
         read_all(small_ccp)
+
+
+def test_everything_wrong_with_a_sample_is_found_and_the_first_is_raised(small_ccp):
+    write_mask(small_ccp, 2, np.full((30, 40), 59, np.uint8))
+    reader = ccp(root=str(small_ccp), names=NAMES)
+    found = reader.inspect(reader.samples()[1])
+    assert [defect.kind for defect in found.defects] == ["different sizes", "label out of range"]
+    assert [defect.value for defect in found.defects] == ["40x30 and 30x40", "59"]
+    with pytest.raises(DataError, match="both must have one size"):
+        reader.read(reader.samples()[1])
+
+
+def test_a_defect_can_be_sent_to_another_process(small_ccp):
+    (small_ccp / "photos" / "0003.jpg").unlink()
+    with pytest.raises(MissingPartnersError) as raised:
+        ccp(root=str(small_ccp), names=NAMES).samples()
+    received = pickle.loads(pickle.dumps(raised.value))
+    assert str(received) == str(raised.value)
+    assert [sample.name for sample in received.there] == ["0001", "0002"]
+    assert [(defect.kind, defect.value) for defect in received.defects] == [
+        ("missing partner", "0003")
+    ]
 
 
 def test_a_missing_folder_says_what_is_expected(tmp_path):

@@ -19,6 +19,7 @@ from clothseg.split import (
     kfold,
     missing_classes,
     near_duplicate_groups,
+    near_duplicate_pairs,
     official,
     share_deviation,
 )
@@ -279,3 +280,16 @@ def test_a_release_without_the_needed_parts_says_so(parts, message):
     cache, _ = released(40, *parts)
     with pytest.raises(ConfigError, match=message):
         official(cache, validation=0.1, seed=0)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=6), st.integers(1, 2**12))
+def test_pairs_of_look_alikes_are_those_of_a_comparison_of_all(values, difference):
+    values += [value ^ difference for value in values]
+    expected = [
+        (i, j)
+        for i in range(len(values))
+        for j in range(i + 1, len(values))
+        if (values[i] ^ values[j]).bit_count() <= 8
+    ]
+    first, second = near_duplicate_pairs(np.array(values, np.uint64))
+    assert list(zip(first.tolist(), second.tolist(), strict=True)) == expected

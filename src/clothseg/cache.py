@@ -11,9 +11,7 @@ import json
 import math
 import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -28,14 +26,12 @@ from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
 from clothseg.report.progress import progress_bar, say
+from clothseg.threads import in_order
 
 CACHE_VERSION = 2
 """Raised when the same sources would give other arrays."""
 
 ARRAYS = ("images", "masks", "pixels", "instances", "hashes")
-
-AHEAD = 16
-"""Photos that each decoding thread may be ahead of the one that is written next."""
 
 Row = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]
 
@@ -150,7 +146,7 @@ def _build(
             advance = stack.enter_context(progress_bar("decoding", len(samples)))
             advance(done)
             decode = partial(_decode, reader=reader, table=table, classes=len(labels), size=size)
-            for row in stack.enter_context(_in_order(decode, samples[done:])):
+            for row in stack.enter_context(in_order(decode, samples[done:])):
                 for file, values, kind in zip(files, row, kinds, strict=True):
                     file.write(np.asarray(values, kind).tobytes())
                 advance(1)
@@ -160,29 +156,6 @@ def _build(
     except Exception:  # Ctrl-C is none: what it cuts off is kept
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-
-
-@contextmanager
-def _in_order(
-    decode: Callable[[Sample], Row], samples: Sequence[Sample]
-) -> Iterator[Iterator[Row]]:
-    """The rows of samples that several threads decode, a few ahead of the one that is asked for."""
-    threads = os.cpu_count() or 1
-    pool = ThreadPoolExecutor(threads)
-
-    def rows() -> Iterator[Row]:
-        waiting: deque[Future[Row]] = deque()
-        for sample in samples:
-            if len(waiting) == AHEAD * threads:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(decode, sample))
-        while waiting:
-            yield waiting.popleft().result()
-
-    try:
-        yield rows()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _appended(path: Path) -> BinaryIO:

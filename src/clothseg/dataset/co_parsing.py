@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clothseg.dataset.defect import Defect
 from clothseg.dataset.reader import Reader, Sample, other_layout, present
 from clothseg.error import DataError
 
@@ -34,13 +35,17 @@ class CoParsing(Reader):
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W] of the variable ``groundtruth``."""
-        mask = load_matlab(sample.annotation, "groundtruth")
-        if mask.ndim != 2 or mask.dtype != np.uint8:
-            raise DataError(
-                f"{sample.annotation}: groundtruth is {mask.dtype} with shape {mask.shape}; "
-                "expected uint8 with height and width"
-            )
-        return mask
+        file = sample.annotation
+        mask = load_matlab(file, "groundtruth")
+        if mask.ndim == 2 and mask.dtype == np.uint8:
+            return mask
+        found = f"{mask.dtype} with shape {mask.shape}"
+        message = f"{file}: groundtruth is {found}; expected uint8 with height and width"
+        broken = mask[mask % 1 != 0] if mask.dtype.kind == "f" else mask[:0]
+        if broken.size:
+            message += f"; {broken[0]:g} is no whole number, as interpolation makes them"
+            raise Defect("interpolated label", file, f"{broken[0]:g}", message)
+        raise Defect("unreadable annotation", file, found, message)
 
     def _check_layout(self) -> None:
         root = self.root

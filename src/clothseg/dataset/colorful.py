@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clothseg.dataset.defect import Defect, DefectKind
 from clothseg.dataset.reader import Reader, Sample, other_layout, present
 from clothseg.error import DataError
 
@@ -34,6 +35,11 @@ class ColorfulFashion(Reader):
         photos = [self.root / "image" / name for name in self._records]
         samples = [Sample(photo.stem, photo, self.root / FILE) for photo in photos]
         return present(samples, FILE, "error")
+
+    def unannotated(self) -> list[Path]:
+        """Photos without a record."""
+        photos = sorted((self.root / "image").glob("*.jpg"))
+        return [photo for photo in photos if photo.name not in self._records]
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W]: the class of every pixel's superpixel."""
@@ -70,14 +76,19 @@ class ColorfulFashion(Reader):
         where = f"{self.root / FILE}: record of {sample.image.name}"
         ids = superpixels.astype(np.int64)
         if not np.array_equal(ids, superpixels) or ids.min() < 0 or ids.max() >= len(values):
-            raise DataError(
-                f"{where}: superpixel {superpixels.min():g} to {superpixels.max():g}; whole "
-                f"numbers from 0 to {len(values) - 1} have a label"
+            found = f"{superpixels.min():g} to {superpixels.max():g}"
+            message = (
+                f"{where}: superpixel {found}; whole numbers from 0 to {len(values) - 1} have a "
+                "label"
             )
+            raise Defect("unreadable annotation", sample.annotation, found, message)
         wrong = sorted({float(v) for v in values[np.unique(ids)] if v not in range(1, count + 1)})
         if wrong:
             shown = ", ".join(f"{value:g}" for value in wrong)
-            raise DataError(f"{where}: {kind} {shown}; there are {count} {meaning}, from 1")
+            message = f"{where}: {kind} {shown}; there are {count} {meaning}, from 1"
+            whole = all(value.is_integer() for value in wrong)
+            defect: DefectKind = "label out of range" if whole else "interpolated label"
+            raise Defect(defect, sample.annotation, shown, message)
         return (values - 1).clip(0).astype(np.uint8)[ids]
 
     def _open(self) -> "h5py.File":

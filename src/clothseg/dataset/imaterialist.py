@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clothseg.dataset.defect import Defect
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Missing, Reader, Sample, other_layout, present, some
 from clothseg.error import DataError
@@ -74,6 +75,11 @@ class IMaterialist(Reader):
         kind = f"photos of {self.table.name} are missing"
         return [f"{len(absent)} {kind}: {some(absent)}"] if absent else []
 
+    def unannotated(self) -> list[Path]:
+        """Photos without a row."""
+        photos = sorted((self.root / "train").glob("*.jpg"))
+        return [photo for photo in photos if photo.name not in self._places]
+
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W]: all objects of a photo painted into one mask."""
         rows = self.rows(sample)
@@ -103,7 +109,8 @@ class IMaterialist(Reader):
         sizes = {row.size for row in rows}
         if len(sizes) > 1:
             shown = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
-            raise DataError(f"{self.table}: {sample.image.name} has rows of {shown} pixels")
+            message = f"{self.table}: {sample.image.name} has rows of {shown} pixels"
+            raise Defect("different sizes", self.table, shown, message)
         return rows
 
     @cached_property
@@ -150,27 +157,27 @@ class IMaterialist(Reader):
         except ValueError as error:
             raise DataError(f"{where}: {error}") from error
         if not 0 <= category < len(self.names) - 1:
-            raise DataError(
+            message = (
                 f"{where}: ClassId {label}: category {category} is out of range; allowed are 0 to "
                 f"{len(self.names) - 2}"
             )
+            raise Defect("label out of range", self.table, str(category), message)
         if len(pairs) % 2:
             raise DataError(f"{where}: {len(pairs)} numbers; runs are pairs of start and length")
         starts, lengths = pairs[::2] - 1, pairs[1::2]
         outside = (starts < 0) | (lengths < 1) | (starts + lengths > size[0] * size[1])
         if outside.any():
             first = int(np.flatnonzero(outside)[0])
-            raise DataError(
-                f"{where}: run `{starts[first] + 1} {lengths[first]}` leaves the photo of "
-                f"{size[1]}x{size[0]} pixels"
-            )
+            run = f"{starts[first] + 1} {lengths[first]}"
+            message = f"{where}: run `{run}` leaves the photo of {size[1]}x{size[0]} pixels"
+            raise Defect("unreadable annotation", self.table, run, message)
         return Row(category + 1, tuple(attributes), size, starts, lengths)
 
 
 def imaterialist(
     *, root: str, names: Sequence[str], overlap: Overlap, missing: Missing
 ) -> IMaterialist:
-    """Photos and objects of iMaterialist (Fashion) 2019.
+    """Read iMaterialist (Fashion) 2019.
 
     Args:
         root: folder of the unpacked download.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.reader import Inspection, Reader, Sample
 from clothseg.labels import IGNORE, UNKNOWN
 
 
@@ -31,6 +31,11 @@ class Merged(Reader):
         """Whether the photos of all sources are there."""
         return all(part.ready for part in self.sources.values())
 
+    @property
+    def parts(self) -> Mapping[str, Reader]:
+        """The sources by their names."""
+        return self.sources
+
     def samples(self) -> list[Sample]:
         """The samples of all sources; their names begin with the source's."""
         return [
@@ -43,10 +48,11 @@ class Merged(Reader):
         """Ids uint8 [H,W] into the united names."""
         return self._tables[sample.source][self._part(sample).read_mask(_native(sample))]
 
-    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    def inspect(self, sample: Sample) -> Inspection:
         """Photo and united ids, checked by the source so that a defect is told in its own ids."""
-        image, mask = self._part(sample).read(_native(sample))
-        return image, self._tables[sample.source][mask]
+        found = self._part(sample).inspect(_native(sample))
+        mask = None if found.mask is None else self._tables[sample.source][found.mask]
+        return replace(found, mask=mask)
 
     def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
         """The source's objects with ids of the united names."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from clothseg.dataset.defect import Defect, MissingPartnersError
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Missing, Reader, Sample, other_layout, present, some
 from clothseg.error import DataError
@@ -60,7 +61,12 @@ class ModaNet(Reader):
 
     def samples(self) -> list[Sample]:
         """Photos by id."""
-        return present([self._sample(number) for number in self._sizes], FILE, self.missing)
+        there = present([self._sample(number) for number in self._sizes], FILE, self.missing)
+        strays = [self._stray(number) for number in self._garments if number not in self._sizes]
+        if strays:
+            message = f"{strays[0]}" + (f" ({len(strays)} such images)" if strays[1:] else "")
+            raise MissingPartnersError(there, strays, message)
+        return there
 
     def warnings(self) -> list[str]:
         """Photos that are missing or have no annotation, and annotations without a polygon."""
@@ -95,6 +101,8 @@ class ModaNet(Reader):
         size = self._sizes[int(sample.name)]
         filled = []
         for garment in self._garments.get(int(sample.name), []):
+            if not 1 <= garment.source < len(self.names):
+                raise self._unknown_category(garment)
             if garment.polygons:
                 parts = coco.frPyObjects(garment.polygons, *size)
                 filled.append((garment.source, coco.decode(coco.merge(parts)).astype(bool)))
@@ -103,6 +111,22 @@ class ModaNet(Reader):
     def _sample(self, number: int) -> Sample:
         photo = self.root / "images" / self._file_names[number]
         return Sample(f"{number:07}", photo, self.file)
+
+    def _unknown_category(self, garment: Garment) -> Defect:
+        message = (
+            f"{self.file}: annotation {garment.number}: category_id {garment.source} is out of "
+            f"range; allowed are 1 to {len(self.names) - 1}"
+        )
+        return Defect("label out of range", self.file, str(garment.source), message)
+
+    def _stray(self, number: int) -> Defect:
+        """The defect of annotations whose image the file does not have."""
+        strays = some([garment.number for garment in self._garments[number]])
+        message = (
+            f"{self.file}: annotation {strays} belongs to image {number}, which the file does not "
+            "have"
+        )
+        return Defect("missing partner", self.file, str(number), message)
 
     @cached_property
     def _sizes(self) -> dict[int, tuple[int, int]]:
@@ -119,20 +143,9 @@ class ModaNet(Reader):
         """Annotations of every photo in the order of the file."""
         garments: dict[int, list[Garment]] = {}
         for annotation in self._content["annotations"]:
-            number, source = annotation["id"], annotation["category_id"]
-            if not 1 <= source < len(self.names):
-                raise DataError(
-                    f"{self.file}: annotation {number}: category_id {source} is out of range; "
-                    f"allowed are 1 to {len(self.names) - 1}"
-                )
-            if annotation["image_id"] not in self._sizes:
-                raise DataError(
-                    f"{self.file}: annotation {number} belongs to image {annotation['image_id']}, "
-                    "which the file does not have"
-                )
             # A polygon with fewer than three corners has no inside.
             polygons = [p for p in annotation["segmentation"] if len(p) >= 6]
-            garment = Garment(number, source, polygons)
+            garment = Garment(annotation["id"], annotation["category_id"], polygons)
             garments.setdefault(annotation["image_id"], []).append(garment)
         return garments
 

@@ -3,15 +3,18 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from clothseg.dataset.defect import Defect, MissingPartnersError
 from clothseg.error import DataError
+from clothseg.labels import IGNORE
 
 EDGE = 1 << 16
 """Bytes read from each end of a file for the fingerprint; smaller files are read whole."""
@@ -40,6 +43,21 @@ class Sample:
     part: str = ""
 
 
+@dataclass(frozen=True)
+class Inspection:
+    """What one sample decodes into, as far as it does, and all that is wrong with it.
+
+    Args:
+        image: photo uint8 [H,W,3]; None when it is unreadable.
+        mask: source ids uint8 [H,W]; None when the annotation is unreadable.
+        defects: empty for a sound sample.
+    """
+
+    image: np.ndarray | None
+    mask: np.ndarray | None
+    defects: Sequence[DataError]
+
+
 class Reader(ABC):
     """A dataset in its native layout.
 
@@ -62,12 +80,18 @@ class Reader(ABC):
         """Whether the photos are there; one that makes them itself can be without."""
         return True
 
+    @property
+    def parts(self) -> Mapping[str, "Reader"]:
+        """The datasets that it is made of, by the name that samples carry as their source."""
+        return {"": self}
+
     @abstractmethod
     def samples(self) -> list[Sample]:
         """All annotated photos in a stable order.
 
         Raises:
-            DataError: the folder is missing or has another layout, or a photo has no partner.
+            MissingPartnersError: annotations have no photo; lists them, and the other samples.
+            DataError: the folder is missing or has another layout.
         """
 
     @abstractmethod
@@ -96,6 +120,10 @@ class Reader(ABC):
         """What is odd about the dataset's files and stops nothing, one sentence each."""
         return []
 
+    def unannotated(self) -> list[Path]:
+        """Photos without annotation, where the release has an annotation for every photo."""
+        return []
+
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Photo uint8 [H,W,3] and source ids uint8 [H,W], checked against each other.
 
@@ -103,20 +131,35 @@ class Reader(ABC):
             DataError: names the file and what is wrong with it: it cannot be decoded, sizes
                 differ, or an id is out of range.
         """
-        image, mask = read_photo(sample.image), self.read_mask(sample)
-        if image.shape[:2] != mask.shape:
-            raise DataError(
-                f"{sample.annotation}: labels are {_size(mask)}, its photo {sample.image} is "
-                f"{_size(image)} (width x height); both must have one size"
-            )
+        found = self.inspect(sample)
+        if found.image is None or found.mask is None or found.defects:
+            raise found.defects[0]
+        return found.image, found.mask
+
+    def inspect(self, sample: Sample) -> Inspection:
+        """Decode one sample and find everything that is wrong with it."""
+        defects: list[DataError] = []
+        image = _decoded(partial(read_photo, sample.image), defects)
+        mask = _decoded(partial(self.read_mask, sample), defects)
+        if image is not None and mask is not None and image.shape[:2] != mask.shape:
+            defects.append(_different_sizes(sample, image, mask))
+        if mask is not None:
+            defects += self._wrong_labels(sample, mask)
+        return Inspection(image, mask, defects)
+
+    def _wrong_labels(self, sample: Sample, mask: np.ndarray) -> list[Defect]:
+        """The defect of a mask with values that are no source ids."""
         values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
-        wrong = [int(v) for v in values if len(self.names) <= v < 255]
-        if wrong:
-            raise DataError(
-                f"{sample.annotation}: label {', '.join(map(str, wrong))} is out of range; "
-                f"allowed are 0 to {len(self.names) - 1} and 255 (ignore)"
-            )
-        return image, mask
+        wrong = ", ".join(str(v) for v in values if len(self.names) <= v < IGNORE)
+        if not wrong:
+            return []
+        allowed = f"allowed are 0 to {len(self.names) - 1} and {IGNORE} (ignore)"
+        file = sample.annotation
+        if IGNORE in values:
+            message = f"{file}: label {wrong} lies between two labels, as interpolation makes them"
+            return [Defect("interpolated label", file, wrong, f"{message}; {allowed}")]
+        message = f"{file}: label {wrong} is out of range; {allowed}"
+        return [Defect("label out of range", file, wrong, message)]
 
     def fingerprint(self) -> str:
         """Hash of the content: names, sizes and both ends of every file, not the place.
@@ -135,16 +178,22 @@ def read_photo(path: Path) -> np.ndarray:
     """Decode a photo as stored, without EXIF rotation: uint8 [H,W,3], RGB.
 
     Raises:
-        DataError: the file is truncated or is no picture.
+        Defect: the file is truncated or is no picture.
     """
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"{path}: the photo cannot be read ({error.strerror})"
+        raise Defect("unreadable photo", path, "", message) from error
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
     truncated = data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-EDGE:]
     if image is None or truncated:
         kind = "is truncated" if truncated or not data else "cannot be decoded as a picture"
-        raise DataError(f"{path}: the photo {kind} ({len(data)} bytes); get the file again")
+        size = f"{len(data)} bytes"
+        message = f"{path}: the photo {kind} ({size}); get the file again"
+        raise Defect("unreadable photo", path, size, message)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -157,12 +206,14 @@ def present(samples: Sequence[Sample], listed: str, missing: Missing) -> list[Sa
         missing: what becomes of the others.
 
     Raises:
-        DataError: photos are missing and that is an error, or none is there.
+        MissingPartnersError: photos are missing and that is an error, or none is there.
     """
     there = [sample for sample in samples if sample.image.is_file()]
-    absent = [sample.image for sample in samples if not sample.image.is_file()]
+    absent = [sample for sample in samples if not sample.image.is_file()]
     if absent and (missing == "error" or not there):
-        raise DataError(f"{len(absent)} photos of {listed} are missing: {some(absent)}")
+        photos = [sample.image for sample in absent]
+        message = f"{len(photos)} photos of {listed} are missing: {some(photos)}"
+        raise MissingPartnersError(there, [_without_photo(sample) for sample in absent], message)
     return there
 
 
@@ -182,6 +233,29 @@ def other_layout(root: Path, layout: str) -> DataError:
         return DataError(f"dataset.root={root} is not a folder; expected there: {layout}")
     found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
     return DataError(f"dataset.root={root} has another layout: expected {layout}; found {found}")
+
+
+def _decoded(decode: Callable[[], np.ndarray], defects: list[DataError]) -> np.ndarray | None:
+    """What a decoder gives; a defect is added to the others instead."""
+    try:
+        return decode()
+    except DataError as error:
+        defects.append(error)
+        return None
+
+
+def _different_sizes(sample: Sample, image: np.ndarray, mask: np.ndarray) -> Defect:
+    message = (
+        f"{sample.annotation}: labels are {_size(mask)}, its photo {sample.image} is "
+        f"{_size(image)} (width x height); both must have one size"
+    )
+    value = f"{_size(mask)} and {_size(image)}"
+    return Defect("different sizes", sample.annotation, value, message)
+
+
+def _without_photo(sample: Sample) -> Defect:
+    message = f"{sample.image}: there is no such photo, but {sample.annotation} has labels for it"
+    return Defect("missing partner", sample.image, sample.name, message)
 
 
 def _edges(path: Path) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
@@ -21,6 +22,7 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.text import Text
 
@@ -187,6 +189,29 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[[float], Non
         yield lambda images: _screen.advance(bar, images)
     finally:
         _screen.end(bar)
+
+
+@contextmanager
+def byte_bar(description: str, total: int, done: int) -> Iterator[Callable[[float], None]]:
+    """Show the progress of a download; yields a function that takes how many more bytes are here.
+
+    Args:
+        description: what is downloaded.
+        total: its bytes.
+        done: how many of them are here already.
+    """
+    columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True))
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(description, total=total, completed=done)
+        yield lambda more: bar.advance(task, more)
 
 
 class _SpeedColumn(ProgressColumn):

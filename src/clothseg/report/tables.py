@@ -24,6 +24,10 @@ STATUS_STYLE: dict[Status, str] = {
     "failed": "bold red",
 }
 
+Severity = Literal["error", "warning"]
+
+SEVERITY_STYLE: dict[Severity, str] = {"error": "bold red", "warning": "yellow"}
+
 
 def score_tables(cards: Sequence[Scorecard], title: str) -> Iterator[Table]:
     """What is shown of one config: its classes and, of a merged dataset, its sources.
@@ -160,6 +164,44 @@ def benchmark_table(comparison: Mapping[str, Any]) -> Table:
         table.add_row(name, Text(side["what"]), *cells)
     table.add_section()
     table.add_row("ratio", comparison["ratio_is"], f"{comparison['ratio']:.3f}", style="bold")
+    return table
+
+
+def audit_table(kinds: Mapping[str, tuple[Severity, Sequence[str]]], title: str) -> Table:
+    """What an audit of a dataset found: one row per kind, with the first places.
+
+    Args:
+        kinds: severity and places of the findings of each kind.
+        title: printed above the table.
+    """
+    table = _table(title, "all of them are in audit.json")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("number", justify="right", no_wrap=True)
+    table.add_column("first of them", overflow="fold")
+    for kind, (severity, places) in kinds.items():
+        first = "\n".join([*places[:3], *(["…"] if places[3:] else [])])
+        table.add_row(Text(kind, SEVERITY_STYLE[severity]), str(len(places)), Text(first))
+    return table
+
+
+def class_table(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> Table:
+    """How often each class of a dataset occurs.
+
+    Args:
+        rows: what :func:`clothseg.dataset_actions.statistics.counting.class_rows` gives.
+        title: printed above the table.
+        caption: printed below it.
+    """
+    table = _table(title, caption)
+    table.add_column("class", overflow="fold")
+    _add_score_columns(table, ["pixels", "%", "photos", "%", "instances", "area", "%"])
+    for row in rows:
+        area = "-" if row["mean_area"] is None else f"{row['mean_area']:,.0f}"
+        shares = [row["pixel_share"], row["image_share"], row["mean_area_share"]]
+        percent = ["-" if share is None else f"{100 * share:.2f}" for share in shares]
+        counts = [f"{row[key]:,}" for key in ("pixels", "images", "instances")]
+        cells = [counts[0], percent[0], counts[1], percent[1], counts[2], area, percent[2]]
+        table.add_row(Text(row["name"]), *cells)
     return table
 
 

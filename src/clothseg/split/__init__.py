@@ -16,6 +16,7 @@ __all__ = [
     "kfold",
     "missing_classes",
     "near_duplicate_groups",
+    "near_duplicate_pairs",
     "official",
     "share_deviation",
 ]

@@ -90,16 +90,24 @@ def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    rows, columns = [], []
-    for index, value in enumerate(hashes):
-        near = index + np.flatnonzero(
-            np.bitwise_count(hashes[index:] ^ value) <= NEAR_DUPLICATE_BITS
-        )
-        rows.append(np.full(len(near), index))
-        columns.append(near)
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    graph = coo_array((np.ones(len(row), bool), (row, column)), shape=(len(hashes),) * 2)
+    first, second = near_duplicate_pairs(hashes)
+    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(hashes),) * 2)
     return connected_components(graph, directed=False)[1]
+
+
+def near_duplicate_pairs(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of all pairs of look-alikes, first < second, both int [P].
+
+    Args:
+        hashes: perceptual hashes uint64 [N].
+    """
+    found = []
+    for index, value in enumerate(hashes):
+        distances = np.bitwise_count(hashes[index + 1 :] ^ value)
+        near = index + 1 + np.flatnonzero(distances <= NEAR_DUPLICATE_BITS)
+        found.append(np.stack([np.full(len(near), index), near]))
+    first, second = np.concatenate([np.empty((2, 0), int), *found], axis=1)
+    return first, second
 
 
 def missing_classes(cache: "Cache", split: Split, names: list[str]) -> list[str]:

@@ -1,0 +1,57 @@
+"""What can be wrong with the files of a dataset."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from clothseg.error import DataError
+
+if TYPE_CHECKING:
+    from clothseg.dataset.reader import Sample
+
+DefectKind = Literal[
+    "unreadable photo",
+    "unreadable annotation",
+    "label out of range",
+    "interpolated label",
+    "different sizes",
+    "missing partner",
+    "rotated photo",
+]
+
+
+class Defect(DataError):
+    """One thing that is wrong with one file.
+
+    Args:
+        kind: what it is.
+        file: where it is.
+        value: what was found there, such as a label; empty where there is none.
+        message: a sentence with the file, what is wrong and what is allowed.
+    """
+
+    def __init__(self, kind: DefectKind, file: Path, value: str, message: str) -> None:
+        super().__init__(kind, file, value, message)  # as pickle calls it in another process
+        self.kind, self.file, self.value, self.message = kind, file, value, message
+
+    def __str__(self) -> str:
+        """The message alone."""
+        return self.message
+
+
+class MissingPartnersError(DataError):
+    """Annotations without their photo, or photos without their annotation.
+
+    Args:
+        there: the samples that are complete.
+        defects: one for each that is not.
+        message: what a command says that needs all of them.
+    """
+
+    def __init__(self, there: Sequence["Sample"], defects: Sequence[Defect], message: str) -> None:
+        super().__init__(there, defects, message)
+        self.there, self.defects, self.message = there, defects, message
+
+    def __str__(self) -> str:
+        """The message alone."""
+        return self.message

@@ -1,0 +1,100 @@
+"""Counts a dataset and writes what it counted."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clothseg.dataset_actions.command import Task
+from clothseg.dataset_actions.statistics.counting import (
+    INSTANCES_ARE,
+    Counts,
+    breakdowns,
+    class_rows,
+    classes_per_image,
+    count_photos,
+    distribution,
+    image_rows,
+)
+from clothseg.record import write_json, write_text
+from clothseg.report.progress import console
+from clothseg.report.tables import class_table
+
+
+def act(task: Task) -> int:
+    """Count a dataset and write tables and figures.
+
+    Raises:
+        DataError: a sample is defective, or a file cannot be written.
+    """
+    counts = count_photos(task.reader, task.labels)
+    rows = class_rows(counts, task.labels)
+    folder, labels = task.output / "statistics", task.labels
+    write_json(folder / "statistics.json", _summary(task, counts, rows))
+    _write_csv(folder / "classes.csv", rows)
+    _write_csv(folder / "images.csv", image_rows(counts))
+    for key, parts in breakdowns(counts).items():
+        split = [{key: name} | row for name, c in parts.items() for row in class_rows(c, labels)]
+        _write_csv(folder / f"classes_by_{key}.csv", split)
+    _draw(task, counts, rows, folder)
+    console.print(class_table(rows, f"{task.name} in {labels.name}", _caption(counts)))
+    console.print(f"written to {folder}", soft_wrap=True, markup=False)
+    return 0
+
+
+def _summary(task: Task, counts: Counts, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """All that is in `statistics.json`."""
+    return {
+        "dataset": task.name,
+        "labels": task.labels.name,
+        "images": len(counts.samples),
+        "pixels": int(counts.pixels.sum()),
+        "instances_are": _meaning(counts),
+        "classes": rows,
+        "classes_per_image": distribution(classes_per_image(counts)),
+        "instances_per_image": distribution(counts.instances.sum(1)),
+        "image_heights": distribution(counts.sizes[:, 0]),
+        "image_widths": distribution(counts.sizes[:, 1]),
+    } | {
+        f"classes_by_{key}": {name: class_rows(part, task.labels) for name, part in parts.items()}
+        for key, parts in breakdowns(counts).items()
+    }
+
+
+def _meaning(counts: Counts) -> str:
+    """What is counted as an instance."""
+    meanings = [INSTANCES_ARE[kind] for kind in (True, False) if (counts.objects == kind).any()]
+    return "; in other photos ".join(meanings)
+
+
+def _caption(counts: Counts) -> str:
+    return (
+        f"{len(counts.samples)} photos. Instances are {_meaning(counts)}; those of the background "
+        "are not counted. Area: mean of an instance, in pixels and in percent of its photo."
+    )
+
+
+def _draw(task: Task, counts: Counts, rows: Sequence[dict[str, Any]], folder: Path) -> None:
+    from clothseg.report.dataset_figures import draw_class_bars, draw_numbers, draw_sizes
+
+    names = [row["name"] for row in rows]
+    title = f"{task.name} in {task.labels.name}, {len(counts.samples)} photos"
+    for key in ("pixels", "images", "instances"):
+        values = [row[key] for row in rows]
+        total = sum(values) if key != "images" else len(counts.samples)
+        draw_class_bars(values, total, names, folder / f"{key}_per_class.png", key, title)
+    for key, numbers in (
+        ("classes", classes_per_image(counts)),
+        ("instances", counts.instances.sum(1)),
+    ):
+        draw_numbers(numbers, folder / f"{key}_per_image.png", f"{key} in a photo", title)
+    draw_sizes(counts.sizes, folder / "image_sizes.png", title)
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

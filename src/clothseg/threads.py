@@ -1,0 +1,35 @@
+"""Threads that work on many items, a few ahead of the one that is asked for."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+AHEAD = 16
+"""Results that each thread may be ahead of the one that is asked for; memory stays flat."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Iterator[Result]]:
+    """The results of all items in their order; whatever is not begun on leaving is dropped."""
+    threads = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(threads)
+
+    def results() -> Iterator[Result]:
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            if len(waiting) == AHEAD * threads:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(work, item))
+        while waiting:
+            yield waiting.popleft().result()
+
+    try:
+        yield results()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,398 @@
+"""An audit names every planted defect with file and value, and reports nothing else."""
+
+import json
+import re
+import shutil
+from functools import partial
+
+import numpy as np
+import pytest
+import scipy.ndimage
+from clean_dataset import stripes, write_photo
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from clothseg.command import dataset
+from clothseg.dataset import Sample, ccp, cfpd, imaterialist, merged, modanet
+from clothseg.dataset.reader import Reader
+from clothseg.dataset_actions.audit.action import audit
+from clothseg.dataset_actions.audit.collection import odd_ids, unpaired_sides, without_sample
+from clothseg.dataset_actions.audit.finding import KINDS, Finding, by_kind, totals
+from clothseg.dataset_actions.audit.page import LISTED, MEANING, audit_page
+from clothseg.dataset_actions.audit.photo import Subject, audit_photo, tiny_components
+from clothseg.error import DataError
+from clothseg.labels import LabelSpace
+from repository import CCP_NAMES, label_space, source_names_of, write_mask
+
+MASK = "annotations/pixel-level/0002.mat"
+PHOTO = "photos/0002.jpg"
+
+
+def run(root, *overrides):
+    """Exit status and `audit.json` of the command."""
+    output = root.parent / "report"
+    status = dataset(
+        ["action=audit", "dataset=ccp", f"dataset.root={root}", f"output={output}", *overrides]
+    )
+    labels = next((o.split("=")[1] for o in overrides if o.startswith("labels=")), "refined15")
+    return status, json.loads((output / f"ccp-{labels}" / "audit.json").read_text())
+
+
+def test_nothing_is_found_in_clean_data(clean_ccp, capsys):
+    status, report = run(clean_ccp)
+    assert status == 0
+    assert report["findings"] == []
+    assert report["totals"]["photos"] == 3
+    assert "3 photos, 0 errors, 0 warnings" in capsys.readouterr().out
+
+
+def truncate(root):
+    path = root / PHOTO
+    path.write_bytes(path.read_bytes()[:400])
+
+
+def scramble(root):
+    (root / MASK).write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
+
+
+def out_of_range(root):
+    mask = stripes(2)
+    mask[0, 0], mask[0, 1] = 59, 77
+    write_mask(root, 2, mask)
+
+
+def interpolate(root):
+    write_mask(root, 2, stripes(2) / 2)
+
+
+def blur_towards_ignore(root):
+    mask = stripes(2)
+    mask[:2], mask[2:4] = 255, 157
+    write_mask(root, 2, mask)
+
+
+def transpose(root):
+    write_mask(root, 2, np.ascontiguousarray(stripes(2).T))
+
+
+def lose_photo(root):
+    (root / PHOTO).unlink()
+
+
+def turn(root):
+    path = root / PHOTO
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(path) as photo:
+        photo.save(path, exif=exif)
+
+
+def empty_mask(root):
+    write_mask(root, 2, np.zeros((118, 40), np.uint8))
+
+
+def copy_photo(root):
+    (root / "photos/0003.jpg").write_bytes((root / PHOTO).read_bytes())
+
+
+def brighten_copy(root):
+    with Image.open(root / PHOTO) as photo:
+        photo.point(lambda value: min(255, value + 3)).save(root / "photos/0003.jpg")
+
+
+def add_specks(root):
+    mask = stripes(2)
+    mask[:2, :3], mask[60, 7:9] = mask[40, 0], mask[100, 0]
+    write_mask(root, 2, mask)
+
+
+@pytest.mark.parametrize(
+    ("plant", "kind", "file", "value"),
+    [
+        (truncate, "unreadable photo", PHOTO, "400 bytes"),
+        (scramble, "unreadable annotation", MASK, ""),
+        (out_of_range, "label out of range", MASK, "59, 77"),
+        (interpolate, "interpolated label", MASK, None),
+        (blur_towards_ignore, "interpolated label", MASK, "157"),
+        (transpose, "different sizes", MASK, "118x40 and 40x118"),
+        (lose_photo, "missing partner", PHOTO, "0002"),
+        (turn, "rotated photo", PHOTO, 6),
+        (empty_mask, "background only", MASK, "0"),
+        (copy_photo, "exact duplicate", PHOTO, "0003"),
+        (brighten_copy, "near duplicate", PHOTO, "0003"),
+        (add_specks, "tiny components", MASK, 2),
+    ],
+)
+def test_a_planted_defect_is_found_alone(plant, kind, file, value, clean_ccp):
+    plant(clean_ccp)
+    status, report = run(clean_ccp)
+    (finding,) = report["findings"]
+    assert finding["kind"] == kind
+    assert finding["file"] == str(clean_ccp / file)
+    assert value is None or finding["value"] == value
+    assert finding["message"]
+    assert finding["sample"] == "0002"
+    errors = finding["severity"] == "error"
+    assert status == errors
+    assert (report["totals"]["errors"], report["totals"]["warnings"]) == (errors, not errors)
+
+
+def test_one_bad_sample_does_not_hide_the_others(clean_ccp, capsys):
+    for number, plant in ((4, truncate), (5, scramble), (6, out_of_range)):
+        plant(clean_ccp)
+        for name in (PHOTO, MASK):
+            path = clean_ccp / name
+            path.rename(path.with_stem(f"{number:04}"))
+            if number == 5:
+                write_photo(clean_ccp, 5, 5)
+        write_photo(clean_ccp, 2, 2)
+        write_mask(clean_ccp, 2, stripes(2))
+    (clean_ccp / "photos/0001.jpg").unlink()
+    (clean_ccp / "photos/0006.jpg").write_text("no picture")
+    status, report = run(clean_ccp)
+    found = {(f["kind"], f["file"].rpartition("/")[2]) for f in report["findings"]}
+    assert found == {
+        ("unreadable photo", "0004.jpg"),
+        ("unreadable photo", "0006.jpg"),
+        ("unreadable annotation", "0005.mat"),
+        ("label out of range", "0006.mat"),
+        ("missing partner", "0001.jpg"),
+    }
+    assert status == 1
+    assert "5 errors" in capsys.readouterr().out
+
+
+def test_a_dataset_that_lacks_all_photos_is_audited(clean_ccp):
+    for photo in (clean_ccp / "photos").iterdir():
+        photo.unlink()
+    status, report = run(clean_ccp)
+    assert status == 1
+    assert [f["sample"] for f in report["findings"]] == ["0001", "0002", "0003"]
+    assert report["totals"]["kinds"] == {"missing partner": 3}
+
+
+def test_a_decoder_that_raises_anything_is_a_finding_too(clean_ccp, monkeypatch):
+    def fail(sample):
+        raise MemoryError("3 GiB")
+
+    reader = ccp(root=str(clean_ccp), names=CCP_NAMES)
+    monkeypatch.setattr(reader, "read_mask", fail)
+    (finding,) = audit_photo(Subject("0002", reader, reader.samples()[1])).findings
+    assert (finding.kind, finding.value) == ("unreadable annotation", "MemoryError")
+
+
+def seen(*ids):
+    values = np.zeros(256, bool)
+    values[list(ids)] = True
+    return values
+
+
+class FourNames(Reader):
+    def __init__(self, root):
+        super().__init__(root, ["ground", "hat", "sock", "shoe"])
+
+    def samples(self):
+        return [Sample("a", self.root / "a.jpg", self.root / "a.png")]
+
+    def read_mask(self, sample):
+        return np.zeros((4, 4), np.uint8)
+
+    def unannotated(self):
+        return [self.root / "b.jpg"]
+
+    def warnings(self):
+        return ["2 hats are odd"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        (seen(0, 1, 2, 3, 255), []),
+        (seen(1, 2, 3, 4), ["ids count from 1", "names never seen"]),
+        (seen(0, 20, 40, 60), ["ids in steps", "names never seen"]),
+        (seen(0, 1, 3), ["names never seen"]),
+        (seen(), []),
+        (seen(255), []),
+    ],
+)
+def test_ids_that_mean_something_else_are_suspected(values, kinds, tmp_path):
+    found = odd_ids("", FourNames(tmp_path), values)
+    assert [finding.kind for finding in found] == kinds
+
+
+def test_names_never_seen_are_listed(tmp_path):
+    (finding,) = odd_ids("shop", FourNames(tmp_path), seen(0, 1, 3))
+    assert finding.value == "sock"
+    assert finding.message == "shop: 1 of 4 names are in no mask: sock"
+
+
+def test_photos_without_annotation_and_warnings_of_the_reader_are_told(tmp_path):
+    stray, warning = without_sample("", FourNames(tmp_path))
+    assert (stray.severity, stray.kind, stray.value) == ("error", "missing partner", "b")
+    assert (warning.severity, warning.message) == ("warning", "2 hats are odd")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "alone"),
+    [([], "Left-arm, right_arm"), ([("Left-arm", "right_arm")], None)],
+)
+def test_sides_that_no_mirror_exchanges_are_named(pairs, alone):
+    names = ["ground", "Left-arm", "right_arm", "leftover", "bright"]
+    colors = ["#000000"] * 5
+    found = unpaired_sides(LabelSpace("arms", names, colors, {n: [n] for n in names}, (), pairs))
+    assert [finding.value for finding in found] == ([alone] if alone else [])
+
+
+def test_merged_datasets_are_audited_in_their_own_ids(clean_ccp):
+    out_of_range(clean_ccp)
+    parts = {name: ccp(root=str(clean_ccp), names=CCP_NAMES) for name in ("one", "two")}
+    reader = merged(sources=parts)
+    subjects, findings = audit(reader, label_space("refined15"))
+    assert [s.name for s in subjects][::3] == ["one-0001", "two-0001"]
+    kinds = {kind: len(group) for kind, group in by_kind(findings).items()}
+    assert kinds == {"label out of range": 2, "exact duplicate": 3}
+    assert {f.value for f in findings if f.kind == "label out of range"} == {"59, 77"}
+
+
+@given(arrays(np.uint8, (12, 15), elements=st.sampled_from([0, 1, 2, 7, 255])))
+def test_tiny_components_are_those_of_an_independent_count(mask):
+    corners = np.ones((3, 3), int)
+    expected = []
+    for value in (1, 2):
+        labelled, number = scipy.ndimage.label(mask == value, corners)
+        sizes = np.bincount(labelled.ravel())[1:]
+        expected += [(value, size) for size in sizes if size <= 25]
+        assert len(sizes) == number
+    components, tiny = tiny_components(mask, 3)
+    found = [(components.classes[i], components.sizes[i]) for i in tiny]
+    assert sorted(found) == sorted(expected)
+
+
+def test_the_page_is_whole_in_itself_and_escapes_what_it_quotes(clean_ccp):
+    brighten_copy(clean_ccp)
+    subjects, findings = audit(ccp(root=str(clean_ccp), names=CCP_NAMES), label_space("ccp59"))
+    hostile = Finding("told by the reader", "", "f", "", "<script>alert(1)</script> & more")
+    page = audit_page("<b>", subjects, [*findings, *[hostile] * (LISTED + 4)], label_space("ccp59"))
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
+    assert "4 more in audit.json" in page
+    assert "Audit of &lt;b&gt;" in page
+    sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
+    assert len(sources) == 2
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+
+
+def test_the_page_explains_every_kind():
+    assert tuple(MEANING) == KINDS
+
+
+def test_a_wrong_root_is_one_message_and_writes_nothing(tmp_path, capsys):
+    output = tmp_path / "report"
+    root = tmp_path / "nowhere"
+    assert dataset(["action=audit", "dataset=ccp", f"dataset.root={root}", f"output={output}"]) == 1
+    assert "is not a folder; expected there: photos/" in capsys.readouterr().err
+    assert not output.exists()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+@pytest.mark.parametrize("name", ["cfpd", "imaterialist", "modanet"])
+def test_other_formats_without_defect_have_no_error(name, oracles):
+    root = str(oracles / "fixtures" / name)
+    names = source_names_of(name)
+    readers = {
+        "cfpd": lambda: cfpd(root=root, names=names),
+        "imaterialist": lambda: imaterialist(
+            root=root, names=names, overlap="small_on_top", missing="leave_out"
+        ),
+        "modanet": lambda: modanet(
+            root=root, names=names, overlap="small_on_top", missing="leave_out"
+        ),
+    }
+    space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46", "modanet": "modanet13"}[name]
+    subjects, findings = audit(readers[name](), label_space(space))
+    assert subjects
+    assert [f.message for f in findings if f.severity == "error"] == []
+
+
+def modanet_copy(oracles, tmp_path, change):
+    """The ModaNet fixture with a changed annotation file."""
+    root = tmp_path / "modanet"
+    shutil.copytree(oracles / "fixtures" / "modanet" / "images", root / "images")
+    name = "annotations/modanet2018_instances_train.json"
+    content = json.loads((oracles / "fixtures" / "modanet" / name).read_text())
+    change(content)
+    (root / "annotations").mkdir()
+    (root / name).write_text(json.dumps(content))
+    options = {"overlap": "small_on_top", "missing": "leave_out"}
+    return modanet(root=str(root), names=source_names_of("modanet"), **options)
+
+
+def errors(reader, labels):
+    _, findings = audit(reader, label_space(labels))
+    return [(f.kind, f.sample, f.value) for f in findings if f.severity == "error"]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+def test_one_wrong_category_of_modanet_does_not_hide_the_other_photos(oracles, tmp_path):
+    def spoil(content):
+        content["annotations"][0]["category_id"] = 14
+        spoiled.append(f"{content['annotations'][0]['image_id']:07}")
+
+    spoiled = []
+    reader = modanet_copy(oracles, tmp_path, spoil)
+    assert errors(reader, "modanet13") == [("label out of range", spoiled[0], "14")]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+def test_an_annotation_of_modanet_without_image_is_named_and_stops_a_training(oracles, tmp_path):
+    def spoil(content):
+        content["annotations"][0]["image_id"] = 77
+
+    reader = modanet_copy(oracles, tmp_path, spoil)
+    assert errors(reader, "modanet13") == [("missing partner", "77", "77")]
+    with pytest.raises(DataError, match="belongs to image 77, which the file does not have"):
+        reader.samples()
+
+
+@pytest.mark.parametrize(("name", "folder"), [("cfpd", "image"), ("imaterialist", "train")])
+def test_a_photo_that_should_be_annotated_and_is_not_is_named(name, folder, oracles, tmp_path):
+    root = tmp_path / name
+    shutil.copytree(oracles / "fixtures" / name, root)
+    (root / folder).chmod(0o755)
+    shutil.copy(next((root / folder).glob("*.jpg")), root / folder / "stray.jpg")
+    options = {"overlap": "small_on_top", "missing": "leave_out"}
+    readers = {"cfpd": cfpd, "imaterialist": partial(imaterialist, **options)}
+    reader = readers[name](root=str(root), names=source_names_of(name))
+    space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46"}[name]
+    assert errors(reader, space) == [("missing partner", "", "stray")]
+
+
+@pytest.mark.slow
+def test_real_photos_have_the_defects_that_were_counted_independently(ccp_root, oracles):
+    anomalies = json.loads((oracles / "ccp_stats" / "ccp_0001_0804.json").read_text())["anomalies"]
+    subjects, findings = audit(ccp(root=str(ccp_root), names=CCP_NAMES), label_space("refined15"))
+    groups = by_kind(findings)
+    assert len(subjects) == 804
+    assert list(groups) == [
+        "background only",
+        "near duplicate",
+        "tiny components",
+        "names never seen",
+    ]
+    assert [f.sample for f in groups["background only"]] == anomalies["background_only"]
+    assert [(f.sample, f.value) for f in groups["near duplicate"]] == [
+        ("0183", "0730"),
+        ("0197", "0671"),
+        ("0223", "0616"),
+        ("0594", "0722"),
+        ("0692", "0732"),
+    ]
+    tiny = anomalies["tiny_components"]
+    assert {f.sample: f.value for f in groups["tiny components"]} == {
+        row["id"]: len(row["components"]) for row in tiny["list"]
+    }
+    assert totals(findings, 804)["tiny_components"] == tiny["count"]
+    (unseen,) = groups["names never seen"]
+    assert unseen.value == "clogs, intimate, panties, swimwear"
