@@ -117,16 +117,6 @@ def test_a_build_that_was_cut_off_goes_on(small_ccp, tmp_path, monkeypatch, cut)
         assert np.array_equal(getattr(cache, name), getattr(expected, name))
 
 
-def test_few_photos_are_decoded_ahead_of_the_one_that_is_written(monkeypatch):
-    monkeypatch.setattr(cache_module.os, "cpu_count", lambda: 2)
-    started = []
-    with cache_module._in_order(lambda n: started.append(n) or n, list(range(200))) as rows:
-        for written, row in enumerate(rows):
-            assert row == written
-            assert len(started) <= written + 1 + 2 * cache_module.AHEAD
-    assert sorted(started) == list(range(200))
-
-
 def test_objects_are_counted_where_a_dataset_tells_them_apart(small_ccp, tmp_path):
     reader = ccp(root=str(small_ccp), names=CCP_NAMES)
     reader.objects = lambda sample: [(2, 10), (2, 7), (33, 5), (14, 1)]  # two bags, purse, dress

@@ -5,7 +5,13 @@ they are used, because they take seconds.
 """
 
 from clothseg.split.constrained import constrained
-from clothseg.split.division import Split, missing_classes, near_duplicate_groups, share_deviation
+from clothseg.split.division import (
+    Split,
+    missing_classes,
+    near_duplicate_groups,
+    near_duplicate_pairs,
+    share_deviation,
+)
 from clothseg.split.official import official
 from clothseg.split.stratified import holdout, kfold
 
