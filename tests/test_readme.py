@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from clothseg.dataset.wardrobe import write_ccp
+from clothseg.dataset.wardrobe import LAYOUTS
 from clothseg.machine import visible_gpus
 from command_line import slurm_answers
 from repository import REPOSITORY
@@ -25,9 +25,10 @@ MAKE = [line for line in LINES if line.startswith("make ")]
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    """Folders that stand for the README's placeholders, and the overrides that make runs small."""
+    """Folders that stand for the README's placeholders."""
     root = tmp_path_factory.mktemp("readme")
-    write_ccp(root / "ccp", 16, 5)
+    for name in ("ccp", "cfpd", "cihp", "folder"):
+        LAYOUTS[name](root / name, 16, 5, lambda count: None)
     (root / "masks").mkdir()
     cv2.imwrite(str(root / "masks" / "0001.png"), np.eye(15, dtype=np.uint8))
     return root
@@ -43,9 +44,11 @@ def recorded(places, command_line):
 
 def small(command, root):
     """Overrides that shrink a training command of the README."""
-    overrides = [
-        "split=holdout" if "," in command else "split.folds=2",  # a grid has jobs enough
-        *([] if "," in command else ["split.validation=0.3"]),
+    grid = "," in command
+    division = ["split=holdout"] if grid else ["split.folds=2", "split.validation=0.3"]
+    drawn = ["dataset.photos=16", f"dataset.root={root / 'drawn'}"]
+    return [
+        *(["split.validation=0.3"] if "split=official" in command else division),
         "data.image_size=32",
         "data.batch_size=4",
         *([] if "trainer=" in command else ["trainer=cpu"]),
@@ -53,14 +56,17 @@ def small(command, root):
         "trainer.max_epochs=1",
         f"data.cache={root / 'cache'}",
         f"output={root / 'runs'}",
+        *([] if "dataset=" in command or "experiment=" in command else drawn),
     ]
-    drawn = [] if "dataset=ccp" in command or "experiment=" in command else ["dataset.photos=16"]
-    return [*overrides, *drawn, *([f"dataset.root={root / 'drawn'}"] if drawn else [])]
 
 
 def run(command_line, command, root, recorded=None):
     stands_for = {
         "<ccp>": root / "ccp",
+        "<cfpd>": root / "cfpd",
+        "<cihp>": root / "cihp",
+        "<new>": root / "new",
+        "<exported>": root / ("exported" if "action=export" in command else "folder"),
         "<run>": recorded,
         "<scores>": root / "scores.json",
         "<masks>": root / "masks",
@@ -70,6 +76,8 @@ def run(command_line, command, root, recorded=None):
     words = shlex.split(command)[1:]
     if words[0] == "train.py" and "--help" not in words:
         words += small(command, root)
+    elif words[0] == "scripts/dataset.py" and "output=" not in command:
+        words.append(f"output={root / 'reports'}")
     return command_line.run(words)
 
 
