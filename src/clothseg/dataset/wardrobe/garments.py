@@ -19,16 +19,13 @@ SLEEVES = {
     "vest": (0.0, 0.0), "dress": (0.0, 0.6), "romper": (0.0, 0.45), "bodysuit": (0.0, 0.0),
 }  # fmt: skip
 
-KNEE = 1.76
-"""Level of the spine at which a skirt ends at the knees."""
-
 
 def _shirting(rng: Random, colour: Array) -> Cloth:
     """Cloth for shirts: striped across, or plain."""
     return cloth.stripes_across(rng, colour) if rng.random() < 0.6 else cloth.plain(colour)
 
 
-def _sleeves(
+def sleeve_painter(
     canvas: Canvas, figure: Figure, piece: Piece, length: float, ease: float, trim: Array
 ) -> Sleeve:  # fmt: skip
     """A function that paints one sleeve and its cuff; a length of 0 paints none."""
@@ -48,7 +45,7 @@ def _sleeves(
     return paint
 
 
-def _sleeve_size(length: float) -> Size:
+def sleeve_size(length: float) -> Size:
     """Short down to the elbow; length is 0 at the shoulder and 1 at the wrist."""
     return "short" if length < 0.6 else "long"
 
@@ -65,7 +62,7 @@ def draw_top(canvas: Canvas, figure: Figure, rng: Random, name: str, tucked: boo
     hem = 0.98 if tucked else rng.uniform(1.02, 1.2)
     canvas.paint([figure.trunk(0.03, hem, loose, 0.05)], piece, texture, figure.grain(), relief=0.7)
     trim = colour * 0.72 if colour.mean() > 90 else colour + 55
-    _neckline(canvas, figure, rng, piece, trim)
+    draw_neckline(canvas, figure, rng, piece, trim)
     if name in ("shirt", "blouse", "vest"):
         _placket(canvas, figure, piece, trim, hem)
     if name in ("sweatshirt", "t-shirt") and rng.random() < 0.6:
@@ -77,11 +74,11 @@ def draw_top(canvas: Canvas, figure: Figure, rng: Random, name: str, tucked: boo
         )
         canvas.stroke(np.concatenate(band), trim, 0.11 * unit, piece)
     length = rng.uniform(*SLEEVES[name])
-    piece.size = _sleeve_size(length)
-    return _sleeves(canvas, figure, piece, length, 0.02 + 0.5 * loose, trim)
+    piece.size = sleeve_size(length)
+    return sleeve_painter(canvas, figure, piece, length, 0.02 + 0.5 * loose, trim)
 
 
-def _neckline(canvas: Canvas, figure: Figure, rng: Random, piece: Piece, trim: Array) -> None:
+def draw_neckline(canvas: Canvas, figure: Figure, rng: Random, piece: Piece, trim: Array) -> None:
     """Skin above a round or pointed neckline, with a rim or a collar around it."""
     if figure.behind:
         return
@@ -198,7 +195,7 @@ def draw_shorts(canvas: Canvas, figure: Figure, rng: Random) -> None:
     texture = cloth.folded(rng, cloth.twill(rng, colour), 0.18)
     piece = Piece("shorts", texture, "short")
     end = rng.uniform(0.16, 0.36)
-    _short_legs(canvas, figure, piece, end, rng.uniform(0.05, 0.12))
+    draw_short_legs(canvas, figure, piece, end, rng.uniform(0.05, 0.12))
     _waistband(canvas, figure, piece, 0.6 * colour)
     light = np.minimum(0.4 * colour + 150, 255)
     for side in (0, 1):
@@ -211,7 +208,7 @@ def draw_shorts(canvas: Canvas, figure: Figure, rng: Random) -> None:
         canvas.stroke(pocket, light, 0.05 * unit, piece, "pocket")
 
 
-def _short_legs(canvas: Canvas, figure: Figure, piece: Piece, end: float, ease: float) -> None:
+def draw_short_legs(canvas: Canvas, figure: Figure, piece: Piece, end: float, ease: float) -> None:
     """The seat and the two short legs of shorts or a romper."""
     seat = [figure.trunk(0.76, 1.16, 0.04)]
     canvas.paint(seat, piece, piece.cloth, figure.grain(), relief=0.7)
@@ -220,91 +217,3 @@ def _short_legs(canvas: Canvas, figure: Figure, piece: Piece, end: float, ease: 
             [figure.trouser(side, -0.04, end, ease)], piece, piece.cloth,
             figure.limb_grain(figure.legs[side]), relief=1.0, shadow=0.45,
         )  # fmt: skip
-
-
-def draw_romper(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Sleeve:
-    """A romper or bodysuit: one lively print from the chest to short legs, gathered by a tie."""
-    unit, colour = figure.unit, cloth.cloth_colour(rng)
-    texture = cloth.folded(rng, cloth.floral(rng, colour), 0.14)
-    piece = Piece(name, texture, "short", part="upper")
-    end = rng.uniform(0.14, 0.28) if name == "romper" else 0.05
-    legs = Piece(name, texture, "short", part="lower")
-    _short_legs(canvas, figure, legs, end, 0.16 if name == "romper" else 0.02)
-    top = rng.choice([0.04, 0.22])
-    canvas.paint([figure.trunk(top, 1.02, 0.06)], piece, texture, figure.grain(), relief=0.7)
-    trim = cloth.contrast_colour(rng, colour)
-    if top < 0.1:
-        _neckline(canvas, figure, rng, piece, trim)
-    else:
-        for side in (0, 1):
-            strap = np.stack([
-                figure.edge(floats([0.05]), side, 0.3 * unit)[0],
-                figure.edge(floats([0.3]), side, 0.38 * unit)[0],
-            ])  # fmt: skip
-            canvas.paint(
-                [_ribbon(strap, 0.06 * unit)], piece, cloth.plain(trim), figure.grain(), 0.2
-            )
-    half = 0.9 * unit
-    band = np.concatenate([figure.edge(floats([0.68]), s, half) for s in (0, 1)])
-    canvas.stroke(band, trim, 0.13 * unit, piece)
-    knot = figure.spine(0.68)[0]
-    for sign in (-1, 1):
-        tail = knot + unit * floats([[0, 0], [sign * 0.14, 0.2], [sign * 0.1, 0.5]])
-        canvas.stroke(curve(tail), trim, 0.07 * unit, piece, "bow")
-    length = rng.uniform(*SLEEVES[name]) if top < 0.1 else 0.0
-    piece.size = _sleeve_size(length)
-    return _sleeves(canvas, figure, piece, length, 0.05, trim)
-
-
-def _ribbon(line: Array, half: float) -> Array:
-    """A straight band around a line of two points."""
-    step = line[1] - line[0]
-    normal = floats([-step[1], step[0]]) / max(float(np.linalg.norm(step)), 1e-6) * half
-    return np.concatenate([line + normal, (line - normal)[::-1]])
-
-
-def draw_skirt(canvas: Canvas, figure: Figure, rng: Random, name: str, start: float) -> Cloth:
-    """A pleated skirt, or that of a dress; returns the cloth with pleats that do not spread."""
-    colour = cloth.cloth_colour(rng)
-    base = cloth.dots(rng, colour) if rng.random() < 0.35 else cloth.plain(colour)
-    hem = rng.uniform(1.45, 2.3)
-    flare = rng.uniform(0.12, 0.6)
-    pleats = rng.uniform(2.6, 3.8)
-    texture = cloth.folded(rng, cloth.pleated(base, pleats, 0.55 * flare), 0.1)
-    part = "lower" if name == "dress" else ""
-    piece = Piece(name, texture, "short" if hem < KNEE else "long", part)
-    levels = np.linspace(start, hem, 12)
-    half = figure.torso_width(np.minimum(levels, 1.1)) + figure.unit * (
-        0.04 + flare * np.maximum(levels - 0.72, 0)
-    )
-    sway = figure.unit * rng.normal(0, 0.1) * np.maximum(levels - 1, 0)
-    middle = figure.spine(levels) + np.stack([sway, 0 * sway], 1)
-    left, right = middle - half[:, None] * figure.across, middle + half[:, None] * figure.across
-    at = np.linspace(0, 1, 25)[1:-1, None]
-    wavy = 0.05 * np.sin(at * rng.uniform(20, 40)) + 0.12 * np.sin(np.pi * at)
-    edge = left[-1] + at * (right[-1] - left[-1]) + figure.unit * wavy * floats([0, 1])
-    outline = np.concatenate([left, edge, right[::-1]]).astype(np.float32)
-    canvas.paint([outline], piece, texture, figure.grain(), relief=0.6, shadow=0.5)
-    rim = np.concatenate([left[-1:], edge, right[-1:]]) - floats([0, 0.07 * figure.unit])
-    canvas.stroke(rim, 0.65 * colour, 0.05 * figure.unit, piece)
-    return cloth.pleated(base, pleats, 0.0)
-
-
-def draw_dress(canvas: Canvas, figure: Figure, rng: Random) -> Sleeve:
-    """A dress: a fitted bodice over a skirt, both pleated, with a seam at the waist."""
-    unit = figure.unit
-    base = draw_skirt(canvas, figure, rng, "dress", 0.66)
-    texture = cloth.folded(rng, base, 0.14)
-    piece = Piece("dress", texture, part="upper")
-    canvas.paint([figure.trunk(0.04, 0.76, 0.03)], piece, texture, figure.grain(), relief=0.7)
-    trim = cloth.cloth_colour(rng)
-    _neckline(canvas, figure, rng, piece, trim)
-    half = 0.9 * unit
-    band = np.concatenate([figure.edge(floats([0.7]), s, half) for s in (0, 1)])
-    canvas.stroke(band, trim, 0.08 * unit, piece)
-    for side in (0, 1):
-        dart = figure.edge(floats([0.3, 0.68]), side, 0.26 * unit)
-        canvas.stroke(dart, floats([40, 36, 36]), 0.02 * unit, piece)
-    length = rng.uniform(*SLEEVES["dress"])
-    piece.size = _sleeve_size(length)
-    return _sleeves(canvas, figure, piece, length, 0.05, trim)

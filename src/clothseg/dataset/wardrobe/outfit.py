@@ -4,7 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clothseg.dataset.wardrobe import accessories, footwear, garments, head, lettering, outerwear
+from clothseg.dataset.wardrobe import (
+    accessories,
+    dresses,
+    footwear,
+    garments,
+    head,
+    lettering,
+    outerwear,
+)
 from clothseg.dataset.wardrobe.body import draw_arm, draw_body, draw_face
 from clothseg.dataset.wardrobe.canvas import Canvas
 from clothseg.dataset.wardrobe.figure import Figure
@@ -191,11 +199,11 @@ def _draw_clothes(
     if outfit.top and tucked:
         sleeve = garments.draw_top(canvas, figure, rng, outfit.top, tucked)
     if outfit.main in ("romper", "bodysuit"):
-        sleeve = garments.draw_romper(canvas, figure, rng, outfit.main)
+        sleeve = dresses.draw_romper(canvas, figure, rng, outfit.main)
     elif outfit.main == "dress":
-        sleeve = garments.draw_dress(canvas, figure, rng)
+        sleeve = dresses.draw_dress(canvas, figure, rng)
     elif outfit.main == "skirt":
-        garments.draw_skirt(canvas, figure, rng, "skirt", 0.7)
+        dresses.draw_skirt(canvas, figure, rng, "skirt", 0.7)
     elif outfit.main == "shorts":
         garments.draw_shorts(canvas, figure, rng)
     else:

@@ -19,8 +19,8 @@ from clothseg.dataset.wardrobe.outfit import COATS, SHOES
 from clothseg.dataset.wardrobe.photo import draw_portrait
 
 HEIGHT, WIDTH = 600, 400
-VALIDATION_EVERY = 10
-"""Every tenth photo belongs to the validation file, which has no annotations."""
+VALIDATION_EVERY = 5
+"""Every fifth photo belongs to the validation file, which has no annotations."""
 CATEGORIES = {
     **dict.fromkeys(("bag", "purse"), "bag"),
     "belt": "belt",
@@ -120,7 +120,7 @@ def polygons(extent: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
         Corners (x, y) of every polygon, [n,2].
     """
     # Contours run through pixel centres; with 3x3 pixels for one, a corner rounds to its edge.
-    large = np.kron(extent, np.ones((3, 3), np.uint8)).astype(np.uint8)
+    large = cv2.resize(extent.astype(np.uint8), None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
     contours, hierarchy = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     outlines = [(contour[:, 0] + 1) // 3 for contour in contours]
     for outline, (_, _, _, parent) in zip(outlines, hierarchy[0], strict=True):
