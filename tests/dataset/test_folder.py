@@ -149,11 +149,7 @@ def test_the_list_of_classes_decides_the_content(own_photos):
 
 def test_the_folder_alone_gives_dataset_and_labels(own_photos):
     config = compose(own_photos)
-    assert config["dataset"] == {
-        "_target_": "clothseg.dataset.folder",
-        "root": str(own_photos),
-        "names": NAMES,
-    }
+    assert config["dataset"]["names"] == NAMES
     assert config["labels"] == {
         "name": "folder",
         "names": NAMES,
