@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from clothseg.dataset.wardrobe import write_wardrobe
 from command_line import files, records
 
 
@@ -38,6 +39,34 @@ def test_another_part_of_the_split_can_be_scored(swept, command_line, tmp_path):
     rows = (record.folder / "history.csv").read_text().splitlines()
     last = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
     assert card["mean"]["iou"] == pytest.approx(float(last["val/mean_iou"]))
+
+
+@pytest.mark.slow
+def test_the_sources_of_a_merged_dataset_score_equal_on_any_number_of_devices(
+    command_line, oracles, tmp_path
+):
+    write_wardrobe(tmp_path / "ccp", photos=16, seed=0)
+    roots = [
+        f"dataset.sources.ccp.root={tmp_path / 'ccp'}",
+        f"dataset.sources.cfpd.root={oracles / 'fixtures' / 'cfpd'}",
+    ]
+    training = command_line.tiny(tmp_path / "outputs", "dataset=ccp_cfpd", *roots)
+    kept = [o for o in training if not o.startswith(("dataset.photos", "dataset.root"))]
+    said = command_line.run(kept)
+    assert said.returncode == 0, said.stderr
+    assert "by source" in said.stdout
+    (record,) = records(tmp_path / "outputs")
+    card = record.metrics["test"]
+    assert list(card["by_source"]) == ["ccp", "cfpd"]
+    images = sum(part["num_images"] for part in card["by_source"].values())
+    assert images == card["num_images"]
+    for devices in (1, 2):
+        output = tmp_path / f"{devices}.json"
+        arguments = [f"run={record.folder}", f"devices={devices}", f"output={output}"]
+        said = command_line.run(["scripts/evaluate.py", *arguments])
+        assert said.returncode == 0, said.stderr
+        assert "by source" in said.stdout
+        assert json.loads(output.read_text()) == card
 
 
 @pytest.mark.parametrize(
