@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from clothseg.dataset.wardrobe import LAYOUTS
 from command_line import files, records
 
 
@@ -52,6 +53,32 @@ def test_mirror_images_change_scores_and_the_table_says_so(swept, command_line, 
     card = json.loads(output.read_text())
     assert card["num_images"] == record.metrics["test"]["num_images"]
     assert card["confusion_matrix"] != record.metrics["test"]["confusion_matrix"]
+
+
+@pytest.mark.slow
+def test_the_sources_of_a_merged_dataset_score_equal_on_any_number_of_devices(
+    command_line, tmp_path
+):
+    for seed, name in enumerate(("ccp", "cfpd")):
+        LAYOUTS[name](tmp_path / name, 12, seed, lambda count: None)
+    roots = [f"dataset.sources.{name}.root={tmp_path / name}" for name in ("ccp", "cfpd")]
+    training = command_line.tiny(tmp_path / "outputs", "dataset=ccp_cfpd", *roots)
+    kept = [o for o in training if not o.startswith(("dataset.photos", "dataset.root"))]
+    said = command_line.run(kept)
+    assert said.returncode == 0, said.stderr
+    assert "by source" in said.stdout
+    (record,) = records(tmp_path / "outputs")
+    card = record.metrics["test"]
+    assert list(card["by_source"]) == ["ccp", "cfpd"]
+    images = sum(part["num_images"] for part in card["by_source"].values())
+    assert images == card["num_images"]
+    for devices in (1, 2):
+        output = tmp_path / f"{devices}.json"
+        arguments = [f"run={record.folder}", f"devices={devices}", f"output={output}"]
+        said = command_line.run(["scripts/evaluate.py", *arguments])
+        assert said.returncode == 0, said.stderr
+        assert "by source" in said.stdout
+        assert json.loads(output.read_text()) == card
 
 
 @pytest.mark.parametrize(

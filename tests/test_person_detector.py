@@ -17,10 +17,12 @@ from repository import CCP_NAMES
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A file of random weights."""
+    """A file of random weights, but for a head that is sure to see persons everywhere."""
     path = tmp_path_factory.mktemp("weights") / "ssd.pth"
     torch.manual_seed(0)
-    torch.save(ssd300_vgg16(weights=None, weights_backbone=None).state_dict(), path)
+    state = ssd300_vgg16(weights=None, weights_backbone=None).state_dict()
+    state["head.classification_head.module_list.5.bias"].view(-1, 91)[:, 1] = 20
+    torch.save(state, path)
     return path
 
 
@@ -38,10 +40,13 @@ def test_weights_from_a_file_find_boxes(weights, small_ccp, tmp_path):
     boxes, labels, scores = detector(np.full((60, 40, 3), 90, np.uint8))
     assert len(boxes) == len(labels) == len(scores) > 0
     assert boxes.shape[1] == 4
+    assert set(labels) == {1}
+    assert scores.min() > 0.99
     assert boxes[:, [0, 2]].max() <= 40.001
     assert boxes[:, [1, 3]].max() <= 60.001
     reader = ccp(root=str(small_ccp), names=CCP_NAMES)
-    assert len(DetectedBoxes(reader, detector, tmp_path).find_all()) == 3
+    found = DetectedBoxes(reader, detector, tmp_path).find_all()
+    assert all(found[name] is not None for name in ("0001", "0002", "0003"))
 
 
 def test_the_digest_follows_the_content(weights, tmp_path):

@@ -17,15 +17,12 @@ from filelock import FileLock
 
 from clothseg.dataset.reader import Reader, Sample, read_photo
 from clothseg.labels import IGNORE
-from clothseg.person_detector import Detections
+from clothseg.person_detector import CONFIDENT, Detections
 from clothseg.record import write_json
 from clothseg.report.progress import progress_bar, say
 
 PERSON = 1
 """Label of a person among the 91 classes of COCO in torchvision."""
-
-CONFIDENT = 0.5
-"""Score from which on a detection counts."""
 
 BOXES_VERSION = 1
 """Raised when the same photos and weights would give other boxes."""

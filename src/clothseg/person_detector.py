@@ -24,6 +24,9 @@ COCO_URL = "https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth"
 DIGITS = 8
 """Hexadecimal digits of SHA-256 that identify a file of weights, as in torchvision's names."""
 
+CONFIDENT = 0.5
+"""Score from which on a detection counts; leaving out the others early saves most of the time."""
+
 Detections = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Boxes float32 [M,4] as left, top, right, bottom in pixels; COCO labels int64 [M]; scores float32
 [M] in [0, 1]."""
@@ -82,7 +85,7 @@ class PersonDetector:
 
         if not self._file.is_file():
             self._download()
-        network = ssd300_vgg16(weights=None, weights_backbone=None)
+        network = ssd300_vgg16(weights=None, weights_backbone=None, score_thresh=CONFIDENT)
         try:
             network.load_state_dict(torch.load(self._file, map_location="cpu", weights_only=True))
         except Exception as error:  # torch raises many types for damaged and for other files

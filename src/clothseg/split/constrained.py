@@ -193,8 +193,10 @@ def _not_found(search: Search, names: Sequence[str]) -> str:
         for k in np.argsort(search.nearest)
         if search.nearest[k] < search.minimum
     ]
+    most = int(search.nearest.min())
+    possible = f"split.instances={most} is possible; for more, " if most else ""
     return (
         f"{wanted} with split.instances={search.minimum}: each class alone allows it, but no such "
-        f"part was found for all together; the nearest had {', '.join(short)}. Ask for "
-        f"split.instances={search.nearest.min()} or less, or for more photos"
+        f"part was found for all together; the nearest had {', '.join(short)}. {possible}"
+        "raise split.evaluation"
     )
