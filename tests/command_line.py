@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from clothseg.record import Record
+from command_server import CommandServer
 from repository import REPOSITORY
 
 
@@ -62,11 +64,29 @@ class CommandLine:
         )
 
     def run(self, arguments, **environment):
-        """Wait for a command to end."""
+        """Wait for a command to end, in a process that has run others."""
+        if environment:
+            return self.run_apart(arguments, **environment)
+        ended = self.server.run(arguments)
+        assert "Traceback" not in ended.stdout + ended.stderr
+        return ended
+
+    def run_apart(self, arguments, **environment):
+        """Wait for a command to end, in a process of its own."""
         process = self.start(arguments, **environment)
         output, error = process.communicate(timeout=300)
         assert "Traceback" not in output + error
         return subprocess.CompletedProcess(arguments, process.returncode, output, error)
+
+    @cached_property
+    def server(self):
+        """The process that runs commands one after the other."""
+        return CommandServer(self.folder)
+
+    def close(self):
+        """End the server, if there is one."""
+        if "server" in self.__dict__:
+            self.server.close()
 
 
 def records(output):

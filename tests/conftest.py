@@ -53,7 +53,9 @@ def command_line(tmp_path_factory):
     """The commands, see :class:`command_line.CommandLine`; the dataset is drawn once."""
     from command_line import CommandLine
 
-    return CommandLine(tmp_path_factory.mktemp("command_line"))
+    commands = CommandLine(tmp_path_factory.mktemp("command_line"))
+    yield commands
+    commands.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from clothseg.augmentation import GaussianNoise
 from clothseg.build import _call
 from clothseg.check import check_command
 from clothseg.trust import options
@@ -121,3 +122,23 @@ def test_a_misspelt_argument_of_the_library_is_an_error():
 
     with _strict_library() as library, pytest.raises(UserWarning, match="blur_limt"):
         library.Blur(blur_limt=3)
+
+
+def test_noise_has_its_deviation_and_another_pattern_every_time():
+    noise = GaussianNoise(SIZE, (0.02, 0.02), share=1)
+    grey = np.full((SIZE, SIZE, 3), 128, np.uint8)
+    noisy = [noise(grey, np.random.default_rng(seed)).astype(float) - 128 for seed in range(30)]
+    assert np.mean([np.std(n) for n in noisy]) == pytest.approx(0.02 * 255, rel=0.02)
+    assert np.mean(noisy) == pytest.approx(0, abs=0.05)
+    correlation = np.corrcoef([n.ravel() for n in noisy])[np.triu_indices(30, 1)]
+    assert np.abs(correlation).max() < 0.1
+    across = np.corrcoef(noisy[0][..., 0].ravel(), noisy[0][..., 1].ravel())[0, 1]
+    assert abs(across) < 0.1
+
+
+def test_noise_touches_its_share_and_stays_in_range():
+    noise = GaussianNoise(SIZE, (0.05, 0.05), share=0.2)
+    white = np.full((SIZE, SIZE, 3), 255, np.uint8)
+    noisy = [noise(white, np.random.default_rng(seed)) for seed in range(300)]
+    assert np.mean([not np.array_equal(n, white) for n in noisy]) == pytest.approx(0.2, abs=0.07)
+    assert min(n.min() for n in noisy) > 180  # nothing wraps around to black

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from clothseg import build
+from clothseg.augmentation import none
 from clothseg.benchmark import commands, memory, parallel_jobs, sweep_job
 from clothseg.benchmark.command import benchmark_result
 from clothseg.benchmark.comparison import Comparison, Contestant, Goal, training_config
@@ -38,6 +39,7 @@ from clothseg.schema import Benchmark
 from repository import REPOSITORY
 
 TINY = ["image_size=32", "batch_size=2", "batches=2", "repetitions=3"]
+UNCHANGED = np.arange(256, dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +263,7 @@ def test_the_rival_delivers_what_the_cache_does(wardrobe, here):
     reader = build.build_dataset(config)
     cache = build.build_cache(config, reader)
     table = build.build_labels(config).lookup_table(reader.names)
-    rival = DecodedPhotos(reader.samples(), table, 48, None)
+    rival = DecodedPhotos(reader.samples(), table, 48, none(48, UNCHANGED))
     ours = CachedPhotos(cache, cache.names, None, 0)
     assert len(rival) == len(ours) == 10
     for position in range(10):
@@ -272,7 +274,7 @@ def test_the_rival_delivers_what_the_cache_does(wardrobe, here):
 def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
     config = training_config(tiny("training_step", wardrobe), 32, CHOICES)
     cache = build.build_cache(config, build.build_dataset(config))
-    loop = BareLoop(config, cache, cache.names[:2], lambda **sample: sample, 4)
+    loop = BareLoop(config, cache, cache.names[:2], none(32, UNCHANGED), 4)
     task = build.build_task(config)
     images, masks = next(loop.batches)
     photos = task.normalized(torch.from_numpy(cache.images[:2].copy()))

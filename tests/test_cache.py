@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.fft import dctn
 
+from clothseg import cache as cache_module
 from clothseg.cache import open_cache, perceptual_hash
 from clothseg.dataset import ccp
 from clothseg.error import DataError
@@ -83,6 +84,46 @@ def test_a_defective_sample_leaves_no_half_cache(small_ccp, tmp_path):
     with pytest.raises(DataError, match=r"0003\.jpg"):
         cache_of(small_ccp, tmp_path / "cache")
     assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("cut", ["between rows", "inside a row", "before the header"])
+def test_a_build_that_was_cut_off_goes_on(small_ccp, tmp_path, monkeypatch, cut):
+    expected = cache_of(small_ccp, tmp_path / "undisturbed")
+    decode, decoded = cache_module._decode, []
+
+    def stopped_at_the_last(sample, **arguments):
+        if sample.name == "0003":
+            raise KeyboardInterrupt
+        return decode(sample, **arguments)
+
+    monkeypatch.setattr(cache_module, "_decode", stopped_at_the_last)
+    with pytest.raises(KeyboardInterrupt):
+        cache_of(small_ccp, tmp_path / "cache")
+    (partial,) = (tmp_path / "cache").glob("*.building")
+    if cut == "inside a row":
+        os.truncate(partial / "masks.npy", (partial / "masks.npy").stat().st_size - 5)
+    if cut == "before the header":
+        os.truncate(partial / "hashes.npy", 3)
+
+    def noted(sample, **arguments):
+        decoded.append(sample.name)
+        return decode(sample, **arguments)
+
+    monkeypatch.setattr(cache_module, "_decode", noted)
+    cache = cache_of(small_ccp, tmp_path / "cache")
+    left = {"between rows": 1, "inside a row": 2, "before the header": 3}[cut]
+    assert sorted(decoded) == ["0001", "0002", "0003"][-left:]
+    for name in cache_module.ARRAYS:
+        assert np.array_equal(getattr(cache, name), getattr(expected, name))
+
+
+def test_objects_are_counted_where_a_dataset_tells_them_apart(small_ccp, tmp_path):
+    reader = ccp(root=str(small_ccp), names=CCP_NAMES)
+    reader.objects = lambda sample: [(2, 10), (2, 7), (33, 5), (14, 1)]  # two bags, purse, dress
+    cache = open_cache(reader, label_space("refined15"), 32, tmp_path)
+    assert cache.instances[0].tolist() == [0, 3, 0, 1, *[0] * 11]
+    plain = cache_of(small_ccp, tmp_path / "plain")
+    assert np.array_equal(plain.instances, plain.presence)
 
 
 def _cache_with_little_space(root, folder, queue):

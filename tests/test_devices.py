@@ -25,7 +25,7 @@ def weights(record, name="last.ckpt"):
 
 @pytest.mark.slow
 def test_a_sweep_of_two_processes_is_one_record_a_fold(command_line, tmp_path):
-    ended = command_line.run([*ddp(command_line, tmp_path), "-m"])
+    ended = command_line.run_apart([*ddp(command_line, tmp_path), "-m"])
     assert ended.returncode == 0, ended.stderr
     assert "2 jobs: 2 done" in ended.stdout
     assert ended.stdout.count("epoch 1/1") == 2  # one process speaks for both

@@ -34,9 +34,9 @@ def places(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def recorded(places):
+def recorded(places, command_line):
     """The folder of a finished run, for the commands that want one."""
-    said = run("python train.py model=unet backbone=mobilenet_v2", places)
+    said = run(command_line, "python train.py model=unet backbone=mobilenet_v2", places)
     assert said.returncode == 0, said.stderr
     return next((places / "runs").glob("*/unet-mobilenet_v2/*/fold-0"))
 
@@ -58,7 +58,7 @@ def small(command, root):
     return [*overrides, *drawn, *([f"dataset.root={root / 'drawn'}"] if drawn else [])]
 
 
-def run(command, root, recorded=None):
+def run(command_line, command, root, recorded=None):
     stands_for = {
         "<ccp>": root / "ccp",
         "<run>": recorded,
@@ -70,10 +70,7 @@ def run(command, root, recorded=None):
     words = shlex.split(command)[1:]
     if words[0] == "train.py" and "--help" not in words:
         words += small(command, root)
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    return subprocess.run(
-        [sys.executable, *words], cwd=REPOSITORY, env=environment, capture_output=True, text=True
-    )
+    return command_line.run(words)
 
 
 def test_the_readme_has_commands():
@@ -82,13 +79,13 @@ def test_the_readme_has_commands():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", PYTHON)
-def test_a_python_command_of_the_readme_works(command, places, request):
+def test_a_python_command_of_the_readme_works(command, places, command_line, request):
     if "trainer=ddp" in command.split() and not visible_gpus():
         pytest.skip("there is no GPU here")
     if "submitit_slurm" in command and not slurm_answers():
         pytest.skip("there is no SLURM here")
     recorded = request.getfixturevalue("recorded") if "<run>" in command else None
-    result = run(command, places, recorded)
+    result = run(command_line, command, places, recorded)
     assert result.returncode == 0, f"{command}\n{result.stdout[-2000:]}{result.stderr[-2000:]}"
     assert "Traceback" not in result.stderr
     assert "Warning" not in result.stderr

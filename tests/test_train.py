@@ -199,9 +199,12 @@ def test_a_record_can_be_run_again_and_cannot_run_what_is_not_trusted(
 @pytest.mark.parametrize(
     ("defect", "message"),
     [
-        (shutil.rmtree, "is not a folder; CCP is expected there: photos/"),
-        (lambda root: shutil.rmtree(root / "annotations"), "has not CCP's layout: expected photos"),
-        (lambda root: (root / "photos/0003.jpg").unlink(), "1 photos of pixel annotations are"),
+        (shutil.rmtree, "is not a folder; expected there: photos/"),
+        (lambda root: shutil.rmtree(root / "annotations"), "has another layout: expected photos"),
+        (
+            lambda root: (root / "photos/0003.jpg").unlink(),
+            "1 photos of annotations/pixel-level",
+        ),
     ],
 )
 def test_a_wrong_folder_is_refused(defect, message, small_ccp, command_line, tmp_path):
@@ -296,7 +299,7 @@ def test_help_and_mistakes_are_answered_without_torch(
 ):
     output = tmp_path / "outputs"
     command = ["-X", "importtime", "train.py", *arguments]
-    said = command_line.run([*command, *([f"output={output}"] if status else [])])
+    said = command_line.run_apart([*command, *([f"output={output}"] if status else [])])
     imported = {line.split("|")[-1].strip() for line in said.stderr.splitlines() if "|" in line}
     told = "\n".join(line for line in said.stderr.splitlines() if "|" not in line)
     assert said.returncode == status

@@ -4,6 +4,7 @@ Every photo draws its changes from (seed, epoch, index) alone, so that the strea
 any number of loader processes and after any interruption.
 """
 
+import math
 import random
 import warnings
 from collections.abc import Iterator, Sequence
@@ -25,25 +26,61 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Range = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
 
+class GaussianNoise:
+    """Adds noise to some photos, cut at a random place from one sequence that is drawn in advance.
+
+    To draw it anew for a photo takes longer than all other changes together.
+
+    Args:
+        image_size: height and width S of photos, pixels.
+        deviation: range of the standard deviation, in units of the full range.
+        share: share of the photos that get noise.
+    """
+
+    PLACES = 1 << 18
+    """Number of places where a cut can begin."""
+
+    def __init__(self, image_size: int, deviation: Sequence[float], share: float) -> None:
+        self.shape = image_size, image_size, 3
+        self.deviation, self.share = deviation, share
+        drawn = np.random.default_rng(0).standard_normal(math.prod(self.shape) + self.PLACES)
+        self.sequence = drawn.astype(np.float32)
+
+    def __call__(self, image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """The photo uint8 [S,S,3], or a noisy one."""
+        if generator.random() >= self.share:
+            return image
+        low, high = self.deviation
+        strength = 255 * generator.uniform(low, high) * generator.choice([-1, 1])
+        start = int(generator.integers(self.PLACES))
+        noise = self.sequence[start : start + math.prod(self.shape)].reshape(self.shape)
+        return cv2.addWeighted(image, 1, noise, strength, 0, dtype=cv2.CV_8U)
+
+
 class Augmentation:
-    """A mirror and a chain of random changes of a photo and its mask.
+    """A mirror, a chain of random changes, and noise.
 
     Args:
         exchanged: class id of every class id in a mirror uint8 [256], see
             :attr:`clothseg.labels.LabelSpace.exchanged`.
         mirror: share of the photos that are mirrored.
-        transforms: the other changes, in order.
+        transforms: changes of the photo and its mask, in order.
+        noise: what is added to the photo in the end.
 
     Attributes:
         chain: the library's own chain, None when it is empty; called directly, it draws on.
     """
 
     def __init__(
-        self, exchanged: np.ndarray, mirror: float, transforms: "Sequence[BasicTransform]" = ()
+        self,
+        exchanged: np.ndarray,
+        mirror: float,
+        transforms: "Sequence[BasicTransform]" = (),
+        noise: GaussianNoise | None = None,
     ) -> None:
         from albumentations import Compose
 
-        self.exchanged, self.mirror = exchanged, mirror
+        self.exchanged, self.mirror, self.noise = exchanged, mirror, noise
         self.chain = Compose(list(transforms)) if transforms else None
 
     def __call__(
@@ -55,11 +92,11 @@ class Augmentation:
         generator = np.random.default_rng(seed)
         if generator.random() < self.mirror:
             image, mask = cv2.flip(image, 1), cv2.LUT(cv2.flip(mask, 1), self.exchanged)
-        if self.chain is None:
-            return image, mask
-        self.chain.set_random_state(generator, random.Random(seed))
-        changed = self.chain(image=image, mask=mask)
-        return changed["image"], changed["mask"]
+        if self.chain is not None:
+            self.chain.set_random_state(generator, random.Random(seed))
+            changed = self.chain(image=image, mask=mask)
+            image, mask = changed["image"], changed["mask"]
+        return image if self.noise is None else self.noise(image, generator), mask
 
 
 def none(image_size: int, exchanged: np.ndarray) -> Augmentation:
@@ -100,8 +137,8 @@ def light(
                     rotate=(-rotation, rotation), scale=tuple(zoom), p=0.8, **INTERPOLATION
                 ),
                 library.RandomBrightnessContrast(brightness, brightness, p=0.5),
-                library.GaussNoise(std_range=(noise / 3, noise), p=0.2),
             ],
+            noise=GaussianNoise(image_size, (noise / 3, noise), share=0.2),
         )
 
 
@@ -114,7 +151,7 @@ def inacio2019(
     noise: Range,
     brightness: Share,
 ) -> Augmentation:
-    """Flip, rotation, random crop, Gaussian noise, brightness and contrast.
+    """Flip, rotation, random crop, brightness and contrast, Gaussian noise.
 
     Args:
         image_size: height and width of photos, pixels.
@@ -139,9 +176,9 @@ def inacio2019(
                     p=0.5,
                     **INTERPOLATION,
                 ),
-                library.GaussNoise(std_range=tuple(noise), p=0.2),
                 library.RandomBrightnessContrast(brightness, brightness, p=0.5),
             ],
+            noise=GaussianNoise(image_size, noise, share=0.2),
         )
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +55,24 @@ def plan(
     choices: Mapping[str, Any],
     overrides: list[str],
     ranks: int,
+    known: dict[str, str],
 ) -> Job:
     """The job of a configuration.
+
+    Args:
+        name: what it is called on the screen.
+        config: the resolved configuration.
+        choices: the chosen option of each group.
+        overrides: the command line that made it.
+        ranks: processes that do it together.
+        known: fingerprints of datasets by their configuration, which is added to: the jobs of a
+            sweep share one dataset, and to look at all of its files takes a while.
 
     Raises:
         DataError: the dataset cannot be read.
     """
-    fingerprint = _fingerprint(json.dumps(config["dataset"]))
-    folder = run_folder(config, choices, fingerprint, ranks)
+    dataset = json.dumps(config["dataset"])
+    if dataset not in known:
+        known[dataset] = build.build_dataset(config).fingerprint()
+    folder = run_folder(config, choices, known[dataset], ranks)
     return Job(name, folder, config, choices, overrides, ranks)
-
-
-@cache
-def _fingerprint(dataset: str) -> str:
-    """Hash of a dataset's content; a sweep has many jobs on the same one."""
-    return build.build_dataset({"dataset": json.loads(dataset)}).fingerprint()

@@ -106,7 +106,7 @@ def _single_job(config: DictConfig) -> None:
     """What Hydra calls without `-m`."""
     machine = Machine.here()
     try:
-        job = _planned(config, HydraConfig.get(), many=False, machine=machine)
+        job = _planned(config, HydraConfig.get(), many=False, machine=machine, known={})
         _outcomes.append(_do_one(job, machine))
     except UserError as error:
         _refusals.append(error)
@@ -120,8 +120,12 @@ def sweep(configs: list[DictConfig], launcher: "ClothsegLauncher") -> list[float
         launcher: Hydra's launcher.
     """
     machine = launcher.machine
+    known: dict[str, str] = {}
     try:
-        jobs = [_planned(_without_hydra(c), c.hydra, many=True, machine=machine) for c in configs]
+        jobs = [
+            _planned(_without_hydra(config), config.hydra, many=True, machine=machine, known=known)
+            for config in configs
+        ]
         outcomes = launcher.do(jobs)
     except UserError as error:
         _refusals.append(error)
@@ -130,13 +134,15 @@ def sweep(configs: list[DictConfig], launcher: "ClothsegLauncher") -> list[float
     return [_mean_iou(outcome) for outcome in outcomes]
 
 
-def _planned(config: DictConfig, hydra_config: Any, many: bool, machine: Machine) -> Job:
+def _planned(
+    config: DictConfig, hydra_config: Any, many: bool, machine: Machine, known: dict[str, str]
+) -> Job:
     plain = plain_config(config)
     choices = {k: v for k, v in hydra_config.runtime.choices.items() if "/" not in k and v}
     swept = hydra_config.job.override_dirname.replace(",", " ") if many else ""
     name = swept or f"{choices['model']} {choices['backbone']}"
     overrides = list(hydra_config.overrides.task)
-    return plan(name, plain, choices, overrides, machine.ranks_of_training(plain))
+    return plan(name, plain, choices, overrides, machine.ranks_of_training(plain), known)
 
 
 def _do_one(job: Job, machine: Machine) -> Outcome:
@@ -178,7 +184,6 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
     choices = recorded["choices"]
     name = f"{choices['model']} {choices['backbone']}"
     machine = Machine.here()
-    job = plan(
-        name, plain, choices, [*recorded["overrides"], *overrides], machine.ranks_of_training(plain)
-    )
-    return _do_one(job, machine)
+    all_overrides = [*recorded["overrides"], *overrides]
+    ranks = machine.ranks_of_training(plain)
+    return _do_one(plan(name, plain, choices, all_overrides, ranks, known={}), machine)

@@ -1,8 +1,9 @@
 """The training that a step is measured in, through Lightning and as a bare loop by hand."""
 
 import math
+import random
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from clothseg import build
+from clothseg.augmentation import Augmentation
 from clothseg.benchmark.comparison import training_config
 from clothseg.cache import Cache
 from clothseg.datamodule import SegmentationData
@@ -41,7 +43,7 @@ class BareLoop:
         config: whose network, learning rate and weight decay are taken.
         cache: where the photos come from.
         names: the photos that are trained on.
-        chain: albumentations' own chain of random changes.
+        augmentation: random changes, the same as ours.
         steps: length of the schedule.
     """
 
@@ -50,13 +52,13 @@ class BareLoop:
         config: Mapping[str, Any],
         cache: Cache,
         names: list[str],
-        chain: Callable[..., dict[str, np.ndarray]],
+        augmentation: Augmentation,
         steps: int,
     ) -> None:
         place = {name: index for index, name in enumerate(cache.names)}
         self.images = [np.array(cache.images[place[name]]) for name in names]
         self.masks = [np.array(cache.masks[place[name]]) for name in names]
-        self.chain, self.batch_size = chain, config["data"]["batch_size"]
+        self.augmentation, self.batch_size = augmentation, config["data"]["batch_size"]
         self.mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
         self.deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
         self.network = build.build_task(config).network.train()
@@ -86,11 +88,15 @@ class BareLoop:
             order = np.random.default_rng().permutation(len(self.images))
             for first in range(0, len(order) - self.batch_size + 1, self.batch_size):
                 chosen = order[first : first + self.batch_size]
-                changed = [self.chain(image=self.images[i], mask=self.masks[i]) for i in chosen]
-                photos = torch.from_numpy(np.stack([c["image"] for c in changed]))
-                masks = torch.from_numpy(np.stack([c["mask"] for c in changed]))
+                changed = [self._changed(self.images[i], self.masks[i]) for i in chosen]
+                photos, masks = (
+                    torch.from_numpy(np.stack(part)) for part in zip(*changed, strict=True)
+                )
                 scaled = photos.permute(0, 3, 1, 2).float() / 255
                 yield (scaled - self.mean) / self.deviation, masks.long()
+
+    def _changed(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.augmentation(image, mask, random.getrandbits(31))
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,7 @@ class Contest:
 
     def bare_loop(self, steps: int) -> BareLoop:
         """The rival, for a number of steps."""
-        # A chain of its own: ours draws every photo's changes from a seed, by hand one does not.
-        chain = self.data.augmentation.chain
-        assert chain is not None
-        return BareLoop(self.config, self.cache, self.split.train, chain, steps)
+        return BareLoop(self.config, self.cache, self.split.train, self.data.augmentation, steps)
 
     def train(self, steps: int, observer: pl.Callback) -> None:
         """Train as a run does, observers and checkpoints included, until `observer` stops it."""

@@ -1,8 +1,9 @@
 """Training batches from the cache, against photos that are decoded in every epoch."""
 
 import itertools
+import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from clothseg import build
+from clothseg.augmentation import Augmentation
 from clothseg.benchmark.comparison import (
     Comparison,
     Contestant,
@@ -39,7 +41,7 @@ class DecodedPhotos(Dataset[dict[str, Any]]):
         samples: the files.
         table: class id of every source id, uint8 [256].
         image_size: height and width S of what comes out, pixels.
-        chain: albumentations' own chain of random changes, or None for photos as they are.
+        augmentation: random changes, the same as ours.
     """
 
     def __init__(
@@ -47,9 +49,9 @@ class DecodedPhotos(Dataset[dict[str, Any]]):
         samples: Sequence[Sample],
         table: np.ndarray,
         image_size: int,
-        chain: Callable[..., dict[str, np.ndarray]] | None,
+        augmentation: Augmentation,
     ) -> None:
-        self.samples, self.table, self.chain = samples, table, chain
+        self.samples, self.table, self.augmentation = samples, table, augmentation
         self.size = image_size, image_size
 
     def __len__(self) -> int:
@@ -63,9 +65,7 @@ class DecodedPhotos(Dataset[dict[str, Any]]):
         mask = self.table[scipy.io.loadmat(sample.annotation)["groundtruth"]]
         image = cv2.resize(image, self.size, interpolation=cv2.INTER_AREA)
         mask = cv2.resize(mask, self.size, interpolation=cv2.INTER_NEAREST)
-        if self.chain is not None:
-            changed = self.chain(image=image, mask=mask)
-            image, mask = changed["image"], changed["mask"]
+        image, mask = self.augmentation(image, mask, random.getrandbits(31))
         return {"image": torch.from_numpy(image), "mask": torch.from_numpy(mask)}
 
 
@@ -80,9 +80,7 @@ def compare(settings: Benchmark) -> list[Comparison]:
     train = set(split.train)
     samples = [sample for sample in reader.samples() if sample.name in train]
     table = build.build_labels(config).lookup_table(reader.names)
-    # A chain of its own: ours draws every photo's changes from a seed, by hand one does not.
-    chain = build.build_data(config, cache, split).augmentation.chain
-    photos = DecodedPhotos(samples, table, size, chain)
+    photos = DecodedPhotos(samples, table, size, data.augmentation)
     _warm_disk(cache, samples)
     loader = DataLoader(photos, settings.batch_size, shuffle=True, drop_last=True)
     images = settings.batches * settings.batch_size

@@ -22,9 +22,8 @@ LAYOUT = f"{FILE} and image/<number>.jpg"
 class ColorfulFashion(Reader):
     """CFPD as its archive unpacks.
 
-    Photos are cut into superpixels with 0-based ids; each record holds a class for every
-    superpixel, counted from 1. The file is MATLAB v7.3, that is HDF5, which shows MATLAB's arrays
-    transposed.
+    Photos are cut into superpixels with 0-based ids; a record holds a class for each superpixel,
+    counted from 1. The file is MATLAB v7.3, that is HDF5, which shows MATLAB's arrays transposed.
 
     Licence: none is stated in the release.
     Source: Liu et al., Fashion parsing with weak color-category labels, IEEE Transactions on
