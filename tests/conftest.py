@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from repository import CCP_NAMES, SHARED, write_mask
+from repository import CCP_NAMES, SHARED, write_mask, write_own_photos
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +46,12 @@ def small_ccp(tmp_path):
         if number < 4:
             write_mask(root, number, random.integers(0, 59, (40, 30), np.uint8))
     return root
+
+
+@pytest.fixture
+def own_photos(tmp_path):
+    """Three photos of a person's own with masks of three classes."""
+    return write_own_photos(tmp_path / "own")
 
 
 @pytest.fixture(scope="session")

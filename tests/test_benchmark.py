@@ -33,7 +33,7 @@ from clothseg.benchmark.table import (
 from clothseg.check import check_command
 from clothseg.command import benchmark
 from clothseg.datamodule import CachedPhotos
-from clothseg.dataset.wardrobe import write_wardrobe
+from clothseg.dataset.wardrobe import write_ccp
 from clothseg.error import ConfigError, DataError
 from clothseg.schema import Benchmark
 from repository import REPOSITORY
@@ -46,7 +46,7 @@ UNCHANGED = np.arange(256, dtype=np.uint8)
 def wardrobe(tmp_path_factory):
     """A few drawn photos in a folder whose name is hard to quote."""
     root = tmp_path_factory.mktemp("photos") / "it's a wardrobe, =10"
-    write_wardrobe(root, 10, 0, lambda count: None)
+    write_ccp(root, 10, 0, lambda count: None)
     return root
 
 

@@ -9,9 +9,9 @@ import yaml
 
 from clothseg.check import check_command, group_names
 from clothseg.help import help_text
-from clothseg.schema import argument_model
+from clothseg.schema import Crop, argument_model
 from clothseg.trust import CONF, options, resolve_target, targets
-from repository import REPOSITORY, roots_of
+from repository import REPOSITORY, roots_of, write_own_photos
 
 GROUPS = [name for name in group_names("config") if name != "experiment"]
 FILES = [(group, option) for group in GROUPS for option in options(group)]
@@ -22,16 +22,42 @@ def shipped(group, option):
 
 
 @cache
-def composed(group, option):
-    """The configuration with one option of a group; datasets need their folders."""
-    roots = [f"{key}=somewhere" for key in roots_of(option)] if group == "dataset" else []
-    (job,) = check_command([f"{group}={option}", *roots])
+def composed(group, option, own):
+    """The configuration with one option of a group, for labels beside a dataset that they fit.
+
+    Args:
+        group: config group.
+        option: one of its files.
+        own: folder of a person's own photos, whose classes are read while composing; to other
+            datasets it is any folder.
+    """
+    dataset = option if group == "dataset" else "synthetic"
+    if group == "labels":
+        dataset = dataset_of(option)
+    roots = [f"{key}={own}" for key in roots_of(dataset)]
+    choices = {"dataset": dataset, group: option}
+    (job,) = check_command([*(f"{key}={value}" for key, value in choices.items()), *roots])
     return job
 
 
+def dataset_of(labels):
+    """A dataset whose names all have a place in a label space."""
+    gathers = shipped("labels", labels)["gathers"]
+    if isinstance(gathers, str):  # read from the dataset of the same name
+        return labels
+    names = {option: shipped("dataset", option).get("names") for option in options("dataset")}
+    gathered = {name for group in gathers.values() for name in group}
+    return next(o for o, own in names.items() if own and gathered.issuperset(own))
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    return write_own_photos(tmp_path_factory.mktemp("own") / "photos")
+
+
 @pytest.mark.parametrize(("group", "option"), FILES)
-def test_every_option_composes_without_a_problem(group, option):
-    assert composed(group, option).choices[group] == option
+def test_every_option_composes_without_a_problem(group, option, own):
+    assert composed(group, option, own).choices[group] == option
 
 
 @pytest.mark.parametrize("name", options("experiment"))
@@ -48,15 +74,18 @@ def test_a_target_is_in_the_module_of_its_group(group, option):
     for _, node in targets(shipped(group, option)):
         assert re.fullmatch(rf"clothseg\.{group}\.\w+", node["_target_"])
         if group in ("model", "loss", "optimizer", "scheduler", "augmentation", "split", "dataset"):
-            assert node["_target_"].rsplit(".", 1)[1] == option
+            several = group == "dataset" and roots_of(option) != ["dataset.root"]
+            assert node["_target_"].rsplit(".", 1)[1] == ("merged" if several else option)
 
 
 @pytest.mark.parametrize(("group", "option"), FILES)
-def test_a_file_states_every_argument_of_its_function_with_a_comment(group, option):
+def test_a_file_states_every_argument_of_its_function_with_a_comment(group, option, own):
     text = (CONF / group / f"{option}.yaml").read_text()
-    for _, node in targets(composed(group, option).config[group]):
+    for path, node in targets(composed(group, option, own).config[group]):
         function = resolve_target(node["_target_"], [])
-        assert set(node) - {"_target_"} == set(argument_model(function).model_fields)
+        # Every dataset can be cut to persons, which no function of a dataset has to know about.
+        shared = set(Crop.model_fields) if (group, path) == ("dataset", "") else set()
+        assert set(node) - {"_target_"} - shared == set(argument_model(function).model_fields)
         assert inspect.getdoc(function)
     for line in text.splitlines():
         if line.strip() in ("accelerator: cpu", "accelerator: gpu"):  # what the file is called

@@ -1,5 +1,6 @@
 """Several devices as a person uses them: single runs, sweeps, evaluation, a process that dies."""
 
+import itertools
 import json
 import os
 import signal
@@ -41,14 +42,15 @@ def test_a_sweep_of_two_processes_is_one_record_a_fold(command_line, tmp_path):
     assert files(tmp_path) == before
 
     # One checkpoint: two processes scored it after the training, one and three do so now.
-    cards = []
-    for devices in (1, 3):
-        written = tmp_path / f"{devices}.json"
-        run = ["scripts/evaluate.py", f"run={folds[0].folder}", f"devices={devices}"]
+    cards = {}
+    for tta, devices in itertools.product(("none", "flip"), (1, 3)):
+        written = tmp_path / f"{tta}-{devices}.json"
+        run = ["scripts/evaluate.py", f"run={folds[0].folder}", f"devices={devices}", f"tta={tta}"]
         ended = command_line.run([*run, f"output={written}"])
         assert ended.returncode == 0, ended.stderr
-        cards.append(json.loads(written.read_text()))
-    assert cards[0] == cards[1] == folds[0].metrics["test"]
+        cards[tta, devices] = json.loads(written.read_text())
+    assert cards["none", 1] == cards["none", 3] == folds[0].metrics["test"]
+    assert cards["flip", 1] == cards["flip", 3] != cards["none", 1]
 
 
 @pytest.mark.slow

@@ -40,9 +40,24 @@ def test_another_part_of_the_split_can_be_scored(swept, command_line, tmp_path):
     assert card["mean"]["iou"] == pytest.approx(float(last["val/mean_iou"]))
 
 
+@pytest.mark.slow
+def test_mirror_images_change_scores_and_the_table_says_so(swept, command_line, tmp_path):
+    record = records(swept[0])[0]
+    output = tmp_path / "flip.json"
+    said = command_line.run(
+        ["scripts/evaluate.py", f"run={record.folder}", "tta=flip", f"output={output}"]
+    )
+    assert said.returncode == 0, said.stderr
+    assert "test part, tta=flip" in said.stdout
+    card = json.loads(output.read_text())
+    assert card["num_images"] == record.metrics["test"]["num_images"]
+    assert card["confusion_matrix"] != record.metrics["test"]["confusion_matrix"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["run=tests", "tta=both"], "tta=both: must be 'none' or 'flip'"),
         (["run=tests"], "tests is no run folder: it has no config.yaml"),
         ([], "run has no default: add run=<value>"),
         (["run=tests", "subset=tset"], "subset=tset: must be"),

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from clothseg.dataset.wardrobe import write_wardrobe
+from clothseg.dataset.wardrobe import write_ccp
 from clothseg.machine import visible_gpus
 from command_line import slurm_answers
 from repository import REPOSITORY
@@ -27,7 +27,7 @@ MAKE = [line for line in LINES if line.startswith("make ")]
 def places(tmp_path_factory):
     """Folders that stand for the README's placeholders, and the overrides that make runs small."""
     root = tmp_path_factory.mktemp("readme")
-    write_wardrobe(root / "ccp", 16, 5)
+    write_ccp(root / "ccp", 16, 5)
     (root / "masks").mkdir()
     cv2.imwrite(str(root / "masks" / "0001.png"), np.eye(15, dtype=np.uint8))
     return root

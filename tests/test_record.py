@@ -39,6 +39,8 @@ def test_the_signature_of_a_frozen_configuration_never_changes():
         "output=elsewhere",
         "rerun=true",
         "dataset.root=elsewhere",
+        "dataset.detector=elsewhere.pth",
+        "dataset.margin=0.3",  # of boxes that nothing is cut to
         "trainer=cpu",
         "trainer.threads=1",
         "split.fold=3",
@@ -63,6 +65,7 @@ def test_what_cannot_change_the_result_is_not_in_the_signature(override):
         "split.folds=4",
         "split.seed=1",
         "augmentation=none",
+        "dataset.crop=mask",
         "scheduler=none",
         "trainer.max_epochs=3",
         "trainer.precision=bf16",
@@ -71,6 +74,19 @@ def test_what_cannot_change_the_result_is_not_in_the_signature(override):
 )
 def test_what_can_change_the_result_is_in_the_signature(override):
     assert signature(composed().config, "f", 1) != signature(composed(override).config, "f", 1)
+
+
+def test_runs_from_before_there_was_a_crop_keep_their_signature():
+    config = composed().config
+    before = {
+        key: config["dataset"][key] for key in ("_target_", "root", "photos", "seed", "names")
+    }
+    assert signature({**config, "dataset": before}, "f", 1) == signature(config, "f", 1)
+
+
+def test_the_margin_of_a_crop_is_in_the_signature():
+    jobs = [composed("dataset.crop=mask", f"dataset.margin={margin}") for margin in (0.1, 0.3)]
+    assert len({signature(job.config, "f", 1) for job in jobs}) == 2
 
 
 def test_dataset_content_and_number_of_processes_are_in_the_signature():

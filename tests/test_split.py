@@ -1,6 +1,7 @@
 """Splits: stratified as well as the independent ones, look-alikes together, nothing lost."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from clothseg.dataset import Sample, ccp
 from clothseg.error import ConfigError, DataError
 from clothseg.split import (
     Split,
+    constrained,
     holdout,
     kfold,
     missing_classes,
     near_duplicate_groups,
     near_duplicate_pairs,
+    official,
     share_deviation,
 )
 from repository import CCP_NAMES, label_space
@@ -138,6 +141,145 @@ def test_a_frozen_split_comes_back_and_notices_changes(tmp_path):
     path.write_text(path.read_text().replace(f'"{split.test[0]}"', '"999"'))
     with pytest.raises(DataError, match="changed by hand"):
         Split.read(path)
+
+
+def test_every_fold_has_its_share_of_every_source():
+    cache = fake_cache(120)
+    sources = ["ccp"] * 30 + ["cfpd"] * 90
+    samples = [replace(s, source=name) for s, name in zip(cache.samples, sources, strict=True)]
+    cache = replace(cache, samples=samples)
+    source = dict(zip(cache.names, sources, strict=True))
+    splits = [kfold(cache, folds=5, fold=k, validation=0.25, seed=0) for k in range(5)]
+    for split in splits:
+        for part in (split.train, split.validation, split.test):
+            assert np.mean([source[name] == "ccp" for name in part]) == pytest.approx(0.25, abs=0.1)
+    shares = [np.mean([source[name] == "ccp" for name in split.test]) for split in splits]
+    assert np.abs(np.array(shares) - 0.25).mean() < 0.03
+
+
+@pytest.fixture(scope="module")
+def modanet_like(oracles):
+    """The oracle's count matrix as a cache, background first, and the rule of the split."""
+    case = json.loads((oracles / "fixtures" / "modanet_split" / "split_case.json").read_text())
+    counts = np.array(case["counts"])
+    counts = np.hstack([np.ones((len(counts), 1), int), counts])
+    cache = fake_cache(len(counts))
+    samples = [Sample(f"{i:07}", Path(), Path()) for i in case["image_ids"]]
+    names = ["background", *case["categories"]]
+    cache = replace(cache, samples=samples, pixels=counts, instances=counts, class_names=names)
+    return cache, case["eval_size"], case["min_instances"], case["infeasible_case"]
+
+
+def test_the_evaluation_part_has_the_minimum_of_every_class(modanet_like):
+    cache, photos, minimum, _ = modanet_like
+    splits = [
+        constrained(cache, evaluation=photos, instances=minimum, validation=0.1, seed=seed)
+        for seed in (0, 0, 1)
+    ]
+    for split in splits:
+        assert len(split.test) == photos
+        assert sorted(split.test + split.validation + split.train) == cache.names
+        counts = cache.instances[np.isin(cache.names, split.test)].sum(0)
+        assert counts[1:].min() >= minimum
+    assert splits[0] == splits[1]
+    assert splits[0].hash != splits[2].hash
+
+
+def test_an_impossible_minimum_names_the_class_and_what_is_possible(modanet_like):
+    cache, photos, minimum, impossible = modanet_like
+    counts = cache.instances.copy()
+    column = cache.class_names.index(impossible["column"])
+    counts[np.flatnonzero(counts[:, column])[6:], column] = 0
+    assert counts[:, column].sum() == impossible["column_total"]
+    cache = replace(cache, instances=counts)
+    with pytest.raises(ConfigError, match=r"scarf/tie has 6 instances in 6 photos") as error:
+        constrained(cache, evaluation=photos, instances=minimum, validation=0.1, seed=0)
+    assert "split.instances=6 at most" in str(error.value)
+    constrained(cache, evaluation=photos, instances=6, validation=0.1, seed=0)
+
+
+def test_a_minimum_that_only_all_classes_together_forbid_tells_the_nearest():
+    counts = np.ones((12, 4), int)
+    counts[:, 1:] = np.eye(3, dtype=int)[np.arange(12) % 3]
+    cache = replace(fake_cache(12), instances=counts, class_names=["bg", "hat", "bag", "tie"])
+    with pytest.raises(ConfigError, match=r"no such part was found for all together; the nearest"):
+        constrained(cache, evaluation=5, instances=2, validation="test", seed=0)
+    split = constrained(cache, evaluation=6, instances=2, validation="test", seed=0)
+    assert split.validation == split.test
+
+
+def test_more_evaluation_photos_than_there_are_is_an_error():
+    with pytest.raises(ConfigError, match=r"split\.evaluation=29: there are 30 photos"):
+        constrained(fake_cache(30), evaluation=29, instances=1, validation=0.1, seed=0)
+
+
+def test_pairs_do_not_add_up_to_an_odd_number():
+    with pytest.raises(ConfigError, match="do not add up to this number"):
+        constrained(fake_cache(20, twins=10), evaluation=5, instances=1, validation=0.1, seed=0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    photos=st.integers(30, 80),
+    twins=st.integers(0, 5),
+    share=st.floats(0.2, 0.6),
+    tightness=st.floats(0.5, 0.9),
+    seed=st.integers(0, 99),
+)
+def test_what_a_random_draw_nearly_has_is_always_reached(photos, twins, share, tightness, seed):
+    cache = fake_cache(photos, seed=seed, twins=twins)
+    evaluation = int(photos * share)
+    instances = max(1, int(tightness * share * cache.instances[:, 1:].sum(0).min()))
+    arguments = {"evaluation": evaluation, "instances": instances, "validation": 0.2, "seed": seed}
+    split = constrained(cache, **arguments)
+    assert len(split.test) == evaluation
+    assert sorted(split.train + split.validation + split.test) == cache.names
+    assert split.train
+    assert split.validation
+    inside = np.isin(cache.names, split.test)
+    assert (cache.instances[inside][:, 1:].sum(0) >= instances).all()
+    for part in (split.train, split.validation, split.test):
+        assert all(
+            (f"{t:03}" in part) == (f"{photos - twins + t:03}" in part) for t in range(twins)
+        )
+
+
+def released(photos, *parts):
+    """A cache whose release has these parts, in turn."""
+    cache = fake_cache(photos)
+    parts = [parts[i % len(parts)] for i in range(photos)]
+    samples = [replace(s, part=part) for s, part in zip(cache.samples, parts, strict=True)]
+    return replace(cache, samples=samples), dict(zip(cache.names, parts, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("parts", "tested"),
+    [(("train", "validation"), "validation"), (("train", "train", "validation", "test"), "test")],
+)
+def test_the_official_parts_are_kept(parts, tested):
+    cache, part = released(40, *parts)
+    split = official(cache, validation=0.2, seed=0)
+    assert split.test == [name for name in cache.names if part[name] == tested]
+    training = [name for name in cache.names if part[name] == "train"]
+    assert sorted(split.train + split.validation) == training
+    assert split.validation
+    papers = official(cache, validation="test", seed=0)
+    assert (papers.train, papers.validation, papers.test) == (training, split.test, split.test)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (("",), "release is not divided into parts"),
+        (("train", "", "test"), "13 photos are in no part of a release, first 001"),
+        (("train",), "all in train; needed are train, and test or validation"),
+        (("validation", "test"), "all in test, validation"),
+    ],
+)
+def test_a_release_without_the_needed_parts_says_so(parts, message):
+    cache, _ = released(40, *parts)
+    with pytest.raises(ConfigError, match=message):
+        official(cache, validation=0.1, seed=0)
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=6), st.integers(1, 2**12))

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from clothseg.error import DataError
 from clothseg.report.aggregate import aggregate, pooled_matrix
-from clothseg.report.tables import comparison_table, fold_table, sweep_table
+from clothseg.report.tables import comparison_table, fold_table, score_tables, sweep_table
 
 KEYS = ("precision", "recall", "f1", "iou")
 NAMES = ("background", "shirt", "hat")
@@ -54,7 +54,21 @@ def row_of(table: Table, first: str) -> list[str]:
     return [cell.strip() for cell in line.split("  ") if cell.strip()]
 
 
+def of_two_sources(first: float, second: float | None) -> dict[str, Any]:
+    """A fold of a merged dataset; the second source may lack photos in it."""
+    scores = {"ccp": first} | ({} if second is None else {"cfpd": second})
+    cards = {name: scorecard([score] * 3) | {"num_images": 7} for name, score in scores.items()}
+    return scorecard([first] * 3) | {"by_source": cards}
+
+
 # --- numbers
+
+
+def test_sources_are_aggregated_over_the_folds_that_have_them() -> None:
+    total = aggregate([of_two_sources(0.5, 0.25), of_two_sources(0.7, None)])
+    assert total["by_source"]["ccp"]["mean"]["iou"]["mean"] == pytest.approx(0.6)
+    assert total["by_source"]["cfpd"]["mean"]["iou"] == {"mean": 0.25, "std": None, "n": 1}
+    assert "by_source" not in aggregate(FOLDS)
 
 
 def test_aggregate_is_the_mean_and_the_sample_deviation_over_folds() -> None:
@@ -209,3 +223,12 @@ def test_tables_are_plain_text_of_at_most_80_columns(table: Table) -> None:
     assert "…" not in text
     assert LONG[2] in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_a_merged_dataset_has_a_second_table_of_its_sources() -> None:
+    assert len(list(score_tables(FOLDS, "title"))) == 1
+    folds = [of_two_sources(0.5, 0.25), of_two_sources(0.7, 0.35)]
+    _, sources = score_tables(folds, "title")
+    assert row_of(sources, "ccp")[1:4] == ["14", "60.0 ± 14.1", "60.0 ± 14.1"]
+    assert row_of(sources, "cfpd")[:2] == ["cfpd", "14"]
+    assert max(map(len, render(sources).splitlines())) <= 80

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from clothseg.crop import cropped, cropped_parts
 from clothseg.dataset import Reader
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
-from clothseg.schema import config_problems
+from clothseg.schema import Crop, config_problems
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
@@ -44,10 +45,14 @@ def require_inputs(config: Config) -> None:
 
     Raises:
         DataError: the dataset's folder is missing, has another layout, or lacks a photo.
-        ConfigError: the backbone's weights cannot be had, or a logger's service refuses us.
+        ConfigError: weights of the backbone or of a person detector cannot be had, or a logger's
+            service refuses us.
     """
     _call(config["backbone"])
-    build_dataset(config).samples()
+    reader = build_dataset(config)
+    reader.samples()
+    for part in cropped_parts(reader):
+        part.boxes.require()
     for tracker in build_trackers(config):
         tracker.require()
 
@@ -58,8 +63,15 @@ def build_launcher(node: Config) -> "ClothsegLauncher":
 
 
 def build_dataset(config: Config) -> Reader:
-    """The dataset's reader."""
-    return _call(config["dataset"])
+    """The dataset's reader, with its photos cut to persons when asked for."""
+    node = dict(config["dataset"])
+    # Records from before there was a crop lack its keys.
+    crop = Crop(**{key: node.pop(key) for key in Crop.model_fields if key in node})
+    reader = _call(node)
+    if crop.crop == "none":
+        return reader
+    folder = Path(config["data"]["cache"]) / "boxes"
+    return cropped(reader, crop.crop, crop.margin, crop.detector, folder)
 
 
 def build_labels(config: Config) -> LabelSpace:

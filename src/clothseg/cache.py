@@ -48,6 +48,7 @@ class Cache:
         instances: int64 [N,K], annotated objects of each class; where a dataset does not tell
             objects apart, 1 for each class that the photo shows.
         hashes: uint64 [N], perceptual hashes of the original photos.
+        class_names: names of the classes in id order [K]; empty where nobody asks for them.
     """
 
     samples: list[Sample]
@@ -56,6 +57,7 @@ class Cache:
     pixels: np.ndarray
     instances: np.ndarray
     hashes: np.ndarray
+    class_names: Sequence[str] = ()
 
     @cached_property
     def names(self) -> list[str]:
@@ -97,7 +99,7 @@ def open_cache(reader: Reader, labels: LabelSpace, image_size: int, root: Path) 
             if not _is_complete(folder):
                 _build(folder, samples, reader, labels, image_size)
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
-    return Cache(samples, **arrays)
+    return Cache(samples, **arrays, class_names=labels.names)
 
 
 def cache_key(samples: list[Sample], reader: Reader, labels: LabelSpace, image_size: int) -> str:
@@ -127,6 +129,7 @@ def _build(
     folder: Path, samples: list[Sample], reader: Reader, labels: LabelSpace, size: int
 ) -> None:
     """Write all arrays into a temporary folder and rename it."""
+    reader.prepare()  # before there are threads, which Ctrl-C does not reach
     temporary = folder.with_name(f"{folder.name}.building")
     shutil.rmtree(folder, ignore_errors=True)
     temporary.mkdir(exist_ok=True)

@@ -16,13 +16,16 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 from pydantic import BaseModel
 
 from clothseg.contradictions import contradictions
 from clothseg.error import ConfigError
+from clothseg.label_file import label_file_part
 from clothseg.schema import Config, config_problems, did_you_mean, launcher_problems
 from clothseg.trust import CONF, options
+
+OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
 
 
 @dataclass(frozen=True)
@@ -235,10 +238,27 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
 
 
 def _resolved(config: DictConfig, problems: list[str]) -> dict[str, Any] | None:
-    missing = sorted(OmegaConf.missing_keys(config))
+    missing = _missing_keys(OmegaConf.to_container(config))
     problems += [f"{key} has no default: add {key}=<value> to the command" for key in missing]
     try:
         return plain_config(config)
-    except OmegaConfBaseException as error:
-        problems.append(str(error).splitlines()[0])
+    except InterpolationToMissingValueError:  # which has been told
         return None
+    except OmegaConfBaseException as error:
+        problems += _told_by_resolver(error) or [f"{error.full_key}: {str(error).splitlines()[0]}"]
+        return None
+
+
+def _missing_keys(node: Any, path: str = "") -> list[str]:
+    """Keys without a value; OmegaConf's own function stops where one refers to another."""
+    if isinstance(node, dict):
+        below = [(f"{path}.{key}" if path else str(key), value) for key, value in node.items()]
+        return sorted(key for place, value in below for key in _missing_keys(value, place))
+    return [path] if node == "???" else []
+
+
+def _told_by_resolver(error: BaseException | None) -> list[str]:
+    """Problems that a resolver of ours found; OmegaConf wraps its error."""
+    while error is not None and not isinstance(error, ConfigError):
+        error = error.__context__
+    return [] if error is None else error.problems

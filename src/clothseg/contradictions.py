@@ -90,4 +90,5 @@ def _node(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def shipped_source_names() -> frozenset[str]:
     """Native label names of all datasets of `conf/dataset`."""
     texts = [(CONF / "dataset" / f"{name}.yaml").read_text() for name in options("dataset")]
-    return frozenset(name for text in texts for name in yaml.safe_load(text).get("names", []))
+    listed = [yaml.safe_load(text).get("names") for text in texts]
+    return frozenset(name for names in listed if isinstance(names, list) for name in names)

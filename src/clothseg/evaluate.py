@@ -25,11 +25,17 @@ def evaluate_command(overrides: list[str]) -> int:
     config = check_command(overrides, "evaluate", Evaluate)[0].config
     run = Path(config["run"])
     card = evaluate_run(
-        run, config["subset"], config["root"], config["trust"], devices=config["devices"]
+        run,
+        config["subset"],
+        config["root"],
+        config["trust"],
+        devices=config["devices"],
+        tta=config["tta"],
     )
-    from clothseg.report.tables import fold_table
+    from clothseg.report.tables import score_tables
 
-    console.print(fold_table([card], f"{run.name}, {config['subset']} part"))
+    seen = "" if config["tta"] == "none" else f", tta={config['tta']}"
+    console.print(*score_tables([card], f"{run.name}, {config['subset']} part{seen}"))
     if config["output"]:
         write_json(Path(config["output"]), card)
         console.print(f"written to {config['output']}", soft_wrap=True, markup=False)
@@ -37,7 +43,12 @@ def evaluate_command(overrides: list[str]) -> int:
 
 
 def evaluate_run(
-    run: Path, subset: str, root: str | None, trust: Sequence[str] = (), devices: int = 1
+    run: Path,
+    subset: str,
+    root: str | None,
+    trust: Sequence[str] = (),
+    devices: int = 1,
+    tta: str = "none",
 ) -> dict[str, Any]:
     """Scorecard of a run's best epoch.
 
@@ -47,6 +58,7 @@ def evaluate_run(
         root: where the dataset is now; None takes the recorded place.
         trust: packages whose functions the recorded configuration may name.
         devices: processes that share the photos.
+        tta: `none`, or `flip` for the average of each photo and its mirror image.
 
     Raises:
         ConfigError: the folder holds no finished run, or there are no such devices.
@@ -64,7 +76,7 @@ def evaluate_run(
     config["trainer"]["sync_batchnorm"] = False  # which a CPU does not have, and nothing is trained
     accelerator = config["trainer"]["accelerator"]
     ranks = Machine.here().ranks(accelerator, devices)
-    work = partial(_score, run, config, subset, ranks)
+    work = partial(_score, run, config, subset, tta, ranks)
     if ranks == 1:
         return work(0)
     (place,) = Machine.here().places(1, ranks, accelerator)
@@ -78,10 +90,13 @@ def evaluate_run(
     raise DataError(ending.detail)
 
 
-def _score(run: Path, config: dict[str, Any], subset: str, ranks: int, rank: int) -> dict[str, Any]:
+def _score(
+    run: Path, config: dict[str, Any], subset: str, tta: str, ranks: int, rank: int
+) -> dict[str, Any]:
     """What each process does; each of them has the whole scorecard in the end."""
     from clothseg.datamodule import Share
     from clothseg.metric.scorecard import scorecard
+    from clothseg.model.flip_average import FlipAverage
     from clothseg.report.run_log import run_log
     from clothseg.run import load_best, scored
     from clothseg.split import Split
@@ -91,6 +106,9 @@ def _score(run: Path, config: dict[str, Any], subset: str, ranks: int, rank: int
     data = build.build_data(config, cache, split, Share(rank, ranks))
     task = build.build_task(config)
     load_best(task, Record(run))
+    if tta == "flip":
+        averaged = FlipAverage(task.network, build.build_labels(config).exchanged)
+        task.set_submodule("network", averaged)
     with run_log(None):
         trainer = build.build_trainer(config | {"callbacks": {}}, run, [], ranks)
-        return scorecard(scored(trainer, task, data, subset), task.names)
+        return scorecard(scored(trainer, task, data, subset), task.names, cache.sources)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from clothseg.error import ConfigError
 
 PATIENCE = 1.0
-"""Seconds that the model hub has to answer before a download counts as impossible."""
+"""Seconds that a server has to answer before a download counts as impossible."""
 
 TIMM = "tu-"
 """What the names of timm's encoders begin with in segmentation-models-pytorch."""
@@ -96,11 +96,9 @@ def _cached_repository(name: str) -> Path:
     return hub / f"models--{repository(name).replace('/', '--')}"
 
 
-def _hub_answers() -> bool:
-    """Whether the model hub can be reached; a name server that hangs counts as no."""
-    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
-        return False
-    endpoint = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+def answers(url: str) -> bool:
+    """Whether a server can be reached; a name server that hangs counts as no."""
+    endpoint = urlsplit(url)
     address = (endpoint.hostname or "", endpoint.port or 443)
     pool = ThreadPoolExecutor(1)
     try:
@@ -110,6 +108,13 @@ def _hub_answers() -> bool:
     finally:
         pool.shutdown(wait=False)
     return True
+
+
+def _hub_answers() -> bool:
+    """Whether the model hub can be reached."""
+    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
+        return False
+    return answers(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
 
 
 def _smp_place(name: str) -> Place:

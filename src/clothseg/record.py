@@ -41,15 +41,18 @@ WITHOUT_EFFECT = (
     "data.workers",
     "data.cache",
     "dataset.root",
+    "dataset.detector",
     "split.fold",
     "trainer.accelerator",
     "trainer.devices",
     "trainer.threads",
 )
 """Keys that say where and how a run is done, not what comes out; a fold has a folder of its own,
-and how many processes share a batch is hashed as the world size."""
+how many processes share a batch is hashed as the world size, and a detector's weights are part of
+the dataset's fingerprint."""
 
 NEUTRAL_DEFAULTS: dict[str, Any] = {
+    "dataset.crop": "none",
     "trainer.accumulate": 1,
     "trainer.clip": None,
     "trainer.compile": False,
@@ -84,6 +87,8 @@ def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> s
     """
     kept = copy.deepcopy(dict(config))
     _keep_own_names(kept)
+    if _look_up(kept, "dataset.crop") in (None, "none"):
+        _drop(kept, "dataset.margin")
     for key in WITHOUT_EFFECT:
         _drop(kept, key)
     for key, neutral in NEUTRAL_DEFAULTS.items():

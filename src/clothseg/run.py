@@ -100,7 +100,7 @@ def _write_results(
     best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
     seconds = sum(row["seconds"] for row in history.rows)
     images = len(history.rows) * data.steps_per_epoch * data.batch_size
-    card = scorecard(scores, task.names)
+    card = scorecard(scores, task.names, data.cache.sources)
     write_per_class(card, job.folder / "per_class.csv")
     np.save(job.folder / "confusion_matrix.npy", scores.matrix)
     draw_scores(scores.matrix, task.names, job.folder, job.title)

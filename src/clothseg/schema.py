@@ -19,6 +19,12 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 Node = dict[str, Any]
 
 
+class Arguments(BaseModel):
+    """What a configuration passes to a function, see :func:`argument_model`."""
+
+    model_config = STRICT
+
+
 class Data(BaseModel):
     """How photos are fed to the network."""
 
@@ -34,6 +40,28 @@ class Data(BaseModel):
     """Mean and deviation that photos are normalised with."""
     cache: str
     """Folder of decoded photos."""
+
+
+class Crop(BaseModel):
+    """How photos are cut to the person in them; keys of every dataset beside its function's own."""
+
+    model_config = STRICT
+
+    crop: Literal["none", "mask", "detector"] = "none"
+    """Where the box of a photo comes from."""
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the box's size that is added on each side."""
+    detector: str = "coco"
+    """Weights of the detector: `coco`, or the path of a file."""
+
+
+class CacheFolder(BaseModel):
+    """Where data are kept that a training may use as well."""
+
+    model_config = STRICT
+
+    cache: str
+    """Folder of boxes that a detector found."""
 
 
 class Labels(BaseModel):
@@ -92,6 +120,8 @@ class Evaluate(BaseModel):
     """Where the dataset is now, when it has moved since the run."""
     devices: Annotated[int, Field(ge=1)]
     """Processes that share the photos; never changes a score."""
+    tta: Literal["none", "flip"]
+    """Test-time augmentation: `flip` averages what photo and mirror image give."""
     output: str | None
     """JSON file to write."""
     trust: list[str]
@@ -124,6 +154,7 @@ class DatasetTask(BaseModel):
     """What is done, a module of :mod:`clothseg.dataset_actions`."""
     dataset: Node
     labels: Labels
+    data: CacheFolder
     output: str
     """Folder of what an action writes."""
     photos: Annotated[int, Field(ge=1)]
@@ -181,7 +212,8 @@ def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) 
             problems += [f"{path}.{problem}" for problem in error.problems]
             continue
         arguments = {key: value for key, value in node.items() if key != "_target_"}
-        problems += _model_problems(argument_model(function), arguments, path)
+        shared = Crop if path == "dataset" else Arguments
+        problems += _model_problems(argument_model(function, shared), arguments, path)
     return problems
 
 
@@ -195,8 +227,10 @@ def launcher_problems(node: Mapping[str, Any]) -> list[str]:
     )
 
 
-def argument_model(function: Callable[..., Any]) -> type[BaseModel]:
-    """What a configuration may pass to a function: its keyword-only parameters."""
+def argument_model(
+    function: Callable[..., Any], shared: type[BaseModel] = Arguments
+) -> type[BaseModel]:
+    """What a configuration may pass to a function: its keyword-only parameters, and shared keys."""
     fields = {
         name: (
             parameter.annotation,
@@ -205,7 +239,7 @@ def argument_model(function: Callable[..., Any]) -> type[BaseModel]:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
-    return create_model(function.__name__, __config__=STRICT, **fields)  # type: ignore[call-overload]
+    return create_model(function.__name__, __base__=shared, **fields)  # type: ignore[call-overload]
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

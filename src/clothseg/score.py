@@ -1,12 +1,12 @@
 """Scores of a folder of predicted masks, whoever predicted them."""
 
-import json
 from pathlib import Path
 
 import yaml
 
 from clothseg.check import check_command
 from clothseg.error import ConfigError
+from clothseg.label_file import LABEL_FILE, read_label_file
 from clothseg.metric.scorecard import score_folders
 from clothseg.record import write_json
 from clothseg.report.progress import console, progress_bar
@@ -38,10 +38,13 @@ def class_names(labels: str) -> list[str]:
     """Class names in id order of a label space, or of an exported `labels.json`.
 
     Raises:
-        ConfigError: there is neither such a label space nor such a file.
+        ConfigError: there is neither such a label space nor such a file, or the file is malformed.
     """
     if labels in options("labels"):
-        return list(yaml.safe_load((CONF / "labels" / f"{labels}.yaml").read_text())["names"])
+        names = yaml.safe_load((CONF / "labels" / f"{labels}.yaml").read_text())["names"]
+        if isinstance(names, str):  # they are in a file of the dataset
+            raise ConfigError([f"labels={labels}: name the file: labels=<folder>/{LABEL_FILE}"])
+        return names
     path = Path(labels)
     if not path.is_file():
         raise ConfigError(
@@ -50,12 +53,4 @@ def class_names(labels: str) -> list[str]:
                 f"{did_you_mean(labels, options('labels'))}"
             ]
         )
-    try:
-        rows = sorted(json.loads(path.read_text()), key=lambda row: row["id"])
-        if [row["id"] for row in rows] != list(range(len(rows))):
-            raise ConfigError([f"labels={labels}: ids must be 0 to {len(rows) - 1}, each once"])
-        return [str(row["name"]) for row in rows]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(
-            [f"labels={labels}: not a list of objects with `id` and `name`"]
-        ) from error
+    return read_label_file(path).names

@@ -86,6 +86,35 @@ def test_format_without_detail():
     assert card["classes_counted"] == 2
 
 
+def counted(images, batch):
+    """Scores of some of nine random images, a few at a time."""
+    random = np.random.default_rng(0)
+    predictions, targets = torch.tensor(random.integers(0, 3, (2, 9, 12, 12)))
+    targets[4, :6] = 255
+    metric = SegmentationScores(3, detailed=True)
+    for part in torch.tensor(images).split(batch):
+        metric.update(predictions[part], targets[part], part)
+    return metric.compute()
+
+
+def test_the_sources_of_a_merged_dataset_score_as_if_they_were_alone():
+    sources = np.array(["ccp", "cfpd", "ccp", "cfpd", "cfpd", "ccp", "cfpd", "cfpd", "other"])
+    card = scorecard(counted([6, 1, 0, 4, 3, 2, 7, 5], 3), NAMES, sources)
+    assert list(card["by_source"]) == ["ccp", "cfpd"]
+    for source, images in (("ccp", [0, 2, 5]), ("cfpd", [1, 3, 4, 6, 7])):
+        alone = scorecard(counted(images, 2), NAMES)
+        for part in (alone["mean"], *alone["per_class"]):
+            del part["boundary_iou"]
+        del alone["confusion_matrix"]
+        assert card["by_source"][source] == alone
+    del card["by_source"]
+    assert (
+        card
+        == scorecard(counted(range(8), 1), NAMES)
+        == scorecard(counted(range(8), 8), NAMES, np.full(9, ""))
+    )
+
+
 def test_folders_with_photos_of_different_sizes(folders):
     done = []
 

@@ -12,10 +12,24 @@ is cast there: ``image`` float32 [B,3,H,W], ``mask`` int64 [B,H,W].
 
 from clothseg.dataset.co_parsing import ccp
 from clothseg.dataset.colorful import cfpd
+from clothseg.dataset.folder import folder
+from clothseg.dataset.human_parsing import ccihp, cihp
 from clothseg.dataset.imaterialist import imaterialist
 from clothseg.dataset.merged import merged
 from clothseg.dataset.modanet import modanet
 from clothseg.dataset.reader import Reader, Sample
 from clothseg.dataset.synthetic import synthetic
 
-__all__ = ["Reader", "Sample", "ccp", "cfpd", "imaterialist", "merged", "modanet", "synthetic"]
+__all__ = [
+    "Reader",
+    "Sample",
+    "ccihp",
+    "ccp",
+    "cfpd",
+    "cihp",
+    "folder",
+    "imaterialist",
+    "merged",
+    "modanet",
+    "synthetic",
+]

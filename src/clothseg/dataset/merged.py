@@ -64,6 +64,11 @@ class Merged(Reader):
         """Every file that decides a sample."""
         return self._part(sample).files(_native(sample))
 
+    def prepare(self) -> None:
+        """Prepare all sources."""
+        for part in self.sources.values():
+            part.prepare()
+
     def warnings(self) -> list[str]:
         """The warnings of all sources."""
         return [

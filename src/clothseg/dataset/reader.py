@@ -113,6 +113,9 @@ class Reader(ABC):
         """Every file that decides a sample."""
         return [sample.image, sample.annotation]
 
+    def prepare(self) -> None:  # noqa: B027, most datasets need nothing
+        """Do once, before many samples are read, what all of them need."""
+
     def warnings(self) -> list[str]:
         """What is odd about the dataset's files and stops nothing, one sentence each."""
         return []

@@ -7,7 +7,7 @@ from filelock import FileLock
 
 from clothseg.dataset.co_parsing import CoParsing
 from clothseg.dataset.reader import Sample
-from clothseg.dataset.wardrobe import WARDROBE_VERSION, write_wardrobe
+from clothseg.dataset.wardrobe import WARDROBE_VERSION, write_ccp
 from clothseg.error import DataError
 from clothseg.report.progress import progress_bar, say
 
@@ -43,7 +43,7 @@ class SyntheticWardrobe(CoParsing):
                 say(f"drawing the synthetic wardrobe of {self.photos} photos")
                 try:
                     with progress_bar("drawing", self.photos) as advance:
-                        write_wardrobe(self.root, self.photos, self.seed, advance)
+                        write_ccp(self.root, self.photos, self.seed, advance)
                 except OSError as error:
                     raise DataError(
                         f"photos could not be drawn into {self.root.parent} "

@@ -146,9 +146,15 @@ class ClassScores:
 
 def class_scores(matrix: np.ndarray) -> ClassScores:
     """Scores of each class from a confusion matrix int64 [K,K] whose rows are the truth."""
-    true_positive = np.diagonal(matrix).copy()
-    support, predicted = matrix.sum(1), matrix.sum(0)
-    union = support + predicted - true_positive
+    hits = np.diagonal(matrix)
+    return count_scores(np.stack([hits, matrix.sum(0) - hits, matrix.sum(1) - hits]))
+
+
+def count_scores(counts: np.ndarray) -> ClassScores:
+    """Scores of each class from true positives, false positives, false negatives, int64 [3,K]."""
+    true_positive, false_positive, false_negative = counts
+    support, predicted = true_positive + false_negative, true_positive + false_positive
+    union = counts.sum(0)
 
     def score(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
         return np.where(union > 0, _ratio(numerator, denominator, undefined=0.0), np.nan)

@@ -4,14 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY, _PALETTE = 0, 3
-_COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey + alpha", 6: "RGBA"}
+from clothseg.png import read_ids
 
 
 def paired_masks(prediction: Path, target: Path) -> list[tuple[Path, Path]]:
@@ -34,39 +30,13 @@ def paired_masks(prediction: Path, target: Path) -> list[tuple[Path, Path]]:
     return [(predicted[stem], true[stem]) for stem in sorted(predicted)]
 
 
-def read_mask(path: Path) -> np.ndarray:
-    """Class ids uint8 [H,W] of a PNG with one channel of 8 bits, or with a palette.
-
-    Raises:
-        DataError: the file is no such PNG or cannot be decoded.
-    """
-    with path.open("rb") as file:
-        header = file.read(26)
-    if len(header) < 26 or not header.startswith(_SIGNATURE):
-        raise DataError(f"{path}: this is not a PNG; masks are 8-bit PNGs of class ids")
-    depth, color_type = header[24], header[25]
-    # Grey of 1, 2 or 4 bits is scaled to 255 by decoders, so its ids would be lost; palette
-    # indices are not scaled.
-    if color_type != _PALETTE and (depth, color_type) != (8, _GREY):
-        kind = _COLOR_TYPES.get(color_type, "unknown")
-        raise DataError(
-            f"{path}: {depth}-bit {kind} PNG; masks have one channel of 8 bits (grey or palette) "
-            "that holds the class ids"
-        )
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture)
-    except (OSError, SyntaxError) as error:
-        raise DataError(f"{path}: the PNG cannot be decoded ({error}); write it again") from error
-
-
 def read_pair(prediction: Path, target: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Predicted and true class ids, both uint8 [H,W]; 255 (ignore) is for the truth alone.
 
     Raises:
         DataError: the sizes differ or a value is no class id; names the file and the value.
     """
-    predicted, true = read_mask(prediction), read_mask(target)
+    predicted, true = read_ids(prediction), read_ids(target)
     if predicted.shape != true.shape:
         raise DataError(
             f"{prediction} is {_size(predicted)}, {target} is {_size(true)} (width x height); "

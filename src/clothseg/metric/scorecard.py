@@ -1,6 +1,6 @@
 """The JSON of a score, a fixed format that other tools read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,19 +11,49 @@ from clothseg.metric.average import nan_mean
 from clothseg.metric.mask_files import paired_masks, read_pair
 
 if TYPE_CHECKING:
-    from clothseg.metric.segmentation import Scores
+    from clothseg.metric.segmentation import ImageScores, Scores
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Takes what is done and of how many images; see :func:`clothseg.report.progress.progress_bar`."""
 
 
-def scorecard(scores: "Scores", names: Sequence[str]) -> dict[str, Any]:
+def scorecard(
+    scores: "Scores", names: Sequence[str], sources: np.ndarray | None = None
+) -> dict[str, Any]:
     """What is written as JSON: plain Python values, None for what is undefined or was not computed.
 
     Args:
         scores: counts over a set of images.
         names: class names in id order [K].
+        sources: name of the dataset that each sample comes from, by sample index. Where there are
+            several, `by_source` holds a card of each, without the confusion matrix and the
+            Boundary IoU, which are counted over all images only.
     """
+    card = {
+        "num_images": len(scores.index),
+        "num_classes": len(names),
+        "confusion_matrix": scores.matrix.tolist(),
+        **_scores(scores, names, {"boundary_iou": scores.boundary_iou}),
+    }
+    if sources is None or len(np.unique(sources)) < 2:
+        return card
+    return card | {"by_source": _by_source(scores, names, sources[scores.index])}
+
+
+def _by_source(scores: "Scores", names: Sequence[str], sources: np.ndarray) -> dict[str, Any]:
+    """A card of each source; `sources` is that of each image [N]."""
+    cards = {}
+    for source in np.unique(sources).tolist():
+        part = scores.among(sources == source)
+        sizes = {"num_images": len(part.index), "num_classes": len(names)}
+        cards[source] = sizes | _scores(part, names, {})
+    return cards
+
+
+def _scores(
+    scores: "ImageScores", names: Sequence[str], others: Mapping[str, np.ndarray | None]
+) -> dict[str, Any]:
+    """Scores of each class and means over classes; `others` are columns [K] by name."""
     classes = scores.classes
     columns = {
         "precision": classes.precision,
@@ -32,7 +62,7 @@ def scorecard(scores: "Scores", names: Sequence[str]) -> dict[str, Any]:
         "iou": classes.iou,
         "iou_image": scores.iou_image,
         "iou_plus": scores.iou_plus,
-        "boundary_iou": scores.boundary_iou,
+        **others,
     }
     values = {
         key: [None] * len(names) if column is None else [_number(value) for value in column]
@@ -45,9 +75,6 @@ def scorecard(scores: "Scores", names: Sequence[str]) -> dict[str, Any]:
         for class_id, name in enumerate(names)
     ]
     return {
-        "num_images": len(scores.index),
-        "num_classes": len(names),
-        "confusion_matrix": scores.matrix.tolist(),
         "per_class": per_class,
         "mean": {
             key: None if column is None else _number(nan_mean(column))

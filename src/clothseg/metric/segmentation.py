@@ -12,7 +12,7 @@ from clothseg.metric.average import image_mean
 from clothseg.metric.boundary import boundary_counts
 from clothseg.metric.confusion import (
     ClassScores,
-    class_scores,
+    count_scores,
     image_confusion,
     image_counts,
     image_iou,
@@ -20,29 +20,33 @@ from clothseg.metric.confusion import (
 from clothseg.metric.connected import connected_scores
 
 
-@dataclass
-class Scores:
-    """What was counted on a set of N images with K classes, and the scores that follow.
+@dataclass(kw_only=True)
+class ImageScores:
+    """What was counted on each of N images with K classes, and the scores that follow.
 
     Args:
-        matrix: confusion matrix int64 [K,K] over all images; rows are the truth.
         index: sample index of each image, ascending, int64 [N].
         image_counts: true positives, false positives, false negatives of each image, int64 [N,3,K].
         image_iou_plus: score of Eq. 12 of each image, float64 [N,K]; None unless detailed.
-        boundary: intersection and union of the bands over all images, int64 [2,K]; None unless
-            detailed.
     """
 
-    matrix: np.ndarray
     index: np.ndarray
     image_counts: np.ndarray
     image_iou_plus: np.ndarray | None
-    boundary: np.ndarray | None
+
+    def among(self, images: np.ndarray) -> "ImageScores":
+        """The same of some of the images, bool [N]."""
+        plus = self.image_iou_plus
+        return ImageScores(
+            index=self.index[images],
+            image_counts=self.image_counts[images],
+            image_iou_plus=None if plus is None else plus[images],
+        )
 
     @property
     def classes(self) -> ClassScores:
-        """Scores of each class from the confusion matrix."""
-        return class_scores(self.matrix)
+        """Scores of each class over the pixels of all images."""
+        return count_scores(self.image_counts.sum(0))
 
     @property
     def in_target(self) -> np.ndarray:
@@ -65,6 +69,20 @@ class Scores:
         if self.image_iou_plus is None:
             return None
         return image_mean(self.image_iou_plus, self.in_target)
+
+
+@dataclass(kw_only=True)
+class Scores(ImageScores):
+    """What was counted on each image, and what is counted over all of them only.
+
+    Args:
+        matrix: confusion matrix int64 [K,K] over all images; rows are the truth.
+        boundary: intersection and union of the bands over all images, int64 [2,K]; None unless
+            detailed.
+    """
+
+    matrix: np.ndarray
+    boundary: np.ndarray | None
 
     @property
     def boundary_iou(self) -> np.ndarray | None:

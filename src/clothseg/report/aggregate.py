@@ -27,12 +27,14 @@ def aggregate(cards: Sequence[Scorecard]) -> dict[str, Any]:
     Returns:
         `folds`; `per_class` in id order, `mean`, `accuracy` and `binary_iou`, in which every score
         is `{"mean", "std", "n"}`: std with n - 1 in the denominator, n the folds that were counted.
-        `mean` describes the folds' means over classes. Numbers that do not exist are None.
+        `mean` describes the folds' means over classes. Numbers that do not exist are None. Of a
+        merged dataset `by_source` holds the same of each source, over the folds that have it.
 
     Raises:
         DataError: no scorecard, or scorecards of different classes.
     """
     _check_same_classes(cards)
+    sources = source_cards(cards)
     return {
         "folds": len(cards),
         "per_class": [
@@ -43,7 +45,25 @@ def aggregate(cards: Sequence[Scorecard]) -> dict[str, Any]:
         **_over_folds(
             [{key: card.get(key) for key in ("accuracy", "binary_iou")} for card in cards]
         ),
+        **(
+            {"by_source": {name: aggregate(own) for name, own in sources.items()}}
+            if sources
+            else {}
+        ),
     }
+
+
+def source_cards(cards: Sequence[Scorecard]) -> dict[str, list[Scorecard]]:
+    """The scorecards of each source of a merged dataset over folds; empty where nothing is merged.
+
+    Args:
+        cards: one scorecard per fold.
+    """
+    sources = dict.fromkeys(source for card in cards for source in card.get("by_source", {}))
+    found = {
+        source: [card.get("by_source", {}).get(source) for card in cards] for source in sources
+    }
+    return {source: [card for card in own if card is not None] for source, own in found.items()}
 
 
 def pooled_matrix(cards: Sequence[Scorecard]) -> np.ndarray:

@@ -13,7 +13,7 @@ from clothseg.outcome import Outcome
 from clothseg.record import Record, write_json
 from clothseg.report.aggregate import aggregate, flat_class, pooled_matrix
 from clothseg.report.progress import console
-from clothseg.report.tables import comparison_table, fold_table, sweep_table
+from clothseg.report.tables import comparison_table, score_tables, sweep_table
 
 
 def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> int:
@@ -78,7 +78,7 @@ def _report_config(
     name, folds = jobs[0].name, jobs[0].folds
     if folds is None or len(jobs) == 1:
         fold = "" if folds is None else f" fold {jobs[0].fold}"
-        console.print(fold_table(cards, f"{name}{fold}, test part"))
+        console.print(*score_tables(cards, f"{name}{fold}, test part"))
         console.print(f"kept in {done[0].folder}", soft_wrap=True, markup=False)
         return cards
     missing = sorted(set(range(folds)) - {job.fold for job in done})
@@ -93,7 +93,7 @@ def _report_config(
         except OSError as error:
             raise DataError(f"the folds in {folder} could not be added up: {error}") from error
     log_summary(loggers, folder, name, Path(str(done[0].folder)), cards)
-    console.print(fold_table(cards, f"{name}, {folds} folds, test part"))
+    console.print(*score_tables(cards, f"{name}, {folds} folds, test part"))
     console.print(
         f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}",
         soft_wrap=True,

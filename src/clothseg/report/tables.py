@@ -1,14 +1,14 @@
 """Tables for the terminal, at most 80 columns wide, that also read well as plain text."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from clothseg.report.aggregate import Scorecard, aggregate
+from clothseg.report.aggregate import Scorecard, aggregate, source_cards
 
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1", "iou": "IoU"}
 """Key of a scorecard: heading of its column."""
@@ -27,6 +27,41 @@ STATUS_STYLE: dict[Status, str] = {
 Severity = Literal["error", "warning"]
 
 SEVERITY_STYLE: dict[Severity, str] = {"error": "bold red", "warning": "yellow"}
+
+
+def score_tables(cards: Sequence[Scorecard], title: str) -> Iterator[Table]:
+    """What is shown of one config: its classes and, of a merged dataset, its sources.
+
+    Args:
+        cards: one scorecard per fold.
+        title: printed above the tables.
+
+    Raises:
+        DataError: no scorecard, or scorecards of different classes.
+    """
+    yield fold_table(cards, title)
+    sources = source_cards(cards)
+    if sources:
+        yield source_table(sources, f"{title}, by source")
+
+
+def source_table(cards: Mapping[str, Sequence[Scorecard]], title: str) -> Table:
+    """One row per source of a merged dataset: photos, means over classes, and accuracy in percent.
+
+    Args:
+        cards: name of a source: its scorecards, one per fold.
+        title: printed above the table.
+    """
+    totals = {name: aggregate(own) for name, own in cards.items()}
+    folds = sorted({total["folds"] for total in totals.values()})
+    table = _table(title, f"percent, means over classes that occur{_over(*folds)}")
+    table.add_column("source", overflow="fold")
+    _add_score_columns(table, ["photos", *SCORES.values(), "accuracy"])
+    for name, total in totals.items():
+        photos = str(sum(card["num_images"] for card in cards[name]))
+        scores = [*(total["mean"][key] for key in SCORES), total["accuracy"]]
+        table.add_row(Text(name), photos, *map(_percent, scores))
+    return table
 
 
 def fold_table(cards: Sequence[Scorecard], title: str) -> Table:

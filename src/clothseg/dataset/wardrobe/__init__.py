@@ -1,5 +1,10 @@
-"""Photos of people in clothes, drawn by a program, in the layout of Clothing Co-Parsing."""
+"""Photos of people in clothes, drawn by a program, in the layouts of several datasets."""
 
-from clothseg.dataset.wardrobe.write import WARDROBE_VERSION, draw_photo, write_wardrobe
+from clothseg.dataset.wardrobe.layouts import LAYOUTS
+from clothseg.dataset.wardrobe.layouts.co_parsing import write_ccp
+from clothseg.dataset.wardrobe.photo import draw_photo
 
-__all__ = ["WARDROBE_VERSION", "draw_photo", "write_wardrobe"]
+WARDROBE_VERSION = 1
+"""Raised with every change that alters a pixel."""
+
+__all__ = ["LAYOUTS", "WARDROBE_VERSION", "draw_photo", "write_ccp"]

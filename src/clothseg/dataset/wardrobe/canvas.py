@@ -1,7 +1,7 @@
 """A canvas that paints antialiased, shaded shapes into a photo and exact ids into its mask."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clothseg.dataset.wardrobe.names import CCP_ID
-
-Array = NDArray[np.floating]
-Texture = Callable[[Array, Array], Array]
-"""Maps coordinates across and along a piece of cloth [h,w], in head heights, to RGB [h,w,3]."""
+from clothseg.dataset.wardrobe.piece import Array, Piece, Texture
 
 SUBPIXEL_BITS = 4
 
@@ -45,39 +42,57 @@ class Canvas:
         image: float32 [H,W,3], RGB, 0 to 255.
         mask: uint8 [H,W], CCP ids.
         light: unit vector (x, y) towards the light, in the picture plane.
+
+    Attributes:
+        pieces: everything painted so far.
+        extents: all pixels of every piece, seen or hidden, bool [H,W].
+        seen: uint8 [H,W], the piece that one sees, counted from 1; 0 is none.
+        details: every sleeve, pocket and the like: its kind and the number of its piece.
+        detail: uint8 [H,W], the detail that one sees, counted from 1; 0 is none.
     """
 
     image: Array
     mask: NDArray[np.uint8]
     light: Array
+    pieces: list[Piece] = field(default_factory=list, init=False)
+    extents: list[NDArray[np.bool_]] = field(default_factory=list, init=False)
+    seen: NDArray[np.uint8] = field(init=False)
+    details: list[tuple[str, int]] = field(default_factory=list, init=False)
+    detail: NDArray[np.uint8] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is seen yet."""
+        self.seen, self.detail = np.zeros_like(self.mask), np.zeros_like(self.mask)
 
     def paint(
         self,
         outlines: Sequence[Array],
-        name: str | None,
+        piece: Piece | None,
         texture: Texture,
         grain: Grain,
         relief: float = 0.5,
         shadow: float = 0.35,
         opacity: float = 1.0,
-        within: str | None = None,
+        within: Piece | None = None,
+        detail: str = "",
     ) -> None:
         """Fill the union of closed outlines with a shaded texture.
 
         Args:
             outlines: closed polygons [n,2] in pixels.
-            name: the CCP name written into the mask; None leaves the mask alone.
+            piece: what it belongs to, written into the mask; None leaves the mask alone.
             texture: the cloth.
             grain: its place and direction.
             relief: how round the piece looks, 0 (flat) to 1.
             shadow: darkness of the soft shadow it throws on what is below, 0 to 1.
             opacity: 1 hides what is below.
-            within: paint only on pixels that carry this CCP name already.
+            within: paint only on pixels that carry the CCP name of this piece already.
+            detail: what it is of the piece, such as its sleeve; empty if nothing special.
         """
         box = self._box(np.concatenate(list(outlines)), max(3, round(0.15 * grain.unit)))
         cover = coverage(outlines, box)
         if within is not None:
-            cover[self.mask[box] != CCP_ID[within]] = 0
+            cover[self.mask[box] != CCP_ID[within.name]] = 0
         solid = cover >= 128
         if not solid.any():
             return
@@ -90,17 +105,24 @@ class Canvas:
         if shadow:
             below = below * (1 - shadow * self._shadow(cover, grain.unit))[..., None]
         self.image[box] = below + alpha * (colour - below)
-        if name is not None:
-            self.mask[box][solid] = CCP_ID[name]
+        if piece is not None:
+            self.mask[box][solid] = CCP_ID[piece.name]
+            number = self._number(piece)
+            self.seen[box][solid] = number
+            self.extents[number - 1][box] |= solid
+            self.detail[box][solid] = self._new_detail(detail, number) if detail else 0
 
-    def stroke(self, line: Array, colour: Array, width: float, within: str) -> None:
+    def stroke(
+        self, line: Array, colour: Array, width: float, within: Piece, detail: str = ""
+    ) -> None:
         """Draw an open line [n,2] on pixels of one CCP name, such as a seam; the mask stays.
 
         Args:
             line: pixels.
             colour: RGB.
             width: pixels.
-            within: the CCP name of the garment that the line belongs to.
+            within: the garment that the line belongs to.
+            detail: what it is of the garment, such as its pocket; empty if nothing special.
         """
         box = self._box(line, round(width) + 2)
         cover = np.zeros(self.mask[box].shape, np.uint8)
@@ -111,9 +133,25 @@ class Canvas:
         cv2.polylines(
             cover, [_fixed(line - corner)], False, 255, thickness, cv2.LINE_AA, SUBPIXEL_BITS
         )
-        cover[self.mask[box] != CCP_ID[within]] = 0
+        cover[self.mask[box] != CCP_ID[within.name]] = 0
         alpha = cover.astype(np.float32)[..., None] * np.float32(min(width, 1) / 255)
         self.image[box] += alpha * (colour - self.image[box])
+        if detail:
+            number = self._number(within)
+            drawn = (cover >= 128) & (self.seen[box] == number)
+            self.detail[box][drawn] = self._new_detail(detail, number)
+
+    def _number(self, piece: Piece) -> int:
+        """The number of a piece, a new one at its first stroke."""
+        if piece not in self.pieces:
+            self.pieces.append(piece)
+            self.extents.append(np.zeros(self.mask.shape, bool))
+        return self.pieces.index(piece) + 1
+
+    def _new_detail(self, kind: str, number: int) -> int:
+        """The number of a new detail of a piece."""
+        self.details.append((kind, number))
+        return len(self.details)
 
     def _box(self, points: Array, margin: int) -> tuple[slice, slice]:
         """The part of the canvas, rows and columns, around points [n,2]."""

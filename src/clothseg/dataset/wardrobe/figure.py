@@ -1,20 +1,12 @@
 """A body in a pose: joints, widths and how far the frame lets one see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clothseg.dataset.wardrobe.canvas import (
-    Array,
-    Canvas,
-    Grain,
-    Texture,
-    curve,
-    ellipse,
-    floats,
-    tube,
-)
-from clothseg.dataset.wardrobe.textures import noise, noise_tile, plain
+from clothseg.dataset.wardrobe.canvas import Array, Grain, curve, floats, tube
+from clothseg.dataset.wardrobe.piece import Piece, Side
+from clothseg.dataset.wardrobe.textures import plain
 
 SKIN_TONES = (
     (246, 214, 190), (233, 190, 160), (216, 166, 130), (190, 136, 98), (152, 100, 66),
@@ -25,6 +17,16 @@ TORSO_LEVELS = (0.0, 0.06, 0.14, 0.22, 0.4, 0.66, 0.86, 1.0, 1.12, 1.5, 3.0)
 TORSO_WIDTHS = (0.17, 0.3, 0.66, 0.72, 0.6, 0.48, 0.58, 0.66, 0.66, 0.64, 0.6)
 """Half-width of the torso, in head heights, from the neck (level 0) over the waist (0.66) to the
 hips (1) and the thighs (above 1)."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """The parts of a body that carry a label; pairs as in :class:`Figure`."""
+
+    torso: Piece
+    face: Piece
+    arms: tuple[Piece, Piece]
+    legs: tuple[Piece, Piece]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Figure:
         arms: per side, shoulder, elbow, wrist and finger tips [4,2].
         legs: per side, hip, knee, ankle and toes [4,2].
         skin: RGB.
+        behind: whether it is seen from behind.
+        body: its parts.
     """
 
     unit: float
@@ -56,6 +60,12 @@ class Figure:
     arms: tuple[Array, Array]
     legs: tuple[Array, Array]
     skin: Array
+    behind: bool
+    body: Body
+
+    def own(self, side: int) -> Side:
+        """The person's own name of a side (0 left in the picture, 1 right)."""
+        return own_side(side, self.behind)
 
     def spine(self, level: Array | float) -> Array:
         """Points of the body's middle line: neck at 0, hips at 1, straight down beyond."""
@@ -116,6 +126,18 @@ class Figure:
             4,
         )
 
+    def moved(self, offset: Array) -> "Figure":
+        """The same body elsewhere in the picture, offset pixels (x, y) away."""
+        return replace(
+            self,
+            head=self.head + offset,
+            neck=self.neck + offset,
+            waist=self.waist + offset,
+            pelvis=self.pelvis + offset,
+            arms=(self.arms[0] + offset, self.arms[1] + offset),
+            legs=(self.legs[0] + offset, self.legs[1] + offset),
+        )
+
     @staticmethod
     def along(limb: Array, start: float, end: float) -> Array:
         """Points of a limb [4,2] between two lengths, 0 at its first joint, 1 at its third."""
@@ -137,7 +159,14 @@ class Figure:
         return self.grain(limb[0], limb[2] - limb[0])
 
 
-def pose(rng: np.random.Generator, crop: str, height: int, width: int) -> Figure:
+def own_side(side: int, behind: bool) -> Side:
+    """A person who faces us has the right hand at the left of the picture."""
+    return "left" if (side == 1) != behind else "right"
+
+
+def pose(
+    rng: np.random.Generator, crop: str, height: int, width: int, behind: bool = False
+) -> Figure:
     """Draw a body in a pose.
 
     Args:
@@ -146,6 +175,7 @@ def pose(rng: np.random.Generator, crop: str, height: int, width: int) -> Figure
             (waist to shoes).
         height: pixels of the photo.
         width: pixels of the photo.
+        behind: whether it is seen from behind.
     """
     heads = {"full": (7.0, 7.6), "knee": (4.7, 5.5), "half": (3.1, 3.9), "legs": (3.7, 4.6)}[crop]
     unit = height / rng.uniform(*heads)
@@ -172,6 +202,7 @@ def pose(rng: np.random.Generator, crop: str, height: int, width: int) -> Figure
     else:
         y = height * rng.uniform(0.02, 0.05) - (head[1] - 0.6) * unit
     place = floats([x, y])
+    tone = _skin_tone(rng)
     head, neck, waist, pelvis = (place + unit * point for point in (head, neck, waist, pelvis))
     return Figure(
         unit=unit,
@@ -184,8 +215,22 @@ def pose(rng: np.random.Generator, crop: str, height: int, width: int) -> Figure
         across=across,
         arms=(place + unit * arms[0], place + unit * arms[1]),
         legs=(place + unit * legs[0], place + unit * legs[1]),
-        skin=_skin_tone(rng),
+        skin=tone,
+        behind=behind,
+        body=_body(tone, behind),
     )
+
+
+def _body(tone: Array, behind: bool) -> Body:
+    """Parts of one skin tone."""
+    cloth = plain(tone)
+
+    def pair(part: str) -> tuple[Piece, Piece]:
+        left, right = (Piece("skin", cloth, part=part, side=own_side(s, behind)) for s in (0, 1))
+        return left, right
+
+    torso, face = (Piece("skin", cloth, part=part) for part in ("torso", "face"))
+    return Body(torso, face, pair("arm"), pair("leg"))
 
 
 def _skin_tone(rng: np.random.Generator) -> Array:
@@ -227,74 +272,3 @@ def _leg(rng: np.random.Generator, hip: Array, side: int, stance: str, turn: flo
     ankle = knee + 1.48 * length * _direction(side, shin)
     outward = 0.16 * (2 * side - 1) + 0.24 * turn
     return np.stack([hip, knee, ankle, ankle + floats([outward, 0.3])])
-
-
-def draw_body(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
-    """Paint legs, torso and neck in skin; arms and head come later, above the clothes."""
-    for side in (0, 1):
-        leg = figure.legs[side]
-        foot = tube(leg[2:], [0.13 * figure.unit, 0.08 * figure.unit])
-        canvas.paint(
-            [figure.trouser(side, 0, 1.04, 0), foot], "skin", skin(rng, figure),
-            figure.limb_grain(leg), relief=0.6, shadow=0.2,
-        )  # fmt: skip
-    throat = tube(
-        np.stack([figure.head + floats([0, 0.2 * figure.unit]), figure.spine(0.1)[0]]),
-        [0.2 * figure.unit, 0.22 * figure.unit],
-    )
-    canvas.paint(
-        [figure.trunk(0, 1.1, 0), throat], "skin", skin(rng, figure), figure.grain(), shadow=0.1
-    )
-
-
-def draw_arm(canvas: Canvas, figure: Figure, rng: np.random.Generator, side: int) -> None:
-    """Paint one bare arm with its hand."""
-    unit, arm = figure.unit, figure.arms[side]
-    hand = tube(
-        np.stack([arm[2], 0.5 * (arm[2] + arm[3]), arm[3]]),
-        [0.09 * unit, 0.125 * unit, 0.06 * unit],
-    )
-    canvas.paint(
-        [figure.sleeve(side, 1, 0), hand], "skin", skin(rng, figure), figure.limb_grain(arm)
-    )
-    middle, tip = 0.5 * (arm[2] + arm[3]), arm[3]
-    for offset in (-0.035, 0.02):
-        line = np.stack([middle, tip]) + floats([offset * unit, 0])
-        canvas.stroke(line, 0.72 * figure.skin, 0.012 * unit, "skin")
-
-
-def draw_face(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
-    """Paint the head with eyes, brows, nose and mouth."""
-    unit, centre = figure.unit, figure.head
-    head = curve(
-        centre + unit * floats(
-            [[0, -0.5], [0.3, -0.38], [0.37, -0.05], [0.3, 0.26], [0.12, 0.49], [-0.12, 0.49],
-             [-0.3, 0.26], [-0.37, -0.05], [-0.3, -0.38]]
-        ), closed=True,
-    )  # fmt: skip
-    ears = [
-        ellipse(centre + unit * floats([s * 0.37, 0.03]), 0.06 * unit, 0.11 * unit) for s in (-1, 1)
-    ]
-    canvas.paint([*ears, head], "skin", skin(rng, figure), figure.grain(centre), relief=0.55)
-    shift = 0.1 * figure.turn * unit
-    dark = 0.45 * figure.skin
-    for side in (-1, 1):
-        eye = centre + floats([shift + side * 0.16 * unit, -0.01 * unit])
-        for shape, colour in (
-            (ellipse(eye, 0.075 * unit, 0.035 * unit), floats([240, 236, 230])),
-            (ellipse(eye, 0.036 * unit, 0.036 * unit), floats([50, 36, 28])),
-        ):
-            canvas.paint([shape], None, plain(colour), figure.grain(), 0, 0, within="skin")
-        brow = eye + unit * floats([[-0.09, -0.08], [0, -0.11], [0.09, -0.08]])
-        canvas.stroke(curve(brow), dark, 0.035 * unit, "skin")
-    nose = centre + floats([shift, 0]) + unit * floats([[0.02, 0.02], [0.05, 0.16], [-0.04, 0.17]])
-    canvas.stroke(nose, 0.78 * figure.skin, 0.025 * unit, "skin")
-    lips = figure.skin * floats([0.85, 0.5, 0.5]) + floats([rng.uniform(0, 40), 0, 0])
-    mouth = ellipse(centre + floats([0.9 * shift, 0.29 * unit]), 0.12 * unit, 0.036 * unit)
-    canvas.paint([mouth], None, plain(lips), figure.grain(), 0, 0, within="skin")
-
-
-def skin(rng: np.random.Generator, figure: Figure) -> Texture:
-    """Skin with a soft, uneven blush."""
-    tile = noise_tile(rng)
-    return lambda u, v: figure.skin * (1 + 0.05 * noise(tile, 2 * u, 2 * v))[..., None]

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, Texture, curve, floats
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, floats
 from clothseg.dataset.wardrobe.figure import Figure
+from clothseg.dataset.wardrobe.piece import Cloth, Piece, Size
 
 Random = np.random.Generator
 Sleeve = Callable[[int], None]
@@ -18,15 +19,17 @@ SLEEVES = {
     "vest": (0.0, 0.0), "dress": (0.0, 0.6), "romper": (0.0, 0.45), "bodysuit": (0.0, 0.0),
 }  # fmt: skip
 
+KNEE = 1.76
+"""Level of the spine at which a skirt ends at the knees."""
 
-def _shirting(rng: Random, colour: Array) -> Texture:
+
+def _shirting(rng: Random, colour: Array) -> Cloth:
     """Cloth for shirts: striped across, or plain."""
     return cloth.stripes_across(rng, colour) if rng.random() < 0.6 else cloth.plain(colour)
 
 
 def _sleeves(
-    canvas: Canvas, figure: Figure, name: str, texture: Texture, length: float, ease: float,
-    trim: Array | None,
+    canvas: Canvas, figure: Figure, piece: Piece, length: float, ease: float, trim: Array
 ) -> Sleeve:  # fmt: skip
     """A function that paints one sleeve and its cuff; a length of 0 paints none."""
 
@@ -34,16 +37,20 @@ def _sleeves(
         if length < 0.08:
             return
         grain = figure.limb_grain(figure.arms[side])
-        canvas.paint([figure.sleeve(side, length, ease, 0.02)], name, texture, grain, relief=0.8)
-        if trim is not None:
-            reach = figure.along(figure.arms[side], 0, length)[-2:]
-            normal = floats([-1, 1]) * (reach[1] - reach[0])[::-1]
-            normal = normal / max(float(np.linalg.norm(normal)), 1e-6) * 0.3 * figure.unit
-            canvas.stroke(
-                np.stack([reach[1] - normal, reach[1] + normal]), trim, 0.09 * figure.unit, name
-            )
+        outline = figure.sleeve(side, length, ease, 0.02)
+        canvas.paint([outline], piece, piece.cloth, grain, relief=0.8, detail="sleeve")
+        reach = figure.along(figure.arms[side], 0, length)[-2:]
+        normal = floats([-1, 1]) * (reach[1] - reach[0])[::-1]
+        normal = normal / max(float(np.linalg.norm(normal)), 1e-6) * 0.3 * figure.unit
+        cuff = np.stack([reach[1] - normal, reach[1] + normal])
+        canvas.stroke(cuff, trim, 0.09 * figure.unit, piece)
 
     return paint
+
+
+def _sleeve_size(length: float) -> Size:
+    """Short down to the elbow; length is 0 at the shoulder and 1 at the wrist."""
+    return "short" if length < 0.6 else "long"
 
 
 def draw_top(canvas: Canvas, figure: Figure, rng: Random, name: str, tucked: bool) -> Sleeve:
@@ -54,27 +61,32 @@ def draw_top(canvas: Canvas, figure: Figure, rng: Random, name: str, tucked: boo
     base = cloth.knit(rng, colour) if knitted else _shirting(rng, colour)
     loose = {"sweater": 0.1, "jumper": 0.1, "sweatshirt": 0.11, "hoodie": 0.13}.get(name, 0.05)
     texture = cloth.folded(rng, base, 0.16)
+    piece = Piece(name, texture)
     hem = 0.98 if tucked else rng.uniform(1.02, 1.2)
-    canvas.paint([figure.trunk(0.03, hem, loose, 0.05)], name, texture, figure.grain(), relief=0.7)
+    canvas.paint([figure.trunk(0.03, hem, loose, 0.05)], piece, texture, figure.grain(), relief=0.7)
     trim = colour * 0.72 if colour.mean() > 90 else colour + 55
-    _neckline(canvas, figure, rng, name, trim)
+    _neckline(canvas, figure, rng, piece, trim)
     if name in ("shirt", "blouse", "vest"):
-        _placket(canvas, figure, name, trim, hem)
+        _placket(canvas, figure, piece, trim, hem)
     if name in ("sweatshirt", "t-shirt") and rng.random() < 0.6:
-        _badge(canvas, figure, rng, name, colour)
+        _badge(canvas, figure, rng, piece, colour)
     if knitted or name in ("sweatshirt", "hoodie"):
         band = (
             figure.edge(floats([hem - 0.03]), 0, 0.9 * unit),
             figure.edge(floats([hem - 0.03]), 1, 0.9 * unit),
         )
-        canvas.stroke(np.concatenate(band), trim, 0.11 * unit, name)
+        canvas.stroke(np.concatenate(band), trim, 0.11 * unit, piece)
     length = rng.uniform(*SLEEVES[name])
-    return _sleeves(canvas, figure, name, texture, length, 0.02 + 0.5 * loose, trim)
+    piece.size = _sleeve_size(length)
+    return _sleeves(canvas, figure, piece, length, 0.02 + 0.5 * loose, trim)
 
 
-def _neckline(canvas: Canvas, figure: Figure, rng: Random, name: str, trim: Array) -> None:
+def _neckline(canvas: Canvas, figure: Figure, rng: Random, piece: Piece, trim: Array) -> None:
     """Skin above a round or pointed neckline, with a rim or a collar around it."""
-    unit, pointed = figure.unit, name in ("shirt", "blouse", "vest") or rng.random() < 0.3
+    if figure.behind:
+        return
+    unit, name = figure.unit, piece.name
+    pointed = name in ("shirt", "blouse", "vest") or rng.random() < 0.3
     depth = rng.uniform(0.14, 0.24) + 0.06 * pointed
     half = 0.27 * unit
     top = figure.spine(0.03)[0]
@@ -89,40 +101,47 @@ def _neckline(canvas: Canvas, figure: Figure, rng: Random, name: str, trim: Arra
     skin = figure.skin
     canvas.paint(
         [np.concatenate([rim, [right - (0, 0.1 * unit), left - (0, 0.1 * unit)]])],
-        "skin", cloth.plain(0.94 * skin), figure.grain(), relief=0, shadow=0,
+        figure.body.torso, cloth.plain(0.94 * skin), figure.grain(), relief=0, shadow=0,
     )  # fmt: skip
     if name == "hoodie":
         for point in (left, right):
             cord = np.stack([point, point + floats([0, 0.7 * unit])])
-            canvas.stroke(cord, floats([235, 235, 230]), 0.05 * unit, name)
-    canvas.stroke(rim, trim, 0.09 * unit, name)
+            canvas.stroke(cord, floats([235, 235, 230]), 0.05 * unit, piece)
+    canvas.stroke(rim, trim, 0.09 * unit, piece, "neckline")
     if name in ("shirt", "blouse"):
         for point, sign in ((left, -1), (right, 1)):
             wing = np.stack([
                 point - (0, 0.1 * unit), low, low + unit * floats([sign * 0.3, -0.06]),
                 point + sign * 0.12 * unit * figure.across,
             ])  # fmt: skip
-            canvas.paint([wing], name, cloth.plain(trim), figure.grain(), relief=0.3, shadow=0.4)
+            canvas.paint(
+                [wing], piece, cloth.plain(trim), figure.grain(), 0.3, 0.4, detail="collar"
+            )
 
 
-def _placket(canvas: Canvas, figure: Figure, name: str, trim: Array, hem: float) -> None:
+def _placket(canvas: Canvas, figure: Figure, piece: Piece, trim: Array, hem: float) -> None:
     """The line of buttons down the front."""
+    if figure.behind:
+        return
     levels = np.linspace(0.2, hem, 12).astype(np.float32)
     line = figure.spine(levels)
-    canvas.stroke(line, trim, 0.05 * figure.unit, name)
+    canvas.stroke(line, trim, 0.05 * figure.unit, piece)
     for point in line[1:-1:2]:
         canvas.stroke(
-            point + floats([[0, 0], [0.5, 0]]), 255 - 0.8 * trim, 0.075 * figure.unit, name
+            point + floats([[0, 0], [0.5, 0]]), 255 - 0.8 * trim, 0.075 * figure.unit, piece
         )
 
 
-def _badge(canvas: Canvas, figure: Figure, rng: Random, name: str, colour: Array) -> None:
-    """A print on the chest: a band or a block of lettering."""
+def _badge(canvas: Canvas, figure: Figure, rng: Random, piece: Piece, colour: Array) -> None:
+    """A print on the chest: one to three bars."""
+    if figure.behind:
+        return
+    piece.print = "geometrical"
     ink = cloth.contrast_colour(rng, colour)
     for level in (0.33, 0.41, 0.49)[: rng.integers(1, 4)]:
         half = rng.uniform(0.15, 0.36) * figure.unit
         points = np.concatenate([figure.edge(floats([level]), side, half) for side in (0, 1)])
-        canvas.stroke(points, ink, 0.1 * figure.unit, name)
+        canvas.stroke(points, ink, 0.1 * figure.unit, piece, "applique")
 
 
 def draw_trousers(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:
@@ -136,68 +155,69 @@ def draw_trousers(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Non
     flare = 0.0 if tight else float(rng.choice([0.0, 0.0, 0.12, 0.3]))
     base = {"jeans": cloth.twill, "leggings": cloth.ribbed}.get(name, _suiting)(rng, colour)
     texture = cloth.folded(rng, cloth.plain(colour) if name == "tights" else base, 0.2, 1.2)
+    piece = Piece(name, texture, "long")
     end = 1.03 if tight else rng.uniform(0.9, 1.06)
     grain = figure.grain()
-    canvas.paint([figure.trunk(0.8, 1.14, 0.02)], name, texture, grain, relief=0.6)
+    canvas.paint([figure.trunk(0.8, 1.14, 0.02)], piece, texture, grain, relief=0.6)
     for side in rng.permutation(2):
         leg = figure.legs[side]
         canvas.paint(
-            [figure.trouser(side, -0.03, end, ease, flare)], name, texture,
+            [figure.trouser(side, -0.03, end, ease, flare)], piece, texture,
             figure.limb_grain(leg), relief=1.0, shadow=0.45,
         )  # fmt: skip
         if tight:
             continue
         seam = floats([196, 150, 84]) if name == "jeans" else np.minimum(colour * 1.3 + 25, 255)
         crease = figure.along(leg, 0.08, end) + floats([(2 * side - 1) * 0.09 * unit, 0])
-        canvas.stroke(crease, seam, 0.08 * unit, name)
+        canvas.stroke(crease, seam, 0.08 * unit, piece)
         pocket = leg[0] + unit * floats(
             [[0.28 * (2 * side - 1), -0.1], [0.08 * (2 * side - 1), 0.2]]
         )
-        canvas.stroke(pocket, 0.6 * colour, 0.05 * unit, name)
+        canvas.stroke(pocket, 0.6 * colour, 0.05 * unit, piece, "pocket")
     if not tight:
-        _waistband(canvas, figure, name, 0.62 * colour)
+        _waistband(canvas, figure, piece, 0.62 * colour)
 
 
-def _suiting(rng: Random, colour: Array) -> Texture:
+def _suiting(rng: Random, colour: Array) -> Cloth:
     """Smooth cloth for trousers: plain or leather."""
     return cloth.leather(rng, colour) if rng.random() < 0.4 else cloth.plain(colour)
 
 
-def _waistband(canvas: Canvas, figure: Figure, name: str, colour: Array) -> None:
+def _waistband(canvas: Canvas, figure: Figure, piece: Piece, colour: Array) -> None:
     """A band at the waist and the fly below it."""
     half = 0.9 * figure.unit
     for level in (0.86, 0.95):
         band = np.concatenate([figure.edge(floats([level]), s, half) for s in (0, 1)])
-        canvas.stroke(band, colour, 0.035 * figure.unit, name)
-    canvas.stroke(figure.spine(floats([0.9, 1.12])), colour, 0.04 * figure.unit, name)
+        canvas.stroke(band, colour, 0.035 * figure.unit, piece)
+    canvas.stroke(figure.spine(floats([0.9, 1.12])), colour, 0.04 * figure.unit, piece)
 
 
 def draw_shorts(canvas: Canvas, figure: Figure, rng: Random) -> None:
     """Shorts with turned-up, frayed legs."""
     unit, colour = figure.unit, cloth.cloth_colour(rng)
     texture = cloth.folded(rng, cloth.twill(rng, colour), 0.18)
+    piece = Piece("shorts", texture, "short")
     end = rng.uniform(0.16, 0.36)
-    _short_legs(canvas, figure, "shorts", texture, end, rng.uniform(0.05, 0.12))
-    _waistband(canvas, figure, "shorts", 0.6 * colour)
+    _short_legs(canvas, figure, piece, end, rng.uniform(0.05, 0.12))
+    _waistband(canvas, figure, piece, 0.6 * colour)
     light = np.minimum(0.4 * colour + 150, 255)
     for side in (0, 1):
         leg = figure.legs[side]
         cuff = figure.trouser(side, end - 0.06, end, 0.15)
-        canvas.paint([cuff], "shorts", cloth.ribbed(rng, light), figure.limb_grain(leg))
+        canvas.paint([cuff], piece, cloth.ribbed(rng, light), figure.limb_grain(leg))
         pocket = leg[0] + unit * floats(
             [[0.3 * (2 * side - 1), -0.1], [0.06 * (2 * side - 1), 0.16]]
         )
-        canvas.stroke(pocket, light, 0.05 * unit, "shorts")
+        canvas.stroke(pocket, light, 0.05 * unit, piece, "pocket")
 
 
-def _short_legs(
-    canvas: Canvas, figure: Figure, name: str, texture: Texture, end: float, ease: float
-) -> None:
+def _short_legs(canvas: Canvas, figure: Figure, piece: Piece, end: float, ease: float) -> None:
     """The seat and the two short legs of shorts or a romper."""
-    canvas.paint([figure.trunk(0.76, 1.16, 0.04)], name, texture, figure.grain(), relief=0.7)
+    seat = [figure.trunk(0.76, 1.16, 0.04)]
+    canvas.paint(seat, piece, piece.cloth, figure.grain(), relief=0.7)
     for side in (0, 1):
         canvas.paint(
-            [figure.trouser(side, -0.04, end, ease)], name, texture,
+            [figure.trouser(side, -0.04, end, ease)], piece, piece.cloth,
             figure.limb_grain(figure.legs[side]), relief=1.0, shadow=0.45,
         )  # fmt: skip
 
@@ -206,13 +226,15 @@ def draw_romper(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Sleev
     """A romper or bodysuit: one lively print from the chest to short legs, gathered by a tie."""
     unit, colour = figure.unit, cloth.cloth_colour(rng)
     texture = cloth.folded(rng, cloth.floral(rng, colour), 0.14)
+    piece = Piece(name, texture, "short", part="upper")
     end = rng.uniform(0.14, 0.28) if name == "romper" else 0.05
-    _short_legs(canvas, figure, name, texture, end, 0.16 if name == "romper" else 0.02)
+    legs = Piece(name, texture, "short", part="lower")
+    _short_legs(canvas, figure, legs, end, 0.16 if name == "romper" else 0.02)
     top = rng.choice([0.04, 0.22])
-    canvas.paint([figure.trunk(top, 1.02, 0.06)], name, texture, figure.grain(), relief=0.7)
+    canvas.paint([figure.trunk(top, 1.02, 0.06)], piece, texture, figure.grain(), relief=0.7)
     trim = cloth.contrast_colour(rng, colour)
     if top < 0.1:
-        _neckline(canvas, figure, rng, name, trim)
+        _neckline(canvas, figure, rng, piece, trim)
     else:
         for side in (0, 1):
             strap = np.stack([
@@ -220,17 +242,18 @@ def draw_romper(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Sleev
                 figure.edge(floats([0.3]), side, 0.38 * unit)[0],
             ])  # fmt: skip
             canvas.paint(
-                [_ribbon(strap, 0.06 * unit)], name, cloth.plain(trim), figure.grain(), 0.2
+                [_ribbon(strap, 0.06 * unit)], piece, cloth.plain(trim), figure.grain(), 0.2
             )
     half = 0.9 * unit
     band = np.concatenate([figure.edge(floats([0.68]), s, half) for s in (0, 1)])
-    canvas.stroke(band, trim, 0.13 * unit, name)
+    canvas.stroke(band, trim, 0.13 * unit, piece)
     knot = figure.spine(0.68)[0]
     for sign in (-1, 1):
         tail = knot + unit * floats([[0, 0], [sign * 0.14, 0.2], [sign * 0.1, 0.5]])
-        canvas.stroke(curve(tail), trim, 0.07 * unit, name)
+        canvas.stroke(curve(tail), trim, 0.07 * unit, piece, "bow")
     length = rng.uniform(*SLEEVES[name]) if top < 0.1 else 0.0
-    return _sleeves(canvas, figure, name, texture, length, 0.05, trim)
+    piece.size = _sleeve_size(length)
+    return _sleeves(canvas, figure, piece, length, 0.05, trim)
 
 
 def _ribbon(line: Array, half: float) -> Array:
@@ -240,7 +263,7 @@ def _ribbon(line: Array, half: float) -> Array:
     return np.concatenate([line + normal, (line - normal)[::-1]])
 
 
-def draw_skirt(canvas: Canvas, figure: Figure, rng: Random, name: str, start: float) -> Texture:
+def draw_skirt(canvas: Canvas, figure: Figure, rng: Random, name: str, start: float) -> Cloth:
     """A pleated skirt, or that of a dress; returns the cloth with pleats that do not spread."""
     colour = cloth.cloth_colour(rng)
     base = cloth.dots(rng, colour) if rng.random() < 0.35 else cloth.plain(colour)
@@ -248,6 +271,8 @@ def draw_skirt(canvas: Canvas, figure: Figure, rng: Random, name: str, start: fl
     flare = rng.uniform(0.12, 0.6)
     pleats = rng.uniform(2.6, 3.8)
     texture = cloth.folded(rng, cloth.pleated(base, pleats, 0.55 * flare), 0.1)
+    part = "lower" if name == "dress" else ""
+    piece = Piece(name, texture, "short" if hem < KNEE else "long", part)
     levels = np.linspace(start, hem, 12)
     half = figure.torso_width(np.minimum(levels, 1.1)) + figure.unit * (
         0.04 + flare * np.maximum(levels - 0.72, 0)
@@ -259,9 +284,9 @@ def draw_skirt(canvas: Canvas, figure: Figure, rng: Random, name: str, start: fl
     wavy = 0.05 * np.sin(at * rng.uniform(20, 40)) + 0.12 * np.sin(np.pi * at)
     edge = left[-1] + at * (right[-1] - left[-1]) + figure.unit * wavy * floats([0, 1])
     outline = np.concatenate([left, edge, right[::-1]]).astype(np.float32)
-    canvas.paint([outline], name, texture, figure.grain(), relief=0.6, shadow=0.5)
+    canvas.paint([outline], piece, texture, figure.grain(), relief=0.6, shadow=0.5)
     rim = np.concatenate([left[-1:], edge, right[-1:]]) - floats([0, 0.07 * figure.unit])
-    canvas.stroke(rim, 0.65 * colour, 0.05 * figure.unit, name)
+    canvas.stroke(rim, 0.65 * colour, 0.05 * figure.unit, piece)
     return cloth.pleated(base, pleats, 0.0)
 
 
@@ -270,13 +295,16 @@ def draw_dress(canvas: Canvas, figure: Figure, rng: Random) -> Sleeve:
     unit = figure.unit
     base = draw_skirt(canvas, figure, rng, "dress", 0.66)
     texture = cloth.folded(rng, base, 0.14)
-    canvas.paint([figure.trunk(0.04, 0.76, 0.03)], "dress", texture, figure.grain(), relief=0.7)
+    piece = Piece("dress", texture, part="upper")
+    canvas.paint([figure.trunk(0.04, 0.76, 0.03)], piece, texture, figure.grain(), relief=0.7)
     trim = cloth.cloth_colour(rng)
-    _neckline(canvas, figure, rng, "dress", trim)
+    _neckline(canvas, figure, rng, piece, trim)
     half = 0.9 * unit
     band = np.concatenate([figure.edge(floats([0.7]), s, half) for s in (0, 1)])
-    canvas.stroke(band, trim, 0.08 * unit, "dress")
+    canvas.stroke(band, trim, 0.08 * unit, piece)
     for side in (0, 1):
         dart = figure.edge(floats([0.3, 0.68]), side, 0.26 * unit)
-        canvas.stroke(dart, floats([40, 36, 36]), 0.02 * unit, "dress")
-    return _sleeves(canvas, figure, "dress", texture, rng.uniform(*SLEEVES["dress"]), 0.05, trim)
+        canvas.stroke(dart, floats([40, 36, 36]), 0.02 * unit, piece)
+    length = rng.uniform(*SLEEVES["dress"])
+    piece.size = _sleeve_size(length)
+    return _sleeves(canvas, figure, piece, length, 0.05, trim)

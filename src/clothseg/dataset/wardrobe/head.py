@@ -1,12 +1,13 @@
 """Hair, hats and glasses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, Texture, curve, ellipse, floats, tube
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, ellipse, floats, tube
 from clothseg.dataset.wardrobe.figure import Figure
+from clothseg.dataset.wardrobe.piece import Piece, Size
 
 Random = np.random.Generator
 HAIR_COLOURS = (
@@ -20,21 +21,21 @@ class Hair:
     """One hair style, decided once and painted behind the body and in front of it.
 
     Args:
-        style: short, bob, long, bun, tail or afro.
-        texture: its strands.
+        style: short, bob, long, bun, tail, afro or sparse.
+        piece: what its pixels belong to.
         length: how far it hangs below the middle of the head, in head heights; 0 does not hang.
         parting: where it is parted, in head heights right of the middle.
         fringe: whether it covers the forehead.
     """
 
     style: str
-    texture: Texture
+    piece: Piece
     length: float
     parting: float
     fringe: bool
 
     def draw_back(self, canvas: Canvas, figure: Figure) -> None:
-        """What hangs or stands behind head and shoulders."""
+        """What hangs or stands behind head and shoulders, and from behind all of it."""
         unit, centre = figure.unit, figure.head
         grain = figure.grain(centre, floats([0, 1]))
         shapes: list[Array] = []
@@ -52,8 +53,25 @@ class Hair:
                 [[side * 0.2, -0.4], [side * 0.5, -0.1], [side * 0.55, 0.5], [side * 0.45, 0.95]]
             )
             shapes.append(tube(path, [0.1 * unit, 0.15 * unit, 0.14 * unit, 0.03 * unit]))
+        if figure.behind:
+            shapes.append(self._back_of_head(figure))
         if shapes:
-            canvas.paint(shapes, "hair", self.texture, grain, relief=0.5)
+            canvas.paint(shapes, self.piece, self.piece.cloth, grain, relief=0.5)
+
+    def _back_of_head(self, figure: Figure) -> Array:
+        """The outline of the hair on the skull, seen from behind."""
+        skull = [[0, -0.64], [0.28, -0.56], [0.45, -0.25], [0.41, 0.16], [0.28, 0.42], [0, 0.48]]
+        if self.style == "sparse":
+            skull = [[0, -0.06], [0.39, -0.1], [0.39, 0.16], [0.28, 0.38], [0, 0.42]]
+        return curve(figure.head + figure.unit * _mirrored(skull), closed=True)
+
+    def _temples(self, figure: Figure) -> list[Array]:
+        """The outlines of the hair that sparse hair leaves above the ears."""
+        patch = floats([[0.33, -0.3], [0.42, -0.22], [0.42, 0.0], [0.37, 0.02], [0.34, -0.12]])
+        return [
+            curve(figure.head + figure.unit * patch * floats([sign, 1]), closed=True)
+            for sign in (-1, 1)
+        ]
 
     def draw_front(self, canvas: Canvas, figure: Figure) -> None:
         """The cap of hair over the forehead, and locks that fall over the shoulders."""
@@ -65,16 +83,18 @@ class Hair:
         outer += [[0.45, -0.25], [0.43, sides]]
         inner = [[0.36, -0.1], [0.24, brow + 0.03], [part, brow - 0.1], [-0.24, brow + 0.03]]
         inner += [[-0.36, -0.1]]
-        cap = curve(centre + unit * floats(outer + inner), closed=True)
-        canvas.paint([cap], "hair", self.texture, grain, relief=0.5, shadow=0.3)
+        cap = [curve(centre + unit * floats(outer + inner), closed=True)]
+        if self.style == "sparse":
+            cap = self._temples(figure)
+        canvas.paint(cap, self.piece, self.piece.cloth, grain, relief=0.5, shadow=0.3)
         if self.length:
             for side in (-1, 1):
                 lock = centre + unit * floats(
                     [[side * 0.36, -0.3], [side * 0.43, 0.15], [side * 0.47, 0.55 * self.length],
                      [side * 0.4, self.length]])  # fmt: skip
                 canvas.paint(
-                    [tube(lock, [0.07 * unit, 0.1 * unit, 0.16 * unit, 0.03 * unit])], "hair",
-                    self.texture, grain, relief=0.5, shadow=0.3,
+                    [tube(lock, [0.07 * unit, 0.1 * unit, 0.16 * unit, 0.03 * unit])], self.piece,
+                    self.piece.cloth, grain, relief=0.5, shadow=0.3,
                 )  # fmt: skip
 
 
@@ -93,7 +113,34 @@ def choose_hair(rng: Random) -> Hair:
     wavy = rng.uniform(0, 0.06)
     texture = cloth.strands(rng, colour * rng.uniform(0.85, 1.15), wavy)
     length = {"bob": rng.uniform(0.55, 0.8), "long": rng.uniform(0.95, 1.9)}.get(style, 0.0)
-    return Hair(style, texture, length, rng.uniform(-0.16, 0.16), bool(rng.random() < 0.35))
+    size: Size = "long" if style in ("long", "tail") else "short"
+    hair = Piece("hair", texture, size)
+    return Hair(style, hair, length, rng.uniform(-0.16, 0.16), bool(rng.random() < 0.35))
+
+
+def thin_out(hair: Hair) -> Hair:
+    """The same hair on somebody who has lost most of it."""
+    piece = Piece("hair", hair.piece.cloth, "sparse")
+    return replace(hair, style="sparse", piece=piece, length=0.0)
+
+
+def draw_face_mask(canvas: Canvas, figure: Figure, rng: Random) -> None:
+    """A protective mask over mouth and nose, with its straps."""
+    unit, centre = figure.unit, figure.head
+    colour = cloth.pick(
+        rng, (floats([150, 196, 222]), floats([232, 234, 236]), floats([42, 44, 50]))
+    )
+    base = cloth.plain(colour) if rng.random() < 0.7 else cloth.stripes_across(rng, colour)
+    mask = Piece("accessories", base, "short", part="face mask")
+    shift = floats([0.06 * figure.turn * unit, 0])
+    outline = curve(centre + shift + unit * floats(
+        [[-0.3, 0.06], [0, 0.02], [0.3, 0.06], [0.28, 0.34], [0, 0.5], [-0.28, 0.34]]),
+        closed=True)  # fmt: skip
+    grain = figure.grain(centre, floats([0, 1]))
+    canvas.paint([outline], mask, base, grain, relief=0.7, shadow=0.3)
+    for height in (0.17, 0.27):
+        fold = centre + shift + unit * floats([[-0.24, height], [0, height + 0.03], [0.24, height]])
+        canvas.stroke(curve(fold), 0.8 * colour, 0.03 * unit, mask)
 
 
 def draw_hat(canvas: Canvas, figure: Figure, rng: Random) -> None:
@@ -103,16 +150,17 @@ def draw_hat(canvas: Canvas, figure: Figure, rng: Random) -> None:
     colour = cloth.cloth_colour(rng)
     base = {"beanie": cloth.ribbed, "straw": cloth.tweed}.get(style, lambda _, c: cloth.plain(c))
     texture = cloth.folded(rng, base(rng, colour), 0.12)
+    hat = Piece("hat", texture, "long" if style in ("felt", "straw") else "short")
     grain = figure.grain(centre, floats([0, 1]))
     tall = {"beanie": 0.84, "beret": 0.68, "cap": 0.72}.get(style, 0.92)
     wide = {"beret": 0.6, "beanie": 0.47}.get(style, 0.45)
     crown = curve(centre + unit * floats(
         [[-0.45, -0.22], [-wide, -0.42], [-0.34, -tall], [0.05, -tall - 0.04], [0.34, -tall + 0.02],
          [wide, -0.42], [0.45, -0.22], [0, -0.18]]), closed=True)  # fmt: skip
-    canvas.paint([crown], "hat", texture, grain, relief=0.9, shadow=0.5)
+    canvas.paint([crown], hat, texture, grain, relief=0.9, shadow=0.5)
     band = centre + unit * floats([[-0.6, -0.28], [0, -0.22], [0.6, -0.28]])
     trim = cloth.contrast_colour(rng, colour)
-    canvas.stroke(curve(band), trim, (0.2 if style == "beanie" else 0.11) * unit, "hat")
+    canvas.stroke(curve(band), trim, (0.2 if style == "beanie" else 0.11) * unit, hat)
     if style in ("felt", "straw"):
         brim = ellipse(
             centre - floats([0, 0.22 * unit]),
@@ -120,14 +168,14 @@ def draw_hat(canvas: Canvas, figure: Figure, rng: Random) -> None:
             0.13 * unit,
             0.05 * turn,
         )
-        canvas.paint([brim], "hat", texture, grain, relief=0.6, shadow=0.6)
-        canvas.stroke(curve(band) - floats([0, 0.1 * unit]), trim, 0.1 * unit, "hat")
+        canvas.paint([brim], hat, texture, grain, relief=0.6, shadow=0.6)
+        canvas.stroke(curve(band) - floats([0, 0.1 * unit]), trim, 0.1 * unit, hat)
     if style == "cap":
         peak = ellipse(centre + unit * floats([0.3 * turn, -0.22]), 0.44 * unit, 0.11 * unit)
-        canvas.paint([peak], "hat", texture, grain, relief=0.6, shadow=0.7)
+        canvas.paint([peak], hat, texture, grain, relief=0.6, shadow=0.7)
     if style == "beanie" and rng.random() < 0.5:
         ball = ellipse(centre - floats([0, 0.94 * unit]), 0.17 * unit, 0.16 * unit)
-        canvas.paint([ball], "hat", cloth.tweed(rng, trim), grain, relief=0.6)
+        canvas.paint([ball], hat, cloth.tweed(rng, trim), grain, relief=0.6)
 
 
 def draw_glasses(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:
@@ -144,16 +192,17 @@ def draw_glasses(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None
     ).astype(np.float32)
     temples = middle + unit * floats([[-0.42, -0.07], [0.42, -0.07], [0.42, 0.0], [-0.42, 0.0]])
     frame = cloth.plain(colour)
+    glasses = Piece(name, frame)
     eyes = [middle + floats([side * 0.2 * unit, 0]) for side in (-1, 1)]
     grown = [eye + shape * unit * floats([wide + 0.025, tall + 0.025]) for eye in eyes]
-    canvas.paint([temples, *grown], name, frame, grain, relief=0.2, shadow=0.4)
+    canvas.paint([temples, *grown], glasses, frame, grain, relief=0.2, shadow=0.4)
     dark = name == "sunglasses"
     tint = 0.5 * cloth.cloth_colour(rng) if dark else 0.7 * figure.skin + 60
     for eye in eyes:
         lens = eye + shape * unit * floats([wide - 0.03, tall - 0.03])
         canvas.paint(
             [lens],
-            name,
+            glasses,
             lambda u, v: tint + 55 * np.clip(0.7 - 3 * v, 0, 1)[..., None],
             grain,
             0,
@@ -161,6 +210,6 @@ def draw_glasses(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None
         )
         if not dark:
             pupil = ellipse(eye, 0.045 * unit, 0.045 * unit)
-            canvas.paint([pupil], name, cloth.plain(floats([50, 38, 30])), grain, 0, 0)
+            canvas.paint([pupil], glasses, cloth.plain(floats([50, 38, 30])), grain, 0, 0)
         glint = eye + unit * floats([[-0.1, 0.04], [0.03, -0.08]])
-        canvas.stroke(glint, floats([250, 250, 250]), 0.03 * unit, name)
+        canvas.stroke(glint, floats([250, 250, 250]), 0.03 * unit, glasses)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, Texture, curve, floats
+from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, floats
 from clothseg.dataset.wardrobe.figure import Figure
+from clothseg.dataset.wardrobe.piece import Cloth, Piece
 
 HEMS = {
     "jacket": (0.9, 1.08), "blazer": (1.1, 1.28), "suit": (1.1, 1.25), "coat": (1.45, 2.1),
@@ -19,20 +20,23 @@ class Coat:
     """One coat, decided once and painted in three steps: back, front and sleeves.
 
     Args:
-        name: the CCP name.
+        piece: what its pixels belong to.
         colour: RGB.
-        texture: the cloth.
         hem: level of the spine at which it ends.
         gap: half the distance between its fronts, in head heights; 0 is closed.
         flare: how much it widens below the waist.
     """
 
-    name: str
+    piece: Piece
     colour: Array
-    texture: Texture
     hem: float
     gap: float
     flare: float
+
+    @property
+    def name(self) -> str:
+        """The CCP name."""
+        return self.piece.name
 
 
 def choose_coat(rng: np.random.Generator, name: str) -> Coat:
@@ -44,24 +48,29 @@ def choose_coat(rng: np.random.Generator, name: str) -> Coat:
     }.get(name, [cloth.tweed, cloth.plaid, _wool])  # fmt: skip
     texture = cloth.folded(rng, weave[rng.integers(len(weave))](rng, colour), 0.2)
     gap = 0.0 if rng.random() < 0.2 else rng.uniform(0.16, 0.36)
-    return Coat(name, colour, texture, rng.uniform(*HEMS[name]), gap, rng.uniform(0.02, 0.22))
+    hem = rng.uniform(*HEMS[name])
+    piece = Piece(name, texture, "short" if hem < 1.15 else "long")
+    return Coat(piece, colour, hem, gap, rng.uniform(0.02, 0.22))
 
 
-def _wool(rng: np.random.Generator, colour: Array) -> Texture:
+def _wool(rng: np.random.Generator, colour: Array) -> Cloth:
     """Felted wool: one colour with a coarse, soft grain."""
     tile = cloth.noise_tile(rng)
-    return lambda u, v: colour * (1 + 0.08 * cloth.noise(tile, 13 * u, 13 * v))[..., None]
+    return Cloth(lambda u, v: colour * (1 + 0.08 * cloth.noise(tile, 13 * u, 13 * v))[..., None])
 
 
 def draw_coat_back(canvas: Canvas, figure: Figure, coat: Coat) -> None:
     """The inside of the back, seen between the fronts and the legs."""
     lining = cloth.plain(0.45 * coat.colour)
     back = figure.trunk(0.05, coat.hem - 0.03, 0.08, coat.flare)
-    canvas.paint([back], coat.name, lining, figure.grain(), relief=0.3)
+    canvas.paint([back], coat.piece, lining, figure.grain(), relief=0.3)
 
 
 def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.Generator) -> None:
-    """Two fronts with lapels, edges, pockets and buttons."""
+    """Two fronts with lapels, edges, pockets and buttons; from behind one back with a seam."""
+    if figure.behind:
+        _draw_whole_back(canvas, figure, coat)
+        return
     unit = figure.unit
     levels = np.linspace(0.02, coat.hem, 16).astype(np.float32)
     ease = 0.12 + coat.flare * np.maximum(levels - 0.66, 0)
@@ -76,14 +85,14 @@ def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.G
     for side in rng.permutation(2):
         edge = figure.edge(levels, side, inner)
         panel = np.concatenate([edge, figure.edge(levels, side, outer)[::-1]])
-        canvas.paint([panel], coat.name, coat.texture, figure.grain(), relief=0.9, shadow=0.5)
-        canvas.stroke(edge, dark, 0.04 * unit, coat.name)
+        canvas.paint([panel], coat.piece, coat.piece.cloth, figure.grain(), relief=0.9, shadow=0.5)
+        canvas.stroke(edge, dark, 0.04 * unit, coat.piece)
         canvas.stroke(
-            figure.edge(levels[2:], side, inner[2:] + 0.09 * unit), pale, 0.035 * unit, coat.name
+            figure.edge(levels[2:], side, inner[2:] + 0.09 * unit), pale, 0.035 * unit, coat.piece
         )
         canvas.stroke(
             np.stack([edge[-1], panel[len(edge)]]) - floats([0, 0.1 * unit]), dark,
-            0.05 * unit, coat.name,
+            0.05 * unit, coat.piece,
         )  # fmt: skip
         _pocket(canvas, figure, coat, side, dark)
         if coat.name in ("blazer", "suit", "coat", "jacket"):
@@ -93,8 +102,17 @@ def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.G
             button = figure.edge(floats([level]), side, at)[0]
             canvas.stroke(
                 button + floats([[0, 0], [0.5, 0]]), 255 - 0.85 * coat.colour, 0.13 * unit,
-                coat.name,
+                coat.piece,
             )  # fmt: skip
+
+
+def _draw_whole_back(canvas: Canvas, figure: Figure, coat: Coat) -> None:
+    """The outside of the back; a cape is as wide there as in front."""
+    ease = 0.5 if coat.name == "cape" else 0.12
+    back = figure.trunk(0.02, coat.hem, ease, coat.flare)
+    canvas.paint([back], coat.piece, coat.piece.cloth, figure.grain(), relief=0.9, shadow=0.5)
+    seam = figure.spine(np.linspace(0.08, coat.hem, 12).astype(np.float32))
+    canvas.stroke(seam, 0.55 * coat.colour, 0.035 * figure.unit, coat.piece)
 
 
 def _pocket(canvas: Canvas, figure: Figure, coat: Coat, side: int, colour: Array) -> None:
@@ -105,7 +123,7 @@ def _pocket(canvas: Canvas, figure: Figure, coat: Coat, side: int, colour: Array
     flap = np.stack(
         [middle - 0.16 * figure.unit * figure.across, middle + 0.16 * figure.unit * figure.across]
     )
-    canvas.stroke(flap, colour, 0.07 * figure.unit, coat.name)
+    canvas.stroke(flap, colour, 0.07 * figure.unit, coat.piece, "pocket")
 
 
 def _lapel(
@@ -120,19 +138,19 @@ def _lapel(
     shape = curve(np.stack([neck, collar, notch, low]), 4)
 
     def texture(u: Array, v: Array) -> Array:
-        return 0.35 * colour + 0.65 * coat.texture(u * sign, v)
+        return 0.35 * colour + 0.65 * coat.piece.cloth(u * sign, v)
 
-    canvas.paint([shape], coat.name, texture, figure.grain(), relief=0.5, shadow=0.5)
-    canvas.stroke(np.stack([collar, notch, low]), 0.45 * coat.colour, 0.035 * unit, coat.name)
+    canvas.paint([shape], coat.piece, texture, figure.grain(), 0.5, 0.5, detail="lapel")
+    canvas.stroke(np.stack([collar, notch, low]), 0.45 * coat.colour, 0.035 * unit, coat.piece)
 
 
 def draw_coat_sleeve(canvas: Canvas, figure: Figure, coat: Coat, side: int) -> None:
     """One long sleeve with a cuff."""
     grain = figure.limb_grain(figure.arms[side])
     outline = figure.sleeve(side, 0.97, 0.075, 0.03)
-    canvas.paint([outline], coat.name, coat.texture, grain, relief=0.9, shadow=0.5)
+    canvas.paint([outline], coat.piece, coat.piece.cloth, grain, 0.9, 0.5, detail="sleeve")
     cuff = figure.along(figure.arms[side], 0, 0.9)[-2:]
     step = cuff[1] - cuff[0]
     normal = floats([-step[1], step[0]]) / max(float(np.linalg.norm(step)), 1e-6) * 0.4
     line = np.stack([cuff[1] - normal * figure.unit, cuff[1] + normal * figure.unit])
-    canvas.stroke(line, 0.55 * coat.colour, 0.05 * figure.unit, coat.name)
+    canvas.stroke(line, 0.55 * coat.colour, 0.05 * figure.unit, coat.piece)

@@ -1,12 +1,13 @@
 """What a person wears, and the order in which it is painted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clothseg.dataset.wardrobe import accessories, footwear, garments, head, outerwear
+from clothseg.dataset.wardrobe import accessories, footwear, garments, head, lettering, outerwear
+from clothseg.dataset.wardrobe.body import draw_arm, draw_body, draw_face
 from clothseg.dataset.wardrobe.canvas import Canvas
-from clothseg.dataset.wardrobe.figure import Figure, draw_arm, draw_body, draw_face
+from clothseg.dataset.wardrobe.figure import Figure
 
 TOPS = ("t-shirt", "blouse", "shirt", "sweater", "jumper", "sweatshirt", "hoodie", "top", "vest")
 COATS = ("coat", "coat", "blazer", "jacket", "cardigan", "cape", "suit")
@@ -31,6 +32,12 @@ class Outfit:
         scarf: scarf or tie.
         bag: bag or purse.
         crop: how much of the figure is in the frame: full, knee, half or legs.
+        belt: around the waist.
+        necklace: on the chest.
+        gloves: on both hands.
+        face_mask: over mouth and nose.
+        lettering: on the top, if its cloth has no pattern.
+        sparse: whether most of the hair is lost.
     """
 
     main: str
@@ -43,6 +50,12 @@ class Outfit:
     scarf: str
     bag: str
     crop: str
+    belt: bool = False
+    necklace: bool = False
+    gloves: bool = False
+    face_mask: bool = False
+    lettering: bool = False
+    sparse: bool = False
 
 
 def choose_outfit(seed: int, index: int, rng: np.random.Generator) -> Outfit:
@@ -83,6 +96,22 @@ def choose_outfit(seed: int, index: int, rng: np.random.Generator) -> Outfit:
     )  # fmt: skip
 
 
+def add_extras(outfit: Outfit, rng: np.random.Generator) -> Outfit:
+    """The outfit with what people wear in other datasets than Clothing Co-Parsing."""
+    belt, necklace, gloves, face_mask, lettering, sparse = rng.random(6) < (
+        [0.3, 0.3, 0.22, 0.15, 0.4, 0.14]
+    )
+    return replace(
+        outfit,
+        belt=bool(belt),
+        necklace=bool(necklace),
+        gloves=bool(gloves),
+        face_mask=bool(face_mask),
+        lettering=bool(lettering),
+        sparse=bool(sparse),
+    )
+
+
 def _at(share: float, table: tuple[tuple[float, str], ...]) -> str:
     """The first entry whose upper bound lies above a share of 0 to 1."""
     return next(name for bound, name in table if share < bound)
@@ -91,33 +120,60 @@ def _at(share: float, table: tuple[tuple[float, str], ...]) -> str:
 def dress_figure(canvas: Canvas, figure: Figure, outfit: Outfit, rng: np.random.Generator) -> None:
     """Paint a person from the back to the front: what lies nearer hides what lies behind."""
     hair = head.choose_hair(rng)
+    if outfit.sparse:
+        hair = head.thin_out(hair)
+    gloves = accessories.choose_gloves(rng) if outfit.gloves else None
     coat = outerwear.choose_coat(rng, outfit.coat) if outfit.coat else None
-    hair.draw_back(canvas, figure)
+    if not figure.behind:
+        hair.draw_back(canvas, figure)
     if coat:
         outerwear.draw_coat_back(canvas, figure, coat)
     draw_body(canvas, figure, rng)
     sleeve = _draw_clothes(canvas, figure, outfit, rng)
-    if outfit.scarf == "tie":
-        accessories.draw_tie(canvas, figure, rng)
+    _draw_on_clothes(canvas, figure, outfit, rng)
     if coat and coat.name != "cape":
         outerwear.draw_coat_front(canvas, figure, coat, rng)
     for side in rng.permutation(2):
         draw_arm(canvas, figure, rng, side)
+        if gloves:
+            accessories.draw_glove(canvas, figure, gloves, side)
         sleeve(side)
         if coat and coat.name != "cape":
             outerwear.draw_coat_sleeve(canvas, figure, coat, side)
     if coat and coat.name == "cape":
         outerwear.draw_coat_front(canvas, figure, coat, rng)
     draw_face(canvas, figure, rng)
+    if outfit.face_mask and not figure.behind:
+        head.draw_face_mask(canvas, figure, rng)
     if outfit.scarf == "scarf":
         accessories.draw_scarf(canvas, figure, rng)
-    hair.draw_front(canvas, figure)
-    if outfit.glasses:
+    if figure.behind:
+        hair.draw_back(canvas, figure)
+    else:
+        hair.draw_front(canvas, figure)
+    if outfit.glasses and not figure.behind:
         head.draw_glasses(canvas, figure, rng, outfit.glasses)
     if outfit.hat:
         head.draw_hat(canvas, figure, rng)
     if outfit.bag:
         accessories.draw_bag(canvas, figure, rng, outfit.bag)
+
+
+def _draw_on_clothes(
+    canvas: Canvas, figure: Figure, outfit: Outfit, rng: np.random.Generator
+) -> None:
+    """Paint what lies on the clothes and below a coat."""
+    for piece in canvas.pieces:
+        if outfit.lettering and piece.name == outfit.top and piece.pattern == "solid":
+            lettering.draw_lettering(canvas, figure, rng, piece, rng.uniform(0.3, 0.4))
+    if outfit.belt:
+        accessories.draw_belt(canvas, figure, rng)
+    if figure.behind:
+        return
+    if outfit.scarf == "tie":
+        accessories.draw_tie(canvas, figure, rng)
+    if outfit.necklace:
+        accessories.draw_necklace(canvas, figure, rng)
 
 
 def _draw_clothes(

@@ -6,7 +6,8 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from clothseg.dataset.wardrobe.canvas import Array, Texture, floats
+from clothseg.dataset.wardrobe.canvas import floats
+from clothseg.dataset.wardrobe.piece import Array, Cloth
 
 TILE = 64
 Option = TypeVar("Option")
@@ -61,9 +62,9 @@ def noise(tile: Array, u: Array, v: Array) -> Array:
     )
 
 
-def plain(colour: Array) -> Texture:
+def plain(colour: Array) -> Cloth:
     """One colour."""
-    return lambda u, v: np.broadcast_to(colour, (*u.shape, 3))
+    return Cloth(lambda u, v: np.broadcast_to(colour, (*u.shape, 3)))
 
 
 def mix(first: Array, second: Array, weight: Array) -> Array:
@@ -76,7 +77,7 @@ def wave(x: Array, sharpness: float = 4.0) -> Array:
     return np.clip(0.5 + sharpness * np.sin(2 * np.pi * x) / 2, 0, 1)
 
 
-def folded(rng: np.random.Generator, base: Texture, depth: float, along: float = 0.7) -> Texture:
+def folded(rng: np.random.Generator, base: Cloth, depth: float, along: float = 0.7) -> Cloth:
     """Add folds, long in the second coordinate, and a slight unevenness.
 
     Args:
@@ -91,21 +92,23 @@ def folded(rng: np.random.Generator, base: Texture, depth: float, along: float =
         fold = noise(tile, 3 * u + slant * v, along * v) + 0.4 * noise(tile, 7 * u, 7 * v)
         return base(u, v) * (1 + depth * np.clip(fold, -1.5, 1.5) / 1.5)[..., None]
 
-    return texture
+    return Cloth(texture, base.pattern)
 
 
-def stripes(rng: np.random.Generator, colour: Array, upright: bool) -> Texture:
+def stripes(rng: np.random.Generator, colour: Array, upright: bool) -> Cloth:
     """Bands across the cloth, or along it when upright."""
     other, period = contrast_colour(rng, colour), rng.uniform(0.16, 0.34)
-    return lambda u, v: mix(colour, other, wave((u if upright else v) / period))
+    return Cloth(
+        lambda u, v: mix(colour, other, wave((u if upright else v) / period)), "geometrical"
+    )
 
 
-def stripes_across(rng: np.random.Generator, colour: Array) -> Texture:
+def stripes_across(rng: np.random.Generator, colour: Array) -> Cloth:
     """Bands across the cloth."""
     return stripes(rng, colour, upright=False)
 
 
-def plaid(rng: np.random.Generator, colour: Array) -> Texture:
+def plaid(rng: np.random.Generator, colour: Array) -> Cloth:
     """Crossing bands and a thin line."""
     other, line = contrast_colour(rng, colour, 50), cloth_colour(rng)
     period = rng.uniform(0.3, 0.5)
@@ -115,10 +118,10 @@ def plaid(rng: np.random.Generator, colour: Array) -> Texture:
         thin = np.maximum(wave(u / period + 0.3, 9), wave(v / period + 0.3, 9))
         return mix(mix(colour, other, weight)[..., :], line, 0.35 * (thin > 0.97))
 
-    return texture
+    return Cloth(texture, "geometrical")
 
 
-def dots(rng: np.random.Generator, colour: Array) -> Texture:
+def dots(rng: np.random.Generator, colour: Array) -> Cloth:
     """Round spots on a staggered grid."""
     other, period, radius = contrast_colour(rng, colour), rng.uniform(0.2, 0.32), 0.28
 
@@ -128,10 +131,10 @@ def dots(rng: np.random.Generator, colour: Array) -> Texture:
         y = np.mod(v / period, 1) - 0.5
         return mix(colour, other, (radius - np.hypot(x, y)) * 12 + 0.5)
 
-    return texture
+    return Cloth(texture, "geometrical")
 
 
-def floral(rng: np.random.Generator, colour: Array) -> Texture:
+def floral(rng: np.random.Generator, colour: Array) -> Cloth:
     """Blotches of two further colours, as printed flowers or leopard spots."""
     petal, leaf = contrast_colour(rng, colour, 60), cloth_colour(rng)
     tile, scale = noise_tile(rng), rng.uniform(3.5, 5.5)
@@ -141,10 +144,10 @@ def floral(rng: np.random.Generator, colour: Array) -> Texture:
         stem = noise(tile, scale * u + 17, scale * v + 31)
         return mix(mix(colour, leaf, (stem - 0.5) * 4)[...], petal, (bloom - 0.35) * 5)
 
-    return texture
+    return Cloth(texture, "fancy")
 
 
-def knit(rng: np.random.Generator, colour: Array) -> Texture:
+def knit(rng: np.random.Generator, colour: Array) -> Cloth:
     """Columns of slanted stitches."""
     period = rng.uniform(0.1, 0.16)
 
@@ -153,16 +156,16 @@ def knit(rng: np.random.Generator, colour: Array) -> Texture:
         stitch = np.sin(2 * np.pi * (v / (0.7 * period) + column))
         return colour * (0.88 + 0.2 * column + 0.1 * stitch)[..., None]
 
-    return texture
+    return Cloth(texture)
 
 
-def ribbed(rng: np.random.Generator, colour: Array) -> Texture:
+def ribbed(rng: np.random.Generator, colour: Array) -> Cloth:
     """Ridges along the cloth."""
     period = rng.uniform(0.09, 0.13)
-    return lambda u, v: colour * (0.88 + 0.22 * wave(u / period, 1.2))[..., None]
+    return Cloth(lambda u, v: colour * (0.88 + 0.22 * wave(u / period, 1.2))[..., None])
 
 
-def twill(rng: np.random.Generator, colour: Array) -> Texture:
+def twill(rng: np.random.Generator, colour: Array) -> Cloth:
     """Denim: a fine diagonal weave, washed out in places."""
     tile = noise_tile(rng)
     washed = colour + 0.35 * (225 - colour)
@@ -172,10 +175,10 @@ def twill(rng: np.random.Generator, colour: Array) -> Texture:
         worn = 0.5 + 0.45 * noise(tile, 1.5 * u, 0.8 * v)
         return mix(colour, washed, worn) * (1 + weave)[..., None]
 
-    return texture
+    return Cloth(texture)
 
 
-def tweed(rng: np.random.Generator, colour: Array) -> Texture:
+def tweed(rng: np.random.Generator, colour: Array) -> Cloth:
     """A coarse zigzag weave with flecks."""
     other, tile = contrast_colour(rng, colour, 40), noise_tile(rng)
 
@@ -184,10 +187,10 @@ def tweed(rng: np.random.Generator, colour: Array) -> Texture:
         weight = 0.4 + 0.4 * np.sin(2 * np.pi * (v / 0.2 + zigzag))
         return mix(colour, other, weight + 0.2 * noise(tile, 22 * u, 22 * v))
 
-    return texture
+    return Cloth(texture, "geometrical")
 
 
-def leather(rng: np.random.Generator, colour: Array) -> Texture:
+def leather(rng: np.random.Generator, colour: Array) -> Cloth:
     """Smooth hide with bright streaks of reflected light."""
     tile = noise_tile(rng)
 
@@ -195,10 +198,10 @@ def leather(rng: np.random.Generator, colour: Array) -> Texture:
         shine = np.clip(noise(tile, 4 * u + v, 1.6 * v - u) - 0.6, 0, 1)
         return colour * 0.9 + 110 * shine[..., None]
 
-    return texture
+    return Cloth(texture)
 
 
-def quilted(rng: np.random.Generator, colour: Array) -> Texture:
+def quilted(rng: np.random.Generator, colour: Array) -> Cloth:
     """Diamonds with stitched grooves between them."""
     period = rng.uniform(0.28, 0.38)
 
@@ -208,10 +211,10 @@ def quilted(rng: np.random.Generator, colour: Array) -> Texture:
         )
         return colour * (0.7 + 0.4 * np.clip(groove * 5, 0, 1))[..., None]
 
-    return texture
+    return Cloth(texture)
 
 
-def argyle(rng: np.random.Generator, colour: Array) -> Texture:
+def argyle(rng: np.random.Generator, colour: Array) -> Cloth:
     """Diamonds in two colours, one stitch softer than a print."""
     other, period = contrast_colour(rng, colour, 60), rng.uniform(0.4, 0.56)
 
@@ -219,10 +222,10 @@ def argyle(rng: np.random.Generator, colour: Array) -> Texture:
         diamond = np.sin(np.pi * (u + v) / period) * np.sin(np.pi * (u - v) / period)
         return mix(colour, other, 0.5 + 4 * diamond)
 
-    return texture
+    return Cloth(texture, "geometrical")
 
 
-def pleated(base: Texture, pleats: float, spread: float) -> Texture:
+def pleated(base: Cloth, pleats: float, spread: float) -> Cloth:
     """Pleats that fan out from the waist.
 
     Args:
@@ -235,10 +238,10 @@ def pleated(base: Texture, pleats: float, spread: float) -> Texture:
         phase = np.mod(u / np.maximum(1 + spread * v, 0.3) * pleats, 1)
         return base(u, v) * (0.6 + 0.66 * phase)[..., None]
 
-    return texture
+    return Cloth(texture, base.pattern)
 
 
-def strands(rng: np.random.Generator, colour: Array, wavy: float) -> Texture:
+def strands(rng: np.random.Generator, colour: Array, wavy: float) -> Cloth:
     """Hair: thin light and dark streaks, swinging by wavy (0 is straight)."""
     tile = noise_tile(rng)
 
@@ -247,4 +250,4 @@ def strands(rng: np.random.Generator, colour: Array, wavy: float) -> Texture:
         streak = 0.8 * noise(tile, 24 * x, 0.9 * v) + noise(tile, 8 * x, 0.4 * v)
         return np.clip(colour * (1 + 0.22 * streak)[..., None] + 8 * streak[..., None], 0, 255)
 
-    return texture
+    return Cloth(texture)

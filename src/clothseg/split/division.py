@@ -1,7 +1,4 @@
-"""Training, validation and test parts: stratified, with look-alike photos kept together.
-
-The libraries that divide and group are imported where they are used, because they take seconds.
-"""
+"""What a division of a dataset into training, validation and test is, and what all kinds share."""
 
 import hashlib
 import json
@@ -23,6 +20,9 @@ this finds the five real pairs, and 10 bits a false one."""
 
 Fraction = Annotated[float, Field(gt=0, le=0.5)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Validation = Fraction | Literal["test"]
+"""Share of the photos that are not tested, or the papers' own protocol, which chooses the epoch on
+the test part."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Split:
         division: hash of the division of the dataset that this split is one view of; equal for
             all folds of one cross-validation.
         deviation: mean over parts and classes of |share of photos with the class in the part -
-            share in the dataset|, test parts only.
+            share in the dataset|.
     """
 
     train: list[str]
@@ -79,55 +79,6 @@ class Split:
         """Hash of the names of all three parts, in order."""
         parts = json.dumps([self.train, self.validation, self.test])
         return hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
-
-
-def kfold(
-    cache: "Cache",
-    *,
-    folds: Annotated[int, Field(ge=2, le=100)],
-    fold: Annotated[int, Field(ge=0)],
-    validation: Fraction | Literal["test"],
-    seed: Seed,
-) -> Split:
-    """One fold of a multilabel-stratified k-fold cross-validation.
-
-    Args:
-        cache: the samples with their classes and hashes.
-        folds: number of folds.
-        fold: the fold that is tested, counted from 0.
-        validation: share of the training part that is carved off for validation, or `test` for the
-            papers' own protocol, which chooses the epoch on the test fold.
-        seed: seed of the division.
-
-    Source: Sechidis, Tsoumakas and Vlahavas, On the stratification of multi-label data, 2011.
-    """
-    from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
-
-    units = near_duplicate_groups(cache.hashes)
-    _require_units(units, folds)
-    presence = _presence_of_units(cache.presence, units)
-    stratifier = MultilabelStratifiedKFold(folds, shuffle=True, random_state=seed)
-    part = np.empty(len(presence), int)
-    for number, (_, test) in enumerate(stratifier.split(presence, presence)):
-        part[test] = number
-    return _split(cache, units, part, fold, validation, seed)
-
-
-def holdout(
-    cache: "Cache", *, test: Fraction, validation: Fraction | Literal["test"], seed: Seed
-) -> Split:
-    """One stratified division into training and test.
-
-    Args:
-        cache: the samples with their classes and hashes.
-        test: share of the photos that is tested.
-        validation: as in :func:`kfold`.
-        seed: seed of the division.
-    """
-    units = near_duplicate_groups(cache.hashes)
-    _require_units(units, 2)
-    part = _carve(_presence_of_units(cache.presence, units), test, seed).astype(int)
-    return _split(cache, units, part, 1, validation, seed)
 
 
 def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
@@ -180,41 +131,29 @@ def share_deviation(presence: np.ndarray, part: np.ndarray) -> float:
     return float(np.abs(shares - some.mean(0)).mean())
 
 
-def _split(
-    cache: "Cache",
-    units: np.ndarray,
-    part: np.ndarray,
-    chosen: int,
-    validation: float | Literal["test"],
-    seed: int,
-) -> Split:
-    """Names of the three parts when the units of part `chosen` are tested."""
-    names = np.array(cache.names)
-    photo_part = part[units]
-    test = photo_part == chosen
-    if validation == "test":
-        held, train = test, ~test
-    else:
-        rest = np.flatnonzero(part != chosen)
-        inner = np.zeros(len(part), bool)
-        inner[rest] = _carve(_presence_of_units(cache.presence, units)[rest], validation, seed)
-        held = inner[units]
-        train = ~test & ~held
-    division = hashlib.blake2b(
-        json.dumps([cache.names, photo_part.tolist()]).encode(), digest_size=8
-    )
-    tested = photo_part if len(np.unique(photo_part)) > 2 else np.where(test, 1, 0)
-    return Split(
-        names[train].tolist(),
-        names[held].tolist(),
-        names[test].tolist(),
-        division.hexdigest(),
-        share_deviation(cache.presence, tested),
-    )
+def strata(cache: "Cache") -> np.ndarray:
+    """What stratification balances, bool [N,S]: classes, and of merged datasets the sources too."""
+    sources = np.unique(cache.sources)
+    if len(sources) < 2:
+        return cache.presence
+    return np.hstack([cache.presence, cache.sources[:, None] == sources])
 
 
-def _carve(presence: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Mask bool [U] of a stratified part of about `share` of the units."""
+def of_groups(presence: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """What the photos of each group have, taken together: bool [N,S] to bool [G,S]."""
+    united = np.zeros((groups.max() + 1, presence.shape[1]), bool)
+    np.logical_or.at(united, groups, presence)
+    return united
+
+
+def carve(presence: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Mask bool [G] of a stratified part of about `share` of the groups.
+
+    Args:
+        presence: what the groups have, bool [G,S].
+        share: of the groups, (0, 1).
+        seed: seed of the division.
+    """
     from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
 
     chosen = np.zeros(len(presence), bool)
@@ -223,15 +162,53 @@ def _carve(presence: np.ndarray, share: float, seed: int) -> np.ndarray:
     return chosen
 
 
-def _presence_of_units(presence: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """Classes of each group of look-alikes: the union of its photos', bool [U,K]."""
-    united = np.zeros((units.max() + 1, presence.shape[1]), bool)
-    np.logical_or.at(united, units, presence)
-    return united
+def divided(
+    cache: "Cache",
+    groups: np.ndarray,
+    part: np.ndarray,
+    test: np.ndarray,
+    rest: np.ndarray,
+    validation: Validation,
+    seed: int,
+) -> Split:
+    """The split that one view of a division gives, with validation carved off.
+
+    Args:
+        cache: the samples with their classes and sources.
+        groups: number of each photo's group of look-alikes, int [N].
+        part: number of each photo's part in the division, int [N].
+        test: the photos that are tested, bool [N].
+        rest: the photos that are trained on and validated, bool [N].
+        validation: share of the rest that is carved off, or `test`.
+        seed: seed of the carving.
+    """
+    train, held = rest, test
+    if validation != "test":
+        places = np.flatnonzero(rest)
+        group = np.unique(groups[places], return_inverse=True)[1]
+        chosen = carve(of_groups(strata(cache)[places], group), validation, seed)
+        held = np.zeros_like(test)
+        held[places] = chosen[group]
+        train = rest & ~held
+    names = np.array(cache.names)
+    content = json.dumps([cache.names, part.tolist()]).encode()
+    used = test | rest
+    return Split(
+        train=names[train].tolist(),
+        validation=names[held].tolist(),
+        test=names[test].tolist(),
+        division=hashlib.blake2b(content, digest_size=8).hexdigest(),
+        deviation=share_deviation(cache.presence[used], part[used]),
+    )
 
 
-def _require_units(units: np.ndarray, parts: int) -> None:
-    count = int(units.max()) + 1
+def require_groups(groups: np.ndarray, parts: int) -> None:
+    """Refuse to divide too few photos.
+
+    Raises:
+        ConfigError: there are not two different photos for each part.
+    """
+    count = int(groups.max()) + 1
     if count < 2 * parts:
         raise ConfigError(
             [f"{count} different photos cannot be divided into {parts} parts with 2 photos each"]

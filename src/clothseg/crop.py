@@ -1,0 +1,130 @@
+"""Photos cut to the person in them, whatever the dataset (the pre-processing of inacio2019).
+
+Photo and mask are cut alike to the person's box with a margin; a photo without a box stays whole.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from clothseg.boxes import Box, Boxes, DetectedBoxes, MaskBoxes
+from clothseg.dataset.merged import Merged
+from clothseg.dataset.reader import Reader, Sample
+from clothseg.person_detector import PersonDetector
+
+
+class Cropped(Reader):
+    """A dataset whose photos and masks are cut to one box each.
+
+    Areas of objects stay those of the whole photo.
+
+    Args:
+        reader: the dataset.
+        boxes: where the person in each photo is.
+        margin: share of the box's size that is added on each side.
+    """
+
+    def __init__(self, reader: Reader, boxes: Boxes, margin: float) -> None:
+        super().__init__(reader.root, reader.names)
+        self.reader, self.boxes, self.margin = reader, boxes, margin
+        self.treatment = f"{reader.treatment} cut to {boxes.treatment} + {margin}"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the photos are there."""
+        return self.reader.ready
+
+    def samples(self) -> list[Sample]:
+        """All annotated photos."""
+        return self.reader.samples()
+
+    def read_mask(self, sample: Sample) -> np.ndarray:
+        """Source ids uint8 [H,W] inside the box."""
+        mask = self.reader.read_mask(sample)
+        return self._cut(mask, self.boxes.find(sample, mask))
+
+    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Photo and source ids inside the box, checked as a whole."""
+        image, mask = self.reader.read(sample)
+        box = self.boxes.find(sample, mask)
+        return self._cut(image, box), self._cut(mask, box)
+
+    def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
+        """Objects of the whole photo."""
+        return self.reader.objects(sample)
+
+    def files(self, sample: Sample) -> list[Path]:
+        """Every file that decides a sample."""
+        return self.reader.files(sample)
+
+    def prepare(self) -> None:
+        """Prepare the dataset, and have a detector look at all photos."""
+        self.reader.prepare()
+        self.boxes.prepare()
+
+    def warnings(self) -> list[str]:
+        """What is odd about the dataset's files."""
+        return self.reader.warnings()
+
+    def fingerprint(self) -> str:
+        """Hash of the content and of what decides the boxes."""
+        content = (self.reader.fingerprint(), self.boxes.treatment, self.margin)
+        return hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
+
+    def widened(self, box: Box | None, height: int, width: int) -> Box:
+        """What of a photo is kept: the box with the margin, as far as the photo reaches.
+
+        Args:
+            box: of the person; None keeps the whole photo.
+            height: of the photo, pixels.
+            width: of the photo, pixels.
+        """
+        if box is None:
+            return 0, 0, width, height
+        left, top, right, bottom = box
+        across, down = round(self.margin * (right - left)), round(self.margin * (bottom - top))
+        return (
+            max(0, left - across),
+            max(0, top - down),
+            min(width, right + across),
+            min(height, bottom + down),
+        )
+
+    def _cut(self, array: np.ndarray, box: Box | None) -> np.ndarray:
+        left, top, right, bottom = self.widened(box, *array.shape[:2])
+        return np.ascontiguousarray(array[top:bottom, left:right])
+
+
+def cropped(
+    reader: Reader, crop: Literal["mask", "detector"], margin: float, detector: str, folder: Path
+) -> Reader:
+    """A dataset cut to persons; of a merged one each source is, which knows its own background.
+
+    Args:
+        reader: the dataset.
+        crop: where boxes come from.
+        margin: share of the box's size that is added on each side.
+        detector: `coco`, or the path of a file of weights.
+        folder: of the files of boxes.
+
+    Raises:
+        ConfigError: the detector's file is missing.
+    """
+    find: Callable[[Reader], Boxes] = MaskBoxes
+    if crop == "detector":
+        persons = PersonDetector(detector)
+        find = partial(DetectedBoxes, detector=persons, folder=folder)
+    if isinstance(reader, Merged):
+        return Merged({k: Cropped(part, find(part), margin) for k, part in reader.sources.items()})
+    return Cropped(reader, find(reader), margin)
+
+
+def cropped_parts(reader: Reader) -> list[Cropped]:
+    """The cut datasets inside a reader, those of all sources; none where nothing is cut."""
+    if isinstance(reader, Merged):
+        return [cut for part in reader.sources.values() for cut in cropped_parts(part)]
+    return [reader] if isinstance(reader, Cropped) else []

@@ -1,0 +1,115 @@
+"""Anyone's own photos: folders of photos and masks, and a list of the classes."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from clothseg.dataset.reader import Reader, Sample, other_layout, some
+from clothseg.error import DataError
+from clothseg.label_file import LABEL_FILE, LabelFile, read_label_file
+from clothseg.png import RGB, decoded_png, png_format, read_ids
+
+LAYOUT = f"images/, masks/ and {LABEL_FILE}"
+PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+MASKS = frozenset({".png"})
+
+
+class OwnPhotos(Reader):
+    """Photos in `images/`, masks of the same names in `masks/`, classes in `labels.json`.
+
+    A mask is a PNG of ids (8 bits, or the indices of a palette; 255 = ignore), or an RGB picture
+    in the very colours of `labels.json`, which has no colour for ignore.
+    """
+
+    def samples(self) -> list[Sample]:
+        """Photos by name."""
+        folders = self.root / "images", self.root / "masks"
+        if not all(folder.is_dir() for folder in folders):
+            raise other_layout(self.root, LAYOUT)
+        if self._classes.names != self.names:
+            raise DataError(
+                f"{self.root / LABEL_FILE}: its names are {', '.join(self._classes.names)}; the "
+                f"configuration has {', '.join(self.names)}"
+            )
+        photos, masks = _by_stem(folders[0], PHOTOS), _by_stem(folders[1], MASKS)
+        problems = [
+            f"{len(lonely)} files of {folder} have no partner in {other}: {some(sorted(lonely))}"
+            for folder, other, lonely in (
+                (*folders, photos.keys() - masks.keys()),
+                (*folders[::-1], masks.keys() - photos.keys()),
+            )
+            if lonely
+        ]
+        if problems:
+            raise DataError(f"{'; '.join(problems)}. A photo and its PNG mask share a name")
+        if not photos:
+            raise DataError(f"{folders[0]}: has no photo; expected {', '.join(sorted(PHOTOS))}")
+        return [Sample(stem, photos[stem], masks[stem]) for stem in sorted(photos)]
+
+    def read_mask(self, sample: Sample) -> np.ndarray:
+        """Ids uint8 [H,W].
+
+        Raises:
+            DataError: the file is no such PNG, or has a colour that no class has.
+        """
+        if png_format(sample.annotation) == (8, RGB):
+            return self._ids_of_colors(sample.annotation)
+        return read_ids(sample.annotation)
+
+    def files(self, sample: Sample) -> list[Path]:
+        """Photo, mask, and the list of the classes."""
+        return [sample.image, sample.annotation, self.root / LABEL_FILE]
+
+    def _ids_of_colors(self, path: Path) -> np.ndarray:
+        picture = decoded_png(path)
+        codes = picture @ np.array([1 << 16, 1 << 8, 1])  # one number for each colour
+        order = np.argsort(self._codes)
+        # The last place is left out, so that greater numbers find it as well.
+        ids = order[np.searchsorted(self._codes[order[:-1]], codes)]
+        unknown = self._codes[ids] != codes
+        if unknown.any():
+            y, x = np.argwhere(unknown)[0].tolist()
+            raise DataError(
+                f"{path}: colour #{codes[y, x]:06x} at x={x}, y={y} is of no class in {LABEL_FILE} "
+                f"({unknown.sum()} such pixels); colours must be exact, without smoothed edges"
+            )
+        return ids.astype(np.uint8)
+
+    @cached_property
+    def _codes(self) -> np.ndarray:
+        """The colour of every class as one number, int [K]."""
+        colors = [color.lower() for color in self._classes.colors]
+        twice = [name for name, c in zip(self.names, colors, strict=True) if colors.count(c) > 1]
+        if twice:
+            raise DataError(
+                f"{self.root / LABEL_FILE}: {', '.join(twice)} share a colour, so that masks in "
+                "colours cannot be told apart"
+            )
+        return np.array([int(color[1:], 16) for color in colors])
+
+    @cached_property
+    def _classes(self) -> LabelFile:
+        return read_label_file(self.root / LABEL_FILE)
+
+
+def _by_stem(folder: Path, endings: frozenset[str]) -> dict[str, Path]:
+    """Files of some kinds by their names without the ending."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in endings and not path.name.startswith("."):
+            if path.stem in found:
+                raise DataError(f"{folder}: {found[path.stem].name} and {path.name} share a name")
+            found[path.stem] = path
+    return found
+
+
+def folder(*, root: str, names: Sequence[str]) -> OwnPhotos:
+    """Your own photos.
+
+    Args:
+        root: folder with `images/`, `masks/` and `labels.json`.
+        names: those of `labels.json`, in id order.
+    """
+    return OwnPhotos(Path(root), names)

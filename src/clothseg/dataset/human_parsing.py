@@ -1,0 +1,298 @@
+"""Crowd instance-level human parsing: CIHP, and CCIHP with sizes, patterns and colours."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from clothseg.dataset.parsing import PERSON_STEP, Parsing
+from clothseg.dataset.reader import Reader, Sample, other_layout, some
+from clothseg.error import DataError
+from clothseg.labels import IGNORE
+from clothseg.png import read_ids
+
+PARTS = {"Training": ("train", "train_id.txt"), "Validation": ("validation", "val_id.txt")}
+"""Folders of the release: what they are called here, and their lists of photos."""
+LAYOUT = "Training/ and Validation/ with Images/, Category_ids/, Human_ids/ and Instance_ids/"
+
+Characteristic = dict[Literal["folders", "names"], list[str]]
+"""Names of folders that may hold a kind of map, tried in order, and its values' names in id order;
+0 = none."""
+
+
+class CrowdParsing(Reader):
+    """CIHP as its archive unpacks: 28,280 training and 5,000 validation photos of several people.
+
+    The mask that is trained on is `Category_ids`. The test part has no annotations and is not read.
+
+    Args:
+        root: folder that holds `Training` and `Validation`, or one that it was unpacked into; some
+            mirrors double it.
+        names: background and the 19 classes, in id order.
+
+    Licence: none is stated in the release.
+    Source: Gong et al., Instance-level human parsing via part grouping network, ECCV 2018.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str]) -> None:
+        super().__init__(_home(root), names)
+
+    def samples(self) -> list[Sample]:
+        """Photos in the order of the lists, those for training first."""
+        samples = [sample for part in self._parts for sample in self._samples_of(part)]
+        uses = Counter(sample.name for sample in samples)
+        if len(uses) < len(samples):
+            twice = [name for name, count in uses.items() if count > 1]
+            raise DataError(f"{self.root}: listed more than once: {some(twice)}")
+        absent = [path for s in samples for path in self.files(s) if not path.is_file()]
+        if absent:
+            raise DataError(f"{len(absent)} files of {self.root} are missing: {some(absent)}")
+        return samples
+
+    def read_mask(self, sample: Sample) -> np.ndarray:
+        """Class ids uint8 [H,W] of all people."""
+        return read_ids(sample.annotation)
+
+    def read_parsing(self, sample: Sample) -> Parsing:
+        """All maps of a photo.
+
+        Raises:
+            DataError: names the file and the value: sizes differ, a value has no name, or the list
+                of the parts disagrees with their map.
+        """
+        maps = {kind: read_ids(path) for kind, path in self._maps(sample).items()}
+        maps["instance"] = self.read_instances(sample)
+        for kind, path in self._maps(sample).items():
+            if maps[kind].shape != maps["category"].shape:
+                shown = [f"{m.shape[1]}x{m.shape[0]}" for m in (maps[kind], maps["category"])]
+                raise DataError(f"{path} is {shown[0]}, {sample.annotation} is {shown[1]} pixels")
+        _require_names(sample.annotation, maps["category"], self.names, "names")
+        return Parsing(**maps)
+
+    def read_instances(self, sample: Sample) -> np.ndarray:
+        """Parts uint16 [H,W], 20 * (person - 1) + class.
+
+        Raises:
+            DataError: the list of the parts disagrees with their map or with itself.
+        """
+        path = _instances(sample)
+        # More than twelve people need more than eight bits.
+        stored = read_ids(path, depths=(8, 16))
+        areas = np.bincount(stored.ravel())
+        listed = self._listed_values(path.with_suffix(".txt"))
+        seen = {int(value) for value in np.flatnonzero(areas)} - {0}
+        if without_pixels := [value for value in listed if value not in seen]:
+            lost = stored.dtype == np.uint8 and max(without_pixels) > 255
+            raise DataError(
+                f"{path}: has no pixel of value {some(without_pixels)}, which "
+                f"{path.with_suffix('.txt')} lists"
+                + ("; the PNG has 8 bits, in which values above 255 are lost" if lost else "")
+            )
+        if without_line := sorted(seen.difference(listed)):
+            value = without_line[0]
+            raise DataError(
+                f"{path}: has {areas[value]} pixels of value {value}, which "
+                f"{path.with_suffix('.txt')} does not list"
+            )
+        return stored.astype(np.uint16)
+
+    def objects(self, sample: Sample) -> list[tuple[int, int]]:
+        """One object a part of a person."""
+        areas = np.bincount(self.read_instances(sample).ravel())
+        return [(int(v) % PERSON_STEP, int(areas[v])) for v in np.flatnonzero(areas) if v]
+
+    def files(self, sample: Sample) -> list[Path]:
+        """The photo, its maps, and the list of its parts."""
+        listed = _instances(sample).with_suffix(".txt")
+        return [sample.image, *self._maps(sample).values(), _instances(sample), listed]
+
+    def warnings(self) -> list[str]:
+        """A part that is not there, and people who are not the union of their parts.
+
+        Reads all maps of people and parts.
+        """
+        return [*self._absent_parts(), *self._people_apart()]
+
+    def _maps(self, sample: Sample) -> dict[str, Path]:
+        """Files of 8-bit maps by the name that :class:`Parsing` gives them."""
+        return {"category": sample.annotation, "person": _beside(sample, "Human_ids")}
+
+    def _absent_parts(self) -> list[str]:
+        absent = [part for part in PARTS if part not in self._parts]
+        return [f"{self.root} has no {' and no '.join(absent)}"] if absent else []
+
+    def _people_apart(self) -> list[str]:
+        """People whose mask differs from the union of their parts."""
+        apart = []
+        for sample in self.samples():
+            parsing = self.read_parsing(sample)
+            owner = np.where(parsing.instance > 0, parsing.instance // PERSON_STEP + 1, 0)
+            different = parsing.person != owner
+            people = np.union1d(parsing.person[different], owner[different])
+            apart += [f"{sample.name} (person {p})" for p in people if p]
+        kind = "people differ from the union of their parts"
+        return [f"{len(apart)} {kind}: {some(apart)}"] if apart else []
+
+    @property
+    def _parts(self) -> list[str]:
+        parts = [part for part in PARTS if (self.root / part / "Images").is_dir()]
+        if not parts:
+            raise other_layout(self.root, LAYOUT)
+        return parts
+
+    def _samples_of(self, part: str) -> list[Sample]:
+        folder, (name, listed) = self.root / part, PARTS[part]
+        if not (folder / listed).is_file():
+            raise DataError(f"{folder / listed}: no such file; it lists the photos of {part}")
+        # Splitting at white space, because the last line may have no end.
+        return [
+            Sample(
+                number,
+                folder / "Images" / f"{number}.jpg",
+                folder / "Category_ids" / f"{number}.png",
+                part=name,
+            )
+            for number in (folder / listed).read_text().split()
+        ]
+
+    def _listed_values(self, path: Path) -> list[int]:
+        """Values of the parts that a photo's list has."""
+        values = []
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            try:
+                value, source, person = map(int, line.split())
+            except ValueError as error:
+                raise DataError(
+                    f"{path} line {number}: `{line}`; expected three whole numbers: value, class, "
+                    "person"
+                ) from error
+            means = value % PERSON_STEP, value // PERSON_STEP + 1
+            if (source, person) != means or source == 0:
+                raise DataError(
+                    f"{path} line {number}: value {value} is class {means[0]} of person "
+                    f"{means[1]}, as value = {PERSON_STEP} * (person - 1) + class; the line says "
+                    f"class {source} of person {person}"
+                )
+            values.append(value)
+        return values
+
+
+class CharacteristicParsing(CrowdParsing):
+    """CCIHP: CIHP's photos with new classes, and size, pattern and colour of clothes and hair.
+
+    People are larger than the union of their parts here: belts and jewellery belong to a person and
+    to no class. No public description of the files was found, so that folders and names are part
+    of the configuration.
+
+    Args:
+        root: as of :class:`CrowdParsing`.
+        names: background and the 19 classes, in id order.
+        characteristics: folders and names of `size`, `pattern` and `color`.
+
+    Licence: see the release.
+    Source: Loesch and Audigier, Describe me if you can! Characterized instance-level human
+        parsing, ICIP 2021.
+    """
+
+    def __init__(
+        self, root: Path, names: Sequence[str], characteristics: Mapping[str, Characteristic]
+    ) -> None:
+        super().__init__(root, names)
+        self.characteristics = characteristics
+
+    def read_parsing(self, sample: Sample) -> Parsing:
+        """All maps of a photo; arguments and errors as of CIHP's."""
+        parsing = super().read_parsing(sample)
+        for kind, characteristic in self.characteristics.items():
+            path = self._maps(sample)[kind]
+            names = characteristic["names"]
+            _require_names(path, getattr(parsing, kind), names, f"{kind}.names")
+        return parsing
+
+    def warnings(self) -> list[str]:
+        """A part that is not there, and the folders that characteristics are read from."""
+        taken = [f"{kind} maps are read from {name}" for kind, name in self._folders.items()]
+        return [*self._absent_parts(), *taken]
+
+    def _maps(self, sample: Sample) -> dict[str, Path]:
+        own = {kind: _beside(sample, folder) for kind, folder in self._folders.items()}
+        return super()._maps(sample) | own
+
+    @cached_property
+    def _folders(self) -> dict[str, str]:
+        """The folder of each kind of characteristic: the first candidate that every part has."""
+        folders = {}
+        for kind, characteristic in self.characteristics.items():
+            tried = characteristic["folders"]
+            there = [n for n in tried if all((self.root / p / n).is_dir() for p in self._parts)]
+            if not there:
+                seen = sorted({f.name for p in self._parts for f in (self.root / p).iterdir()})
+                raise DataError(
+                    f"{self.root}: no folder of {kind} maps: tried {', '.join(tried)} in "
+                    f"{' and '.join(self._parts)}; found {', '.join(seen)}. Name it with "
+                    f"dataset.{kind}.folders=[<folder>]"
+                )
+            folders[kind] = there[0]
+        return folders
+
+
+def _home(root: Path) -> Path:
+    """The one folder that holds the parts, at most two folders further down; else `root`."""
+    for above in ("", "*/", "*/*/"):
+        found = {path.parents[1] for part in PARTS for path in root.glob(f"{above}{part}/Images")}
+        if found:
+            return found.pop() if len(found) == 1 else root
+    return root
+
+
+def _beside(sample: Sample, folder: str) -> Path:
+    """The file of a sample in another folder of its part."""
+    return sample.annotation.parents[1] / folder / f"{sample.name}.png"
+
+
+def _instances(sample: Sample) -> Path:
+    return _beside(sample, "Instance_ids")
+
+
+def _require_names(path: Path, ids: np.ndarray, names: Sequence[str], key: str) -> None:
+    """Refuse a map with values that have no name."""
+    wrong = [int(v) for v in np.unique(ids) if len(names) <= v != IGNORE]
+    if wrong:
+        raise DataError(
+            f"{path}: value {some(wrong)} has no name; dataset.{key} has 0 to {len(names) - 1}: "
+            f"{', '.join(names)}"
+        )
+
+
+def cihp(*, root: str, names: Sequence[str]) -> CrowdParsing:
+    """Crowd Instance-level Human Parsing.
+
+    Args:
+        root: folder with `Training/` and `Validation/`, or one around it.
+        names: background and the 19 classes, in id order.
+    """
+    return CrowdParsing(Path(root), names)
+
+
+def ccihp(
+    *,
+    root: str,
+    names: Sequence[str],
+    size: Characteristic,
+    pattern: Characteristic,
+    color: Characteristic,
+) -> CharacteristicParsing:
+    """Characterized CIHP.
+
+    Args:
+        root: folder with `Training/` and `Validation/`, or one around it.
+        names: background and the 19 classes, in id order.
+        size: folders and names of the size maps.
+        pattern: folders and names of the pattern maps.
+        color: folders and names of the colour maps.
+    """
+    kinds = {"size": size, "pattern": pattern, "color": color}
+    return CharacteristicParsing(Path(root), names, kinds)

@@ -1,0 +1,27 @@
+"""The layouts of datasets that the wardrobe can be written in; one module for each format.
+
+Every function draws so many photos from a seed and leaves a complete folder or none; it calls
+`advance` with the number of photos that have been added. Equal arguments give equal bytes on one
+machine, and a photo does not depend on how many others there are.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from clothseg.dataset.wardrobe.layouts.co_parsing import write_ccp
+from clothseg.dataset.wardrobe.layouts.colorful import write_cfpd
+from clothseg.dataset.wardrobe.layouts.folder import write_folder
+from clothseg.dataset.wardrobe.layouts.imaterialist import write_imaterialist
+from clothseg.dataset.wardrobe.layouts.modanet import write_modanet
+from clothseg.dataset.wardrobe.layouts.multi_human import write_ccihp, write_cihp
+
+LAYOUTS: dict[str, Callable[[Path, int, int, Callable[[float], None]], None]] = {
+    "ccp": write_ccp,
+    "cfpd": write_cfpd,
+    "imaterialist": write_imaterialist,
+    "modanet": write_modanet,
+    "cihp": write_cihp,
+    "ccihp": write_ccihp,
+    "folder": write_folder,
+}
+"""What writes each layout into a folder: (root, photos, seed, advance)."""

@@ -1,0 +1,46 @@
+"""Clothing Co-Parsing: one MATLAB file of ids for every photo."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clothseg.dataset.wardrobe.layouts.files import Advance, complete_folder, save_jpeg
+from clothseg.dataset.wardrobe.names import CCP_NAMES
+from clothseg.dataset.wardrobe.photo import draw_photo
+
+
+def write_ccp(root: Path, photos: int, seed: int, advance: Advance) -> None:
+    """Draw photos and write them as Clothing Co-Parsing comes.
+
+    Args:
+        root: the folder to make; it must not exist or be empty.
+        photos: how many.
+        seed: of the wardrobe.
+        advance: called after every photo.
+
+    Raises:
+        OSError: `root` exists and is not empty, or cannot be written.
+    """
+    with complete_folder(root) as part:
+        labels = part / "annotations" / "pixel-level"
+        labels.mkdir(parents=True)
+        (part / "photos").mkdir()
+        cell = np.empty((1, len(CCP_NAMES)), object)
+        cell[0] = CCP_NAMES
+        _save_mat(part / "label_list.mat", label_list=cell)
+        for index in range(photos):
+            image, mask = draw_photo(seed, index)
+            name = f"{index + 1:04d}"
+            save_jpeg(part / "photos" / f"{name}.jpg", image)
+            _save_mat(labels / f"{name}.mat", groundtruth=mask)
+            advance(1)
+
+
+def _save_mat(path: Path, **variables: NDArray) -> None:
+    """Write a compressed MATLAB v5 file whose header carries no date, so that bytes repeat."""
+    from scipy.io import savemat  # takes half a second, which a mistyped command should not
+
+    savemat(path, variables, do_compression=True)
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 5.0 MAT-file, clothseg wardrobe".ljust(116))

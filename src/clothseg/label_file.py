@@ -1,0 +1,118 @@
+"""`labels.json`: the classes of one's own photos, and of a dataset that was exported."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from clothseg.error import ConfigError
+
+LABEL_FILE = "labels.json"
+EXAMPLE = '[{"id": 0, "name": "background", "color": "#000000"}, …]'
+
+
+class Row(BaseModel):
+    """One class."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Annotated[int, Field(ge=0)]
+    name: Annotated[str, Field(min_length=1)]
+    color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+    flip: str | None = None
+    """Name of the class that it is in a mirror; one of the two may say so."""
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """The classes that a `labels.json` lists.
+
+    Args:
+        names: in id order [K]; id 0 is the background.
+        colors: one `#rrggbb` per class [K].
+        flip_pairs: pairs of names that trade places in a mirror.
+    """
+
+    names: list[str]
+    colors: list[str]
+    flip_pairs: list[list[str]]
+
+    @property
+    def gathers(self) -> dict[str, list[str]]:
+        """Every class takes its own pixels."""
+        return {name: [name] for name in self.names}
+
+
+def read_label_file(path: Path) -> LabelFile:
+    """The classes of a `labels.json`.
+
+    Raises:
+        ConfigError: the file is missing or malformed; lists every problem.
+    """
+    try:
+        rows = TypeAdapter(list[Row]).validate_python(json.loads(path.read_text()))
+    except OSError:
+        raise ConfigError([f"{path}: no such file; expected a list {EXAMPLE}"]) from None
+    except ValidationError as error:
+        raise ConfigError([f"{path}: {_sentence(detail)}" for detail in error.errors()]) from None
+    except ValueError as error:
+        raise ConfigError([f"{path}: is not JSON ({error}); expected {EXAMPLE}"]) from None
+    rows.sort(key=lambda row: row.id)
+    problems = [f"{path}: {problem}" for problem in _contradictions(rows)]
+    if problems:
+        raise ConfigError(problems)
+    names = [row.name for row in rows]
+    pairs = {tuple(sorted((row.id, names.index(row.flip)))) for row in rows if row.flip}
+    flip_pairs = [[names[left], names[right]] for left, right in sorted(pairs)]
+    return LabelFile(names, [row.color for row in rows], flip_pairs)
+
+
+def label_file_part(
+    root: str, part: Literal["names", "colors", "flip_pairs", "gathers"]
+) -> list[Any] | dict[str, Any]:
+    """What `${labels_json:<root>,<part>}` stands for in a configuration.
+
+    Args:
+        root: folder that holds the file.
+        part: an attribute of :class:`LabelFile`.
+
+    Raises:
+        ConfigError: the file is missing or malformed.
+    """
+    return getattr(read_label_file(Path(root) / LABEL_FILE), part)
+
+
+def _contradictions(rows: list[Row]) -> list[str]:
+    """What is wrong between rows, which come in the order of their ids."""
+    problems = []
+    if not rows or [row.id for row in rows] != list(range(len(rows))):
+        ids = ", ".join(str(row.id) for row in rows)
+        problems.append(f"ids are {ids or 'none'}; they must be 0, 1, 2 …, each once")
+    names = [row.name for row in rows]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        problems.append(f"names listed twice: {', '.join(twice)}")
+    partners = {row.name: row.flip for row in rows if row.flip is not None}
+    for name, partner in partners.items():
+        if partner not in names or partner == name:
+            problems.append(f"`flip` of {name} is {partner}, which is no other class")
+        elif partners.get(partner, name) != name:
+            problems.append(f"`flip` of {name} is {partner}, whose own is {partners[partner]}")
+        elif sum(other == partner for other in partners.values()) > 1:
+            problems.append(f"`flip` of {name} is {partner}, as of another class")
+    return problems
+
+
+def _sentence(detail: Any) -> str:
+    """One error of pydantic in words; its place is the row and the key."""
+    row, *key = detail["loc"] or (None,)
+    if row is None:
+        return f"is no list; expected {EXAMPLE}"
+    if detail["type"] == "missing":
+        return f"row {row} has no `{key[0]}`"
+    if detail["type"] == "extra_forbidden":
+        return f"row {row}: no such key as `{key[0]}`; there are {', '.join(Row.model_fields)}"
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    return f"row {row}: {''.join(key)}={detail['input']}: {message}".replace("input should", "must")

@@ -1,0 +1,28 @@
+"""Training, validation and test parts, with look-alike photos kept together.
+
+Every way of dividing gives a :class:`Split`. Libraries that divide and group are imported where
+they are used, because they take seconds.
+"""
+
+from clothseg.split.constrained import constrained
+from clothseg.split.division import (
+    Split,
+    missing_classes,
+    near_duplicate_groups,
+    near_duplicate_pairs,
+    share_deviation,
+)
+from clothseg.split.official import official
+from clothseg.split.stratified import holdout, kfold
+
+__all__ = [
+    "Split",
+    "constrained",
+    "holdout",
+    "kfold",
+    "missing_classes",
+    "near_duplicate_groups",
+    "near_duplicate_pairs",
+    "official",
+    "share_deviation",
+]

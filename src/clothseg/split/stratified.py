@@ -1,0 +1,76 @@
+"""Divisions in which every part has about the same share of every class, and of every source."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from clothseg.split.division import (
+    Fraction,
+    Seed,
+    Split,
+    Validation,
+    carve,
+    divided,
+    near_duplicate_groups,
+    of_groups,
+    require_groups,
+    strata,
+)
+
+if TYPE_CHECKING:
+    from clothseg.cache import Cache
+
+
+def kfold(
+    cache: "Cache",
+    *,
+    folds: Annotated[int, Field(ge=2, le=100)],
+    fold: Annotated[int, Field(ge=0)],
+    validation: Validation,
+    seed: Seed,
+) -> Split:
+    """One fold of a multilabel-stratified k-fold cross-validation.
+
+    Args:
+        cache: the samples with their classes, sources and hashes.
+        folds: number of folds.
+        fold: the fold that is tested, counted from 0.
+        validation: share of the training part that is carved off for validation, or `test` for the
+            papers' own protocol, which chooses the epoch on the test fold.
+        seed: seed of the division.
+
+    Raises:
+        ConfigError: there are too few different photos.
+
+    Source: Sechidis, Tsoumakas and Vlahavas, On the stratification of multi-label data, 2011.
+    """
+    from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
+
+    groups = near_duplicate_groups(cache.hashes)
+    require_groups(groups, folds)
+    presence = of_groups(strata(cache), groups)
+    stratifier = MultilabelStratifiedKFold(folds, shuffle=True, random_state=seed)
+    part = np.empty(len(presence), int)
+    for number, (_, test) in enumerate(stratifier.split(presence, presence)):
+        part[test] = number
+    tested = part[groups] == fold
+    return divided(cache, groups, part[groups], tested, ~tested, validation, seed)
+
+
+def holdout(cache: "Cache", *, test: Fraction, validation: Validation, seed: Seed) -> Split:
+    """One stratified division into training and test.
+
+    Args:
+        cache: the samples with their classes, sources and hashes.
+        test: share of the photos that is tested.
+        validation: as in :func:`kfold`.
+        seed: seed of the division.
+
+    Raises:
+        ConfigError: there are too few different photos.
+    """
+    groups = near_duplicate_groups(cache.hashes)
+    require_groups(groups, 2)
+    tested = carve(of_groups(strata(cache), groups), test, seed)[groups]
+    return divided(cache, groups, tested.astype(int), tested, ~tested, validation, seed)

@@ -1,0 +1,148 @@
+"""CFPD: maps as they were drawn, MATLAB's ways of storing, and each defect that must be named."""
+
+import json
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from clothseg.error import DataError
+from repository import label_space, png, reader_of
+
+FILE = "fashon_parsing_data.mat"
+NAMES = reader_of("cfpd", "anywhere").names
+COLORS = ["bk", "beige", "black"]
+SUPERPIXELS = np.arange(12).reshape(3, 4) // 3
+"""Four superpixels in a photo of three rows and four columns."""
+
+
+@pytest.fixture
+def fixture(oracles):
+    return oracles / "fixtures" / "cfpd"
+
+
+def write_cfpd(root, names=NAMES, superpixels=SUPERPIXELS, categories=(1, 7, 18, 23)):
+    """Two records as MATLAB stores them, the first photo with the greater number."""
+    (root / "image").mkdir(parents=True)
+    with h5py.File(root / FILE, "w") as file:
+        references = file.create_group("#refs#")
+
+        def cell(items):
+            cells = np.empty((len(items), 1), h5py.ref_dtype)
+            cells[:, 0] = [item.ref for item in items]
+            return cells
+
+        def text(key, letters):
+            codes = np.array([[ord(letter)] for letter in letters], np.uint16)
+            return references.create_dataset(key, data=codes)
+
+        file["all_category_name"] = cell([text(f"n{i}", name) for i, name in enumerate(names)]).T
+        file["all_colors_name"] = cell([text(f"c{i}", name) for i, name in enumerate(COLORS)]).T
+        records = []
+        for key, number in (("z", 20), ("a", 3)):
+            record = references.create_group(key)
+            text(f"{key}/img_name", f"{number}.jpg")
+            record["segmentation"] = np.asarray(superpixels, np.float32).T
+            record["category_label"] = np.array([categories], float)
+            record["color_label"] = np.array([[1, 2, 3, 2]], float)
+            cv2.imwrite(str(root / "image" / f"{number}.jpg"), np.zeros((3, 4, 3), np.uint8))
+            records.append(record)
+        file["fashion_dataset"] = cell(records)
+    return root
+
+
+def read_first(root):
+    reader = reader_of("cfpd", root)
+    return reader.read(reader.samples()[0])
+
+
+@pytest.mark.parametrize("kind", ["labels23", "refined15", "colors13"])
+def test_maps_are_those_that_were_drawn(fixture, kind):
+    reader = reader_of("cfpd", fixture)
+    table = label_space("refined15").lookup_table(reader.names)
+    for sample in reader.samples():
+        image, mask = reader.read(sample)
+        read = {"labels23": mask, "refined15": table[mask], "colors13": reader.read_colors(sample)}
+        assert np.array_equal(read[kind], png(fixture / "expected" / kind / f"{sample.name}.png"))
+        assert image.shape == (600, 400, 3)
+
+
+def test_names_and_order_are_those_of_the_file(fixture):
+    expected = json.loads((fixture / "expected" / "expected.json").read_text())
+    reader = reader_of("cfpd", fixture)
+    assert [s.image.name for s in reader.samples()] == [i["img_name"] for i in expected["images"]]
+    assert reader.names == expected["names"]
+    assert reader.color_names == expected["color_names"]
+    pixels = sum(np.bincount(reader.read_mask(s).ravel(), minlength=23) for s in reader.samples())
+    assert dict(zip(reader.names, pixels.tolist(), strict=True)) == expected["totals_labels23"]
+
+
+def test_a_small_file_is_read_in_the_order_of_its_records(tmp_path):
+    reader = reader_of("cfpd", write_cfpd(tmp_path / "cfpd"))
+    assert [sample.name for sample in reader.samples()] == ["20", "3"]
+    mask = read_first(tmp_path / "cfpd")[1]
+    assert mask.tolist() == [[0, 0, 0, 6], [6, 6, 17, 17], [17, 22, 22, 22]]
+    assert reader.read_colors(reader.samples()[0])[0].tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"superpixels": SUPERPIXELS + 1},
+            r"record of 20\.jpg: superpixel 1 to 4; whole numbers from 0 to 3 have a label",
+        ),
+        ({"superpixels": SUPERPIXELS - 1}, r"record of 20\.jpg: superpixel -1 to 2; whole numbers"),
+        ({"superpixels": SUPERPIXELS / 2}, r"superpixel 0 to 1\.5; whole numbers"),
+        (
+            {"categories": (1, 24, 0, 2.5)},
+            r"record of 20\.jpg: category_label 0, 2\.5, 24; there are 23 names, from 1",
+        ),
+        (
+            {"names": ["bk", "hut", *NAMES[2:]]},
+            r"its names are bk, hut, .*; the configuration has bk",
+        ),
+        ({"superpixels": SUPERPIXELS[:, :2]}, r"labels are 2x3, its photo .*20\.jpg is 4x3"),
+    ],
+)
+def test_a_defect_is_named(tmp_path, changes, message):
+    root = write_cfpd(tmp_path / "cfpd", **changes)
+    with pytest.raises(DataError, match=message):
+        read_first(root)
+
+
+def test_a_label_that_no_pixel_has_is_not_looked_at(tmp_path):
+    root = write_cfpd(tmp_path / "cfpd", categories=(1, 7, 18, 23, 0))
+    assert read_first(root)[1].max() == 22
+
+
+def test_a_missing_photo_is_named(tmp_path):
+    root = write_cfpd(tmp_path / "cfpd")
+    (root / "image" / "3.jpg").unlink()
+    with pytest.raises(
+        DataError, match=r"1 photos of fashon_parsing_data\.mat are missing: .*3\.jpg"
+    ):
+        read_first(root)
+
+
+@pytest.mark.parametrize("name", ["all_category_name", "fashion_dataset"])
+def test_a_file_without_a_variable_says_what_it_has(tmp_path, name):
+    root = write_cfpd(tmp_path / "cfpd")
+    with h5py.File(root / FILE, "a") as file:
+        del file[name]
+    with pytest.raises(DataError, match=rf"has no `{name}`; found #refs#, all_"):
+        read_first(root)
+
+
+def test_another_kind_of_matlab_file_is_refused(tmp_path):
+    scipy.io.savemat(tmp_path / FILE, {"fashion_dataset": np.zeros(3)})
+    with pytest.raises(DataError, match=r"cannot be read as HDF5 \(MATLAB v7\.3\)"):
+        read_first(tmp_path)
+
+
+def test_another_layout_says_what_was_expected_and_found(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(DataError, match=r"expected fashon_parsing_data\.mat and .*found photos"):
+        read_first(tmp_path)

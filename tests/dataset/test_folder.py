@@ -1,0 +1,286 @@
+"""One's own photos: every kind of mask, classes from labels.json, every defect by name."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from clothseg.build import build_dataset, build_labels
+from clothseg.check import check_command
+from clothseg.dataset import folder
+from clothseg.error import ConfigError, DataError
+from clothseg.label_file import read_label_file
+from command_line import records
+from repository import OWN_LABELS, write_own_photos
+
+NAMES = [row["name"] for row in OWN_LABELS]
+COLORS = np.array([[0, 0, 0], [255, 128, 0], [0, 128, 255]], np.uint8)
+
+
+def stored(root, name="0"):
+    return np.asarray(Image.open(root / "masks" / f"{name}.png"))
+
+
+def read_all(root, names=NAMES):
+    reader = folder(root=str(root), names=names)
+    return {sample.name: reader.read(sample)[1] for sample in reader.samples()}
+
+
+def compose(root, *overrides):
+    (job,) = check_command(["dataset=folder", f"dataset.root={root}", *overrides])
+    return job.config
+
+
+def rows(*names):
+    return [{"id": id, "name": name, "color": "#000000"} for id, name in enumerate(names)]
+
+
+def rewrite(root, rows):
+    (root / "labels.json").write_text(json.dumps(rows))
+
+
+def test_masks_of_ids_are_read_as_they_are(own_photos):
+    ids = stored(own_photos).copy()
+    ids[3, 4] = 255
+    cv2.imwrite(str(own_photos / "masks" / "0.png"), ids)
+    masks = read_all(own_photos)
+    assert list(masks) == ["0", "1", "2"]
+    assert np.array_equal(masks["0"], ids)
+
+
+@pytest.mark.parametrize("kind", ["palette", "RGB"])
+def test_masks_with_a_palette_or_in_colours_give_the_same_ids(own_photos, kind):
+    ids = stored(own_photos).copy()
+    if kind == "palette":
+        picture = Image.fromarray(ids)
+        # The palette's colours are others than those of labels.json: the indices are the ids.
+        picture.putpalette(np.arange(9, dtype=np.uint8).tobytes())
+        assert picture.mode == "P"
+    else:
+        picture = Image.fromarray(COLORS[ids])
+    picture.save(own_photos / "masks" / "0.png")
+    assert np.array_equal(read_all(own_photos)["0"], ids)
+
+
+def test_a_colour_of_no_class_is_named_with_its_place(own_photos):
+    picture = COLORS[stored(own_photos)]
+    picture[7, 5] = (255, 129, 0)
+    picture[8:10, 0] = (255, 255, 255)
+    Image.fromarray(picture).save(own_photos / "masks" / "0.png")
+    message = r"0\.png: colour #ff8100 at x=5, y=7 is of no class in labels\.json \(3 such pixels\)"
+    with pytest.raises(DataError, match=message):
+        read_all(own_photos)
+
+
+def test_colours_that_two_classes_share_tell_no_classes(own_photos):
+    rewrite(own_photos, [OWN_LABELS[0], *[row | {"color": "#FF8000"} for row in OWN_LABELS[1:]]])
+    assert len(read_all(own_photos)) == 3  # ids need no colours
+    Image.fromarray(COLORS[stored(own_photos)]).save(own_photos / "masks" / "0.png")
+    with pytest.raises(DataError, match=r"labels\.json: left glove, right glove share a colour"):
+        read_all(own_photos)
+
+
+@pytest.mark.parametrize("ending", ["jpeg", "JPG", "png", "webp", "bmp", "tif"])
+def test_photos_of_any_usual_kind_are_paired_by_name(own_photos, ending):
+    photo = cv2.imread(str(own_photos / "images" / "1.jpg"))
+    (own_photos / "images" / "1.jpg").unlink()
+    cv2.imwrite(str(own_photos / "images" / f"1.{ending}"), photo)
+    (own_photos / "images" / "Thumbs.db").write_text("no photo")
+    assert list(read_all(own_photos)) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda root: (root / "masks" / "1.png").unlink(),
+            r"1 files of \S+images have no partner in \S+masks: 1\. A photo and its PNG mask",
+        ),
+        (
+            lambda root: (root / "images" / "2.jpg").unlink(),
+            r"1 files of \S+masks have no partner in \S+images: 2\.",
+        ),
+        (
+            lambda root: shutil.copy(root / "images" / "1.jpg", root / "images" / "1.png"),
+            r"images: 1\.jpg and 1\.png share a name",
+        ),
+        (lambda root: shutil.rmtree(root / "masks"), r"expected images/, masks/ and labels\.json"),
+        (
+            lambda root: [path.unlink() for path in root.glob("*/?.*")],
+            r"images: has no photo; expected \.bmp, \.jpeg",
+        ),
+        (
+            lambda root: cv2.imwrite(str(root / "masks/0.png"), np.full((40, 30), 3, np.uint8)),
+            r"0\.png: label 3 is out of range; allowed are 0 to 2 and 255",
+        ),
+        (
+            lambda root: cv2.imwrite(str(root / "masks/0.png"), np.zeros((30, 40), np.uint8)),
+            r"0\.png: labels are 40x30, its photo .* is 30x40",
+        ),
+        (
+            lambda root: cv2.imwrite(str(root / "masks/0.png"), np.zeros((40, 30, 4), np.uint8)),
+            r"0\.png: 8-bit RGBA PNG",
+        ),
+        (
+            lambda root: cv2.imwrite(str(root / "masks/0.png"), np.zeros((40, 30), np.uint16)),
+            r"0\.png: 16-bit grey PNG",
+        ),
+    ],
+)
+def test_a_defect_is_named(own_photos, spoil, message):
+    spoil(own_photos)
+    with pytest.raises(DataError, match=message):
+        read_all(own_photos)
+
+
+def test_classes_other_than_the_files_are_refused(own_photos):
+    with pytest.raises(DataError, match=r"its names are background, .*; the configuration has sky"):
+        read_all(own_photos, ["sky"])
+
+
+def test_the_list_of_classes_decides_the_content(own_photos):
+    before = folder(root=str(own_photos), names=NAMES).fingerprint()
+    rewrite(own_photos, [row | {"color": f"#00000{row['id']}"} for row in OWN_LABELS])
+    assert folder(root=str(own_photos), names=NAMES).fingerprint() != before
+
+
+def test_the_folder_alone_gives_dataset_and_labels(own_photos):
+    config = compose(own_photos)
+    assert config["dataset"] == {
+        "_target_": "clothseg.dataset.folder",
+        "root": str(own_photos),
+        "names": NAMES,
+    }
+    assert config["labels"] == {
+        "name": "folder",
+        "names": NAMES,
+        "colors": ["#000000", "#ff8000", "#0080ff"],
+        "flip_pairs": [["left glove", "right glove"]],
+        "ignore": [],
+        "gathers": {name: [name] for name in NAMES},
+    }
+    assert build_labels(config).exchanged[:4].tolist() == [0, 2, 1, 3]
+    assert len(build_dataset(config).samples()) == 3
+
+
+def test_another_label_space_takes_names_that_fit(own_photos):
+    rewrite(own_photos, rows("null", "hat"))
+    config = compose(own_photos, "labels=refined15")
+    assert config["labels"]["name"] == "refined15"
+    assert build_labels(config).lookup_table(["null", "hat"])[:2].tolist() == [0, 7]
+
+
+def test_another_label_space_lists_names_that_do_not_fit(own_photos):
+    with pytest.raises(ConfigError, match=r"has no place for 3 of the dataset's names: background"):
+        compose(own_photos, "labels=refined15")
+
+
+def test_own_photos_can_be_part_of_a_mixture(own_photos, small_ccp):
+    rewrite(own_photos, rows("bk", "hat", "gloves"))
+    (job,) = check_command(
+        [
+            *("dataset=ccp_cfpd", "~dataset.sources.cfpd", f"dataset.sources.ccp.root={small_ccp}"),
+            "+dataset@dataset.sources.own=folder",
+            f"dataset.sources.own.root={own_photos}",
+            "labels=refined15",
+        ]
+    )
+    assert job.config["dataset"]["sources"]["own"]["names"] == ["bk", "hat", "gloves"]
+    reader = build_dataset(job.config)
+    samples = {sample.name: sample for sample in reader.samples()}
+    assert list(samples) == ["ccp-0001", "ccp-0002", "ccp-0003", "own-0", "own-1", "own-2"]
+    names = np.array(["bk", "hat", "gloves"])[stored(own_photos)]
+    assert np.array_equal(np.array(reader.names)[reader.read_mask(samples["own-0"])], names)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"labels\.json: no such file; expected a list \[\{"),
+        ("{", r"labels\.json: is not JSON"),
+        ('{"names": []}', r"labels\.json: is no list; expected"),
+        ('["background"]', r"labels\.json: row 0: =background: must be a valid dictionary"),
+        ('[{"id": 0, "name": "sky"}]', r"labels\.json: row 0 has no `color`"),
+        (
+            '[{"id": 0, "name": "sky", "color": "blue"}]',
+            r"labels\.json: row 0: color=blue: string should match pattern",
+        ),
+        (
+            '[{"id": "0", "name": "sky", "color": "#0000ff"}]',
+            r"labels\.json: row 0: id=0: must be a valid integer",
+        ),
+        (
+            '[{"id": 0, "name": "sky", "colour": "#0000ff", "color": "#0000ff"}]',
+            r"row 0: no such key as `colour`; there are id, name, color, flip",
+        ),
+        ("[]", r"labels\.json: ids are none; they must be 0, 1, 2 …, each once"),
+        (
+            json.dumps([{"id": 1, "name": "sky", "color": "#0000ff"}] * 2),
+            r"ids are 1, 1; they must be 0, 1, 2 …, each once\n.*names listed twice: sky",
+        ),
+    ],
+)
+def test_a_malformed_list_of_classes_is_one_message(own_photos, content, message):
+    (own_photos / "labels.json").unlink()
+    if content is not None:
+        (own_photos / "labels.json").write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        read_label_file(own_photos / "labels.json")
+
+
+def test_composing_tells_what_is_wrong_with_the_list_of_classes(own_photos):
+    (own_photos / "labels.json").write_text("[]")
+    with pytest.raises(ConfigError) as error:
+        compose(own_photos)
+    assert error.value.problems == [
+        f"{own_photos / 'labels.json'}: ids are none; they must be 0, 1, 2 …, each once"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flips", "message"),
+    [
+        ((None, "left", None), "`flip` of left is left, which is no other class"),
+        ((None, "up", None), "`flip` of left is up, which is no other class"),
+        ((None, "right", "sky"), "`flip` of left is right, whose own is sky"),
+        (("right", "right", None), "`flip` of sky is right, as of another class"),
+    ],
+)
+def test_partners_in_a_mirror_must_agree(tmp_path, flips, message):
+    listed = zip(rows("sky", "left", "right"), flips, strict=True)
+    rewrite(tmp_path, [row | {"flip": flip} for row, flip in listed])
+    with pytest.raises(ConfigError, match=message):
+        read_label_file(tmp_path / "labels.json")
+
+
+def test_both_partners_may_name_each_other(tmp_path):
+    background, left, right = OWN_LABELS
+    rewrite(tmp_path, [right | {"flip": "left glove"}, left, background])
+    assert read_label_file(tmp_path / "labels.json").flip_pairs == [["left glove", "right glove"]]
+
+
+def test_a_missing_root_is_told_once():
+    with pytest.raises(ConfigError) as error:
+        check_command(["dataset=folder"])
+    assert error.value.problems == [
+        "dataset.root has no default: add dataset.root=<value> to the command"
+    ]
+
+
+def test_the_classes_of_a_folder_are_of_no_other_dataset(tmp_path):
+    with pytest.raises(ConfigError, match=r"labels\.json: no such file"):
+        check_command(["dataset=ccp", f"dataset.root={tmp_path}", "labels=folder"])
+
+
+@pytest.mark.slow
+def test_a_folder_is_trained_on_with_one_command(command_line, tmp_path):
+    root = write_own_photos(tmp_path / "own", photos=16)
+    tiny = command_line.tiny(tmp_path / "outputs", "dataset=folder", f"dataset.root={root}")
+    said = command_line.run([argument for argument in tiny if argument != "dataset.photos=16"])
+    assert said.returncode == 0, said.stderr
+    (record,) = records(tmp_path / "outputs")
+    assert record.config["config"]["dataset"]["names"] == NAMES
+    assert [row["name"] for row in record.metrics["test"]["per_class"]] == NAMES

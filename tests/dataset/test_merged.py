@@ -1,0 +1,132 @@
+"""Datasets as one: united names, samples that keep their source, defects in the source's ids."""
+
+import numpy as np
+import pytest
+
+from clothseg.build import build_dataset, build_labels
+from clothseg.check import check_command
+from clothseg.dataset import merged
+from clothseg.error import DataError
+from repository import label_space, reader_of, write_mask, write_own_photos
+
+
+@pytest.fixture
+def parts(small_ccp, tmp_path):
+    """CCP without objects, and own photos of which two names are CCP's as well."""
+    own = write_own_photos(tmp_path / "own")
+    labels = (own / "labels.json").read_text()
+    for name, other in (("background", "bag"), ("left glove", "gloves"), ("right glove", "veil")):
+        labels = labels.replace(name, other)
+    (own / "labels.json").write_text(labels)
+    return {
+        "ccp": reader_of("ccp", small_ccp),
+        "own": reader_of("folder", own, names=["bag", "gloves", "veil"]),
+    }
+
+
+def test_names_are_united_and_samples_keep_their_source(parts):
+    reader = merged(sources=parts)
+    assert reader.names == [*parts["ccp"].names, "veil"]
+    samples = reader.samples()
+    assert [(sample.name, sample.source) for sample in samples] == [
+        *[(f"ccp-{number:04}", "ccp") for number in (1, 2, 3)],
+        *[(f"own-{number}", "own") for number in range(3)],
+    ]
+    native = [sample for part in parts.values() for sample in part.samples()]
+    assert [(s.image, s.annotation) for s in samples] == [(s.image, s.annotation) for s in native]
+
+
+def test_masks_are_those_of_the_sources_by_name(parts):
+    reader = merged(sources=parts)
+    names = np.array(reader.names)
+    for sample in reader.samples():
+        part = parts[sample.source]
+        (native,) = [s for s in part.samples() if s.image == sample.image]
+        image, mask = reader.read(sample)
+        expected = part.read(native)
+        assert np.array_equal(image, expected[0])
+        assert np.array_equal(names[mask], np.array(part.names)[expected[1]])
+        assert np.array_equal(mask, reader.read_mask(sample))
+
+
+def test_ignored_pixels_stay_ignored(parts, small_ccp):
+    mask = np.full((40, 30), 3, np.uint8)
+    mask[0] = 255
+    write_mask(small_ccp, 1, mask)
+    reader = merged(sources=parts)
+    assert np.array_equal(reader.read(reader.samples()[0])[1], mask)
+
+
+def test_a_label_out_of_range_is_told_in_the_id_of_its_source(parts, small_ccp):
+    write_mask(small_ccp, 2, np.full((40, 30), 59, np.uint8))
+    reader = merged(sources=parts)
+    with pytest.raises(
+        DataError, match=r"0002\.mat: label 59 is out of range; allowed are 0 to 58"
+    ):
+        reader.read(reader.samples()[1])
+
+
+def test_objects_are_told_where_the_source_tells_them(oracles, parts):
+    people = reader_of("cihp", oracles / "fixtures" / "cihp")
+    reader = merged(sources=parts | {"cihp": people})
+    samples = reader.samples()
+    assert reader.objects(samples[0]) is None
+    crowd = next(sample for sample in samples if sample.source == "cihp")
+    assert (crowd.name, crowd.part) == ("cihp-0000068", "train")
+    expected = people.objects(people.samples()[0])
+    found = [(reader.names[source], area) for source, area in reader.objects(crowd)]
+    assert found == [(people.names[source], area) for source, area in expected]
+
+
+def test_a_sample_is_decided_by_the_files_of_its_source(parts):
+    reader = merged(sources=parts)
+    for sample in reader.samples():
+        (native,) = [s for s in parts[sample.source].samples() if s.image == sample.image]
+        assert reader.files(sample) == parts[sample.source].files(native)
+
+
+def test_the_fingerprint_is_that_of_names_and_contents(parts, small_ccp):
+    before = merged(sources=parts).fingerprint()
+    assert merged(sources=parts).fingerprint() == before
+    assert merged(sources={"other": parts["ccp"], "own": parts["own"]}).fingerprint() != before
+    write_mask(small_ccp, 2, np.zeros((40, 30), np.uint8))
+    assert merged(sources=parts).fingerprint() != before
+
+
+def test_what_sources_warn_of_is_told_with_their_name(oracles, parts):
+    people = reader_of("cihp", oracles / "fixtures" / "cihp")
+    (warning,) = merged(sources=parts | {"people": people}).warnings()
+    assert warning.startswith("people: 1 people differ from the union of their parts")
+
+
+def test_the_rules_of_all_sources_tell_caches_apart(tmp_path):
+    rules = [
+        merged(sources={"fashion": reader_of("imaterialist", tmp_path, overlap=overlap)}).treatment
+        for overlap in ("small_on_top", "later_wins")
+    ]
+    assert rules[0] != rules[1]
+
+
+def test_the_shipped_mixture_is_ccp_and_cfpd_in_their_refined_classes(oracles, small_ccp):
+    cfpd = oracles / "fixtures" / "cfpd"
+    (job,) = check_command(
+        [
+            "dataset=ccp_cfpd",
+            f"dataset.sources.ccp.root={small_ccp}",
+            f"dataset.sources.cfpd.root={cfpd}",
+        ]
+    )
+    reader, labels = build_dataset(job.config), build_labels(job.config)
+    assert labels.name == "refined15"
+    samples = reader.samples()
+    assert [sample.name for sample in samples[:4]] == [
+        "ccp-0001",
+        "ccp-0002",
+        "ccp-0003",
+        "cfpd-5986",
+    ]
+    table = labels.lookup_table(reader.names)
+    alone = reader_of("cfpd", cfpd)
+    own_table = label_space("refined15").lookup_table(alone.names)
+    for mixed, sample in zip(samples[3:], alone.samples(), strict=True):
+        assert np.array_equal(table[reader.read_mask(mixed)], own_table[alone.read_mask(sample)])

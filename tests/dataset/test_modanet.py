@@ -1,0 +1,185 @@
+"""ModaNet: polygons filled by COCO's rule, and each defect of the annotations by name."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from clothseg.dataset import Sample
+from clothseg.error import DataError
+from repository import png, reader_of
+
+FILE = "annotations/modanet2018_instances_train.json"
+OUTER_RULE = 0.0008
+"""Largest share of the foreground in which polygons that are not rectilinear may differ: on their
+edges COCO's rule and the drawing's may decide otherwise."""
+
+
+@pytest.fixture
+def fixture(oracles):
+    return oracles / "fixtures" / "modanet"
+
+
+def square(left, top, size):
+    right, bottom = left + size, top + size
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+def garment(number, image, category, *polygons):
+    return {"id": number, "image_id": image, "category_id": category, "segmentation": [*polygons]}
+
+
+GARMENTS = [
+    garment(1, 70, 4, square(0, 0, 2), square(4, 4, 2)),
+    garment(2, 70, 13, square(1, 1, 4)),
+    garment(3, 70, 9),
+]
+
+
+def write_modanet(root, garments=GARMENTS, photos=(70, 5)):
+    """Photos of six rows and eight columns."""
+    (root / "annotations").mkdir(parents=True)
+    (root / "images").mkdir()
+    images = [{"id": n, "width": 8, "height": 6, "file_name": f"{n:07}.jpg"} for n in (70, 5)]
+    (root / FILE).write_text(json.dumps({"images": images, "annotations": garments}))
+    for number in photos:
+        cv2.imwrite(str(root / "images" / f"{number:07}.jpg"), np.zeros((6, 8, 3), np.uint8))
+    return root
+
+
+def read_all(root, **changes):
+    reader = reader_of("modanet", root, **changes)
+    return {sample.name: reader.read(sample)[1] for sample in reader.samples()}
+
+
+@pytest.mark.parametrize("overlap", ["later_wins", "small_on_top"])
+def test_maps_are_those_that_were_drawn(fixture, overlap):
+    expected = json.loads((fixture / "expected" / "expected.json").read_text())
+    reader = reader_of("modanet", fixture, overlap=overlap)
+    exact = 0
+    for image in expected["images"]:  # of the photo that is missing as well
+        photo = fixture / "images" / image["file_name"]
+        mask = reader.read_mask(Sample(photo.stem, photo, fixture / FILE))
+        drawn = png(fixture / "expected" / overlap / f"{photo.stem}.png")
+        different = np.count_nonzero(mask != drawn)
+        assert different <= (0 if image["rectilinear"] else OUTER_RULE * np.count_nonzero(drawn))
+        exact += image["rectilinear"]
+    assert exact == 5
+
+
+def test_photos_come_by_id_and_what_is_odd_is_told(fixture):
+    expected = json.loads((fixture / "expected" / "expected.json").read_text())
+    reader = reader_of("modanet", fixture)
+    there = [i["image_id"] for i in expected["images"] if i["image_file_present"]]
+    assert [int(sample.name) for sample in reader.samples()] == sorted(there)
+    assert reader.warnings() == [
+        "1 photos of the annotations are missing: 0204326",
+        "1 photos have no annotation; they are all background: 0155487",
+        "1 annotations have no polygon; they are left out: 220",
+    ]
+    for sample in reader.samples():
+        image, mask = reader.read(sample)
+        assert image.shape == (*mask.shape, 3)  # also of the grey one
+
+
+def test_objects_are_counted_and_not_taken_from_the_file(fixture):
+    expected = json.loads((fixture / "expected" / "expected.json").read_text())
+    reader = reader_of("modanet", fixture)
+    images = {image["image_id"]: image for image in expected["images"]}
+    for sample in reader.samples():
+        image = images[int(sample.name)]
+        drawn = [(a["category_id"], a["pixels"]) for a in image["annotations"] if a["parts"]]
+        found = reader.objects(sample)
+        assert [source for source, _ in found] == [source for source, _ in drawn]
+        if image["rectilinear"]:
+            assert found == drawn
+
+
+def test_parts_are_united_and_the_smaller_garment_is_on_top(tmp_path):
+    root = write_modanet(tmp_path / "modanet")
+    masks = read_all(root)
+    assert list(masks) == ["0000005", "0000070"]
+    assert not masks["0000005"].any()
+    assert masks["0000070"].tolist() == [
+        [4, 4, 0, 0, 0, 0, 0, 0],
+        [4, 4, 13, 13, 13, 0, 0, 0],
+        [0, 13, 13, 13, 13, 0, 0, 0],
+        [0, 13, 13, 13, 13, 0, 0, 0],
+        [0, 13, 13, 13, 4, 4, 0, 0],
+        [0, 0, 0, 0, 4, 4, 0, 0],
+    ]
+    assert read_all(root, overlap="later_wins")["0000070"][1].tolist() == [
+        4,
+        13,
+        13,
+        13,
+        13,
+        0,
+        0,
+        0,
+    ]
+
+
+def test_a_polygon_without_an_inside_is_left_out(tmp_path):
+    root = write_modanet(tmp_path / "modanet", [garment(8, 70, 4, [0, 0, 5, 5])])
+    reader = reader_of("modanet", root)
+    assert not read_all(root)["0000070"].any()
+    assert "1 annotations have no polygon; they are left out: 8" in reader.warnings()
+
+
+@pytest.mark.parametrize(
+    ("garments", "message"),
+    [
+        (
+            [garment(8, 70, 14, square(0, 0, 2))],
+            r"annotation 8: category_id 14 is out of range; allowed are 1 to 13",
+        ),
+        ([garment(8, 70, 0, square(0, 0, 2))], r"annotation 8: category_id 0 is out of range"),
+        (
+            [garment(8, 71, 1, square(0, 0, 2))],
+            r"annotation 8 belongs to image 71, which the file does not have",
+        ),
+    ],
+)
+def test_a_defect_is_named(tmp_path, garments, message):
+    with pytest.raises(DataError, match=message):
+        read_all(write_modanet(tmp_path / "modanet", garments))
+
+
+def test_a_photo_of_another_size_is_named(tmp_path):
+    root = write_modanet(tmp_path / "modanet")
+    cv2.imwrite(str(root / "images" / "0000070.jpg"), np.zeros((8, 6, 3), np.uint8))
+    with pytest.raises(DataError, match=r"labels are 8x6, its photo .*0000070\.jpg is 6x8"):
+        read_all(root)
+
+
+def test_missing_photos_are_left_out_and_told_or_an_error(tmp_path):
+    root = write_modanet(tmp_path / "modanet", photos=[5])
+    reader = reader_of("modanet", root)
+    assert [sample.name for sample in reader.samples()] == ["0000005"]
+    assert "1 photos of the annotations are missing: 0000070" in reader.warnings()
+    with pytest.raises(DataError, match=r"1 photos of annotations/\S+ are missing: .*0000070\.jpg"):
+        read_all(root, missing="error")
+
+
+def test_a_pointer_of_git_lfs_is_no_annotation_file(tmp_path):
+    root = write_modanet(tmp_path / "modanet")
+    (root / FILE).write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 105924292\n"
+    )
+    with pytest.raises(DataError, match=r"is a pointer of Git LFS .* \(\d+ bytes\): run `git lfs"):
+        read_all(root)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"images": []}'])
+def test_a_file_that_is_not_coco_is_named(tmp_path, content):
+    root = write_modanet(tmp_path / "modanet")
+    (root / FILE).write_text(content)
+    with pytest.raises(DataError, match=r"instances_train\.json: is not a COCO file"):
+        read_all(root)
+
+
+def test_a_missing_file_says_what_is_expected(tmp_path):
+    with pytest.raises(DataError, match=r"expected annotations/modanet2018\S+ and images/"):
+        read_all(tmp_path)
