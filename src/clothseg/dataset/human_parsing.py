@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from clothseg.dataset.parsing import PERSON_STEP, Parsing
+from clothseg.dataset.parsing import PERSON_STEP, Parsing, listed_values
 from clothseg.dataset.reader import Reader, Sample, other_layout, some
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
@@ -33,7 +33,7 @@ class CrowdParsing(Reader):
             mirrors double it.
         names: background and the 19 classes, in id order.
 
-    Licence: none is stated in the release.
+    Licence: not stated where the release is described.
     Source: Gong et al., Instance-level human parsing via part grouping network, ECCV 2018.
     """
 
@@ -80,7 +80,7 @@ class CrowdParsing(Reader):
         # More than twelve people need more than eight bits.
         stored = read_ids(path, depths=(8, 16))
         areas = np.bincount(stored.ravel())
-        listed = self._listed_values(path.with_suffix(".txt"))
+        listed = listed_values(path.with_suffix(".txt"))
         seen = {int(value) for value in np.flatnonzero(areas)} - {0}
         if without_pixels := [value for value in listed if value not in seen]:
             lost = stored.dtype == np.uint8 and max(without_pixels) > 255
@@ -132,7 +132,10 @@ class CrowdParsing(Reader):
         """People whose mask differs from the union of their parts."""
         apart = []
         for sample in self.samples():
-            parsing = self.read_parsing(sample)
+            try:
+                parsing = self.read_parsing(sample)
+            except DataError:  # a defect, which is told when the photo is read
+                continue
             owner = np.where(parsing.instance > 0, parsing.instance // PERSON_STEP + 1, 0)
             different = parsing.person != owner
             people = np.union1d(parsing.person[different], owner[different])
@@ -170,27 +173,6 @@ class CrowdParsing(Reader):
         if absent:
             raise DataError(f"{len(absent)} files of {part} are missing: {some(absent)}")
 
-    def _listed_values(self, path: Path) -> list[int]:
-        """Values of the parts that a photo's list has."""
-        values = []
-        for number, line in enumerate(path.read_text().splitlines(), start=1):
-            try:
-                value, source, person = map(int, line.split())
-            except ValueError as error:
-                raise DataError(
-                    f"{path} line {number}: `{line}`; expected three whole numbers: value, class, "
-                    "person"
-                ) from error
-            means = value % PERSON_STEP, value // PERSON_STEP + 1
-            if (source, person) != means or source == 0:
-                raise DataError(
-                    f"{path} line {number}: value {value} is class {means[0]} of person "
-                    f"{means[1]}, as value = {PERSON_STEP} * (person - 1) + class; the line says "
-                    f"class {source} of person {person}"
-                )
-            values.append(value)
-        return values
-
 
 class CharacteristicParsing(CrowdParsing):
     """CCIHP: CIHP's photos with new classes, and size, pattern and colour of clothes and hair.
@@ -204,7 +186,7 @@ class CharacteristicParsing(CrowdParsing):
         names: background and the 19 classes, in id order.
         characteristics: folders and names of `size`, `pattern` and `color`.
 
-    Licence: see the release.
+    Licence: not known; the release was not seen.
     Source: Loesch and Audigier, Describe me if you can! Characterized instance-level human
         parsing, ICIP 2021.
     """
