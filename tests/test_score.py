@@ -69,6 +69,7 @@ def test_scores_are_those_of_a_count_pixel_by_pixel(folders, command_line, tmp_p
         (lambda f: (f / "predicted/b.png").unlink(), [], "1 without a partner"),
         (lambda f: (f / "true/b.png").unlink(), [], "1 without a partner"),
         (lambda f: None, ["prediction=nowhere"], "nowhere: there is no such folder"),
+        (lambda f: None, ["labels=folder"], "name the file: labels=<folder>/labels.json"),
         (lambda f: None, ["labels=refined16"], "or file; did you mean `refined15`"),
         (lambda f: None, ["lables=x"], "lables: no such key; did you mean `labels`?"),
     ],

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from clothseg.dataset.parsing import PERSON_STEP, Parsing
+from clothseg.dataset.parsing import PERSON_STEP, Parsing, listed_values
 from clothseg.dataset.reader import Reader, Sample, other_layout, some
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
@@ -33,7 +33,7 @@ class CrowdParsing(Reader):
             mirrors double it.
         names: background and the 19 classes, in id order.
 
-    Licence: none is stated in the release.
+    Licence: not stated where the release is described.
     Source: Gong et al., Instance-level human parsing via part grouping network, ECCV 2018.
     """
 
@@ -47,9 +47,6 @@ class CrowdParsing(Reader):
         if len(uses) < len(samples):
             twice = [name for name, count in uses.items() if count > 1]
             raise DataError(f"{self.root}: listed more than once: {some(twice)}")
-        absent = [path for s in samples for path in self.files(s) if not path.is_file()]
-        if absent:
-            raise DataError(f"{len(absent)} files of {self.root} are missing: {some(absent)}")
         return samples
 
     def read_mask(self, sample: Sample) -> np.ndarray:
@@ -63,9 +60,10 @@ class CrowdParsing(Reader):
             DataError: names the file and the value: sizes differ, a value has no name, or the list
                 of the parts disagrees with their map.
         """
-        maps = {kind: read_ids(path) for kind, path in self._maps(sample).items()}
-        maps["instance"] = self.read_instances(sample)
-        for kind, path in self._maps(sample).items():
+        paths = self._maps(sample)
+        maps = {"instance": self.read_instances(sample)}
+        maps |= {kind: read_ids(path) for kind, path in paths.items() if kind not in maps}
+        for kind, path in paths.items():
             if maps[kind].shape != maps["category"].shape:
                 shown = [f"{m.shape[1]}x{m.shape[0]}" for m in (maps[kind], maps["category"])]
                 raise DataError(f"{path} is {shown[0]}, {sample.annotation} is {shown[1]} pixels")
@@ -78,11 +76,11 @@ class CrowdParsing(Reader):
         Raises:
             DataError: the list of the parts disagrees with their map or with itself.
         """
-        path = _instances(sample)
+        path = self._maps(sample)["instance"]
         # More than twelve people need more than eight bits.
         stored = read_ids(path, depths=(8, 16))
         areas = np.bincount(stored.ravel())
-        listed = self._listed_values(path.with_suffix(".txt"))
+        listed = listed_values(path.with_suffix(".txt"))
         seen = {int(value) for value in np.flatnonzero(areas)} - {0}
         if without_pixels := [value for value in listed if value not in seen]:
             lost = stored.dtype == np.uint8 and max(without_pixels) > 255
@@ -106,8 +104,8 @@ class CrowdParsing(Reader):
 
     def files(self, sample: Sample) -> list[Path]:
         """The photo, its maps, and the list of its parts."""
-        listed = _instances(sample).with_suffix(".txt")
-        return [sample.image, *self._maps(sample).values(), _instances(sample), listed]
+        maps = self._maps(sample)
+        return [sample.image, *maps.values(), maps["instance"].with_suffix(".txt")]
 
     def warnings(self) -> list[str]:
         """A part that is not there, and people who are not the union of their parts.
@@ -116,9 +114,15 @@ class CrowdParsing(Reader):
         """
         return [*self._absent_parts(), *self._people_apart()]
 
+    @cached_property
+    def _folders(self) -> dict[str, str]:
+        """Folders of the maps, by the names that :class:`Parsing` gives these."""
+        return {"category": "Category_ids", "person": "Human_ids", "instance": "Instance_ids"}
+
     def _maps(self, sample: Sample) -> dict[str, Path]:
-        """Files of 8-bit maps by the name that :class:`Parsing` gives them."""
-        return {"category": sample.annotation, "person": _beside(sample, "Human_ids")}
+        """Files of the maps, by the same names."""
+        home, name = sample.annotation.parents[1], f"{sample.name}.png"
+        return {kind: home / folder / name for kind, folder in self._folders.items()}
 
     def _absent_parts(self) -> list[str]:
         absent = [part for part in PARTS if part not in self._parts]
@@ -128,7 +132,10 @@ class CrowdParsing(Reader):
         """People whose mask differs from the union of their parts."""
         apart = []
         for sample in self.samples():
-            parsing = self.read_parsing(sample)
+            try:
+                parsing = self.read_parsing(sample)
+            except DataError:  # a defect, which is told when the photo is read
+                continue
             owner = np.where(parsing.instance > 0, parsing.instance // PERSON_STEP + 1, 0)
             different = parsing.person != owner
             people = np.union1d(parsing.person[different], owner[different])
@@ -147,37 +154,24 @@ class CrowdParsing(Reader):
         folder, (name, listed) = self.root / part, PARTS[part]
         if not (folder / listed).is_file():
             raise DataError(f"{folder / listed}: no such file; it lists the photos of {part}")
-        # Splitting at white space, because the last line may have no end.
-        return [
-            Sample(
-                number,
-                folder / "Images" / f"{number}.jpg",
-                folder / "Category_ids" / f"{number}.png",
-                part=name,
-            )
-            for number in (folder / listed).read_text().split()
-        ]
+        numbers = (folder / listed).read_text().split()  # the last line may have no end
+        self._require_files(folder, numbers)
+        images, masks = folder / "Images", folder / self._folders["category"]
+        return [Sample(n, images / f"{n}.jpg", masks / f"{n}.png", part=name) for n in numbers]
 
-    def _listed_values(self, path: Path) -> list[int]:
-        """Values of the parts that a photo's list has."""
-        values = []
-        for number, line in enumerate(path.read_text().splitlines(), start=1):
-            try:
-                value, source, person = map(int, line.split())
-            except ValueError as error:
-                raise DataError(
-                    f"{path} line {number}: `{line}`; expected three whole numbers: value, class, "
-                    "person"
-                ) from error
-            means = value % PERSON_STEP, value // PERSON_STEP + 1
-            if (source, person) != means or source == 0:
-                raise DataError(
-                    f"{path} line {number}: value {value} is class {means[0]} of person "
-                    f"{means[1]}, as value = {PERSON_STEP} * (person - 1) + class; the line says "
-                    f"class {source} of person {person}"
-                )
-            values.append(value)
-        return values
+    def _require_files(self, part: Path, numbers: Sequence[str]) -> None:
+        """Refuse a part that lacks files of its photos.
+
+        Folders are listed: asking for each file of the release takes three times as long.
+        """
+        kinds = [("Images", ".jpg"), *((folder, ".png") for folder in self._folders.values())]
+        absent = []
+        for folder, ending in [*kinds, (self._folders["instance"], ".txt")]:
+            place = part / folder
+            there = {path.name for path in place.iterdir()} if place.is_dir() else set()
+            absent += [place / f"{n}{ending}" for n in numbers if f"{n}{ending}" not in there]
+        if absent:
+            raise DataError(f"{len(absent)} files of {part} are missing: {some(absent)}")
 
 
 class CharacteristicParsing(CrowdParsing):
@@ -192,7 +186,7 @@ class CharacteristicParsing(CrowdParsing):
         names: background and the 19 classes, in id order.
         characteristics: folders and names of `size`, `pattern` and `color`.
 
-    Licence: see the release.
+    Licence: not known; the release was not seen.
     Source: Loesch and Audigier, Describe me if you can! Characterized instance-level human
         parsing, ICIP 2021.
     """
@@ -214,17 +208,15 @@ class CharacteristicParsing(CrowdParsing):
 
     def warnings(self) -> list[str]:
         """A part that is not there, and the folders that characteristics are read from."""
-        taken = [f"{kind} maps are read from {name}" for kind, name in self._folders.items()]
+        taken = [
+            f"{kind} maps are read from {self._folders[kind]}" for kind in self.characteristics
+        ]
         return [*self._absent_parts(), *taken]
-
-    def _maps(self, sample: Sample) -> dict[str, Path]:
-        own = {kind: _beside(sample, folder) for kind, folder in self._folders.items()}
-        return super()._maps(sample) | own
 
     @cached_property
     def _folders(self) -> dict[str, str]:
-        """The folder of each kind of characteristic: the first candidate that every part has."""
-        folders = {}
+        """CIHP's, and of each characteristic the first candidate that every part has."""
+        folders = dict(super()._folders)
         for kind, characteristic in self.characteristics.items():
             tried = characteristic["folders"]
             there = [n for n in tried if all((self.root / p / n).is_dir() for p in self._parts)]
@@ -246,15 +238,6 @@ def _home(root: Path) -> Path:
         if found:
             return found.pop() if len(found) == 1 else root
     return root
-
-
-def _beside(sample: Sample, folder: str) -> Path:
-    """The file of a sample in another folder of its part."""
-    return sample.annotation.parents[1] / folder / f"{sample.name}.png"
-
-
-def _instances(sample: Sample) -> Path:
-    return _beside(sample, "Instance_ids")
 
 
 def _require_names(path: Path, ids: np.ndarray, names: Sequence[str], key: str) -> None:

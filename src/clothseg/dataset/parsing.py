@@ -1,8 +1,11 @@
 """Human parsing: one photo's people and their parts, as maps that go together."""
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
+
+from clothseg.error import DataError
 
 PERSON_STEP = 20
 """An instance value is 20 * (person - 1) + class, persons counted from 1, for 19 classes."""
@@ -45,3 +48,29 @@ class Parsing:
         turned["instance"] = turned["instance"] - classes + exchanged[classes]
         turned["category"] = exchanged[turned["category"]]
         return Parsing(**turned)
+
+
+def listed_values(path: Path) -> list[int]:
+    """Instance values in the list of a photo's parts, lines of `value class person`.
+
+    Raises:
+        DataError: a line is no such line, or its value is another part; names the line.
+    """
+    values = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        try:
+            value, source, person = map(int, line.split())
+        except ValueError as error:
+            raise DataError(
+                f"{path} line {number}: `{line}`; expected three whole numbers: value, class, "
+                "person"
+            ) from error
+        means = value % PERSON_STEP, value // PERSON_STEP + 1
+        if (source, person) != means or source == 0:
+            raise DataError(
+                f"{path} line {number}: value {value} is class {means[0]} of person "
+                f"{means[1]}, as value = {PERSON_STEP} * (person - 1) + class; the line says "
+                f"class {source} of person {person}"
+            )
+        values.append(value)
+    return values
