@@ -1,11 +1,11 @@
 """Threads give results in order, a bounded number ahead, and stop when nobody asks any more."""
 
-import os
 import threading
 import time
 
 import pytest
 
+from clothseg import threads
 from clothseg.threads import AHEAD, in_order
 
 
@@ -18,12 +18,14 @@ def test_results_come_in_the_order_of_the_items():
         assert list(results) == [-number for number in range(200)]
 
 
-def test_threads_are_a_bounded_number_ahead():
+def test_few_items_are_begun_ahead_of_the_one_that_is_asked_for(monkeypatch):
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 2)
     begun = []
-    with in_order(begun.append, range(10_000)) as results:
-        next(results)
-        time.sleep(0.1)
-        assert len(begun) <= AHEAD * (os.cpu_count() or 1) + 1
+    with in_order(lambda number: begun.append(number) or number, range(200)) as results:
+        for given, number in enumerate(results):
+            assert number == given
+            assert len(begun) <= given + 1 + 2 * AHEAD
+    assert sorted(begun) == list(range(200))
 
 
 def test_an_error_reaches_the_one_who_asks_and_the_rest_is_dropped():

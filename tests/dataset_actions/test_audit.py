@@ -15,13 +15,14 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from clothseg.command import dataset
-from clothseg.dataset import Sample, ccp, cfpd, imaterialist, merged, modanet
+from clothseg.dataset import Sample, ccp, cfpd, cihp, folder, imaterialist, merged, modanet
 from clothseg.dataset.reader import Reader
 from clothseg.dataset_actions.audit.action import audit
 from clothseg.dataset_actions.audit.collection import odd_ids, unpaired_sides, without_sample
 from clothseg.dataset_actions.audit.finding import KINDS, Finding, by_kind, totals
 from clothseg.dataset_actions.audit.page import LISTED, MEANING, audit_page
 from clothseg.dataset_actions.audit.photo import Subject, audit_photo, tiny_components
+from clothseg.dataset_actions.export import export
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
 from repository import CCP_NAMES, label_space, source_names_of, write_mask
@@ -356,17 +357,52 @@ def test_an_annotation_of_modanet_without_image_is_named_and_stops_a_training(or
         reader.samples()
 
 
-@pytest.mark.parametrize(("name", "folder"), [("cfpd", "image"), ("imaterialist", "train")])
-def test_a_photo_that_should_be_annotated_and_is_not_is_named(name, folder, oracles, tmp_path):
+@pytest.mark.parametrize(("name", "place"), [("cfpd", "image"), ("imaterialist", "train")])
+def test_a_photo_that_should_be_annotated_and_is_not_is_named(name, place, oracles, tmp_path):
     root = tmp_path / name
     shutil.copytree(oracles / "fixtures" / name, root)
-    (root / folder).chmod(0o755)
-    shutil.copy(next((root / folder).glob("*.jpg")), root / folder / "stray.jpg")
+    (root / place).chmod(0o755)
+    shutil.copy(next((root / place).glob("*.jpg")), root / place / "stray.jpg")
     options = {"overlap": "small_on_top", "missing": "leave_out"}
     readers = {"cfpd": cfpd, "imaterialist": partial(imaterialist, **options)}
     reader = readers[name](root=str(root), names=source_names_of(name))
     space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46"}[name]
     assert errors(reader, space) == [("missing partner", "", "stray")]
+
+
+def test_maps_of_people_that_contradict_each_other_are_named(oracles):
+    root = str(oracles / "fixtures" / "cihp" / "broken")
+    found = errors(cihp(root=root, names=source_names_of("cihp")), "cihp20")
+    assert [(kind, sample) for kind, sample, _ in found] == [
+        ("contradictory maps", number) for number in ("0016413", "0016858", "0017220", "0033125")
+    ]
+    assert [value for _, _, value in found][:2] == ["33", "6"]
+
+
+def test_missing_maps_of_people_do_not_hide_the_other_photos(oracles, tmp_path):
+    root = tmp_path / "cihp"
+    shutil.copytree(oracles / "fixtures" / "cihp" / "Training", root / "Training")
+    (root / "Training" / "Human_ids").chmod(0o755)
+    (root / "Training" / "Human_ids" / "0000068.png").unlink()
+    found = audit(cihp(root=str(root), names=source_names_of("cihp")), label_space("cihp20"))
+    assert len(found[0]) == 7
+    missing = [f for f in found[1] if f.severity == "error"]
+    assert [(f.kind, f.sample) for f in missing] == [("missing partner", "0000068")]
+
+
+def test_own_photos_and_masks_without_partner_are_named(clean_ccp, tmp_path):
+    root = tmp_path / "own"
+    export(ccp(root=str(clean_ccp), names=CCP_NAMES), label_space("body4"), root)
+    (root / "images" / "0001.jpg").unlink()
+    (root / "masks" / "0002.png").unlink()
+    names = label_space("body4").names
+    space = LabelSpace("own", names, ["#000000"] * 4, {name: [name] for name in names})
+    _, findings = audit(folder(root=str(root), names=names), space)
+    found = [(f.kind, f.sample, f.value) for f in findings if f.severity == "error"]
+    assert found == [
+        ("missing partner", "0002", "0002"),
+        ("missing partner", "0001", "0001"),
+    ]
 
 
 @pytest.mark.slow

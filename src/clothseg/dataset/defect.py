@@ -1,6 +1,6 @@
 """What can be wrong with the files of a dataset."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +16,7 @@ DefectKind = Literal[
     "interpolated label",
     "different sizes",
     "missing partner",
+    "contradictory maps",
     "rotated photo",
 ]
 
@@ -55,3 +56,20 @@ class MissingPartnersError(DataError):
     def __str__(self) -> str:
         """The message alone."""
         return self.message
+
+
+def missing_partners(
+    there: Sequence["Sample"], alone: Mapping[Path, str], message: str
+) -> MissingPartnersError:
+    """The error for files without partner.
+
+    Args:
+        there: the samples that are complete.
+        alone: what is to be said of each file.
+        message: as of :class:`MissingPartnersError`.
+    """
+    defects = [
+        Defect("missing partner", file, file.stem, f"{file}: {text}")
+        for file, text in alone.items()
+    ]
+    return MissingPartnersError(there, defects, message)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clothseg.dataset.defect import Defect, missing_partners
 from clothseg.dataset.reader import Reader, Sample, other_layout, some
 from clothseg.error import DataError
 from clothseg.label_file import LABEL_FILE, LabelFile, read_label_file
@@ -34,19 +35,22 @@ class OwnPhotos(Reader):
                 f"configuration has {', '.join(self.names)}"
             )
         photos, masks = _by_stem(folders[0], PHOTOS), _by_stem(folders[1], MASKS)
-        problems = [
-            f"{len(lonely)} files of {folder} have no partner in {other}: {some(sorted(lonely))}"
-            for folder, other, lonely in (
-                (*folders, photos.keys() - masks.keys()),
-                (*folders[::-1], masks.keys() - photos.keys()),
-            )
-            if lonely
-        ]
+        pairs = sorted(photos.keys() & masks.keys())
+        samples = [Sample(stem, photos[stem], masks[stem]) for stem in pairs]
+        alone: dict[Path, str] = {}
+        problems = []
+        for files, (here, other) in ((photos, folders), (masks, folders[::-1])):
+            lonely = sorted(files.keys() - set(pairs))
+            text = f"no partner in {other}"
+            alone |= {files[stem]: text for stem in lonely}
+            if lonely:
+                problems.append(f"{len(lonely)} files of {here} have {text}: {some(lonely)}")
         if problems:
-            raise DataError(f"{'; '.join(problems)}. A photo and its PNG mask share a name")
+            message = f"{'; '.join(problems)}. A photo and its PNG mask share a name"
+            raise missing_partners(samples, alone, message)
         if not photos:
             raise DataError(f"{folders[0]}: has no photo; expected {', '.join(sorted(PHOTOS))}")
-        return [Sample(stem, photos[stem], masks[stem]) for stem in sorted(photos)]
+        return samples
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W].
@@ -71,10 +75,11 @@ class OwnPhotos(Reader):
         unknown = self._codes[ids] != codes
         if unknown.any():
             y, x = np.argwhere(unknown)[0].tolist()
-            raise DataError(
+            message = (
                 f"{path}: colour #{codes[y, x]:06x} at x={x}, y={y} is of no class in {LABEL_FILE} "
                 f"({unknown.sum()} such pixels); colours must be exact, without smoothed edges"
             )
+            raise Defect("label out of range", path, f"#{codes[y, x]:06x}", message)
         return ids.astype(np.uint8)
 
     @cached_property

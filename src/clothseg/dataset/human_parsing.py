@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from clothseg.dataset.defect import Defect, MissingPartnersError, missing_partners
 from clothseg.dataset.parsing import PERSON_STEP, Parsing, listed_values
 from clothseg.dataset.reader import Reader, Sample, other_layout, some
 from clothseg.error import DataError
@@ -47,6 +48,10 @@ class CrowdParsing(Reader):
         if len(uses) < len(samples):
             twice = [name for name, count in uses.items() if count > 1]
             raise DataError(f"{self.root}: listed more than once: {some(twice)}")
+        if absent := [path for part in self._parts for path in self._absent_files(part)]:
+            there = [s for s in samples if s.name not in {path.stem for path in absent}]
+            message = f"{len(absent)} files of {self.root} are missing: {some(absent)}"
+            raise missing_partners(there, dict.fromkeys(absent, "listed and missing"), message)
         return samples
 
     def read_mask(self, sample: Sample) -> np.ndarray:
@@ -66,7 +71,8 @@ class CrowdParsing(Reader):
         for kind, path in paths.items():
             if maps[kind].shape != maps["category"].shape:
                 shown = [f"{m.shape[1]}x{m.shape[0]}" for m in (maps[kind], maps["category"])]
-                raise DataError(f"{path} is {shown[0]}, {sample.annotation} is {shown[1]} pixels")
+                message = f"{path} is {shown[0]}, {sample.annotation} is {shown[1]} pixels"
+                raise Defect("different sizes", path, " and ".join(shown), message)
         _require_names(sample.annotation, maps["category"], self.names, "names")
         return Parsing(**maps)
 
@@ -84,23 +90,35 @@ class CrowdParsing(Reader):
         seen = {int(value) for value in np.flatnonzero(areas)} - {0}
         if without_pixels := [value for value in listed if value not in seen]:
             lost = stored.dtype == np.uint8 and max(without_pixels) > 255
-            raise DataError(
+            message = (
                 f"{path}: has no pixel of value {some(without_pixels)}, which "
                 f"{path.with_suffix('.txt')} lists"
                 + ("; the PNG has 8 bits, in which values above 255 are lost" if lost else "")
             )
+            raise Defect("contradictory maps", path, some(without_pixels), message)
         if without_line := sorted(seen.difference(listed)):
             value = without_line[0]
-            raise DataError(
+            message = (
                 f"{path}: has {areas[value]} pixels of value {value}, which "
                 f"{path.with_suffix('.txt')} does not list"
             )
+            raise Defect("contradictory maps", path, str(value), message)
         return stored.astype(np.uint16)
 
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
         """One object a part of a person."""
         areas = np.bincount(self.read_instances(sample).ravel())
         return [(int(v) % PERSON_STEP, int(areas[v])) for v in np.flatnonzero(areas) if v]
+
+    def further_defects(self, sample: Sample) -> list[DataError]:
+        """The first contradiction between the maps of a photo."""
+        try:
+            self.read_parsing(sample)
+        except Defect as error:
+            return [error]
+        except DataError as error:
+            return [Defect("contradictory maps", sample.annotation, "", str(error))]
+        return []
 
     def files(self, sample: Sample) -> list[Path]:
         """The photo, its maps, and the list of its parts."""
@@ -130,8 +148,12 @@ class CrowdParsing(Reader):
 
     def _people_apart(self) -> list[str]:
         """People whose mask differs from the union of their parts."""
+        try:
+            samples = self.samples()
+        except MissingPartnersError as error:
+            samples = list(error.there)
         apart = []
-        for sample in self.samples():
+        for sample in samples:
             try:
                 parsing = self.read_parsing(sample)
             except DataError:  # a defect, which is told when the photo is read
@@ -155,23 +177,22 @@ class CrowdParsing(Reader):
         if not (folder / listed).is_file():
             raise DataError(f"{folder / listed}: no such file; it lists the photos of {part}")
         numbers = (folder / listed).read_text().split()  # the last line may have no end
-        self._require_files(folder, numbers)
         images, masks = folder / "Images", folder / self._folders["category"]
         return [Sample(n, images / f"{n}.jpg", masks / f"{n}.png", part=name) for n in numbers]
 
-    def _require_files(self, part: Path, numbers: Sequence[str]) -> None:
-        """Refuse a part that lacks files of its photos.
+    def _absent_files(self, part: str) -> list[Path]:
+        """Files that the list of a part calls for and that are not there.
 
         Folders are listed: asking for each file of the release takes three times as long.
         """
-        kinds = [("Images", ".jpg"), *((folder, ".png") for folder in self._folders.values())]
+        folder, numbers = self.root / part, [s.name for s in self._samples_of(part)]
+        kinds = [("Images", ".jpg"), *((maps, ".png") for maps in self._folders.values())]
         absent = []
-        for folder, ending in [*kinds, (self._folders["instance"], ".txt")]:
-            place = part / folder
+        for maps, ending in [*kinds, (self._folders["instance"], ".txt")]:
+            place = folder / maps
             there = {path.name for path in place.iterdir()} if place.is_dir() else set()
             absent += [place / f"{n}{ending}" for n in numbers if f"{n}{ending}" not in there]
-        if absent:
-            raise DataError(f"{len(absent)} files of {part} are missing: {some(absent)}")
+        return absent
 
 
 class CharacteristicParsing(CrowdParsing):

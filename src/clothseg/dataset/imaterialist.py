@@ -177,7 +177,7 @@ class IMaterialist(Reader):
 def imaterialist(
     *, root: str, names: Sequence[str], overlap: Overlap, missing: Missing
 ) -> IMaterialist:
-    """Read iMaterialist (Fashion) 2019.
+    """Photos and objects of iMaterialist (Fashion) 2019.
 
     Args:
         root: folder of the unpacked download.

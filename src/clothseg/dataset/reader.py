@@ -124,6 +124,10 @@ class Reader(ABC):
         """Photos without annotation, where the release has an annotation for every photo."""
         return []
 
+    def further_defects(self, sample: Sample) -> Sequence[DataError]:
+        """What is wrong with the files that a sample has beside its photo and its mask."""
+        return []
+
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Photo uint8 [H,W,3] and source ids uint8 [H,W], checked against each other.
 

@@ -22,6 +22,7 @@ MEANING = {
     "a photo.",
     "different sizes": "Photo and mask do not lie on each other.",
     "missing partner": "A photo without annotation, or an annotation without photo.",
+    "contradictory maps": "The files that describe one photo disagree with each other.",
     "rotated photo": "EXIF has viewers and other loaders turn the photo, but not its mask.",
     "background only": "Nothing is labelled; is there nobody in the photo?",
     "exact duplicate": "Two files of the same bytes.",

@@ -1,7 +1,7 @@
 """What can be found in one photo and its mask."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,9 +73,12 @@ def audit_photo(subject: Subject) -> Audited:
 
 
 def inspect(subject: Subject) -> Inspection:
-    """Decode one sample, whatever its decoders make of it."""
+    """Decode one sample and its further files, whatever the decoders make of them."""
     try:
-        return subject.reader.inspect(subject.sample)
+        found = subject.reader.inspect(subject.sample)
+        # Other files repeat what is wrong with a mask.
+        further = [] if found.defects else subject.reader.further_defects(subject.sample)
+        return replace(found, defects=[*found.defects, *further])
     except Exception as error:  # a decoder that meets damage raises anything; the others go on
         file = subject.sample.annotation
         message = f"{file}: {subject.name} cannot be decoded ({error!r})"
