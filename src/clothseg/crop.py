@@ -4,7 +4,8 @@ Photo and mask are cut alike to the person's box with a margin; a photo without 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,8 @@ import numpy as np
 
 from clothseg.boxes import Box, Boxes, DetectedBoxes, MaskBoxes
 from clothseg.dataset.merged import Merged
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.reader import Inspection, Reader, Sample
+from clothseg.error import DataError
 from clothseg.person_detector import PersonDetector
 
 
@@ -47,11 +49,21 @@ class Cropped(Reader):
         mask = self.reader.read_mask(sample)
         return self._cut(mask, self.boxes.find(sample, mask))
 
-    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Photo and source ids inside the box, checked as a whole."""
-        image, mask = self.reader.read(sample)
-        box = self.boxes.find(sample, mask)
-        return self._cut(image, box), self._cut(mask, box)
+    def inspect(self, sample: Sample) -> Inspection:
+        """Photo and source ids inside the box, checked as a whole; not cut when it is defective."""
+        found = self.reader.inspect(sample)
+        if found.image is None or found.mask is None or found.defects:
+            return found
+        box = self.boxes.find(sample, found.mask)
+        return replace(found, image=self._cut(found.image, box), mask=self._cut(found.mask, box))
+
+    def further_defects(self, sample: Sample) -> Sequence[DataError]:
+        """What is wrong with the files beside photo and mask."""
+        return self.reader.further_defects(sample)
+
+    def unannotated(self) -> list[Path]:
+        """Photos without annotation."""
+        return self.reader.unannotated()
 
     def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
         """Objects of the whole photo."""

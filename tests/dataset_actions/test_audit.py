@@ -165,6 +165,13 @@ def test_one_bad_sample_does_not_hide_the_others(clean_ccp, capsys):
     assert "5 errors" in capsys.readouterr().out
 
 
+def test_photos_cut_to_persons_are_checked_as_a_whole(clean_ccp):
+    assert run(clean_ccp, "dataset.crop=mask")[1]["findings"] == []
+    transpose(clean_ccp)
+    (finding,) = run(clean_ccp, "dataset.crop=mask")[1]["findings"]
+    assert (finding["kind"], finding["value"]) == ("different sizes", "118x40 and 40x118")
+
+
 def test_a_dataset_that_lacks_all_photos_is_audited(clean_ccp):
     for photo in (clean_ccp / "photos").iterdir():
         photo.unlink()

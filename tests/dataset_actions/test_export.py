@@ -15,7 +15,7 @@ from clothseg.dataset import Sample, ccp, merged
 from clothseg.dataset_actions import export as module
 from clothseg.dataset_actions.export import export
 from clothseg.error import DataError
-from clothseg.metric.mask_files import read_mask
+from clothseg.png import read_ids
 from repository import CCP_NAMES, label_space, write_mask
 
 
@@ -72,7 +72,7 @@ def test_any_mask_is_read_back_as_it_was(tmp_path, mask):
     reader = SimpleNamespace(read=lambda sample: (None, mask))
     unchanged = np.arange(256, dtype=np.uint8)
     module._write_sample(Sample("a", photo, photo), reader, unchanged, tmp_path)
-    assert np.array_equal(read_mask(tmp_path / "masks" / "a.png"), mask)
+    assert np.array_equal(read_ids(tmp_path / "masks" / "a.png"), mask)
 
 
 @pytest.mark.parametrize("what", ["a folder with a file", "a file"])
@@ -106,7 +106,7 @@ def test_an_export_that_was_cut_off_starts_again(clean_ccp, tmp_path, monkeypatc
     monkeypatch.undo()
     output.mkdir()  # an empty folder is as good as none
     assert export(reader, label_space("ccp59"), output) == 3
-    assert read_mask(output / "masks" / "0001.png").max() == 58
+    assert read_ids(output / "masks" / "0001.png").max() == 58
     assert [path.name for path in tmp_path.iterdir() if "export" in path.name] == ["export"]
 
 
@@ -139,6 +139,7 @@ def test_merged_datasets_keep_their_photos_apart(clean_ccp, tmp_path):
     ("override", "message"),
     [
         ("labels=cfpd23", "no place for"),
+        ("dataset.crop=mask", "dataset.crop=mask: an export copies whole photos"),
         ("output_folder=x", "output_folder: no such key; did you mean `output`?"),
     ],
 )

@@ -11,9 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from clothseg.crop import cropped_parts
 from clothseg.dataset import Reader, Sample
 from clothseg.dataset_actions.command import Task
-from clothseg.error import DataError
+from clothseg.error import ConfigError, DataError
 from clothseg.labels import LabelSpace
 from clothseg.record import write_json
 from clothseg.report.progress import console, progress_bar
@@ -25,8 +26,13 @@ def act(task: Task) -> int:
 
     Raises:
         DataError: the folder holds something, a sample is defective, or a file cannot be written.
-        ConfigError: the label space has no place for a source name.
+        ConfigError: photos are to be cut, or the label space has no place for a source name.
     """
+    if cropped_parts(task.reader):
+        crop = task.settings.dataset["crop"]
+        raise ConfigError(
+            [f"dataset.crop={crop}: an export copies whole photos; leave out dataset.crop"]
+        )
     folder = Path(task.settings.output)
     photos = export(task.reader, task.labels, folder)
     console.print(
