@@ -79,6 +79,13 @@ def test_the_sources_of_a_merged_dataset_score_equal_on_any_number_of_devices(
         assert said.returncode == 0, said.stderr
         assert "by source" in said.stdout
         assert json.loads(output.read_text()) == card
+    (tmp_path / "ccp").rename(tmp_path / "moved")
+    moved = [f"run={record.folder}", f"output={tmp_path / 'moved.json'}"]
+    said = command_line.run(["scripts/evaluate.py", *moved, f"root={{ccp: {tmp_path / 'moved'}}}"])
+    assert said.returncode == 0, said.stderr
+    assert json.loads((tmp_path / "moved.json").read_text()) == card
+    said = command_line.run(["scripts/evaluate.py", *moved, f"root={tmp_path / 'moved'}"])
+    assert "the run's dataset takes 'root={ccp: <folder>, cfpd: <folder>}'" in said.stderr
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,10 @@ class Cropped(Reader):
         self.reader.prepare()
         self.boxes.prepare()
 
+    def oddities(self, sample: Sample) -> list[str]:
+        """Those of the whole photo."""
+        return self.reader.oddities(sample)
+
     def warnings(self) -> list[str]:
         """What is odd about the dataset's files."""
         return self.reader.warnings()

@@ -45,7 +45,7 @@ def evaluate_command(overrides: list[str]) -> int:
 def evaluate_run(
     run: Path,
     subset: str,
-    root: str | None,
+    root: str | dict[str, str] | None,
     trust: Sequence[str] = (),
     devices: int = 1,
     tta: str = "none",
@@ -55,13 +55,13 @@ def evaluate_run(
     Args:
         run: the run folder.
         subset: `train`, `validation` or `test`, the part of the frozen split.
-        root: where the dataset is now; None takes the recorded place.
+        root: where the dataset is now, or each source of a mixture; None takes the recorded place.
         trust: packages whose functions the recorded configuration may name.
         devices: processes that share the photos.
         tta: `none`, or `flip` for the average of each photo and its mirror image.
 
     Raises:
-        ConfigError: the folder holds no finished run, or there are no such devices.
+        ConfigError: the folder holds no finished run, or there are no such devices or sources.
         DataError: the dataset cannot be read, or a process did not come to its end.
     """
     record = Record(run)
@@ -72,7 +72,7 @@ def evaluate_run(
             [f"run={run}: there is no {record.best_checkpoint}; the run has not finished an epoch"]
         )
     if root is not None:
-        config["dataset"]["root"] = root
+        _move(config["dataset"], root)
     config["trainer"]["sync_batchnorm"] = False  # which a CPU does not have, and nothing is trained
     accelerator = config["trainer"]["accelerator"]
     ranks = Machine.here().ranks(accelerator, devices)
@@ -88,6 +88,20 @@ def evaluate_run(
     if ending.result == "interrupted":
         raise KeyboardInterrupt
     raise DataError(ending.detail)
+
+
+def _move(dataset: dict[str, Any], root: str | dict[str, str]) -> None:
+    """Change the folder of a recorded dataset, or those of the sources of a mixture."""
+    sources = dataset.get("sources", {})
+    if isinstance(root, str) and not sources:
+        dataset["root"] = root
+    elif isinstance(root, dict) and root and not root.keys() - sources.keys():
+        for name, folder in root.items():
+            sources[name]["root"] = folder
+    else:
+        parts = ", ".join(f"{name}: <folder>" for name in sources)
+        form = f"'root={{{parts}}}'" if sources else "root=<folder>"
+        raise ConfigError([f"root={root}: the run's dataset takes {form}"])
 
 
 def _score(

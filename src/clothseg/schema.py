@@ -116,8 +116,8 @@ class Evaluate(BaseModel):
     """The run folder."""
     subset: Literal["train", "validation", "test"]
     """The part of the run's split that is scored."""
-    root: str | None
-    """Where the dataset is now, when it has moved since the run."""
+    root: str | dict[str, str] | None
+    """Where the dataset is now, when it has moved since the run; a mixture's by source."""
     devices: Annotated[int, Field(ge=1)]
     """Processes that share the photos; never changes a score."""
     tta: Literal["none", "flip"]

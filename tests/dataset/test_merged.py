@@ -94,9 +94,9 @@ def test_the_fingerprint_is_that_of_names_and_contents(parts, small_ccp):
 
 
 def test_what_sources_warn_of_is_told_with_their_name(oracles, parts):
-    people = reader_of("cihp", oracles / "fixtures" / "cihp")
-    (warning,) = merged(sources=parts | {"people": people}).warnings()
-    assert warning.startswith("people: 1 people differ from the union of their parts")
+    street = reader_of("modanet", oracles / "fixtures" / "modanet")
+    warnings = merged(sources=parts | {"street": street}).warnings()
+    assert "street: 1 photos of the annotations are missing: 0204326" in warnings
 
 
 def test_the_rules_of_all_sources_tell_caches_apart(tmp_path):

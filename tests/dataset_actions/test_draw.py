@@ -73,3 +73,9 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="photos could not be drawn"):
         draw("dataset=ccp", f"dataset.root={tmp_path / 'file' / 'new'}")
+
+
+def test_a_folder_of_ones_own_is_drawn_before_it_has_classes(tmp_path):
+    root = tmp_path / "own"
+    assert draw("dataset=folder", f"dataset.root={root}") == 0
+    assert len(reader_of("dataset=folder", f"dataset.root={root}").samples()) == 2

@@ -12,9 +12,11 @@ from PIL import Image
 
 from clothseg.command import dataset, score
 from clothseg.dataset import Sample, ccp, merged
+from clothseg.dataset.wardrobe import LAYOUTS
 from clothseg.dataset_actions import export as module
 from clothseg.dataset_actions.export import export
 from clothseg.error import DataError
+from clothseg.label_file import read_label_file
 from clothseg.png import read_ids
 from repository import CCP_NAMES, label_space, write_mask
 
@@ -147,3 +149,16 @@ def test_a_mistake_is_one_message(override, message, clean_ccp, tmp_path, capsys
     assert run(clean_ccp, tmp_path / "export", override) == 1
     assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["clean"]
+
+
+def test_an_exported_crowd_keeps_its_sides(tmp_path):
+    LAYOUTS["cihp"](tmp_path / "cihp", 4, 0, lambda count: None)
+    folder = tmp_path / "exported"
+    place = ["dataset=cihp", f"dataset.root={tmp_path / 'cihp'}", f"output={folder}"]
+    assert dataset(["action=export", *place]) == 0
+    pairs = read_label_file(folder / "labels.json").flip_pairs
+    assert pairs == [
+        ["Left-arm", "Right-arm"],
+        ["Left-leg", "Right-leg"],
+        ["Left-shoe", "Right-shoe"],
+    ]

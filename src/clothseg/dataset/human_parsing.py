@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from clothseg.dataset.defect import Defect, MissingPartnersError, missing_partners
+from clothseg.dataset.defect import Defect, missing_partners
 from clothseg.dataset.parsing import PERSON_STEP, Parsing, listed_values
 from clothseg.dataset.reader import Reader, Sample, other_layout, some
 from clothseg.error import DataError
@@ -125,12 +125,19 @@ class CrowdParsing(Reader):
         maps = self._maps(sample)
         return [sample.image, *maps.values(), maps["instance"].with_suffix(".txt")]
 
-    def warnings(self) -> list[str]:
-        """A part that is not there, and people who are not the union of their parts.
+    def oddities(self, sample: Sample) -> list[str]:
+        """People of a photo whose mask differs from the union of their parts."""
+        parsing = self.read_parsing(sample)
+        owner = np.where(parsing.instance > 0, parsing.instance // PERSON_STEP + 1, 0)
+        different = parsing.person != owner
+        people = np.union1d(parsing.person[different], owner[different])
+        kind = "differs from the union of its parts"
+        return [f"{self._maps(sample)['person']}: person {p} {kind}" for p in people if p]
 
-        Reads all maps of people and parts.
-        """
-        return [*self._absent_parts(), *self._people_apart()]
+    def warnings(self) -> list[str]:
+        """A part that is not there."""
+        absent = [part for part in PARTS if part not in self._parts]
+        return [f"{self.root} has no {' and no '.join(absent)}"] if absent else []
 
     @cached_property
     def _folders(self) -> dict[str, str]:
@@ -141,29 +148,6 @@ class CrowdParsing(Reader):
         """Files of the maps, by the same names."""
         home, name = sample.annotation.parents[1], f"{sample.name}.png"
         return {kind: home / folder / name for kind, folder in self._folders.items()}
-
-    def _absent_parts(self) -> list[str]:
-        absent = [part for part in PARTS if part not in self._parts]
-        return [f"{self.root} has no {' and no '.join(absent)}"] if absent else []
-
-    def _people_apart(self) -> list[str]:
-        """People whose mask differs from the union of their parts."""
-        try:
-            samples = self.samples()
-        except MissingPartnersError as error:
-            samples = list(error.there)
-        apart = []
-        for sample in samples:
-            try:
-                parsing = self.read_parsing(sample)
-            except DataError:  # a defect, which is told when the photo is read
-                continue
-            owner = np.where(parsing.instance > 0, parsing.instance // PERSON_STEP + 1, 0)
-            different = parsing.person != owner
-            people = np.union1d(parsing.person[different], owner[different])
-            apart += [f"{sample.name} (person {p})" for p in people if p]
-        kind = "people differ from the union of their parts"
-        return [f"{len(apart)} {kind}: {some(apart)}"] if apart else []
 
     @property
     def _parts(self) -> list[str]:
@@ -227,12 +211,16 @@ class CharacteristicParsing(CrowdParsing):
             _require_names(path, getattr(parsing, kind), names, f"{kind}.names")
         return parsing
 
+    def oddities(self, sample: Sample) -> list[str]:
+        """None: belts and jewellery belong to a person and to no part."""
+        return []
+
     def warnings(self) -> list[str]:
         """A part that is not there, and the folders that characteristics are read from."""
         taken = [
             f"{kind} maps are read from {self._folders[kind]}" for kind in self.characteristics
         ]
-        return [*self._absent_parts(), *taken]
+        return [*super().warnings(), *taken]
 
     @cached_property
     def _folders(self) -> dict[str, str]:

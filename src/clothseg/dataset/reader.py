@@ -120,6 +120,10 @@ class Reader(ABC):
         """What is odd about the dataset's files and stops nothing, one sentence each."""
         return []
 
+    def oddities(self, sample: Sample) -> list[str]:
+        """What is odd about one sound sample and stops nothing, one sentence each."""
+        return []
+
     def unannotated(self) -> list[Path]:
         """Photos without annotation, where the release has an annotation for every photo."""
         return []

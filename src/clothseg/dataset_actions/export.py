@@ -80,9 +80,14 @@ def export(reader: Reader, labels: LabelSpace, folder: Path) -> int:
 
 
 def label_list(labels: LabelSpace) -> list[dict[str, object]]:
-    """The content of `labels.json`: id, name and colour of every class."""
-    classes = zip(labels.names, labels.colors, strict=True)
-    return [{"id": k, "name": name, "color": color} for k, (name, color) in enumerate(classes)]
+    """The content of `labels.json`: id, name and colour of every class, and what it is mirrored."""
+    rows: list[dict[str, object]] = [
+        {"id": k, "name": name, "color": color}
+        for k, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
+    ]
+    for left, right in labels.flip_pairs:
+        rows[labels.names.index(left)]["flip"] = right
+    return rows
 
 
 def _write_sample(sample: Sample, reader: Reader, table: np.ndarray, folder: Path) -> None:

@@ -58,6 +58,7 @@ def audit_photo(subject: Subject) -> Audited:
     """Decode one sample and find all that is wrong or odd about it alone."""
     found = inspect(subject)
     findings = [_of_defect(subject, defect) for defect in found.defects]
+    findings += [] if found.defects else _oddities(subject)
     findings += _rotation(subject)
     values = np.zeros(256, bool)
     if found.mask is not None:
@@ -101,6 +102,12 @@ def _of_defect(subject: Subject, error: DataError) -> Finding:
         return Finding(error.kind, subject.name, str(error.file), error.value, error.message)
     file = str(subject.sample.annotation)
     return Finding("unreadable annotation", subject.name, file, "", str(error))
+
+
+def _oddities(subject: Subject) -> list[Finding]:
+    file = str(subject.sample.annotation)
+    told = subject.reader.oddities(subject.sample)
+    return [Finding("told by the reader", subject.name, file, "", text) for text in told]
 
 
 def _rotation(subject: Subject) -> list[Finding]:
