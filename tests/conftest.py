@@ -10,6 +10,11 @@ import scipy.io
 from repository import CCP_NAMES, SHARED, write_mask, write_own_photos
 
 
+def pytest_collection_modifyitems(items):
+    """Slow tests come first, so that no worker is left alone with one in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def oracles() -> Path:
     """The folder of independently computed answers, kept beside the repository."""
