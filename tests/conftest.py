@@ -1,5 +1,6 @@
 """Fixtures shared by every test."""
 
+import signal
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,12 @@ import pytest
 import scipy.io
 
 from repository import CCP_NAMES, SHARED, write_mask, write_own_photos
+
+
+def pytest_configure():
+    """What a shell starts in the background ignores Ctrl-C, and so would the commands of tests."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

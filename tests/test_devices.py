@@ -55,9 +55,9 @@ def test_a_sweep_of_two_processes_is_one_record_a_fold(command_line, tmp_path):
 
 @pytest.mark.slow
 def test_a_process_that_dies_ends_the_run_which_then_goes_on(command_line, tmp_path):
-    undisturbed = command_line.run(ddp(command_line, tmp_path / "a", "trainer.max_epochs=6"))
+    undisturbed = command_line.run(ddp(command_line, tmp_path / "a", "trainer.max_epochs=4"))
     assert undisturbed.returncode == 0, undisturbed.stderr
-    command = ddp(command_line, tmp_path / "b", "trainer.max_epochs=6")
+    command = ddp(command_line, tmp_path / "b", "trainer.max_epochs=4")
     process = command_line.start(command)
     wait_until(lambda: list(tmp_path.glob("b/**/last.ckpt")), process)
     # The claim is the first process's; the other one is killed, as by the system without memory.
