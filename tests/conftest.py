@@ -6,9 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import scipy.io
 
-from repository import CCP_NAMES, SHARED, write_mask, write_own_photos
+from repository import SHARED, empty_ccp, write_mask, write_own_photos
 
 
 def pytest_configure():
@@ -45,12 +44,7 @@ def ccp_root() -> Path:
 @pytest.fixture
 def small_ccp(tmp_path):
     """Three tiny photos in CCP's layout, and one photo without pixel labels."""
-    root = tmp_path / "ccp"
-    (root / "photos").mkdir(parents=True)
-    (root / "annotations" / "pixel-level").mkdir(parents=True)
-    cells = np.empty((1, len(CCP_NAMES)), object)
-    cells[0] = CCP_NAMES
-    scipy.io.savemat(root / "label_list.mat", {"label_list": cells})
+    root = empty_ccp(tmp_path / "ccp")
     random = np.random.default_rng(0)
     for number in range(1, 5):
         photo = random.integers(0, 255, (40, 30, 3), np.uint8)

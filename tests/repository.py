@@ -72,3 +72,13 @@ def write_mask(root, number, mask):
 def source_names_of(dataset):
     """Native names of a dataset of `conf/dataset`, in id order."""
     return yaml.safe_load((CONF / "dataset" / f"{dataset}.yaml").read_text())["names"]
+
+
+def empty_ccp(root):
+    """CCP's folders and names, without a photo."""
+    (root / "photos").mkdir(parents=True)
+    (root / "annotations" / "pixel-level").mkdir(parents=True)
+    cells = np.empty((1, len(CCP_NAMES)), object)
+    cells[0] = CCP_NAMES
+    scipy.io.savemat(root / "label_list.mat", {"label_list": cells})
+    return root

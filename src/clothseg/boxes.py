@@ -3,10 +3,8 @@
 import hashlib
 import json
 import math
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -20,6 +18,7 @@ from clothseg.labels import IGNORE
 from clothseg.person_detector import CONFIDENT, Detections
 from clothseg.record import write_json
 from clothseg.report.progress import progress_bar, say
+from clothseg.threads import in_order
 
 PERSON = 1
 """Label of a person among the 91 classes of COCO in torchvision."""
@@ -110,15 +109,12 @@ class MaskBoxes(Boxes):
         def found(sample: Sample) -> Box | None:
             return self.find(sample, self.reader.read_mask(sample))
 
-        boxes = {}
-        pool = ThreadPoolExecutor(os.cpu_count())
-        try:
-            with progress_bar("reading masks", len(samples)) as advance:
-                for sample, box in zip(samples, pool.map(found, samples), strict=True):
-                    boxes[sample.name] = box
-                    advance(1)
-        finally:
-            pool.shutdown(cancel_futures=True)  # Ctrl-C waits for no other mask
+        bar = progress_bar("reading masks", len(samples))
+        with bar as advance, in_order(found, samples) as all_found:
+            boxes = {}
+            for sample, box in zip(samples, all_found, strict=True):
+                boxes[sample.name] = box
+                advance(1)
         return boxes
 
     def require(self) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from clothseg.error import ConfigError
+from clothseg.labels import LabelSpace
 
 LABEL_FILE = "labels.json"
 EXAMPLE = '[{"id": 0, "name": "background", "color": "#000000"}, …]'
@@ -67,6 +68,17 @@ def read_label_file(path: Path) -> LabelFile:
     pairs = {tuple(sorted((row.id, names.index(row.flip)))) for row in rows if row.flip}
     flip_pairs = [[names[left], names[right]] for left, right in sorted(pairs)]
     return LabelFile(names, [row.color for row in rows], flip_pairs)
+
+
+def label_rows(labels: LabelSpace) -> list[dict[str, object]]:
+    """The content of a `labels.json`: id, name and colour of every class, and what it mirrors."""
+    rows: list[dict[str, object]] = [
+        {"id": k, "name": name, "color": color}
+        for k, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
+    ]
+    for left, right in labels.flip_pairs:
+        rows[labels.names.index(left)]["flip"] = right
+    return rows
 
 
 def label_file_part(

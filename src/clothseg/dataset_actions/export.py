@@ -15,6 +15,7 @@ from clothseg.crop import cropped_parts
 from clothseg.dataset import Reader, Sample
 from clothseg.dataset_actions.command import Task
 from clothseg.error import ConfigError, DataError
+from clothseg.label_file import LABEL_FILE, label_rows
 from clothseg.labels import LabelSpace
 from clothseg.record import write_json
 from clothseg.report.progress import console, progress_bar
@@ -66,7 +67,7 @@ def export(reader: Reader, labels: LabelSpace, folder: Path) -> int:
         with bar as advance, in_order(work, samples) as written:
             for _ in written:
                 advance(1)
-        write_json(temporary / "labels.json", label_list(labels))
+        write_json(temporary / LABEL_FILE, label_rows(labels))
         temporary.replace(folder)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -77,17 +78,6 @@ def export(reader: Reader, labels: LabelSpace, folder: Path) -> int:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return len(samples)
-
-
-def label_list(labels: LabelSpace) -> list[dict[str, object]]:
-    """The content of `labels.json`: id, name and colour of every class, and what it is mirrored."""
-    rows: list[dict[str, object]] = [
-        {"id": k, "name": name, "color": color}
-        for k, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
-    ]
-    for left, right in labels.flip_pairs:
-        rows[labels.names.index(left)]["flip"] = right
-    return rows
 
 
 def _write_sample(sample: Sample, reader: Reader, table: np.ndarray, folder: Path) -> None:

@@ -24,4 +24,14 @@ LAYOUTS: dict[str, Callable[[Path, int, int, Callable[[float], None]], None]] = 
     "ccihp": write_ccihp,
     "folder": write_folder,
 }
-"""What writes each layout into a folder: (root, photos, seed, advance)."""
+"""What writes each layout: (root, photos, seed, advance).
+
+Args:
+    root: the folder to make; it must not exist or be empty.
+    photos: how many.
+    seed: of the wardrobe.
+    advance: called after every photo.
+
+Raises:
+    OSError: `root` exists and is not empty, or cannot be written.
+"""

@@ -11,17 +11,7 @@ from clothseg.dataset.wardrobe.photo import draw_photo
 
 
 def write_ccp(root: Path, photos: int, seed: int, advance: Advance) -> None:
-    """Draw photos and write them as Clothing Co-Parsing comes.
-
-    Args:
-        root: the folder to make; it must not exist or be empty.
-        photos: how many.
-        seed: of the wardrobe.
-        advance: called after every photo.
-
-    Raises:
-        OSError: `root` exists and is not empty, or cannot be written.
-    """
+    """Draw photos and write them as Clothing Co-Parsing comes."""
     with complete_folder(root) as part:
         labels = part / "annotations" / "pixel-level"
         labels.mkdir(parents=True)

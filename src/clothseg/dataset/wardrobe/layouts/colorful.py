@@ -49,17 +49,7 @@ CLASSES = {
 
 
 def write_cfpd(root: Path, photos: int, seed: int, advance: Advance) -> None:
-    """Draw photos and write them as the archive of CFPD unpacks.
-
-    Args:
-        root: the folder to make; it must not exist or be empty.
-        photos: how many.
-        seed: of the wardrobe.
-        advance: called after every photo.
-
-    Raises:
-        OSError: `root` exists and is not empty, or cannot be written.
-    """
+    """Draw photos and write them as the archive of CFPD unpacks."""
     import h5py
 
     names = native_names("cfpd")

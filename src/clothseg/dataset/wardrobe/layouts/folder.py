@@ -12,31 +12,18 @@ from clothseg.dataset.wardrobe.layouts.files import (
 )
 from clothseg.dataset.wardrobe.names import CCP_NAMES
 from clothseg.dataset.wardrobe.photo import draw_photo
+from clothseg.label_file import LABEL_FILE, label_rows
 from clothseg.labels import LabelSpace
 
 
 def write_folder(root: Path, photos: int, seed: int, advance: Advance) -> None:
-    """Draw photos of the 15 refined classes: `images/`, `masks/` and `labels.json`.
-
-    Args:
-        root: the folder to make; it must not exist or be empty.
-        photos: how many.
-        seed: of the wardrobe.
-        advance: called after every photo.
-
-    Raises:
-        OSError: `root` exists and is not empty, or cannot be written.
-    """
+    """Draw photos of the 15 refined classes: `images/`, `masks/` and `labels.json`."""
     labels = LabelSpace(**configuration("labels", "refined15"))
     classes = labels.lookup_table(CCP_NAMES)
     with complete_folder(root) as part:
         (part / "images").mkdir()
         (part / "masks").mkdir()
-        entries = [
-            {"id": number, "name": name, "color": color}
-            for number, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
-        ]
-        (part / "labels.json").write_text(json.dumps(entries, indent=1) + "\n")
+        (part / LABEL_FILE).write_text(json.dumps(label_rows(labels), indent=1) + "\n")
         for index in range(photos):
             image, mask = draw_photo(seed, index)
             save_jpeg(part / "images" / f"{index + 1:04d}.jpg", image)

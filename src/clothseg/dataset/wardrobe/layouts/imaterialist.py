@@ -64,15 +64,6 @@ def write_imaterialist(root: Path, photos: int, seed: int, advance: Advance) -> 
 
     The rows of a photo are in random order, as in the release: who paints them in that order covers
     pockets and sleeves with the garments below them.
-
-    Args:
-        root: the folder to make; it must not exist or be empty.
-        photos: how many.
-        seed: of the wardrobe.
-        advance: called after every photo.
-
-    Raises:
-        OSError: `root` exists and is not empty, or cannot be written.
     """
     rows: list[tuple[str, str, int, int, str]] = []
     with complete_folder(root) as part:

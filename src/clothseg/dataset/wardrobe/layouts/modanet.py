@@ -40,17 +40,7 @@ CATEGORIES = {
 
 
 def write_modanet(root: Path, photos: int, seed: int, advance: Advance) -> None:
-    """Draw photos and write them as ModaNet's repository and a folder of its photos.
-
-    Args:
-        root: the folder to make; it must not exist or be empty.
-        photos: how many, those of the validation file included.
-        seed: of the wardrobe.
-        advance: called after every photo.
-
-    Raises:
-        OSError: `root` exists and is not empty, or cannot be written.
-    """
+    """Draw photos and write them as ModaNet's repository and a folder of its photos."""
     names = native_names("modanet")
     categories = {name: names.index(category) for name, category in CATEGORIES.items()}
     train, validation = _coco(names), _coco(names)

@@ -113,14 +113,7 @@ def ccihp_truth(photo: Photo) -> Truth:
 def write_cihp(root: Path, photos: int, seed: int, advance: Advance) -> None:
     """Draw photos of several people and write them as the archive of CIHP unpacks.
 
-    Args:
-        root: the folder to make; it must not exist or be empty.
-        photos: how many; one in four goes to `Validation`, the others to `Training`.
-        seed: of the wardrobe.
-        advance: called after every photo.
-
-    Raises:
-        OSError: `root` exists and is not empty, or cannot be written.
+    One photo in four goes to `Validation`, the others to `Training`.
     """
     _write(root, photos, seed, advance, cihp_truth)
 
@@ -128,14 +121,7 @@ def write_cihp(root: Path, photos: int, seed: int, advance: Advance) -> None:
 def write_ccihp(root: Path, photos: int, seed: int, advance: Advance) -> None:
     """Draw photos of several people and write them as CCIHP, with what their clothes are like.
 
-    Args:
-        root: the folder to make; it must not exist or be empty.
-        photos: how many; one in four goes to `Validation`, the others to `Training`.
-        seed: of the wardrobe.
-        advance: called after every photo.
-
-    Raises:
-        OSError: `root` exists and is not empty, or cannot be written.
+    One photo in four goes to `Validation`, the others to `Training`.
     """
     _write(root, photos, seed, advance, ccihp_truth)
 
