@@ -10,8 +10,9 @@ import timm
 import torch
 import yaml
 from safetensors.torch import save_file
+from torchvision.models.segmentation import DeepLabV3_ResNet50_Weights, deeplabv3_resnet50
 
-from clothseg.backbone import Backbone, backbone, load_weights
+from clothseg.backbone import VOC, Backbone, backbone, load_weights
 from clothseg.error import ConfigError
 from clothseg.hub import repository
 from clothseg.trust import CONF, options
@@ -240,3 +241,34 @@ def test_the_repository_of_an_offered_timm_encoder_is_the_one_that_timm_names(na
 def test_a_timm_encoder_without_the_tag_of_its_weights_has_no_imagenet_weights():
     with pytest.raises(ConfigError, match=r"backbone\.name=tu-resnet50\.<tag>"):
         backbone(name="tu-resnet50", weights="imagenet")
+
+
+def test_the_encoder_of_a_segmentation_network_of_torchvision_is_taken(tmp_path):
+    torch.manual_seed(1)
+    source = deeplabv3_resnet50(weights=None, weights_backbone=None, aux_loss=True)
+    path = tmp_path / "voc.pth"
+    torch.save(source.state_dict(), path)
+    target = encoder("resnet50")
+    load_weights(target, backbone(name="resnet50", weights=str(path)))
+    for name, tensor in source.backbone.state_dict().items():
+        assert torch.equal(target.state_dict()[name], tensor)
+
+
+def test_weights_of_voc_are_torchvisions_and_of_resnet50_alone(tmp_path, monkeypatch):
+    offered = DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1
+    assert offered.url == VOC.url
+    with pytest.raises(ConfigError, match="there are those of resnet50, not of resnet18"):
+        backbone(name="resnet18", weights="voc")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("clothseg.torchvision_file.answers", lambda url: False)
+    with pytest.raises(ConfigError, match=r"backbone\.weights=<path>"):
+        backbone(name="resnet50", weights="voc")
+    VOC.path.parent.mkdir(parents=True)
+    VOC.path.write_bytes(b"stored")
+    assert backbone(name="resnet50", weights="voc") == Backbone("resnet50", "voc")
+
+
+def test_there_are_no_weights_without_a_backbone():
+    assert backbone(name="none", weights=None) == Backbone("none", None)
+    with pytest.raises(ConfigError, match="there is no backbone to load them"):
+        backbone(name="none", weights="imagenet")

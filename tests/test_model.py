@@ -4,15 +4,23 @@ import json
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
-from clothseg.build import build_task
+from clothseg.build import _call, build_task
 from clothseg.check import check_command
-from clothseg.model.network import Network
+from clothseg.model.compatibility import WITHOUT_BACKBONE
+from clothseg.model.network import Auxiliary, Network
 from clothseg.trust import options
 
 MODELS = options("model")
-ORACLE_NAMES = {"fpn": "FPN", "linknet": "Linknet", "pspnet": "PSPNet", "unet": "Unet"}
+ORACLE_NAMES = {
+    "deeplabv3plus": "DeepLabV3Plus",
+    "fpn": "FPN",
+    "linknet": "Linknet",
+    "pspnet": "PSPNet",
+    "unet": "Unet",
+}
 
 
 def network(model, backbone, *overrides):
@@ -22,8 +30,17 @@ def network(model, backbone, *overrides):
 
 # One backbone for each model, and one model for each kind of backbone, are fast enough for every
 # day; tests/model/test_compatibility.py takes all pairs.
+def own_backbone(model):
+    """The backbone that an architecture comes with, mobilenet_v2 where any will do."""
+    choices = check_command([f"model={model}"])[0].choices
+    needs_its_own = model in WITHOUT_BACKBONE
+    return choices["backbone"] if needs_its_own else "mobilenet_v2"
+
+
 PAIRS = [
-    *((model, "mobilenet_v2") for model in MODELS),
+    *((model, own_backbone(model)) for model in MODELS),
+    ("densenet_decoder", "none"),
+    ("fcn", "vgg16"),
     *(("unet", backbone) for backbone in ("efficientnet-b0", "resnet18", "tf_efficientnetv2_b0")),
 ]
 
@@ -33,9 +50,10 @@ def test_a_pair_gives_logits_of_the_photos_size_and_every_trainable_parameter_a_
     model, backbone
 ):
     net = network(model, backbone)
-    logits = net(torch.randn(2, 3, 64, 64))["logits"]
-    assert logits.shape == (2, 15, 64, 64)
-    logits.square().mean().backward()
+    outputs = net(torch.randn(2, 3, 64, 64))
+    assert {"logits"} | set(net.heads) == set(outputs)
+    assert {logits.shape for logits in outputs.values()} == {(2, 15, 64, 64)}
+    sum(logits.square().mean() for logits in outputs.values()).backward()
     for name, parameter in net.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
 
@@ -43,7 +61,7 @@ def test_a_pair_gives_logits_of_the_photos_size_and_every_trainable_parameter_a_
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("size", [(70, 50), (33, 100)])
 def test_any_size_is_padded_and_cropped_back(model, size):
-    net = network(model, "mobilenet_v2").eval()
+    net = network(model, own_backbone(model)).eval()
     with torch.no_grad():
         assert net(torch.randn(1, 3, *size))["logits"].shape == (1, 15, *size)
 
@@ -52,7 +70,7 @@ def test_parameter_counts_equal_the_independent_ones(oracles):
     rows = map(json.loads, (oracles / "smp_matrix.jsonl").read_text().splitlines())
     counts = {(row["arch"], row["enc"]): row.get("params") for row in rows}
     compared = 0
-    for model in MODELS:
+    for model in ORACLE_NAMES:
         for backbone in ("efficientnet-b0", "mobilenet_v2"):
             expected = counts.get((ORACLE_NAMES[model], backbone))
             if expected:
@@ -97,3 +115,112 @@ def test_merge_cat_gives_the_wider_network_of_inacio2019():
         for m in ("add", "cat")
     ]
     assert counts == [5_761_291, 5_767_051]
+
+
+def own_network(model, classes, backbone=None, **keys):
+    """An architecture for any number of classes, its other keys as in its file."""
+    chosen = [] if backbone is None else [f"backbone={backbone}"]
+    (job,) = check_command([f"model={model}", *chosen])
+    node = {**job.config["model"], **keys}
+    return _call(node, _call(job.config["backbone"]), classes)
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def keras_count(module):
+    """As Keras counts: with the two running statistics of batch normalisation."""
+    running = [b for name, b in module.named_buffers() if name.endswith(("_mean", "_var"))]
+    return count(module) + sum(buffer.numel() for buffer in running)
+
+
+@pytest.mark.parametrize("convolutions", [3, 2])
+def test_segnet_has_the_parameters_of_its_table(oracles, convolutions):
+    answers = yaml.safe_load(
+        (oracles / "paper_tables" / "castro2019_table2_segnet.yaml").read_text()
+    )
+    expected = answers["computed_keras_params"][f"complex_dec_convs_{convolutions}"]
+    body = own_network("segnet", 47, complex_decoder_convs=convolutions).body
+    blocks = [*body.encoder.values(), *body.decoder.values(), body.final]
+    rows = [key for key in expected if "lock" in key]
+    assert [keras_count(block) for block in blocks] == [expected[row] for row in rows]
+    assert keras_count(body) == expected["total"]
+    assert count(body) == expected["total_trainable"]
+    # What the paper prints agrees where it is no copy of another row.
+    printed = {row: values[2] for row, values in answers["rows"].items()}
+    same = [row for row in rows if printed[row] == expected[row]]
+    assert same == [*rows[:4], "Final_Block"]
+
+
+@pytest.mark.parametrize(
+    ("model", "backbone", "classes", "keys", "expected"),
+    [
+        ("classic_unet", None, 47, {}, 31_034_735),
+        ("classic_unet", None, 14, {}, 31_032_590),
+        ("densenet_decoder", None, 47, {}, 13_614_303),
+        ("densenet_decoder", "none", 47, {}, 3_473_647),
+        ("fcn", "resnet50", 47, {}, 23_604_335),
+        ("fcn", "resnet50", 47, {"output_stride": 16}, 23_604_335),
+        ("fcn", "resnet50", 47, {"output_stride": 8, "head": "convolutional"}, 32_970_351),
+        ("deeplabv3", "resnet50", 47, {}, 39_645_551),
+        ("deeplabv3", "resnet50", 47, {"auxiliary_weight": 0.4}, 42_017_438),
+        ("unet", "vgg16", 59, {}, 23_756_651),
+        ("unet", "vgg19", 4, {}, 29_058_372),
+    ],
+)
+def test_networks_have_the_parameters_of_the_papers_own(model, backbone, classes, keys, expected):
+    assert count(own_network(model, classes, backbone, **keys)) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "keys", "names"),
+    [
+        ("unet", {"deep_supervision": True}, {f"level_{k}" for k in (1, 2, 3, 4)}),
+        ("unetplusplus", {"deep_supervision": True}, {f"nested_{k}" for k in (1, 2, 3)}),
+        ("dilated_pspnet", {}, {"stage_before_last"}),
+        ("fcn", {"auxiliary_weight": 0.5}, {"stage_before_last"}),
+    ],
+)
+def test_auxiliary_outputs_are_for_training_alone(model, keys, names):
+    net = own_network(model, 5, "resnet18", **keys)
+    photos = torch.randn(2, 3, 50, 70)
+    assert set(net(photos)) == {"logits"} | names == set(net.output_weights)
+    assert {logits.shape for logits in net(photos).values()} == {(2, 5, 50, 70)}
+    assert set(net.eval()(photos)) == {"logits"}
+    if keys.get("deep_supervision"):
+        assert sum(net.output_weights.values()) == pytest.approx(1)
+
+
+def test_weights_of_deep_supervision_halve_with_each_level():
+    weights = own_network("unet", 5, "mobilenet_v2", deep_supervision=True).output_weights
+    levels = [weights["logits"], *(weights[f"level_{k}"] for k in (1, 2, 3, 4))]
+    assert levels == pytest.approx([16 / 31, 8 / 31, 4 / 31, 2 / 31, 1 / 31])
+
+
+def test_an_auxiliary_sees_the_features_of_its_part():
+    class Body(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.part, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1)
+
+        def forward(self, image):
+            return self.last(self.part(image))
+
+    body, head = Body(), nn.Conv2d(4, 2, 1)
+    net = Network(body, 1, [Auxiliary("middle", "part", head, 0.3)])
+    image = torch.randn(1, 3, 5, 5)
+    assert torch.equal(net(image)["middle"], head(body.part(image)))
+
+
+@pytest.mark.parametrize(
+    ("model", "backbone"), [(m, None) for m in WITHOUT_BACKBONE] + [("unet", "vgg19")]
+)
+def test_saved_weights_give_the_same_logits(model, backbone, tmp_path):
+    torch.manual_seed(0)
+    first, second = (own_network(model, 5, backbone).eval() for _ in range(2))
+    photos = torch.randn(1, 3, 64, 64)
+    torch.save(first.state_dict(), tmp_path / "weights.pt")
+    assert not torch.equal(first(photos)["logits"], second(photos)["logits"])
+    second.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+    assert torch.equal(first(photos)["logits"], second(photos)["logits"])

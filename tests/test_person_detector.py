@@ -1,6 +1,7 @@
 """The person detector: from a file, from torchvision's store, or a message that helps."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from clothseg import hub
 from clothseg.boxes import DetectedBoxes
 from clothseg.dataset import ccp
 from clothseg.error import ConfigError
-from clothseg.person_detector import COCO_URL, PersonDetector
+from clothseg.person_detector import COCO, PersonDetector
 from repository import CCP_NAMES
 
 
@@ -28,7 +29,7 @@ def weights(tmp_path_factory):
 
 def test_the_address_is_torchvisions():
     offered = SSD300_VGG16_Weights.COCO_V1
-    assert offered.url == COCO_URL
+    assert offered.url == COCO.url
     assert offered.meta["categories"][1] == "person"
     assert PersonDetector("coco").digest == "b556d3b4"
 
@@ -85,15 +86,16 @@ def test_without_a_network_the_file_and_its_place_are_named_at_once(tmp_path, mo
     for use in (PersonDetector.require, lambda each: each(np.zeros((20, 20, 3), np.uint8))):
         with pytest.raises(ConfigError) as error:
             use(PersonDetector("coco"))
-        assert COCO_URL in str(error.value)
+        assert COCO.url in str(error.value)
         assert f"put the file into {torch.hub.get_dir()}/checkpoints" in str(error.value)
     assert time.monotonic() - start < 5
 
 
 def test_a_download_with_another_content_is_refused(tmp_path, monkeypatch, weights):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("clothseg.person_detector.answers", lambda url: True)
-    monkeypatch.setattr("clothseg.person_detector.COCO_URL", f"{weights.as_uri()}#-b556d3b4.pth")
+    monkeypatch.setattr("clothseg.torchvision_file.answers", lambda url: True)
+    other = replace(COCO, url=f"{weights.as_uri()}#-b556d3b4.pth")
+    monkeypatch.setattr("clothseg.person_detector.COCO", other)
     with pytest.raises(ConfigError, match="invalid hash value"):
         PersonDetector("coco")(np.zeros((20, 20, 3), np.uint8))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -102,10 +104,10 @@ def test_a_download_with_another_content_is_refused(tmp_path, monkeypatch, weigh
 @pytest.mark.slow
 def test_stored_weights_need_no_network(tmp_path, monkeypatch, weights):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("clothseg.person_detector.answers", None)
+    monkeypatch.setattr("clothseg.torchvision_file.answers", None)
     store = tmp_path / "hub" / "checkpoints"
     store.mkdir(parents=True)
-    (store / COCO_URL.rpartition("/")[2]).symlink_to(weights)
+    (store / COCO.url.rpartition("/")[2]).symlink_to(weights)
     detector = PersonDetector("coco")
     detector.require()
     assert len(detector(np.zeros((20, 20, 3), np.uint8))[0]) > 0

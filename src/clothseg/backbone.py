@@ -1,4 +1,4 @@
-"""Encoders and their weights: from scratch, from ImageNet through the model hub, or from a file."""
+"""Encoders and their weights: from scratch, from ImageNet or VOC, or from a file."""
 
 import re
 from collections.abc import Mapping
@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 
 from clothseg.error import ConfigError
 from clothseg.hub import TIMM, hub_file, require_hub_weights
+from clothseg.torchvision_file import TorchvisionFile
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+VOC = TorchvisionFile(
+    "https://download.pytorch.org/models/deeplabv3_resnet50_coco-cd0a2569.pth",
+    "backbone.weights=voc",
+    "the weights of torchvision's deeplabv3_resnet50, trained on COCO with the labels of VOC,",
+)
+TORCHVISION = "backbone."
+"""What layers of the encoder begin with in torchvision's segmentation networks."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +27,9 @@ class Backbone:
     """The encoder of an architecture.
 
     Args:
-        name: its name in segmentation-models-pytorch; one of timm is `tu-<name>.<weights' tag>`.
-        weights: None for random weights, `imagenet`, or the path of a file.
+        name: its name in segmentation-models-pytorch; one of timm is `tu-<name>.<weights' tag>`;
+            `none` for architectures with an encoder of their own.
+        weights: None for random weights, `imagenet`, `voc`, or the path of a file.
     """
 
     name: str
@@ -32,13 +42,20 @@ def backbone(*, name: str, weights: str | None) -> Backbone:
     Raises:
         ConfigError: the weights are neither on this machine nor can they be downloaded.
     """
-    if weights == "imagenet":
+    if name == "none":
+        if weights is not None:
+            raise ConfigError([f"backbone.weights={weights}: there is no backbone to load them"])
+    elif weights == "imagenet":
         require_hub_weights(name)
+    elif weights == "voc":
+        if name != "resnet50":
+            raise ConfigError([f"backbone.weights=voc: there are those of resnet50, not of {name}"])
+        VOC.require()
     elif weights is not None and not Path(weights).is_file():
         raise ConfigError(
             [
-                f"backbone.weights={weights}: no such file; allowed are null, imagenet "
-                "or the path of a file"
+                f"backbone.weights={weights}: no such file; allowed are null, imagenet, voc (of "
+                "resnet50) or the path of a file"
             ]
         )
     return Backbone(name, weights)
@@ -52,9 +69,10 @@ def load_weights(encoder: "nn.Module", backbone: Backbone) -> None:
     """
     if backbone.weights is None:
         return
-    path = hub_file(backbone.name) if backbone.weights == "imagenet" else Path(backbone.weights)
-    state = _read_state(path)
-    if backbone.name.startswith(TIMM):
+    state = _read_state(path := _file(backbone))
+    if any(layer.startswith(TORCHVISION) for layer in state):
+        state = _of_torchvision(state)
+    elif backbone.name.startswith(TIMM):
         state = _encoder_names(encoder, backbone.name, state)
     problems = _differences(encoder.state_dict(), state)
     if problems:
@@ -62,6 +80,22 @@ def load_weights(encoder: "nn.Module", backbone: Backbone) -> None:
             [f"backbone.weights={path} does not fit {backbone.name}: {'; '.join(problems)}"]
         )
     encoder.load_state_dict(state, strict=False)  # only counters may be missing
+
+
+def _file(backbone: Backbone) -> Path:
+    """Where the weights are, after a download where they were not stored."""
+    if backbone.weights == "imagenet":
+        return hub_file(backbone.name)
+    return VOC.stored() if backbone.weights == "voc" else Path(str(backbone.weights))
+
+
+def _of_torchvision(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """The encoder's part of one of torchvision's segmentation networks."""
+    return {
+        layer.removeprefix(TORCHVISION): tensor
+        for layer, tensor in state.items()
+        if layer.startswith(TORCHVISION)
+    }
 
 
 def _encoder_names(

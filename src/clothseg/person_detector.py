@@ -4,7 +4,6 @@ Source: Liu et al., SSD: Single shot multibox detector, 2016, which inacio2019 c
 """
 
 import hashlib
-import os
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clothseg.error import ConfigError
-from clothseg.hub import answers
-from clothseg.report.progress import say
+from clothseg.torchvision_file import TorchvisionFile
 
 if TYPE_CHECKING:
     from torch import nn
 
-COCO_URL = "https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth"
-"""Weights trained on COCO, as torchvision names them; the name ends with the file's digest."""
+COCO = TorchvisionFile(
+    "https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth",
+    "dataset.detector=coco",
+    "the weights of the person detector",
+)
 
 DIGITS = 8
 """Hexadecimal digits of SHA-256 that identify a file of weights, as in torchvision's names."""
@@ -53,7 +54,7 @@ class PersonDetector:
     def digest(self) -> str:
         """First digits of the SHA-256 of the file; known for `coco` without it."""
         if self.weights == "coco":
-            return COCO_URL.rpartition("-")[2].removesuffix(".pth")
+            return COCO.digest
         state = Path(self.weights).stat()
         return _digest(self.weights, state.st_size, state.st_mtime_ns)
 
@@ -63,8 +64,8 @@ class PersonDetector:
         Raises:
             ConfigError: names the file, where it is, and where it belongs.
         """
-        if not self._file.is_file() and not answers(COCO_URL):
-            raise ConfigError([self._how_to_supply("the server does not answer")])
+        if self.weights == "coco":
+            COCO.require()
 
     def __call__(self, photo: np.ndarray) -> Detections:
         """What is seen in a photo uint8 [H,W,3], RGB."""
@@ -83,51 +84,20 @@ class PersonDetector:
         import torch
         from torchvision.models.detection import ssd300_vgg16
 
-        if not self._file.is_file():
-            self._download()
+        file = COCO.stored() if self.weights == "coco" else Path(self.weights)
         network = ssd300_vgg16(weights=None, weights_backbone=None, score_thresh=CONFIDENT)
         try:
-            network.load_state_dict(torch.load(self._file, map_location="cpu", weights_only=True))
+            network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
         except Exception as error:  # torch raises many types for damaged and for other files
             first = str(error).splitlines()[0]
             raise ConfigError(
                 [
-                    f"dataset.detector={self.weights}: {self._file} holds no weights of "
+                    f"dataset.detector={self.weights}: {file} holds no weights of "
                     f"torchvision's ssd300_vgg16 with COCO's 91 classes ({first})"
                 ]
             ) from error
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return network.to(device).eval(), device
-
-    @property
-    def _file(self) -> Path:
-        return _coco_file() if self.weights == "coco" else Path(self.weights)
-
-    def _download(self) -> None:
-        """Store the weights where torchvision looks for them."""
-        import torch
-
-        self.require()
-        say(f"downloading {COCO_URL} to {self._file.parent}")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(COCO_URL, str(self._file), self.digest, progress=False)
-        except (OSError, RuntimeError) as error:  # RuntimeError: the content has another digest
-            raise ConfigError([self._how_to_supply(str(error))]) from error
-
-    def _how_to_supply(self, reason: str) -> str:
-        return (
-            f"dataset.detector=coco: the weights of the person detector are not here ({reason}). "
-            f"Download {COCO_URL} on a machine with a network and put the file into "
-            f"{self._file.parent}, or pass it: dataset.detector=<path>"
-        )
-
-
-def _coco_file() -> Path:
-    """Where torchvision stores the weights; stated here because importing torch takes seconds."""
-    store = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
-    home = Path(os.environ.get("TORCH_HOME", store)).expanduser()
-    return home / "hub" / "checkpoints" / COCO_URL.rpartition("/")[2]
 
 
 @cache

@@ -1,11 +1,12 @@
-"""Photo and mirror image averaged: what it must not change, and what it must put right."""
+"""Several views averaged: what that must not change, and what it must put right."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from clothseg.model.flip_average import FlipAverage
+from clothseg.error import ConfigError
+from clothseg.model.views import Views, require_scales
 from repository import label_space
 
 EXCHANGED = np.arange(256, dtype=np.uint8)
@@ -57,34 +58,34 @@ def photos():
 
 def test_a_network_that_is_equal_in_the_mirror_says_the_same(photos):
     network = Equivariant()
-    plain, averaged = network(photos)["logits"], FlipAverage(network, EXCHANGED)(photos)["logits"]
+    plain, averaged = network(photos)["logits"], Views([network], EXCHANGED)(photos)["logits"]
     assert torch.allclose(averaged.exp(), plain.softmax(1), atol=1e-6)
     assert torch.equal(averaged.argmax(1), plain.argmax(1))
 
 
 def test_without_the_exchange_it_would_not(photos):
     network = Equivariant()
-    averaged = FlipAverage(network, np.arange(256, dtype=np.uint8))(photos)["logits"]
+    averaged = Views([network], np.arange(256, dtype=np.uint8))(photos)["logits"]
     assert not torch.equal(averaged.argmax(1), network(photos)["logits"].argmax(1))
 
 
 def test_the_average_of_any_network_is_equal_in_the_mirror(photos):
-    network = FlipAverage(Biased(), EXCHANGED)
+    network = Views([Biased()], EXCHANGED)
     exchange = torch.from_numpy(EXCHANGED[:4].astype(np.int64))
     seen = network(photos)["logits"]
     mirrored = network(photos.flip(-1))["logits"].flip(-1)[:, exchange]
     assert torch.allclose(seen, mirrored, atol=1e-6)
-    biased = network.network
+    (biased,) = network.networks
     unequal = biased(photos.flip(-1))["logits"].flip(-1)[:, exchange]
     assert not torch.allclose(biased(photos)["logits"], unequal, atol=1e-2)
 
 
 def test_a_network_that_goes_by_the_position_is_kept_or_cancelled_by_the_exchange(photos):
     """With the exchange both views agree; without it they contradict each other everywhere."""
-    exchanged = FlipAverage(Cheat(), EXCHANGED)(photos)["logits"].exp()
+    exchanged = Views([Cheat()], EXCHANGED)(photos)["logits"].exp()
     sides = Cheat()(photos)["logits"].argmax(1)
     assert torch.equal(exchanged.argmax(1), sides)
-    unexchanged = FlipAverage(Cheat(), np.arange(256, dtype=np.uint8))(photos)["logits"].exp()
+    unexchanged = Views([Cheat()], np.arange(256, dtype=np.uint8))(photos)["logits"].exp()
     assert torch.allclose(unexchanged[:, 1], unexchanged[:, 2])
 
 
@@ -92,7 +93,7 @@ def test_probabilities_are_averaged(photos):
     network = Biased()
     first = network(photos)["logits"].softmax(1)
     second = network(photos.flip(-1))["logits"].softmax(1).flip(-1)[:, [0, 2, 1, 3]]
-    averaged = FlipAverage(network, EXCHANGED)(photos)["logits"].exp()
+    averaged = Views([network], EXCHANGED)(photos)["logits"].exp()
     assert torch.allclose(averaged, (first + second) / 2, atol=1e-6)
     assert torch.allclose(averaged.sum(1), torch.ones(2, 7, 10), atol=1e-6)
 
@@ -101,3 +102,47 @@ def test_probabilities_are_averaged(photos):
 def test_an_exchange_twice_is_none(space):
     exchanged = label_space(space).exchanged
     assert np.array_equal(exchanged[exchanged], np.arange(256))
+
+
+def test_several_networks_are_averaged_as_probabilities(photos):
+    first, second = Biased(), Equivariant()
+    together = Views([first, second])(photos)["logits"].exp()
+    alone = [network(photos)["logits"].softmax(1) for network in (first, second)]
+    assert torch.allclose(together, sum(alone) / 2, atol=1e-6)
+
+
+def test_one_view_is_the_network_itself(photos):
+    network = Biased()
+    seen = Views([network])(photos)["logits"]
+    assert torch.allclose(seen, network(photos)["logits"].log_softmax(1), atol=1e-6)
+
+
+class Colour(nn.Module):
+    """Tells classes by the colour of each pixel alone, and notes the sizes that it saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def forward(self, image):
+        self.sizes.append(tuple(image.shape[-2:]))
+        return {"logits": 20 * torch.cat([image, 1 - image.sum(1, keepdim=True)], 1)}
+
+
+def test_scales_are_seen_and_brought_back_to_the_place_where_they_belong():
+    photo = torch.zeros(1, 3, 16, 32)
+    photo[:, 0, :8], photo[:, 1, 8:, :16], photo[:, 2, 8:, 16:] = 1, 1, 1
+    network = Colour()
+    seen = Views([network], scales=[0.5, 1.0, 2.0])(photo)["logits"]
+    assert network.sizes == [(8, 16), (16, 32), (32, 64)]
+    assert torch.equal(seen.argmax(1), photo.argmax(1))
+    assert torch.allclose(seen.exp().sum(1), torch.ones(1, 16, 32), atol=1e-5)
+
+
+def test_a_scale_that_breaks_the_stride_is_refused_with_those_that_fit():
+    require_scales([0.5, 1.0, 1.5], 128, 32)
+    require_scales([1.0], 100, 32)  # the size of the training may be padded
+    with pytest.raises(
+        ConfigError, match=r"0\.8, 1\.1 of 128 px .* allowed are 0\.5, 0\.75, 1, 1\.25"
+    ):
+        require_scales([0.8, 1.0, 1.1], 128, 32)

@@ -4,6 +4,7 @@ That library swallows keywords that it does not know; these functions do not. It
 network is built, because it takes seconds.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -13,10 +14,14 @@ from clothseg.backbone import Backbone, load_weights
 if TYPE_CHECKING:
     from torch import nn
 
+    from clothseg.model.auxiliary import Outputs
     from clothseg.model.network import Network
 
 Channels = Annotated[int, Field(ge=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
+Levels = Annotated[list[Channels], Field(min_length=5, max_length=5)]
+AuxiliaryWeight = Annotated[float, Field(gt=0)] | None
+Rates = Annotated[list[Channels], Field(min_length=3, max_length=3)]
 
 
 def fpn(
@@ -75,10 +80,7 @@ def pspnet(backbone: Backbone, classes: int, *, channels: Channels, dropout: Dro
 
 
 def unet(
-    backbone: Backbone,
-    classes: int,
-    *,
-    decoder_channels: Annotated[list[Channels], Field(min_length=5, max_length=5)],
+    backbone: Backbone, classes: int, *, decoder_channels: Levels, deep_supervision: bool
 ) -> "Network":
     """U-Net whose contracting path is the encoder.
 
@@ -86,13 +88,167 @@ def unet(
         backbone: the encoder.
         classes: number of classes C.
         decoder_channels: channels of the five levels, from the deepest to the full size.
+        deep_supervision: train a classifier on every level, each with half the weight of the next
+            larger one; the weights add up to 1.
 
     Source: Ronneberger, Fischer and Brox, U-Net, 2015.
     """
-    return _build("Unet", backbone, classes, decoder_channels=decoder_channels)
+    from clothseg.model.auxiliary import decoder_levels
+
+    return _build(
+        "Unet",
+        backbone,
+        classes,
+        decoder_levels if deep_supervision else None,
+        decoder_channels=decoder_channels,
+    )
 
 
-def _build(architecture: str, backbone: Backbone, classes: int, **arguments: Any) -> "Network":
+def unetplusplus(
+    backbone: Backbone, classes: int, *, decoder_channels: Levels, deep_supervision: bool
+) -> "Network":
+    """U-Net++, whose skips pass through convolutions of their own.
+
+    Args:
+        backbone: the encoder.
+        classes: number of classes C.
+        decoder_channels: channels of the five levels, from the deepest to the full size.
+        deep_supervision: train a classifier on each of the four nested U-Nets, all with a quarter
+            of the weight.
+
+    Source: Zhou et al., UNet++, 2018.
+    """
+    from clothseg.model.auxiliary import nested_decoders
+
+    return _build(
+        "UnetPlusPlus",
+        backbone,
+        classes,
+        nested_decoders if deep_supervision else None,
+        decoder_channels=decoder_channels,
+    )
+
+
+def densenet_decoder(backbone: Backbone, classes: int) -> "Network":
+    """DenseNet with a decoder path: that of U-Net, or FC-DenseNet67 without a backbone.
+
+    Args:
+        backbone: `densenet121`, or `none` for FC-DenseNet67.
+        classes: number of classes C.
+
+    Source: castro2019, section 7.6, which names no decoder; the DenseNet with U-Net's decoder is
+        our reading. FC-DenseNet67: Jégou et al., The one hundred layers Tiramisu, 2017.
+    """
+    if backbone.name == "none":
+        from clothseg.model.body.fc_densenet import FCDenseNet67
+        from clothseg.model.network import Network
+
+        return Network(FCDenseNet67(classes), FCDenseNet67.stride)
+    return _build("Unet", backbone, classes)
+
+
+def deeplabv3(
+    backbone: Backbone,
+    classes: int,
+    *,
+    output_stride: Literal[8, 16],
+    channels: Channels,
+    rates: Rates,
+    dropout: Dropout,
+    auxiliary_weight: AuxiliaryWeight,
+) -> "Network":
+    """DeepLabV3: atrous convolutions in the encoder and, at several rates, behind it.
+
+    Args:
+        backbone: the encoder.
+        classes: number of classes C.
+        output_stride: of the encoder, pixels.
+        channels: of each branch of the pyramid.
+        rates: of its three atrous convolutions.
+        dropout: probability that a value behind the pyramid is dropped.
+        auxiliary_weight: weight of the loss of a classifier on the last stage but one, which
+            torchvision's `deeplabv3_resnet50` has; None builds none.
+
+    Source: Chen et al., Rethinking atrous convolution, 2017.
+    """
+    return _build(
+        "DeepLabV3",
+        backbone,
+        classes,
+        _on_stage(auxiliary_weight),
+        encoder_output_stride=output_stride,
+        decoder_channels=channels,
+        decoder_atrous_rates=rates,
+        decoder_aspp_dropout=dropout,
+    )
+
+
+def deeplabv3plus(
+    backbone: Backbone,
+    classes: int,
+    *,
+    output_stride: Literal[8, 16],
+    channels: Channels,
+    rates: Rates,
+    dropout: Dropout,
+) -> "Network":
+    """DeepLabV3+, which refines the pyramid with early features; arguments as of `deeplabv3`.
+
+    Source: Chen et al., Encoder-decoder with atrous separable convolution, 2018.
+    """
+    return _build(
+        "DeepLabV3Plus",
+        backbone,
+        classes,
+        encoder_output_stride=output_stride,
+        decoder_channels=channels,
+        decoder_atrous_rates=rates,
+        decoder_aspp_dropout=dropout,
+    )
+
+
+def segformer(backbone: Backbone, classes: int, *, channels: Channels) -> "Network":
+    """SegFormer's decoder, linear layers on all stages; made for the backbones `mit_…`.
+
+    Args:
+        backbone: the encoder.
+        classes: number of classes C.
+        channels: of every stage before they are joined.
+
+    Source: Xie et al., SegFormer, 2021.
+    """
+    return _build("Segformer", backbone, classes, decoder_segmentation_channels=channels)
+
+
+def upernet(backbone: Backbone, classes: int, *, channels: Channels) -> "Network":
+    """UPerNet: pyramid pooling on top of a feature pyramid.
+
+    Args:
+        backbone: the encoder.
+        classes: number of classes C.
+        channels: of every level of the pyramid.
+
+    Source: Xiao et al., Unified perceptual parsing, 2018.
+    """
+    return _build("UPerNet", backbone, classes, decoder_channels=channels)
+
+
+def _on_stage(weight: float | None) -> "Outputs | None":
+    """A classifier on the last stage of the encoder but one, or none."""
+    if weight is None:
+        return None
+    from clothseg.model.auxiliary import stage_before_last
+
+    return partial(stage_before_last, weight=weight)
+
+
+def _build(
+    architecture: str,
+    backbone: Backbone,
+    classes: int,
+    outputs: "Outputs | None" = None,
+    **arguments: Any,
+) -> "Network":
     import segmentation_models_pytorch as smp
 
     from clothseg.model.network import Network
@@ -103,12 +259,13 @@ def _build(architecture: str, backbone: Backbone, classes: int, **arguments: Any
         backbone.name, encoder_weights=None, classes=classes, **arguments
     )
     if backbone.weights is None:
-        _follow_statistics(body.encoder)
+        follow_statistics(body.encoder)
     load_weights(body.encoder, backbone)
-    return Network(body, body.encoder.output_stride)
+    auxiliaries, main_weight = outputs(body, classes) if outputs else ([], 1.0)
+    return Network(body, body.encoder.output_stride, auxiliaries, main_weight)
 
 
-def _follow_statistics(encoder: "nn.Module") -> None:
+def follow_statistics(encoder: "nn.Module") -> None:
     """Give batch normalisation PyTorch's usual momentum.
 
     EfficientNet's own, a tenth of it, keeps evaluation at the initial statistics for thousands of

@@ -1,0 +1,142 @@
+"""Architectures that are written here, with explicit arguments; see :mod:`clothseg.model.body`.
+
+Torch is imported when a network is built.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from clothseg.backbone import Backbone, load_weights
+from clothseg.model.segmentation_models import AuxiliaryWeight, Dropout, follow_statistics
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from clothseg.model.network import Network
+
+OutputStride = Literal[8, 16, 32]
+
+
+def classic_unet(
+    backbone: Backbone, classes: int, *, channels: Annotated[int, Field(ge=1, le=256)]
+) -> "Network":
+    """U-Net with its own contracting path, padded.
+
+    Args:
+        backbone: `none`.
+        classes: number of classes C.
+        channels: of the first level; the deepest has 16 times as many.
+
+    Source: Ronneberger, Fischer and Brox, U-Net, 2015; castro2019, section 7.2.
+    """
+    from clothseg.model.body.unet import ClassicUNet
+    from clothseg.model.network import Network
+
+    return Network(ClassicUNet(classes, channels), ClassicUNet.stride)
+
+
+def segnet(backbone: Backbone, classes: int, *, complex_decoder_convs: Literal[2, 3]) -> "Network":
+    """SegNet of castro2019.
+
+    Args:
+        backbone: `none`.
+        classes: number of classes C.
+        complex_decoder_convs: convolutions in each complex block of the decoder; Table 2's counts
+            are those of 3, Table 1 says 2.
+
+    Source: castro2019, Tables 1 and 2.
+    """
+    from clothseg.model.body.segnet import SegNet
+    from clothseg.model.network import Network
+
+    return Network(SegNet(classes, complex_decoder_convs), SegNet.stride)
+
+
+def fcn(
+    backbone: Backbone,
+    classes: int,
+    *,
+    output_stride: OutputStride,
+    head: Literal["linear", "convolutional"],
+    auxiliary_weight: AuxiliaryWeight,
+) -> "Network":
+    """Fully convolutional network: a classifier on the encoder, upsampled bilinearly.
+
+    Args:
+        backbone: the encoder.
+        classes: number of classes C.
+        output_stride: of the encoder, pixels; below 32 its last stages are atrous. 16 with
+            `resnet50` is castro2019's Atrous ResNet50, 32 its FCN ResNet50.
+        head: a linear classifier, or torchvision's with one more convolution.
+        auxiliary_weight: weight of the loss of a classifier on the last stage but one, which
+            torchvision's `fcn_resnet50` has; None builds none.
+
+    Source: Long, Shelhamer and Darrell, Fully convolutional networks, 2015; castro2019, sections
+        7.4 and 7.5.
+    """
+    from torch import nn
+
+    from clothseg.model.body.on_encoder import convolutional_head
+
+    encoder = _encoder(backbone, output_stride)
+    features = encoder.out_channels[-1]
+    classifier = (
+        nn.Conv2d(features, classes, 1)
+        if head == "linear"
+        else convolutional_head(features, classes)
+    )
+    return _on_encoder(encoder, classifier, classes, output_stride, auxiliary_weight)
+
+
+def dilated_pspnet(
+    backbone: Backbone,
+    classes: int,
+    *,
+    output_stride: OutputStride,
+    dropout: Dropout,
+    auxiliary_weight: AuxiliaryWeight,
+) -> "Network":
+    """Pyramid scene parsing network on a whole encoder with atrous stages, as it was published.
+
+    Args:
+        backbone: the encoder.
+        classes: number of classes C.
+        output_stride: of the encoder, pixels.
+        dropout: probability that a whole channel is dropped before the classifier.
+        auxiliary_weight: weight of the loss of a classifier on the last stage but one; None builds
+            none.
+
+    Source: Zhao et al., Pyramid scene parsing network, 2017: stride 8, grids of 1, 2, 3 and 6
+        cells, weight 0.4. dang2020 compares with it.
+    """
+    from clothseg.model.body.on_encoder import PyramidPooling
+
+    encoder = _encoder(backbone, output_stride)
+    pooling = PyramidPooling(encoder.out_channels[-1], classes, (1, 2, 3, 6), dropout)
+    return _on_encoder(encoder, pooling, classes, output_stride, auxiliary_weight)
+
+
+def _encoder(backbone: Backbone, output_stride: int) -> Any:
+    """An encoder with its weights."""
+    from segmentation_models_pytorch.encoders import get_encoder
+
+    keywords = {"strict_img_size": False} if backbone.name.startswith("tu-swin") else {}
+    encoder = get_encoder(backbone.name, weights=None, output_stride=output_stride, **keywords)
+    if backbone.weights is None:
+        follow_statistics(encoder)
+    load_weights(encoder, backbone)
+    return encoder
+
+
+def _on_encoder(
+    encoder: Any, head: "nn.Module", classes: int, stride: int, auxiliary_weight: float | None
+) -> "Network":
+    from clothseg.model.auxiliary import stage_before_last
+    from clothseg.model.body.on_encoder import OnEncoder
+    from clothseg.model.network import Network
+
+    body = OnEncoder(encoder, head)
+    if auxiliary_weight is None:
+        return Network(body, stride)
+    return Network(body, stride, *stage_before_last(body, classes, auxiliary_weight))
