@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from clothseg.augmentation import light, none
-from clothseg.datamodule import EpochOrder, SegmentationData, Share, derived_seed
+from clothseg.datamodule import (
+    EpochOrder,
+    SegmentationData,
+    Share,
+    derived_seed,
+    photo_weights,
+)
 from clothseg.error import ConfigError
 from clothseg.split import kfold
 from test_split import fake_cache
@@ -103,6 +109,52 @@ def test_the_order_is_decided_by_seed_and_epoch():
             assert sorted(key[1] for key in keys) == list(range(10))
             orders.append(tuple(key[1] for key in keys))
     assert len(set(orders)) == 4
+
+
+PRESENCE = np.array([[1, 0], [1, 0], [1, 0], [1, 1]], bool)
+"""The first class is in every photo, the second in one of four."""
+
+
+def test_balanced_sampling_gives_every_class_the_same_chance():
+    weights = photo_weights(PRESENCE, "class_balanced", rare=0.1)
+    assert weights == pytest.approx([1 / 4, 1 / 4, 1 / 4, 1 / 4 + 1])
+
+
+@pytest.mark.parametrize(("rare", "factor"), [(0.25, 1), (0.36, 1.2), (1.0, 2.0)])
+def test_photos_of_rare_classes_are_repeated_by_the_root_of_their_rarity(rare, factor):
+    weights = photo_weights(PRESENCE, "repeat_factor", rare=rare)
+    assert weights == pytest.approx([1, 1, 1, factor])
+
+
+def test_uniform_sampling_needs_no_weights_and_absent_classes_count_nowhere():
+    assert photo_weights(PRESENCE, "uniform", 0.1) is None
+    wider = np.hstack([PRESENCE, np.zeros((4, 1), bool)])
+    for sampling in ("class_balanced", "repeat_factor"):
+        expected = photo_weights(PRESENCE, sampling, 0.5)
+        assert photo_weights(wider, sampling, 0.5) == pytest.approx(expected)
+
+
+def test_photos_are_drawn_in_proportion_to_their_weights():
+    weights = np.array([1.0, 1.0, 2.5, 3.5])
+    order = EpochOrder(4, 0, 2, Share(), weights)
+    drawn = []
+    for epoch in range(400):
+        order.set_epoch(epoch)
+        keys = [position for _, position in order]
+        assert len(keys) == 4
+        counts = np.bincount(keys, minlength=4)
+        assert (np.abs(counts - weights / 2) < 1).all()  # as often as is due, up to rounding
+        drawn += keys
+    assert np.bincount(drawn) / 400 == pytest.approx(weights / 2, abs=0.1)
+    order.set_epoch(3)
+    assert list(order) == list(order)
+
+
+def test_pixels_of_every_value_are_counted():
+    batch = next(iter(data().train_dataloader()))
+    expected = np.bincount(batch["mask"].numpy().ravel(), minlength=256)
+    assert batch["pixels"].dtype == torch.int64
+    assert np.array_equal(batch["pixels"].numpy(), expected)
 
 
 def test_a_batch_larger_than_the_training_part_is_refused():

@@ -17,11 +17,14 @@ from clothseg.split import (
     constrained,
     holdout,
     kfold,
+    limited,
     missing_classes,
     near_duplicate_groups,
     near_duplicate_pairs,
     official,
+    overfit,
     share_deviation,
+    subset,
 )
 from repository import CCP_NAMES, label_space
 
@@ -105,6 +108,56 @@ def test_holdout_takes_about_the_share_asked_for():
     assert 15 <= len(split.test) <= 25
     assert 5 <= len(split.validation) <= 12
     assert not set(split.test) & set(split.train)
+
+
+def test_held_out_photos_are_the_same_in_every_fold_and_seen_by_none():
+    cache = fake_cache(60, twins=4)
+    splits = [kfold(cache, folds=3, fold=k, validation=0.1, seed=0, held_out=0.2) for k in range(3)]
+    assert len({tuple(split.held_out) for split in splits}) == 1
+    assert 8 <= len(splits[0].held_out) <= 16
+    for split in splits:
+        seen = {*split.train, *split.validation, *split.test}
+        assert not seen & set(split.held_out)
+        assert seen | set(split.held_out) == set(cache.names)
+    tested = [name for split in splits for name in split.test]
+    assert len(tested) == len(set(tested)) == 60 - len(splits[0].held_out)
+
+
+def test_overfitting_takes_the_photos_with_the_most_classes():
+    cache = fake_cache(6)
+    rows = [[9, 9, 0, 0], [5, 5, 5, 1], [0, 9, 0, 0], [5, 5, 5, 2], [9, 9, 9, 0], [0, 0, 0, 0]]
+    cache = replace(cache, pixels=np.array(rows))
+    split = overfit(cache, photos=3)
+    assert split.train == split.validation == split.test == ["003", "001", "004"]
+    with pytest.raises(ConfigError, match=r"split\.photos=7: there are only 6 photos"):
+        overfit(cache, photos=7)
+
+
+def test_two_subsets_have_the_shares_of_the_whole_and_nothing_in_common():
+    cache = fake_cache(400, twins=20)
+    split = subset(cache, photos=60, seed=0)
+    assert split.validation == split.test
+    assert not set(split.train) & set(split.test)
+    for names in (split.train, split.test):
+        assert 50 <= len(names) <= 70
+        shares = cache.presence[np.isin(cache.names, names)].mean(0)
+        assert shares == pytest.approx(cache.presence.mean(0), abs=0.06)
+    with pytest.raises(ConfigError, match="two parts of 200 photos need more than 400"):
+        subset(cache, photos=200, seed=0)
+
+
+def test_a_smaller_budget_keeps_parts_apart_and_shares():
+    cache = fake_cache(200)
+    whole = kfold(cache, folds=5, fold=1, validation=0.1, seed=0)
+    small = limited(whole, cache, 40, seed=0)
+    assert len(small.train) == pytest.approx(40, abs=4)
+    assert len(small.test) == pytest.approx(40 * len(whole.test) / len(whole.train), abs=3)
+    for part in ("train", "validation", "test"):
+        assert set(getattr(small, part)) <= set(getattr(whole, part))
+    assert small.division == whole.division
+    assert limited(whole, cache, 1000, seed=0) == whole
+    few = limited(overfit(cache, photos=9), cache, 3, seed=0)
+    assert few.train == few.validation == few.test
 
 
 def test_equal_arguments_give_equal_splits_and_seeds_differ():

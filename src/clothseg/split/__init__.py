@@ -7,12 +7,14 @@ they are used, because they take seconds.
 from clothseg.split.constrained import constrained
 from clothseg.split.division import (
     Split,
+    limited,
     missing_classes,
     near_duplicate_groups,
     near_duplicate_pairs,
     share_deviation,
 )
 from clothseg.split.official import official
+from clothseg.split.small import overfit, subset
 from clothseg.split.stratified import holdout, kfold
 
 __all__ = [
@@ -20,9 +22,12 @@ __all__ = [
     "constrained",
     "holdout",
     "kfold",
+    "limited",
     "missing_classes",
     "near_duplicate_groups",
     "near_duplicate_pairs",
     "official",
+    "overfit",
     "share_deviation",
+    "subset",
 ]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -38,6 +38,7 @@ class Split:
             all folds of one cross-validation.
         deviation: mean over parts and classes of |share of photos with the class in the part -
             share in the dataset|.
+        held_out: samples that no fold trains on, validates or tests.
     """
 
     train: list[str]
@@ -45,6 +46,7 @@ class Split:
     test: list[str]
     division: str
     deviation: float
+    held_out: list[str] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Freeze the split as JSON."""
@@ -76,9 +78,10 @@ class Split:
 
     @property
     def hash(self) -> str:
-        """Hash of the names of all three parts, in order."""
-        parts = json.dumps([self.train, self.validation, self.test])
-        return hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
+        """Hash of the names of all parts, in order."""
+        parts = [self.train, self.validation, self.test]
+        parts += [self.held_out] if self.held_out else []  # which splits of old do not know
+        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
 
 def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
@@ -200,6 +203,32 @@ def divided(
         division=hashlib.blake2b(content, digest_size=8).hexdigest(),
         deviation=share_deviation(cache.presence[used], part[used]),
     )
+
+
+def limited(split: Split, cache: "Cache", photos: int, seed: int) -> Split:
+    """A split with fewer photos: so many for training, and as large a share of the other parts.
+
+    Args:
+        split: whole parts.
+        cache: the samples with their classes and sources.
+        photos: most training photos.
+        seed: seed of the choice, which keeps the shares of the classes.
+    """
+    share = photos / len(split.train)
+    if share >= 1:
+        return split
+    balanced = strata(cache)
+    place = {name: index for index, name in enumerate(cache.names)}
+
+    def fewer(names: list[str]) -> list[str]:
+        wanted = max(1, round(share * len(names)))
+        if wanted < 2 or len(names) - wanted < 2:
+            return names[:wanted]
+        chosen = carve(balanced[[place[name] for name in names]], wanted / len(names), seed)
+        return [name for name, kept in zip(names, chosen, strict=True) if kept]
+
+    train, validation, test = map(fewer, (split.train, split.validation, split.test))
+    return replace(split, train=train, validation=validation, test=test)
 
 
 def require_groups(groups: np.ndarray, parts: int) -> None:

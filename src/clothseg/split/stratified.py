@@ -1,5 +1,6 @@
 """Divisions in which every part has about the same share of every class, and of every source."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -29,6 +30,7 @@ def kfold(
     fold: Annotated[int, Field(ge=0)],
     validation: Validation,
     seed: Seed,
+    held_out: Annotated[float, Field(ge=0, le=0.5)] = 0.0,
 ) -> Split:
     """One fold of a multilabel-stratified k-fold cross-validation.
 
@@ -39,6 +41,7 @@ def kfold(
         validation: share of the training part that is carved off for validation, or `test` for the
             papers' own protocol, which chooses the epoch on the test fold.
         seed: seed of the division.
+        held_out: share of the photos that no fold sees, on which all folds can be scored together.
 
     Raises:
         ConfigError: there are too few different photos.
@@ -50,12 +53,19 @@ def kfold(
     groups = near_duplicate_groups(cache.hashes)
     require_groups(groups, folds)
     presence = of_groups(strata(cache), groups)
+    seen = np.ones(len(presence), bool)
+    if held_out:
+        seen = ~carve(presence, held_out, seed)
     stratifier = MultilabelStratifiedKFold(folds, shuffle=True, random_state=seed)
-    part = np.empty(len(presence), int)
-    for number, (_, test) in enumerate(stratifier.split(presence, presence)):
-        part[test] = number
-    tested = part[groups] == fold
-    return divided(cache, groups, part[groups], tested, ~tested, validation, seed)
+    part = np.full(len(presence), -1)
+    places = np.flatnonzero(seen)
+    for number, (_, test) in enumerate(stratifier.split(presence[seen], presence[seen])):
+        part[places[test]] = number
+    part = part[groups]
+    tested = part == fold
+    split = divided(cache, groups, part, tested, (part >= 0) & ~tested, validation, seed)
+    names = np.array(cache.names)
+    return replace(split, held_out=names[part < 0].tolist())
 
 
 def holdout(cache: "Cache", *, test: Fraction, validation: Validation, seed: Seed) -> Split:
