@@ -59,3 +59,9 @@ def test_plateau_waits_for_its_patience():
     seen, schedule = rates("plateau", *overrides, steps=7, losses=losses)
     assert seen == pytest.approx([1, 1, 1, 1, 1, 0.1, 0.1])
     assert schedule["monitor"] == "val/loss"
+
+
+def test_inverse_time_divides_by_one_plus_decay_times_step():
+    seen, schedule = rates("inverse_time", "scheduler.decay=0.1")
+    assert seen == pytest.approx([1 / (1 + 0.1 * step) for step in range(20)])
+    assert schedule["interval"] == "step"

@@ -54,6 +54,21 @@ def exponential(optimizer: "Optimizer", steps: int, *, gamma: Gamma) -> Schedule
     return {"scheduler": ExponentialLR(optimizer, gamma), "interval": "epoch"}
 
 
+def inverse_time(
+    optimizer: "Optimizer", steps: int, *, decay: Annotated[float, Field(gt=0)]
+) -> Schedule:
+    """Divide the learning rate by 1 + `decay` x step, as Keras' optimizers do.
+
+    Other arguments as in `onecycle`. Source: castro2019, Table 3.
+    """
+    from torch.optim.lr_scheduler import LambdaLR
+
+    return {
+        "scheduler": LambdaLR(optimizer, lambda step: 1 / (1 + decay * step)),
+        "interval": "step",
+    }
+
+
 def onecycle(
     optimizer: "Optimizer",
     steps: int,

@@ -1,0 +1,64 @@
+"""Opening against the independent maps, and what it must not change."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clothseg.postprocess import none, open_channels, opening
+
+
+@pytest.fixture(scope="module")
+def answers(oracles):
+    with np.load(oracles / "metrics" / "postproc.npz") as file:
+        return dict(file)
+
+
+KERNELS = [("square", 3), ("square", 5), ("cross", 3)]
+
+
+def logits_of(probabilities):
+    return torch.tensor(probabilities, dtype=torch.float64).log()[None]
+
+
+@pytest.mark.parametrize(("kernel", "size"), KERNELS)
+def test_opened_probabilities_equal_the_independent_ones(answers, kernel, size):
+    opened = open_channels(torch.tensor(answers["probs"])[None], kernel, size)[0]
+    assert np.array_equal(opened.numpy(), answers[f"expect/grey_{kernel}{size}"])
+
+
+@pytest.mark.parametrize(("kernel", "size"), KERNELS)
+@pytest.mark.parametrize("mode", ["grey", "binary_argmax", "binary_threshold"])
+def test_classes_equal_the_independent_ones(answers, mode, kernel, size):
+    classes = opening(mode=mode, kernel=kernel, size=size)(logits_of(answers["probs"]))
+    assert classes.dtype == torch.int64
+    assert np.array_equal(classes[0].numpy(), answers[f"expect/{mode}_label_{kernel}{size}"])
+
+
+def test_none_takes_the_largest_logit(answers):
+    classes = none()(logits_of(answers["probs"]))
+    assert np.array_equal(classes[0].numpy(), answers["expect/raw_label"])
+
+
+@given(st.integers(0, 2**31), st.sampled_from(["square", "cross"]), st.sampled_from([3, 5, 7]))
+def test_opening_is_opencvs_and_never_adds(seed, kernel, size):
+    maps = np.random.default_rng(seed).random((2, 9, 11), np.float32)
+    shape = {"square": cv2.MORPH_RECT, "cross": cv2.MORPH_CROSS}[kernel]
+    element = cv2.getStructuringElement(shape, (size, size))
+    opened = open_channels(torch.tensor(maps)[None], kernel, size)[0].numpy()
+    expected = [cv2.morphologyEx(each, cv2.MORPH_OPEN, element) for each in maps]
+    assert np.array_equal(opened, np.stack(expected))
+    assert (opened <= maps).all()
+    twice = open_channels(torch.tensor(opened)[None], kernel, size)[0].numpy()
+    assert np.array_equal(twice, opened)
+
+
+def test_what_is_smaller_than_the_kernel_disappears():
+    logits = torch.zeros(1, 2, 9, 9)
+    logits[:, 0] = 2
+    logits[0, 1, 1, 1] = logits[0, 1, 4:8, 4:8] = 9
+    kept = opening(mode="binary_argmax", kernel="square", size=3)(logits)
+    assert kept[0, 1, 1] == 0
+    assert (kept[0, 4:8, 4:8] == 1).all()
