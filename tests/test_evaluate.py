@@ -1,11 +1,14 @@
 """`python scripts/evaluate.py`: a recorded run scored again."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clothseg.dataset.wardrobe import LAYOUTS
 from command_line import files, records
+from repository import label_space, reader_of
 
 
 @pytest.mark.slow
@@ -53,6 +56,81 @@ def test_mirror_images_change_scores_and_the_table_says_so(swept, command_line, 
     card = json.loads(output.read_text())
     assert card["num_images"] == record.metrics["test"]["num_images"]
     assert card["confusion_matrix"] != record.metrics["test"]["confusion_matrix"]
+
+
+def evaluated(command_line, tmp_path, record, *options):
+    """The scores of a run with some options, and what the command said."""
+    output = tmp_path / "scores.json"
+    arguments = [f"run={record.folder}", f"output={output}", *options]
+    said = command_line.run(["scripts/evaluate.py", *arguments])
+    assert said.returncode == 0, said.stderr
+    return json.loads(output.read_text()), said.stdout
+
+
+@pytest.mark.slow
+def test_scales_are_averaged_and_those_that_do_not_fit_refused(swept, command_line, tmp_path):
+    record = records(swept[0])[0]
+    card, said = evaluated(command_line, tmp_path, record, "scales=[1.0,2.0]")
+    assert "scales=[1.0, 2.0]" in said
+    assert card["confusion_matrix"] != record.metrics["test"]["confusion_matrix"]
+    said = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "scales=[1.0,1.3]"])
+    assert said.returncode == 1
+    assert "scales: 1.3 of 32 px is no multiple of the network's stride" in said.stderr
+
+
+@pytest.mark.slow
+def test_photos_can_be_scored_at_their_own_size(swept, command_line, tmp_path):
+    record = records(swept[0])[0]
+    card, said = evaluated(command_line, tmp_path, record, "resolution=original")
+    assert "resolution=original" in said
+    split = json.loads((record.folder / "split.json").read_text())
+    root = record.config["config"]["dataset"]["root"]
+    reader = reader_of("ccp", next(path for path in Path(root).iterdir() if path.is_dir()))
+    samples = {sample.name: sample for sample in reader.samples()}
+    table = label_space("refined15").lookup_table(reader.names)
+    masks = [table[reader.read_mask(samples[name])] for name in split["test"]]
+    counts = sum(np.bincount(mask.ravel(), minlength=256)[:15] for mask in masks)
+    assert [row["support"] for row in card["per_class"]] == counts.tolist()
+    # One network at two sizes: nearly the same scores.
+    assert card["accuracy"] == pytest.approx(record.metrics["test"]["accuracy"], abs=0.05)
+
+
+@pytest.mark.slow
+def test_all_folds_together_are_scored_on_photos_that_none_has_seen(command_line, tmp_path):
+    output = tmp_path / "outputs"
+    said = command_line.run(
+        command_line.tiny(output, "dataset.photos=32", "split.held_out=0.25", "-m")
+    )
+    assert said.returncode == 0, said.stderr
+    first, second = records(output)
+    cards = [
+        evaluated(command_line, tmp_path, record, "subset=held_out")[0]
+        for record in (first, second)
+    ]
+    together, said = evaluated(command_line, tmp_path, first, "subset=held_out", "ensemble=folds")
+    assert "ensemble=folds" in said
+    assert {card["num_images"] for card in (*cards, together)} == {together["num_images"]}
+    assert together["confusion_matrix"] not in [card["confusion_matrix"] for card in cards]
+    for options, message in (
+        (["ensemble=folds"], "was trained on by some of the networks"),
+        (["ensemble=folds", "subset=train"], "score subset=held_out"),
+    ):
+        refused = command_line.run(["scripts/evaluate.py", f"run={first.folder}", *options])
+        assert refused.returncode == 1
+        assert message in refused.stderr
+    (second.folder / "checkpoints" / "best.ckpt").unlink()
+    refused = command_line.run(
+        ["scripts/evaluate.py", f"run={first.folder}", "subset=held_out", "ensemble=folds"]
+    )
+    assert "ensemble=folds: fold 1 of 2 is missing" in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_run_without_held_out_photos_says_so(swept, command_line):
+    record = records(swept[0])[0]
+    said = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "subset=held_out"])
+    assert said.returncode == 1
+    assert "the run's split has no such photos (split.held_out=0)" in said.stderr
 
 
 @pytest.mark.slow

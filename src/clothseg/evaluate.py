@@ -1,6 +1,5 @@
 """Scores of a recorded run, computed again from its checkpoint."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from clothseg.check import check_command
 from clothseg.error import ConfigError, DataError
 from clothseg.machine import Machine
 from clothseg.process import Done, Processes
-from clothseg.record import Record, write_json
+from clothseg.record import write_json
 from clothseg.report.progress import console
 from clothseg.schema import Evaluate
+from clothseg.trained import load_task, members, recorded_config
 
 
 def evaluate_command(overrides: list[str]) -> int:
@@ -22,61 +22,42 @@ def evaluate_command(overrides: list[str]) -> int:
         ConfigError: the command line is wrong, or the folder holds no finished run.
         DataError: the dataset cannot be read.
     """
-    config = check_command(overrides, "evaluate", Evaluate)[0].config
-    run = Path(config["run"])
-    card = evaluate_run(
-        run,
-        config["subset"],
-        config["root"],
-        config["trust"],
-        devices=config["devices"],
-        tta=config["tta"],
-    )
+    options = Evaluate(**check_command(overrides, "evaluate", Evaluate)[0].config)
+    card = evaluate_run(options)
     from clothseg.report.tables import score_tables
 
-    seen = "" if config["tta"] == "none" else f", tta={config['tta']}"
-    console.print(*score_tables([card], f"{run.name}, {config['subset']} part{seen}"))
-    if config["output"]:
-        write_json(Path(config["output"]), card)
-        console.print(f"written to {config['output']}", soft_wrap=True, markup=False)
+    title = [f"{Path(options.run).name}, {options.subset} part", *_differences(options)]
+    console.print(*score_tables([card], ", ".join(title)))
+    if options.output:
+        write_json(Path(options.output), card)
+        console.print(f"written to {options.output}", soft_wrap=True, markup=False)
     return 0
 
 
-def evaluate_run(
-    run: Path,
-    subset: str,
-    root: str | dict[str, str] | None,
-    trust: Sequence[str] = (),
-    devices: int = 1,
-    tta: str = "none",
-) -> dict[str, Any]:
+def evaluate_run(options: Evaluate) -> dict[str, Any]:
     """Scorecard of a run's best epoch.
 
-    Args:
-        run: the run folder.
-        subset: `train`, `validation` or `test`, the part of the frozen split.
-        root: where the dataset is now, or each source of a mixture; None takes the recorded place.
-        trust: packages whose functions the recorded configuration may name.
-        devices: processes that share the photos.
-        tta: `none`, or `flip` for the average of each photo and its mirror image.
-
     Raises:
-        ConfigError: the folder holds no finished run, or there are no such devices or sources.
+        ConfigError: the folder holds no finished run, there are no such devices or sources, or the
+            options do not fit the run.
         DataError: the dataset cannot be read, or a process did not come to its end.
     """
-    record = Record(run)
-    config = record.config["config"] | {"trust": list(trust)}
-    build.require_valid(config)
-    if not record.best_checkpoint.is_file():
+    runs = members(Path(options.run), options.ensemble)
+    configs = [recorded_config(run, options.trust) for run in runs]
+    if options.ensemble == "folds" and options.subset != "held_out":
         raise ConfigError(
-            [f"run={run}: there is no {record.best_checkpoint}; the run has not finished an epoch"]
+            [
+                f"ensemble=folds subset={options.subset}: every photo but those of one fold was "
+                "trained on by some of the networks; train with split.held_out=0.1 and score "
+                "subset=held_out, which none of them has seen"
+            ]
         )
-    if root is not None:
-        _move(config["dataset"], root)
-    config["trainer"]["sync_batchnorm"] = False  # which a CPU does not have, and nothing is trained
+    config = configs[0]
+    if options.root is not None:
+        _move(config["dataset"], options.root)
     accelerator = config["trainer"]["accelerator"]
-    ranks = Machine.here().ranks(accelerator, devices)
-    work = partial(_score, run, config, subset, tta, ranks)
+    ranks = Machine.here().ranks(accelerator, options.devices)
+    work = partial(_score, runs, config, options, ranks)
     if ranks == 1:
         return work(0)
     (place,) = Machine.here().places(1, ranks, accelerator)
@@ -88,6 +69,13 @@ def evaluate_run(
     if ending.result == "interrupted":
         raise KeyboardInterrupt
     raise DataError(ending.detail)
+
+
+def _differences(options: Evaluate) -> list[str]:
+    """What was done otherwise than in the run's own test."""
+    usual = {"tta": "none", "scales": [1.0], "resolution": "network", "ensemble": "none"}
+    chosen = options.model_dump()
+    return [f"{key}={chosen[key]}" for key, value in usual.items() if chosen[key] != value]
 
 
 def _move(dataset: dict[str, Any], root: str | dict[str, str]) -> None:
@@ -105,24 +93,30 @@ def _move(dataset: dict[str, Any], root: str | dict[str, str]) -> None:
 
 
 def _score(
-    run: Path, config: dict[str, Any], subset: str, tta: str, ranks: int, rank: int
+    runs: list[Path], config: dict[str, Any], options: Evaluate, ranks: int, rank: int
 ) -> dict[str, Any]:
     """What each process does; each of them has the whole scorecard in the end."""
     from clothseg.datamodule import Share
     from clothseg.metric.scorecard import scorecard
-    from clothseg.model.flip_average import FlipAverage
     from clothseg.report.run_log import run_log
-    from clothseg.run import load_best, scored
+    from clothseg.run import scored, training_pixels
     from clothseg.split import Split
 
-    cache = build.build_cache(config, build.build_dataset(config))
-    split = Split.read(run / "split.json")
+    reader = build.build_dataset(config)
+    cache = build.build_cache(config, reader)
+    split = Split.read(runs[0] / "split.json")
+    names: list[str] = getattr(split, options.subset)
+    if not names:
+        raise ConfigError(
+            [f"subset={options.subset}: the run's split has no such photos (split.held_out=0)"]
+        )
     data = build.build_data(config, cache, split, Share(rank, ranks))
-    task = build.build_task(config)
-    load_best(task, Record(run))
-    if tta == "flip":
-        averaged = FlipAverage(task.network, build.build_labels(config).exchanged)
-        task.set_submodule("network", averaged)
+    pixels = training_pixels(config, cache, split)
+    task = load_task(config, runs, options.tta, options.scales, pixels)
+    if options.resolution == "original":
+        batches = data.at_original_size(names, reader, build.build_labels(config))
+    else:
+        batches = data.in_order(names)
     with run_log(None):
-        trainer = build.build_trainer(config | {"callbacks": {}}, run, [], ranks)
-        return scorecard(scored(trainer, task, data, subset), task.names, cache.sources)
+        trainer = build.build_trainer(config | {"callbacks": {}}, runs[0], [], ranks)
+        return scorecard(scored(trainer, task, batches), task.names, cache.sources)

@@ -1,0 +1,227 @@
+"""Photos segmented with a recorded run: masks, pictures to look at, and areas."""
+
+import csv
+import glob
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from clothseg import build
+from clothseg.boxes import largest_person
+from clothseg.check import check_command
+from clothseg.crop import widened
+from clothseg.dataset.reader import read_photo
+from clothseg.error import ConfigError, DataError
+from clothseg.label_file import LABEL_FILE, label_rows
+from clothseg.labels import LabelSpace
+from clothseg.person_detector import PersonDetector
+from clothseg.record import write_json, write_text
+from clothseg.report.progress import console, progress_bar
+from clothseg.schema import Crop, Predict
+from clothseg.threads import in_order
+from clothseg.trained import load_task, members, recorded_config
+
+if TYPE_CHECKING:
+    from clothseg.task.semantic import SemanticSegmentation
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""What photos end with, in small or capital letters."""
+
+
+def predict_command(overrides: list[str]) -> int:
+    """Segment photos and write what was found; returns the exit status.
+
+    Returns:
+        0, or 1 when a photo could not be read.
+
+    Raises:
+        ConfigError: the command line is wrong, or the folder holds no finished run.
+        DataError: there is no photo, or the output cannot be written.
+    """
+    options = Predict(**check_command(overrides, "predict", Predict)[0].config)
+    runs = members(Path(options.run), options.ensemble)
+    config = recorded_config(runs[0], options.trust)
+    photos = find_photos(options.input)
+    segmenter = Segmenter(config, runs, options.tta, options.scales)
+    output = Path(options.output)
+    rows, problems = [], []
+    with progress_bar("segmenting", len(photos)) as advance, in_order(_read, photos) as read:
+        for photo, found in zip(photos, read, strict=True):
+            if isinstance(found, DataError):
+                problems.append(str(found))
+            else:
+                mask = segmenter(found)
+                rows.append(area_row(photo, mask, segmenter.labels.names))
+                _write_pictures(output, photo, found, mask, segmenter.labels, options)
+            advance(1)
+    if rows:
+        _write_tables(output, rows, segmenter.labels)
+        console.print(f"{len(rows)} photos segmented", highlight=False)
+        console.print(f"written to {output}", soft_wrap=True, markup=False)
+    if problems:
+        raise DataError(
+            "\n".join([f"{len(problems)} of {len(photos)} photos left out:", *problems])
+        )
+    return 0
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo that is segmented.
+
+    Args:
+        path: the file.
+        name: of what is written for it, with the folders below the input.
+    """
+
+    path: Path
+    name: str
+
+
+def find_photos(given: str) -> list[Photo]:
+    """The photos of a file, a folder with all below it, or a pattern, in the order of their names.
+
+    Two photos whose names differ in the suffix only keep it in their names.
+
+    Raises:
+        DataError: there is none.
+    """
+    place = Path(given)
+    if place.is_file():
+        return [Photo(place, place.stem)]
+    if place.is_dir():
+        paths = [p for p in sorted(place.rglob("*")) if p.suffix.lower() in SUFFIXES]
+        names = [path.relative_to(place) for path in paths]
+    else:
+        matching = map(Path, sorted(glob.glob(given, recursive=True)))  # noqa: PTH207, any pattern
+        paths = [path for path in matching if path.is_file()]
+        names = [Path(path.name) for path in paths]
+    if not paths:
+        kinds = ", ".join(SUFFIXES)
+        what = f"holds no photo ({kinds})" if place.is_dir() else "is no photo, folder or pattern"
+        raise DataError(f"input={given} {what}")
+    bare = [str(name.with_suffix("")) for name in names]
+    unique = [str(name) if bare.count(b) > 1 else b for name, b in zip(names, bare, strict=True)]
+    twice = sorted({name for name in unique if unique.count(name) > 1})
+    if twice:
+        raise DataError(f"input={given}: several photos are called {', '.join(twice[:3])}")
+    return [Photo(path, name) for path, name in zip(paths, unique, strict=True)]
+
+
+class Segmenter:
+    """Tells the class of every pixel of photos of any size, as a run's own test does.
+
+    Photos are cut to the person where the run's were, resized, and seen by the network; what it
+    says is brought to the photo's size. What was cut off is background.
+
+    Args:
+        config: of a recorded run.
+        runs: run folders whose networks are averaged.
+        tta: `none` or `flip`.
+        scales: sizes at which photos are seen, in units of the training's.
+
+    Raises:
+        ConfigError: photos were cut to their labels, which new photos do not have.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], runs: Sequence[Path], tta: str, scales: Sequence[float]
+    ) -> None:
+        dataset = config["dataset"]
+        crop = Crop(**{key: dataset[key] for key in Crop.model_fields if key in dataset})
+        if crop.crop == "mask":
+            raise ConfigError(
+                [
+                    f"run={runs[0]}: its photos were cut to their labels (dataset.crop=mask), "
+                    "which new photos do not have; use a run with dataset.crop=none or detector"
+                ]
+            )
+        self.margin = crop.margin
+        self.detector = PersonDetector(crop.detector) if crop.crop == "detector" else None
+        if self.detector:
+            self.detector.require()
+        self.labels = build.build_labels(config)
+        self.size = config["data"]["image_size"]
+        self.task = _on_device(load_task(config, runs, tta, scales), config)
+
+    def __call__(self, photo: np.ndarray) -> np.ndarray:
+        """Class ids uint8 [H,W] of a photo uint8 [H,W,3], RGB."""
+        box = largest_person(self.detector(photo), *photo.shape[:2]) if self.detector else None
+        left, top, right, bottom = widened(box, self.margin, *photo.shape[:2])
+        part = photo[top:bottom, left:right]
+        small = cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        mask = np.zeros(photo.shape[:2], np.uint8)
+        mask[top:bottom, left:right] = self.task.predict(small[None], part.shape[:2])[0]
+        return mask
+
+
+def area_row(photo: Photo, mask: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+    """Name, size and the pixels of every class of one photo."""
+    pixels = np.bincount(mask.ravel(), minlength=len(names)).tolist()
+    height, width = mask.shape
+    areas = dict(zip(names, pixels, strict=True))
+    return {"photo": photo.name, "width": width, "height": height, "pixels": areas}
+
+
+def _on_device(task: "SemanticSegmentation", config: Mapping[str, Any]) -> "SemanticSegmentation":
+    import torch
+
+    wanted = config["trainer"]["accelerator"] != "cpu"
+    return task.to("cuda" if wanted and torch.cuda.is_available() else "cpu")
+
+
+def _read(photo: Photo) -> "np.ndarray | DataError":
+    """The photo uint8 [H,W,3] as people see it, or what is wrong with it."""
+    try:
+        return read_photo(photo.path, upright=True)
+    except DataError as error:
+        return error
+
+
+def _write_pictures(
+    output: Path,
+    photo: Photo,
+    pixels: np.ndarray,
+    mask: np.ndarray,
+    labels: LabelSpace,
+    options: Predict,
+) -> None:
+    _write_picture(output / "masks" / f"{photo.name}.png", mask)
+    if options.overlays:
+        from clothseg.report.overlay import overlay
+
+        picture = overlay(pixels, mask, labels.names, labels.palette, options.opacity)
+        path = output / "overlays" / f"{photo.name}.jpg"
+        _write_picture(path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def _write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write a picture under a temporary name and rename it.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    data = cv2.imencode(path.suffix, picture)[1].tobytes()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _write_tables(output: Path, rows: Sequence[Mapping[str, Any]], labels: LabelSpace) -> None:
+    write_json(output / LABEL_FILE, label_rows(labels))
+    write_json(output / "areas.json", rows)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["photo", "width", "height", *labels.names])
+    for row in rows:
+        table.writerow([row["photo"], row["width"], row["height"], *row["pixels"].values()])
+    write_text(output / "areas.csv", text.getvalue())

@@ -1,0 +1,101 @@
+"""Runs that are done, and their networks ready to be used."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clothseg import build
+from clothseg.error import ConfigError
+from clothseg.record import Record
+
+if TYPE_CHECKING:
+    from clothseg.loss.class_weights import ClassPixels
+    from clothseg.task.semantic import SemanticSegmentation
+
+
+def recorded_config(run: Path, trust: Sequence[str]) -> dict[str, Any]:
+    """The configuration of a run with a best epoch, checked.
+
+    Args:
+        run: the run folder.
+        trust: packages whose functions it may name.
+
+    Raises:
+        ConfigError: the folder holds no such run.
+    """
+    record = Record(run)
+    config = record.config["config"] | {"trust": list(trust)}
+    build.require_valid(config)
+    if not record.best_checkpoint.is_file():
+        raise ConfigError(
+            [f"run={run}: there is no {record.best_checkpoint}; the run has not finished an epoch"]
+        )
+    config["trainer"]["sync_batchnorm"] = False  # which a CPU does not have, and nothing is trained
+    config["trainer"]["ema"] = None
+    return config
+
+
+def members(run: Path, ensemble: str) -> list[Path]:
+    """The runs whose networks work together.
+
+    Args:
+        run: a run folder; with `folds` that of any fold, or the folder of all of them.
+        ensemble: `none`, or `folds` for all folds of its cross-validation.
+
+    Raises:
+        ConfigError: there are no folds, or not all of them.
+    """
+    if ensemble == "none":
+        return [run]
+    folder = run.parent if (run / "config.yaml").is_file() else run
+    found = sorted(folder.glob("fold-*[0-9]"), key=lambda path: int(path.name[5:]))
+    folds = Record(found[0]).config["config"]["split"].get("folds") if found else None
+    if not found or not folds:
+        raise ConfigError([f"ensemble=folds: {folder} holds no folds of a cross-validation"])
+    present = {path.name for path in found if Record(path).best_checkpoint.is_file()}
+    missing = [str(fold) for fold in range(folds) if f"fold-{fold}" not in present]
+    if missing:
+        raise ConfigError([f"ensemble=folds: fold {', '.join(missing)} of {folds} is missing"])
+    return found
+
+
+def load_task(
+    config: Mapping[str, Any],
+    runs: Sequence[Path],
+    tta: str,
+    scales: Sequence[float],
+    pixels: "ClassPixels | None" = None,
+) -> "SemanticSegmentation":
+    """The module of one or several runs with the weights of their best epochs.
+
+    Args:
+        config: of the first of them.
+        runs: run folders whose networks are averaged.
+        tta: `none`, or `flip` for photo and mirror image.
+        scales: sizes at which photos are seen, in units of their own.
+        pixels: how often the classes occur in the training part; None where no loss is asked for.
+
+    Raises:
+        ConfigError: a scale does not fit the network.
+    """
+    import torch
+
+    from clothseg.model.views import Views, require_scales
+
+    plain = dict(config) if pixels else dict(config) | {"loss": CROSS_ENTROPY}
+    tasks = [build.build_task(plain, pixels) for _ in runs]
+    for task, run in zip(tasks, runs, strict=True):
+        path = Record(run).best_checkpoint
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        task.load_state_dict(state)
+    task = tasks[0]
+    require_scales(scales, config["data"]["image_size"], task.network.stride)
+    if (tta, list(scales), len(runs)) != ("none", [1.0], 1):
+        exchanged = build.build_labels(config).exchanged if tta == "flip" else None
+        networks = [each.network for each in tasks]
+        task.set_submodule("network", Views(networks, exchanged, scales))
+    return task
+
+
+CROSS_ENTROPY = {"_target_": "clothseg.loss.cross_entropy"}
+"""A loss that needs to know nothing, for networks that nobody trains."""

@@ -1,0 +1,177 @@
+"""`python scripts/predict.py`: masks, pictures and areas of anyone's photos."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clothseg.dataset.reader import read_photo
+from clothseg.predict import find_photos
+from clothseg.report.overlay import overlay
+from command_line import records
+from repository import png
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Photos of several kinds, one that is none, and a file that nobody asks for."""
+    folder = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for name, size in (("a.jpg", (50, 40)), ("b.png", (33, 70)), ("below/c.JPEG", (64, 64))):
+        (folder / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 255, (*size, 3), np.uint8)).save(folder / name)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not much of a photo")
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predicted(swept, command_line, photos, tmp_path_factory):
+    """What the command wrote, and what it said."""
+    output = tmp_path_factory.mktemp("predicted")
+    run = records(swept[0])[0].folder
+    said = command_line.run(
+        ["scripts/predict.py", f"run={run}", f"input={photos}", f"output={output}"]
+    )
+    return output, said
+
+
+@pytest.mark.slow
+def test_one_bad_photo_stops_no_other(predicted):
+    output, said = predicted
+    assert said.returncode == 1
+    assert "1 of 4 photos left out" in said.stderr
+    assert "broken.jpg: the photo is truncated" in said.stderr
+    assert "3 photos segmented" in said.stdout
+    assert str(output) in said.stdout
+    written = {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()}
+    names = ("a", "b", "below/c")
+    assert written == {
+        *(f"masks/{name}.png" for name in names),
+        *(f"overlays/{name}.jpg" for name in names),
+        *("areas.csv", "areas.json", "labels.json"),
+    }
+
+
+@pytest.mark.slow
+def test_masks_have_the_size_of_the_photos_and_areas_count_them(predicted):
+    output, _ = predicted
+    rows = {row["photo"]: row for row in json.loads((output / "areas.json").read_text())}
+    names = [row["name"] for row in json.loads((output / "labels.json").read_text())]
+    with (output / "areas.csv").open() as file:
+        table = {row["photo"]: row for row in csv.DictReader(file)}
+    for name, size in (("a", (50, 40)), ("b", (33, 70)), ("below/c", (64, 64))):
+        mask = png(output / "masks" / f"{name}.png")
+        assert mask.shape == size == (rows[name]["height"], rows[name]["width"])
+        counts = np.bincount(mask.ravel(), minlength=len(names)).tolist()
+        assert list(rows[name]["pixels"].values()) == counts
+        assert [int(table[name][label]) for label in names] == counts
+
+
+@pytest.mark.slow
+def test_a_photo_of_the_dataset_gets_the_classes_that_it_was_scored_with(
+    swept, command_line, tmp_path
+):
+    """The command and `scripts/evaluate.py resolution=original` see the same."""
+    record = records(swept[0])[0]
+    roots = (command_line.folder / "datasets").iterdir()
+    root = next(path for path in roots if (path / "photos").is_dir())
+    names = json.loads((record.folder / "split.json").read_text())["test"]
+    chosen = tmp_path / "chosen"
+    chosen.mkdir()
+    for name in names:
+        (chosen / f"{name}.jpg").write_bytes((root / "photos" / f"{name}.jpg").read_bytes())
+    said = command_line.run(
+        [
+            *("scripts/predict.py", f"run={record.folder}", f"input={chosen}/*.jpg"),
+            *(f"output={tmp_path}", "overlays=false"),
+        ]
+    )
+    assert said.returncode == 0, said.stderr
+    assert not (tmp_path / "overlays").exists()
+    scores = tmp_path / "scores.json"
+    said = command_line.run(
+        [
+            *("scripts/evaluate.py", f"run={record.folder}", f"output={scores}"),
+            "resolution=original",
+        ]
+    )
+    matrix = np.array(json.loads(scores.read_text())["confusion_matrix"])
+    masks = [png(tmp_path / "masks" / f"{name}.png") for name in names]
+    predicted = sum(np.bincount(mask.ravel(), minlength=15) for mask in masks)
+    assert matrix.sum(0).tolist() == predicted.tolist()
+
+
+@pytest.mark.slow
+def test_folds_and_views_can_work_together(swept, command_line, photos, tmp_path):
+    folder = records(swept[0])[0].folder.parent
+    said = command_line.run(
+        [
+            *("scripts/predict.py", f"run={folder}", f"input={photos / 'a.jpg'}"),
+            *(f"output={tmp_path}", "ensemble=folds", "tta=flip", "scales=[1.0,2.0]"),
+        ]
+    )
+    assert said.returncode == 0, said.stderr
+    assert png(tmp_path / "masks" / "a.png").shape == (50, 40)
+
+
+def test_photos_are_turned_as_their_camera_says(tmp_path):
+    photo = np.zeros((20, 40, 3), np.uint8)
+    photo[:, :20] = 200  # the left half is bright
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter, clockwise
+    Image.fromarray(photo).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    upright = read_photo(tmp_path / "turned.jpg", upright=True)
+    assert upright.shape == (40, 20, 3)
+    assert upright[:18].mean() > 190
+    assert upright[22:].mean() < 10
+    assert read_photo(tmp_path / "turned.jpg").shape == (20, 40, 3)
+
+
+def test_photos_of_one_name_keep_their_suffixes(tmp_path):
+    for name in ("one.jpg", "one.png", "two.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    assert [photo.name for photo in find_photos(str(tmp_path))] == ["one.jpg", "one.png", "two"]
+
+
+def test_a_legend_names_the_classes_that_are_there():
+    photo = np.full((60, 50, 3), 120, np.uint8)
+    mask = np.zeros((60, 50), np.uint8)
+    mask[20:40, 10:40] = 1
+    colors = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)
+    picture = overlay(photo, mask, ["BG", "Coat", "Hat"], colors, opacity=0.5)
+    assert (picture[5, 5] == 120).all()
+    assert picture[30, 25].tolist() == pytest.approx([188, 60, 60], abs=1)
+    legend = picture[:, 50:]
+    assert legend.shape[1] > 50
+    assert (legend == [255, 0, 0]).all(2).sum() > 50
+    assert not (legend == [0, 255, 0]).all(2).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["input=nowhere", "output=x"], "run has no default"),
+        (["run=tests", "input=tests", "output=x"], "tests is no run folder"),
+    ],
+)
+def test_a_mistake_is_one_message(options, message, command_line):
+    said = command_line.run(["scripts/predict.py", *options])
+    assert said.returncode == 1
+    assert message in said.stderr
+
+
+@pytest.mark.slow
+def test_where_there_is_no_photo_is_told(swept, command_line, tmp_path):
+    run = records(swept[0])[0].folder
+    for given, message in (
+        (tmp_path, "holds no photo (.jpg"),
+        (tmp_path / "*.jpg", "is no photo, folder or pattern"),
+    ):
+        said = command_line.run(
+            ["scripts/predict.py", f"run={run}", f"input={given}", f"output={tmp_path}"]
+        )
+        assert said.returncode == 1
+        assert message in said.stderr
