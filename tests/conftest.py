@@ -17,8 +17,23 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(items):
-    """Slow tests come first, so that no worker is left alone with one in the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """The slowest tests come first, so that no worker is left alone with one in the end."""
+    items.sort(key=_seconds, reverse=True)
+    for item in items:
+        if "module" in _scopes(item):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+
+
+def _scopes(item):
+    """Scopes of the fixtures of a test; those of a module are worth being made once only."""
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    return {definition[-1].scope for definition in definitions}
+
+
+def _seconds(item):
+    """About how long a test takes: what its marker says, 5 for a slow one, 0 for all others."""
+    marker = item.get_closest_marker("slow")
+    return 0 if marker is None else marker.kwargs.get("seconds", 5)
 
 
 @pytest.fixture(scope="session")

@@ -94,7 +94,7 @@ def test_a_result_says_where_it_was_measured_without_naming_the_machine(wardrobe
     assert not re.search(rf"\b{re.escape(platform.node())}\b", text)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=62)
 def test_every_training_step_is_measured(wardrobe, here):
     time, *memory = benchmark_result(tiny("training_step", wardrobe, "repetitions=2"))[
         "comparisons"
@@ -162,7 +162,7 @@ def test_without_a_gpu_its_benchmark_is_refused(here, capsys):
     assert "gpu_throughput needs a CUDA GPU" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 @pytest.mark.filterwarnings("ignore:.*pin_memory")
 def test_throughput_is_measured_on_any_device(wardrobe, here):
     network = ["model=fpn", "backbone=resnet18"]
@@ -184,7 +184,7 @@ def test_memory_is_counted_from_the_start_on():
     assert 60 < float(commands.run(["-c", code]).split()[-1]) < 70
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_the_command_writes_what_it_shows(here, capsys):
     assert benchmark(["benchmark=input_pipeline", *TINY, "output=found"]) == 0
     result = json.loads((here / "found" / "input_pipeline.json").read_text())

@@ -21,7 +21,10 @@ def problems(*overrides):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model=fnp", r"model=fnp: no such option; did you mean `fpn`\? There are: fpn, linknet"),
+        (
+            "model=fnp",
+            r"model=fnp: no such option; did you mean `fpn`\? There are: classic_unet, ",
+        ),
         ("trainer=null", r"trainer=null: no such option; There are: auto, cpu, ddp, ddp_cpu"),
         ("data=3", r"data=3: must be a valid dictionary"),
         ("modle=fpn", r"modle: no such key; did you mean `model`\?"),

@@ -33,7 +33,7 @@ def sweep(command_line, output, cluster, *overrides):
     return [*arguments, "hydra.launcher.cpus_per_task=1", "-m"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=56)
 def test_processes_of_this_machine_do_what_a_cluster_would(command_line, tmp_path):
     command = sweep(command_line, tmp_path, "local")
     ended = command_line.run(command)
@@ -47,7 +47,7 @@ def test_processes_of_this_machine_do_what_a_cluster_would(command_line, tmp_pat
     assert list((tmp_path / "slurm").iterdir()) == logs  # nothing is handed over for that
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=28)
 def test_ctrl_c_takes_the_jobs_back(command_line, tmp_path):
     process = command_line.start(sweep(command_line, tmp_path, "local", "trainer.max_epochs=50"))
     wait_until(lambda: list(tmp_path.glob("**/last.ckpt")), process)

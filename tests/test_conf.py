@@ -13,7 +13,7 @@ from clothseg.schema import Crop, argument_model
 from clothseg.trust import CONF, options, resolve_target, targets
 from repository import REPOSITORY, roots_of, write_own_photos
 
-GROUPS = [name for name in group_names("config") if name != "experiment"]
+GROUPS = [name for name in group_names("config") if name not in ("experiment", "budget")]
 FILES = [(group, option) for group in GROUPS for option in options(group)]
 
 
@@ -36,6 +36,8 @@ def composed(group, option, own):
         dataset = dataset_of(option)
     roots = [f"{key}={own}" for key in roots_of(dataset)]
     choices = {"dataset": dataset, group: option}
+    if (group, option) == ("backbone", "none"):
+        choices["model"] = "segnet"
     (job,) = check_command([*(f"{key}={value}" for key, value in choices.items()), *roots])
     return job
 
@@ -60,10 +62,17 @@ def test_every_option_composes_without_a_problem(group, option, own):
     assert composed(group, option, own).choices[group] == option
 
 
+def places_of(experiment):
+    """Folders for the dataset of an experiment."""
+    dataset = {"inacio2019": "ccp_cfpd"}.get(experiment.split("/")[0], "ccp")
+    return [f"{key}=somewhere" for key in roots_of(dataset)]
+
+
 @pytest.mark.parametrize("name", options("experiment"))
 def test_every_experiment_composes_and_is_short(name):
-    (job,) = check_command([f"experiment={name}", "dataset.root=somewhere"])
-    assert job.choices["experiment"] == name
+    for budget in options("budget"):
+        (job,) = check_command([f"experiment={name}", f"budget={budget}", *places_of(name)])
+        assert (job.choices["experiment"], job.choices["budget"]) == (name, budget)
     lines = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()
     assert len([line for line in lines if line.strip() and not line.startswith("#")]) <= 20
 
@@ -73,7 +82,16 @@ def test_a_target_is_in_the_module_of_its_group(group, option):
     """`conf/loss/focal.yaml` is `clothseg.loss.focal` or another function of `clothseg.loss`."""
     for _, node in targets(shipped(group, option)):
         assert re.fullmatch(rf"clothseg\.{group}\.\w+", node["_target_"])
-        if group in ("model", "loss", "optimizer", "scheduler", "augmentation", "split", "dataset"):
+        if group in (
+            "model",
+            "loss",
+            "optimizer",
+            "scheduler",
+            "augmentation",
+            "split",
+            "dataset",
+            "postprocess",
+        ):
             several = group == "dataset" and roots_of(option) != ["dataset.root"]
             assert node["_target_"].rsplit(".", 1)[1] == ("merged" if several else option)
 

@@ -12,7 +12,7 @@ from clothseg import build
 from clothseg.boxes import DetectedBoxes, MaskBoxes
 from clothseg.cache import cache_key, open_cache
 from clothseg.check import check_command
-from clothseg.crop import Cropped, cropped, cropped_parts
+from clothseg.crop import Cropped, cropped, cropped_parts, widened
 from clothseg.dataset import ccp
 from clothseg.dataset.merged import Merged
 from clothseg.error import ConfigError
@@ -44,7 +44,7 @@ def reader(root):
 )
 def test_photo_and_mask_are_cut_to_the_box_and_its_margin(reader, margin, kept):
     cut = Cropped(reader, MaskBoxes(reader), margin)
-    assert cut.widened(BOX, 40, 30) == kept
+    assert widened(BOX, margin, 40, 30) == kept
     sample = cut.samples()[0]
     left, top, right, bottom = kept
     image, mask = reader.read(sample)
@@ -144,7 +144,7 @@ def test_a_wrong_key_or_value_is_told(root, tmp_path, override, message):
 
 def test_missing_weights_are_told_before_anything_is_trained(root, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr("clothseg.person_detector.answers", lambda url: False)
+    monkeypatch.setattr("clothseg.torchvision_file.answers", lambda url: False)
     config = composed(root, tmp_path, "dataset.crop=detector", "backbone.weights=null")
     with pytest.raises(ConfigError, match=r"put the file into .*torch/hub/checkpoints"):
         build.require_inputs(config)

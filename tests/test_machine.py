@@ -4,13 +4,15 @@ import pytest
 
 from clothseg.error import ConfigError
 from clothseg.machine import Machine, batch_problem, usable_cores, visible_gpus
+from clothseg.model.compatibility import least_photos
 
 NONE, ONE, FOUR = Machine(2, ()), Machine(2, ("3",)), Machine(16, ("0", "1", "2", "3"))
 
 
 def config(accelerator="auto", devices=1, batch_size=8, accumulate=1):
     trainer = {"accelerator": accelerator, "devices": devices, "accumulate": accumulate}
-    return {"trainer": trainer, "data": {"batch_size": batch_size}}
+    data = {"batch_size": batch_size, "image_size": 96}
+    return {"trainer": trainer, "data": data, "model": {"_target_": "clothseg.model.upernet"}}
 
 
 @pytest.mark.parametrize(
@@ -58,8 +60,25 @@ def test_what_is_not_there_is_told(machine, settings, message):
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "ranks", "accumulate", "fits"),
-    [(4, 1, 1, True), (4, 2, 1, True), (4, 4, 1, False), (6, 4, 1, False), (8, 2, 2, True)],
+    ("batch_size", "ranks", "accumulate", "least", "fits"),
+    [
+        (4, 1, 1, 2, True),
+        (4, 2, 1, 2, True),
+        (4, 4, 1, 2, False),
+        (4, 4, 1, 1, True),
+        (6, 4, 1, 1, False),
+        (8, 2, 2, 2, True),
+        (1, 1, 1, 1, True),
+        (1, 1, 1, 2, False),
+    ],
 )
-def test_a_batch_is_shared_evenly(batch_size, ranks, accumulate, fits):
-    assert (batch_problem(batch_size, ranks, accumulate) is None) == fits
+def test_a_batch_is_shared_evenly(batch_size, ranks, accumulate, least, fits):
+    assert (batch_problem(batch_size, ranks, accumulate, least) is None) == fits
+
+
+def test_one_photo_is_too_few_where_a_network_normalises_a_whole_photo():
+    def least(model, image_size):
+        target = {"_target_": f"clothseg.model.{model}"}
+        return least_photos({"model": target, "data": {"image_size": image_size}})
+
+    assert [least("fpn", 64), least("fpn", 32), least("deeplabv3", 320)] == [1, 2, 2]

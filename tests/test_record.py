@@ -41,6 +41,7 @@ def test_the_signature_of_a_frozen_configuration_never_changes():
         "dataset.root=elsewhere",
         "dataset.detector=elsewhere.pth",
         "dataset.margin=0.3",  # of boxes that nothing is cut to
+        "data.rare=0.3",  # of a sampling that is not chosen
         "trainer=cpu",
         "trainer.threads=1",
         "split.fold=3",
@@ -70,6 +71,11 @@ def test_what_cannot_change_the_result_is_not_in_the_signature(override):
         "trainer.max_epochs=3",
         "trainer.precision=bf16",
         "callbacks=early_stopping",
+        "postprocess=opening",
+        "data.photos=50",
+        "data.sampling=class_balanced",
+        "trainer.ema=0.99",
+        "split.held_out=0.1",
     ],
 )
 def test_what_can_change_the_result_is_in_the_signature(override):
@@ -82,6 +88,17 @@ def test_runs_from_before_there_was_a_crop_keep_their_signature():
         key: config["dataset"][key] for key in ("_target_", "root", "photos", "seed", "names")
     }
     assert signature({**config, "dataset": before}, "f", 1) == signature(config, "f", 1)
+
+
+def test_runs_from_before_there_were_other_keys_keep_their_signature():
+    config = composed("model=unet").config
+    before = {key: value for key, value in config.items() if key != "postprocess"}
+    for group, key in (("data", "photos"), ("data", "sampling"), ("data", "rare")):
+        before[group] = {k: v for k, v in before[group].items() if k != key}
+    before["trainer"] = {k: v for k, v in config["trainer"].items() if k != "ema"}
+    before["split"] = {k: v for k, v in config["split"].items() if k != "held_out"}
+    before["model"] = {k: v for k, v in config["model"].items() if k != "deep_supervision"}
+    assert signature(before, "f", 1) == signature(config, "f", 1)
 
 
 def test_the_margin_of_a_crop_is_in_the_signature():

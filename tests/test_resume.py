@@ -12,6 +12,7 @@ SCHEDULED = [
     *("scheduler=plateau", "scheduler.patience=1", "optimizer.lr=1e-2"),
     *("callbacks=early_stopping", "callbacks.early_stopping.patience=3"),
     *("trainer.max_epochs=6", "augmentation=light"),
+    *("trainer.ema=0.9", "data.sampling=class_balanced", "loss=weighted_cross_entropy"),
 ]
 
 
@@ -66,7 +67,7 @@ def assert_equal(record, other):
         assert a[:seconds] + a[seconds + 1 :] == b[:seconds] + b[seconds + 1 :]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=36)
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_killed_run_goes_on_to_the_weights_it_would_have_had(
     workers, undisturbed, command_line, tmp_path
@@ -97,7 +98,7 @@ def test_a_killed_run_goes_on_to_the_weights_it_would_have_had(
     assert_equal(record, undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=110)
 def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
     """Two jobs at a time, stopped in three ways; then the same command completes them."""
     command = command_line.tiny(
@@ -149,7 +150,7 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
     assert {record.metrics["epochs"] for record in records(tmp_path)} == {12}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=36)
 def test_a_job_that_is_killed_stops_no_other_and_is_tried_again(command_line, tmp_path):
     command = command_line.tiny(tmp_path, "trainer.max_epochs=4", "hydra.launcher.n_jobs=2", "-m")
     process = command_line.start(command)

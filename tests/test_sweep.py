@@ -149,7 +149,7 @@ def test_gpus_are_given_in_turn_and_threads_are_shared():
     assert machine.places(None, 2, "cpu") == [Place(4)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 def test_two_starters_share_a_sweep_and_both_end_with_its_table(command_line, tmp_path):
     command = [
         *command_line.tiny(tmp_path, "trainer.max_epochs=3", "hydra.launcher.n_jobs=1"),

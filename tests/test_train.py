@@ -136,7 +136,7 @@ def test_a_missing_fold_is_an_error_and_no_smaller_mean(swept, command_line, tmp
     assert files(whole.folder) == before
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=52)
 def test_a_failed_job_stops_no_other_and_is_tried_again(command_line, tmp_path):
     output = tmp_path / "outputs"
     (tmp_path / "own_losses.py").write_text(FRAGILE_LOSS)
@@ -220,7 +220,7 @@ def test_a_wrong_folder_is_refused(defect, message, small_ccp, command_line, tmp
     assert not output.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=27)
 @pytest.mark.parametrize("flags", [[], ["-m"]])
 def test_a_disk_that_fills_up_fails_the_run_with_one_message(flags, command_line, tmp_path):
     def fill():

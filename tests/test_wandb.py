@@ -64,6 +64,7 @@ def offline(command_line, tmp_path_factory):
         return output, said, command, list(server.requests)
 
 
+@pytest.mark.slow(seconds=44)
 def test_offline_needs_no_network_and_keeps_its_peace(offline):
     _, said, _, requests = offline
     assert requests == []
@@ -207,6 +208,7 @@ def test_event_files_hold_scores_of_every_class_and_all_figures(offline):
         assert set(events.Tags()["images"]) == pictures
 
 
+@pytest.mark.slow(seconds=55)
 def test_a_run_that_was_cut_off_goes_on_under_its_id_and_sync_joins_it(command_line, tmp_path):
     command = command_line.tiny(tmp_path, "logger=[csv,wandb]", f"trainer.max_epochs={EPOCHS}")
     process = command_line.start(command, **NO_KEY)
@@ -250,6 +252,7 @@ def test_a_run_that_was_cut_off_goes_on_under_its_id_and_sync_joins_it(command_l
         assert run.exit_code == 0
 
 
+@pytest.mark.slow(seconds=47)
 def test_another_run_in_the_place_of_a_replaced_one_has_another_id(command_line, tmp_path):
     for again in ([], ["rerun=true"]):
         command = command_line.tiny(tmp_path, "logger=wandb", *again)
@@ -263,6 +266,7 @@ def online(server, *more):
     return options, {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "NETRC": os.devnull}
 
 
+@pytest.mark.slow(seconds=23)
 def test_an_online_run_reaches_the_server(command_line, tmp_path):
     with StandIn() as server:
         options, place = online(server, "logger.wandb.entity=team", "logger.wandb.artifact=true")
@@ -312,6 +316,7 @@ def test_a_key_or_server_that_does_not_work_is_told_before_training(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow(seconds=26)
 def test_a_server_that_breaks_down_costs_no_run(command_line, tmp_path):
     with StandIn(refusal=500) as server:
         options, place = online(server, "logger.wandb.finish_timeout=3")

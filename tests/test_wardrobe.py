@@ -203,7 +203,7 @@ def nearest_neighbour_miou(
     return float(np.mean(hit / np.maximum(matrix.sum(0) + matrix.sum(1) - hit, 1)))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=130)
 def test_the_default_network_sees_twice_what_single_pixels_give_away(tmp_path: Path) -> None:
     command = [sys.executable, "train.py", "trainer=cpu", "trainer.threads=1", f"output={tmp_path}"]
     places = [f"dataset.root={tmp_path / 'drawn'}", f"data.cache={tmp_path / 'cache'}"]

@@ -182,6 +182,39 @@ def inacio2019(
         )
 
 
+def martellozzo2023(
+    image_size: int,
+    exchanged: np.ndarray,
+    *,
+    rotation: Degrees,
+    shift: Annotated[int, Field(ge=0)],
+    zoom: Range,
+) -> Augmentation:
+    """Mirror, turns, shifts and zoom; what comes into view repeats the edge, as in Keras.
+
+    Args:
+        image_size: height and width of photos, pixels.
+        exchanged: class id of every class id in a mirror, uint8 [256].
+        rotation: largest turn either way, degrees.
+        shift: largest shift in each direction, pixels.
+        zoom: range of the scale, drawn for height and width apart.
+
+    Source: martellozzo2023, section 2.1. That the shift of 10 is in pixels is how Keras reads a
+        whole number.
+    """
+    with _strict_library() as library:
+        move = library.Affine(
+            rotate=(-rotation, rotation),
+            translate_px={"x": (-shift, shift), "y": (-shift, shift)},
+            scale={"x": tuple(zoom), "y": tuple(zoom)},
+            keep_ratio=False,
+            border_mode=cv2.BORDER_REPLICATE,
+            p=1.0,
+            **INTERPOLATION,
+        )
+        return Augmentation(exchanged, mirror=0.5, transforms=[move])
+
+
 @contextmanager
 def _strict_library() -> Iterator[ModuleType]:
     """albumentations, with its warnings about misspelt arguments turned into errors."""

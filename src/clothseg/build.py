@@ -14,7 +14,7 @@ from clothseg.crop import cropped, cropped_parts
 from clothseg.dataset import Reader
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
-from clothseg.schema import Crop, config_problems
+from clothseg.schema import NO_POSTPROCESS, Crop, config_problems
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clothseg.cache import Cache
     from clothseg.datamodule import SegmentationData, Share
     from clothseg.logger.tracker import Tracker
+    from clothseg.loss.class_weights import ClassPixels
     from clothseg.split import Split
     from clothseg.task.semantic import SemanticSegmentation
     from hydra_plugins.clothseg_launchers import ClothsegLauncher
@@ -89,17 +90,25 @@ def build_cache(config: Config, reader: Reader) -> "Cache":
 
 def build_split(config: Config, cache: "Cache") -> "Split":
     """Which photo is in which part."""
-    return _call(config["split"], cache)
+    from clothseg.split import limited
+
+    split = _call(config["split"], cache)
+    photos = config["data"].get("photos")
+    seed = config["split"].get("seed", 0)
+    return split if photos is None else limited(split, cache, photos, seed)
 
 
 def build_data(
     config: Config, cache: "Cache", split: "Split", share: "Share | None" = None
 ) -> "SegmentationData":
     """The batches, or the share in them of one of several processes."""
-    from clothseg.datamodule import SegmentationData, Share
+    from clothseg.datamodule import SegmentationData, Share, photo_weights
 
     data = config["data"]
     exchanged = build_labels(config).exchanged
+    place = {name: index for index, name in enumerate(cache.names)}
+    presence = cache.presence[[place[name] for name in split.train]]
+    sampling = data.get("sampling", "uniform"), data.get("rare", 0.0)
     augmentation = _call(config["augmentation"], data["image_size"], exchanged)
     return SegmentationData(
         cache,
@@ -110,11 +119,17 @@ def build_data(
         seed=config["seed"],
         accumulate=config["trainer"]["accumulate"],
         share=share or Share(),
+        weights=photo_weights(presence, *sampling),
     )
 
 
-def build_task(config: Config) -> "SemanticSegmentation":
-    """The Lightning module with a freshly initialised network."""
+def build_task(config: Config, pixels: "ClassPixels | None" = None) -> "SemanticSegmentation":
+    """The Lightning module with a freshly initialised network.
+
+    Args:
+        config: the resolved configuration.
+        pixels: how often the classes occur in the training part; a loss with weights needs it.
+    """
     import torch
 
     from clothseg.task.semantic import SemanticSegmentation
@@ -128,10 +143,11 @@ def build_task(config: Config) -> "SemanticSegmentation":
         network.compile()  # in place, so that checkpoints keep their names
     return SemanticSegmentation(
         network=network,
-        loss=_call(config["loss"]),
+        loss=_call(config["loss"], pixels),
         names=labels.names,
         normalization=config["data"]["normalization"],
         seed=config["seed"],
+        postprocess=_call(config.get("postprocess", NO_POSTPROCESS)),
         optimizer=lambda parameters: _call(config["optimizer"], parameters),
         scheduler=lambda optimizer, steps: _call(config["scheduler"], optimizer, steps),
     )

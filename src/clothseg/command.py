@@ -46,6 +46,28 @@ def evaluate(arguments: Sequence[str]) -> int:
     return _answer(arguments, "evaluate", work)
 
 
+def predict(arguments: Sequence[str]) -> int:
+    """`python scripts/predict.py`: segment photos with a recorded run."""
+
+    def work(overrides: list[str], flags: list[str]) -> int:
+        from clothseg.predict import predict_command
+
+        return predict_command(overrides)
+
+    return _answer(arguments, "predict", work)
+
+
+def export(arguments: Sequence[str]) -> int:
+    """`python scripts/export.py`: a recorded run's network for other programs."""
+
+    def work(overrides: list[str], flags: list[str]) -> int:
+        from clothseg.export import export_command
+
+        return export_command(overrides)
+
+    return _answer(arguments, "export", work)
+
+
 def score(arguments: Sequence[str]) -> int:
     """`python scripts/score.py`: score a folder of predicted masks."""
 

@@ -1,6 +1,7 @@
 """Parts of one configuration that are right alone and wrong together."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace, source_names
 from clothseg.machine import batch_problem
-from clothseg.model.compatibility import pair_problem
+from clothseg.model.compatibility import least_photos, pair_problem
 from clothseg.trust import CONF, options
 
 
@@ -26,9 +27,16 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
     if isinstance(fold, int) and isinstance(folds, int) and fold >= folds:
         problems.append(f"split.fold={fold}: there are {folds} folds, numbered 0 to {folds - 1}")
     problems += _device_contradictions(config)
+    problems += _weight_contradictions(config)
     if {"model", "backbone"} <= choices.keys():
-        pair = choices["model"], choices["backbone"]
-        problem = pair_problem(*pair, options("model"), options("backbone"))
+        stride = _node(config, "model").get("output_stride")
+        problem = pair_problem(
+            choices["model"],
+            choices["backbone"],
+            options("model"),
+            options("backbone"),
+            stride if isinstance(stride, int) else None,
+        )
         problems += [problem] if problem else []
     for group in ("callbacks", "logger"):
         problems += _unchosen(group, _node(config, group))
@@ -43,13 +51,26 @@ def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
     counts = [size for size in sizes if isinstance(size, int) and size > 0]
     problems: list[str | None] = []
     if len(counts) == len(sizes):  # with devices=null it is known where the job is done
-        problems += [batch_problem(*counts)]
+        with suppress(KeyError, TypeError, AttributeError):  # of which the schema has told
+            batch_size, ranks, accumulate = counts
+            problems += [batch_problem(batch_size, ranks, accumulate, least_photos(config))]
     if trainer.get("accelerator") == "cpu":
         if trainer.get("sync_batchnorm") is True:
             problems += ["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"]
         if trainer.get("precision") == 16:
             problems += ["trainer.precision=16: the CPU has no such arithmetic; allowed: 32, bf16"]
     return [problem for problem in problems if problem]
+
+
+def _weight_contradictions(config: Mapping[str, Any]) -> list[str]:
+    """A list of class weights that is not one of the chosen classes."""
+    weights, names = _node(config, "loss").get("weights"), _node(config, "labels").get("names")
+    if not isinstance(weights, list) or not isinstance(names, list) or len(weights) == len(names):
+        return []
+    return [
+        f"loss.weights has {len(weights)} numbers, but there are {len(names)} classes: "
+        f"{', '.join(map(str, names))}"
+    ]
 
 
 def _unchosen(group: str, nodes: Mapping[str, Any]) -> list[str]:

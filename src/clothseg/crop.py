@@ -91,28 +91,30 @@ class Cropped(Reader):
         content = (self.reader.fingerprint(), self.boxes.treatment, self.margin)
         return hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
 
-    def widened(self, box: Box | None, height: int, width: int) -> Box:
-        """What of a photo is kept: the box with the margin, as far as the photo reaches.
-
-        Args:
-            box: of the person; None keeps the whole photo.
-            height: of the photo, pixels.
-            width: of the photo, pixels.
-        """
-        if box is None:
-            return 0, 0, width, height
-        left, top, right, bottom = box
-        across, down = round(self.margin * (right - left)), round(self.margin * (bottom - top))
-        return (
-            max(0, left - across),
-            max(0, top - down),
-            min(width, right + across),
-            min(height, bottom + down),
-        )
-
     def _cut(self, array: np.ndarray, box: Box | None) -> np.ndarray:
-        left, top, right, bottom = self.widened(box, *array.shape[:2])
+        left, top, right, bottom = widened(box, self.margin, *array.shape[:2])
         return np.ascontiguousarray(array[top:bottom, left:right])
+
+
+def widened(box: Box | None, margin: float, height: int, width: int) -> Box:
+    """What of a photo is kept: the box with the margin, as far as the photo reaches.
+
+    Args:
+        box: of the person; None keeps the whole photo.
+        margin: share of the box's size that is added on each side.
+        height: of the photo, pixels.
+        width: of the photo, pixels.
+    """
+    if box is None:
+        return 0, 0, width, height
+    left, top, right, bottom = box
+    across, down = round(margin * (right - left)), round(margin * (bottom - top))
+    return (
+        max(0, left - across),
+        max(0, top - down),
+        min(width, right + across),
+        min(height, bottom + down),
+    )
 
 
 def cropped(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clothseg.error import ConfigError
+from clothseg.model.compatibility import least_photos
 
 AT_ONCE_ON_CPU = 3
 """Processes at the same time: a small network keeps one core busy and hardly a second, and one more
@@ -53,7 +54,8 @@ class Machine:
         """
         trainer = config["trainer"]
         ranks = self.ranks(trainer["accelerator"], trainer["devices"])
-        problem = batch_problem(config["data"]["batch_size"], ranks, trainer["accumulate"])
+        batch_size, least = config["data"]["batch_size"], least_photos(config)
+        problem = batch_problem(batch_size, ranks, trainer["accumulate"], least)
         if problem:
             raise ConfigError([problem])
         return ranks
@@ -96,23 +98,30 @@ class Machine:
         ]
 
 
-def batch_problem(batch_size: int, ranks: int, accumulate: int) -> str | None:
+def batch_problem(batch_size: int, ranks: int, accumulate: int, least: int) -> str | None:
     """Why a batch cannot be shared evenly, None when it can.
 
     Args:
         batch_size: photos in one training step, over all processes together.
         ranks: processes that share it.
         accumulate: parts that each works through one after the other.
+        least: photos that a network has to see at once.
     """
     parts = ranks * accumulate
-    if batch_size % parts == 0 and batch_size >= 2 * parts:
+    if batch_size % parts == 0 and batch_size >= least * parts:
         return None
+    allowed = ", ".join(str(parts * (least + more)) for more in range(3))
+    if parts == 1:
+        return (
+            f"data.batch_size={batch_size}: this network normalises over {least} photos or more "
+            f"in training; allowed are {allowed} and so on"
+        )
     who = [f"{ranks} processes (trainer.devices)"] if ranks > 1 else []
     who += [f"{accumulate} turns (trainer.accumulate)"] if accumulate > 1 else []
-    allowed = ", ".join(str(parts * photos) for photos in (2, 3, 4))
+    each = "a photo" if least == 1 else f"the {least} photos that normalisation needs"
     return (
         f"data.batch_size={batch_size} cannot be shared evenly by {' of '.join(who)} with at least "
-        f"two photos for each, as batch normalisation needs; allowed are {allowed} and so on"
+        f"{each} for each of them; allowed are {allowed} and so on"
     )
 
 

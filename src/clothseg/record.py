@@ -25,6 +25,7 @@ from filelock import SoftFileLease, Timeout
 
 from clothseg.error import ClaimedError, ConfigError, DataError
 from clothseg.labels import source_names
+from clothseg.schema import NO_POSTPROCESS
 
 if TYPE_CHECKING:
     from filelock import LeaseCompromise
@@ -53,10 +54,16 @@ the dataset's fingerprint."""
 
 NEUTRAL_DEFAULTS: dict[str, Any] = {
     "dataset.crop": "none",
+    "data.photos": None,
+    "data.sampling": "uniform",
+    "model.deep_supervision": False,
+    "postprocess": NO_POSTPROCESS,
+    "split.held_out": 0.0,
     "trainer.accumulate": 1,
     "trainer.clip": None,
     "trainer.compile": False,
     "trainer.channels_last": True,
+    "trainer.ema": None,
     "trainer.sync_batchnorm": False,
 }
 """Keys that came after the first release, with the value that means what runs did before there was
@@ -89,6 +96,8 @@ def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> s
     _keep_own_names(kept)
     if _look_up(kept, "dataset.crop") in (None, "none"):
         _drop(kept, "dataset.margin")
+    if _look_up(kept, "data.sampling") != "repeat_factor":
+        _drop(kept, "data.rare")
     for key in WITHOUT_EFFECT:
         _drop(kept, key)
     for key, neutral in NEUTRAL_DEFAULTS.items():

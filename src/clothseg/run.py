@@ -1,17 +1,21 @@
 """One run: train, test, measure, draw, record."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning import Trainer
 
 from clothseg import build
-from clothseg.datamodule import SegmentationData, Share
+from clothseg.cache import Cache
+from clothseg.datamodule import Batches, SegmentationData, Share
 from clothseg.job import Job
 from clothseg.logger.tracker import Results
 from clothseg.logger.tracking import Tracking, tracking_of
+from clothseg.loss.class_weights import ClassPixels, described
+from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.observe import History, Reporter
@@ -44,7 +48,7 @@ def run(job: Job, rank: int) -> None:
     frozen = job.folder / "split.json"
     split = Split.read(frozen) if frozen.is_file() else build.build_split(job.config, cache)
     data = build.build_data(job.config, cache, split, Share(rank, job.ranks))
-    task = build.build_task(job.config)
+    task = build.build_task(job.config, training_pixels(job.config, cache, split))
     if rank > 0:
         with run_log(None) as say, tracking_of(job, say) as tracking:
             _train_and_test(job, data, task, say, tracking)
@@ -60,6 +64,8 @@ def run(job: Job, rank: int) -> None:
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
             say(f"{job.title}  {size} on {device}, kept in {job.folder}")
             say(f"{job.title}  {split.summary}")
+            for text in described_weights(task):
+                say(f"{job.title}  class weights: {text}")
             for name in missing_classes(cache, split, task.names):
                 say(f"{job.title}  warning: no training photo has the class {name}")
             with tracking_of(job, say) as tracking:
@@ -86,7 +92,7 @@ def _train_and_test(
     with stopped_in_order():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
     load_best(task, record)
-    return scored(trainer, task, data, "test")
+    return scored(trainer, task, data.in_order(data.split.test))
 
 
 def _write_results(
@@ -121,12 +127,10 @@ def _write_results(
     return Results(metrics, scores.matrix, examples)
 
 
-def scored(
-    trainer: Trainer, task: SemanticSegmentation, data: SegmentationData, subset: str
-) -> Scores:
-    """Scores of a task on one part of the split: `train`, `validation` or `test`."""
+def scored(trainer: Trainer, task: SemanticSegmentation, batches: Batches) -> Scores:
+    """Scores of a task on some photos, which all processes together see once each."""
     with stopped_in_order():
-        trainer.test(task, data.in_order(getattr(data.split, subset)), verbose=False)
+        trainer.test(task, batches, verbose=False)
     assert task.test_scores is not None
     return task.test_scores
 
@@ -140,6 +144,18 @@ def device_name(job: Job) -> str:
         threads = trainer["threads"] or torch.get_num_threads()
         device = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     return device if job.ranks == 1 else f"{job.ranks} x {device}"
+
+
+def training_pixels(config: Mapping[str, Any], cache: Cache, split: Split) -> ClassPixels:
+    """How often the classes occur in what a run is trained on."""
+    return ClassPixels.of_training(cache, split, config["data"]["image_size"])
+
+
+def described_weights(task: SemanticSegmentation) -> list[str]:
+    """The weights of classes of a task's losses, for people."""
+    losses = [loss for loss in task.loss.modules() if isinstance(loss, PixelLoss)]
+    weights = [loss.weights.tolist() for loss in losses if loss.weights is not None]
+    return [described(each, task.names) for each in weights]
 
 
 def load_best(task: SemanticSegmentation, record: Record) -> None:

@@ -18,6 +18,9 @@ from clothseg.trust import resolve_target, targets
 STRICT = ConfigDict(extra="forbid", strict=True)
 Node = dict[str, Any]
 
+NO_POSTPROCESS = {"_target_": "clothseg.postprocess.none"}
+"""What records mean that were written before there was a `postprocess`."""
+
 
 class Arguments(BaseModel):
     """What a configuration passes to a function, see :func:`argument_model`."""
@@ -32,14 +35,20 @@ class Data(BaseModel):
 
     image_size: Annotated[int, Field(ge=32, le=4096)]
     """Height and width of what the network sees, pixels."""
-    batch_size: Annotated[int, Field(ge=2)]
-    """Photos in one training step; batch normalisation needs two."""
+    batch_size: Annotated[int, Field(ge=1)]
+    """Photos in one training step; some networks need two."""
     workers: Annotated[int, Field(ge=0)]
     """Loader processes; 0 loads in the training process."""
     normalization: Literal["imagenet", "unit"]
     """Mean and deviation that photos are normalised with."""
     cache: str
     """Folder of decoded photos."""
+    photos: Annotated[int, Field(ge=1)] | None = None
+    """Most training photos; the other parts are cut by the same share. None takes all."""
+    sampling: Literal["uniform", "class_balanced", "repeat_factor"] = "uniform"
+    """How often a photo is drawn in an epoch, see :func:`clothseg.datamodule.photo_weights`."""
+    rare: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Share of the photos below which `repeat_factor` takes a class for rare."""
 
 
 class Crop(BaseModel):
@@ -88,6 +97,7 @@ class Config(BaseModel):
     augmentation: Node
     model: Node
     backbone: Node
+    postprocess: Node = NO_POSTPROCESS
     loss: Node
     optimizer: Node
     scheduler: Node
@@ -107,6 +117,9 @@ class Config(BaseModel):
     """Packages whose functions may stand in a `_target_`."""
 
 
+Scales = Annotated[list[Annotated[float, Field(ge=0.25, le=4)]], Field(min_length=1)]
+
+
 class Evaluate(BaseModel):
     """The configuration of `scripts/evaluate.py`."""
 
@@ -114,7 +127,7 @@ class Evaluate(BaseModel):
 
     run: str
     """The run folder."""
-    subset: Literal["train", "validation", "test"]
+    subset: Literal["train", "validation", "test", "held_out"]
     """The part of the run's split that is scored."""
     root: str | dict[str, str] | None
     """Where the dataset is now, when it has moved since the run; a mixture's by source."""
@@ -122,8 +135,56 @@ class Evaluate(BaseModel):
     """Processes that share the photos; never changes a score."""
     tta: Literal["none", "flip"]
     """Test-time augmentation: `flip` averages what photo and mirror image give."""
+    scales: Scales
+    """Sizes at which photos are seen, in units of what the network was trained with."""
+    ensemble: Literal["none", "folds"]
+    """`folds` averages the networks of all folds of the run's cross-validation."""
+    resolution: Literal["network", "original"]
+    """Size at which classes are told and scored: the network's, or that of the photos."""
     output: str | None
     """JSON file to write."""
+    trust: list[str]
+    """Packages whose functions the recorded configuration may name."""
+
+
+class Predict(BaseModel):
+    """The configuration of `scripts/predict.py`."""
+
+    model_config = STRICT
+
+    run: str
+    """The run folder."""
+    input: str
+    """A photo, a folder, or a pattern."""
+    output: str
+    """Folder of what is written."""
+    tta: Literal["none", "flip"]
+    """Test-time augmentation: `flip` averages what photo and mirror image give."""
+    scales: Scales
+    """Sizes at which photos are seen, in units of what the network was trained with."""
+    ensemble: Literal["none", "folds"]
+    """`folds` averages the networks of all folds of the run's cross-validation."""
+    overlays: bool
+    """Whether pictures to look at are written."""
+    opacity: Annotated[float, Field(gt=0, le=1)]
+    """Of the colours over the photo."""
+    trust: list[str]
+    """Packages whose functions the recorded configuration may name."""
+
+
+class Export(BaseModel):
+    """The configuration of `scripts/export.py`."""
+
+    model_config = STRICT
+
+    run: str
+    """The run folder."""
+    format: Literal["onnx"]
+    """What is written."""
+    output: str
+    """The file to write."""
+    opset: Annotated[int, Field(ge=18, le=23)]
+    """Version of ONNX's operators."""
     trust: list[str]
     """Packages whose functions the recorded configuration may name."""
 

@@ -31,6 +31,7 @@ def trainer(
     compile: bool,
     accumulate: Count,
     clip: Annotated[float, Field(gt=0)] | None,
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None,
     threads: Count | None,
     max_epochs: Count,
 ) -> "Trainer":
@@ -47,6 +48,8 @@ def trainer(
         compile: torch.compile of the network, which :func:`clothseg.build.build_task` starts.
         accumulate: parts of a batch that are worked through one after the other to save memory.
         clip: largest norm of the gradient; None leaves it as it is.
+        ema: decay of the running average of the weights that is validated, kept and tested
+            instead of them; None keeps no average.
         threads: CPU threads of PyTorch; None leaves the choice to it.
         max_epochs: passes over the training photos.
 
@@ -56,6 +59,8 @@ def trainer(
     import torch
     from pytorch_lightning import Trainer
     from pytorch_lightning.plugins.environments import LightningEnvironment
+
+    from clothseg.running_average import RunningAverage
 
     cuda = accelerator != "cpu" and torch.cuda.is_available()
     if accelerator == "gpu" and not cuda:
@@ -77,7 +82,7 @@ def trainer(
         accumulate_grad_batches=accumulate,
         gradient_clip_val=clip,
         max_epochs=max_epochs,
-        callbacks=callbacks,
+        callbacks=[*callbacks, *([RunningAverage(ema)] if ema is not None else [])],
         # Metric states are reset in evaluation and changed in training: inference mode forbids it.
         inference_mode=False,
         # The records are clothseg's own.

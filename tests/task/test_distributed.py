@@ -11,15 +11,18 @@ from clothseg.build import _call, build_trainer
 from clothseg.check import check_command
 from clothseg.datamodule import SegmentationData, Share
 from clothseg.labels import IGNORE
-from clothseg.loss import cross_entropy
+from clothseg.loss.class_weights import ClassPixels
 from clothseg.machine import Place
 from clothseg.metric.segmentation import SegmentationScores
 from clothseg.model.network import Network
 from clothseg.observe import History
+from clothseg.postprocess import none
 from clothseg.process import Processes
 from clothseg.split import kfold
 from clothseg.task.semantic import SemanticSegmentation
 from test_split import fake_cache
+
+PIXELS = ClassPixels(np.array([40.0, 20.0, 30.0, 5.0]), np.full(4, 100.0))
 
 
 def data(share, accumulate=1):
@@ -36,13 +39,14 @@ def data(share, accumulate=1):
     return SegmentationData(cache, split, augmentation, 8, 0, 3, accumulate, share)
 
 
-def train(folder, ranks, accumulate, normalise, rank):
+def train(folder, ranks, accumulate, normalise, loss, rank):
     """Weights, history and validation scores after three epochs."""
     torch.set_num_threads(1)
     (job,) = check_command(
         [
             *("trainer=cpu", "trainer.max_epochs=3", "trainer.clip=0.5", "data.batch_size=8"),
             *(f"trainer.accumulate={accumulate}", f"trainer.devices={ranks}", "optimizer=sgd"),
+            f"loss={loss}",
         ]
     )
     torch.manual_seed(0)
@@ -52,10 +56,11 @@ def train(folder, ranks, accumulate, normalise, rank):
     )
     module = SemanticSegmentation(
         network=Network(body, 1),
-        loss=cross_entropy(),
+        loss=_call(job.config["loss"], PIXELS),
         names=["BG", "Hat", "Coat", "Skin"],
         normalization="unit",
         seed=0,
+        postprocess=none(),
         optimizer=lambda parameters: _call(job.config["optimizer"], parameters),
         scheduler=lambda optimizer, steps: _call(job.config["scheduler"], optimizer, steps),
     )
@@ -67,9 +72,9 @@ def train(folder, ranks, accumulate, normalise, rank):
     return state, rows, trainer.global_step
 
 
-def trained(folder, ranks=1, accumulate=1, normalise=False):
+def trained(folder, ranks=1, accumulate=1, normalise=False, loss="cross_entropy"):
     folder.mkdir()
-    work = partial(train, folder, ranks, accumulate, normalise)
+    work = partial(train, folder, ranks, accumulate, normalise, loss)
     return Processes().run(work, ranks, Place(1)).value
 
 
@@ -83,6 +88,25 @@ def test_sharing_a_batch_changes_no_step(tmp_path, shared):
         assert state[name] == pytest.approx(weights, abs=1e-6), name
     for row, other in zip(rows, shared_rows, strict=True):
         assert other == pytest.approx(row, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("loss", "shared"),
+    [
+        ("weighted_cross_entropy", {"ranks": 2}),
+        ("weighted_cross_entropy", {"accumulate": 2}),
+        ("ce_dice", {"ranks": 2}),
+        ("generalized_dice", {"ranks": 2}),
+    ],
+)
+def test_losses_are_those_of_the_whole_batch(tmp_path, loss, shared):
+    """Weights of pixels are added up over all shares, and regions compared over all processes."""
+    alone, rows, _ = trained(tmp_path / "alone", loss=loss)
+    state, shared_rows, _ = trained(tmp_path / "shared", loss=loss, **shared)
+    for name, weights in alone.items():
+        assert state[name] == pytest.approx(weights, abs=2e-6), name
+    for row, other in zip(rows, shared_rows, strict=True):
+        assert other["train/loss"] == pytest.approx(row["train/loss"], rel=1e-4)
 
 
 def test_processes_have_one_network_when_it_is_validated(tmp_path):
@@ -108,7 +132,7 @@ def test_together_they_see_each_photo_once_and_the_same_batches(ranks):
     for whole, *parts in zip(alone.train_dataloader(), *loaders, strict=True):
         assert whole["name"] == [name for part in parts for name in part["name"]]
         assert torch.equal(whole["image"], torch.cat([part["image"] for part in parts]))
-        assert whole["pixels"] == sum(part["pixels"] for part in parts)
+        assert torch.equal(whole["pixels"], sum(part["pixels"] for part in parts))
 
 
 def test_parts_are_the_batch_and_know_its_pixels():
@@ -120,7 +144,7 @@ def test_parts_are_the_batch_and_know_its_pixels():
         start = 2 * (number % 4)
         assert part["name"] == batch["name"][start : start + 2]
         assert torch.equal(part["mask"], batch["mask"][start : start + 2])
-        assert part["pixels"] == batch["pixels"]
+        assert torch.equal(part["pixels"], batch["pixels"])
 
 
 def count(ranks, rank):

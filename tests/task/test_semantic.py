@@ -12,6 +12,7 @@ from clothseg.check import check_command
 from clothseg.loss import cross_entropy
 from clothseg.model.network import Network
 from clothseg.observe import History
+from clothseg.postprocess import none
 from clothseg.task.semantic import SemanticSegmentation
 from test_datamodule import data as small_data
 
@@ -26,19 +27,20 @@ def task(normalization="imagenet", scheduler="none", dropout=0.0):
     )
     return SemanticSegmentation(
         network=Network(body, 1),
-        loss=cross_entropy(),
+        loss=cross_entropy(None),
         names=NAMES,
         normalization=normalization,
         seed=0,
+        postprocess=none(),
         optimizer=lambda parameters: _call(job.config["optimizer"], parameters),
         scheduler=lambda optimizer, steps: _call(job.config["scheduler"], optimizer, steps),
     )
 
 
-def fit(tmp_path, module, epochs=2):
-    (job,) = check_command(["trainer=cpu", f"trainer.max_epochs={epochs}"])
+def fit(tmp_path, module, *overrides, epochs=2, observers=()):
+    (job,) = check_command(["trainer=cpu", f"trainer.max_epochs={epochs}", *overrides])
     history = History()
-    trainer = build_trainer(job.config, tmp_path, [history])
+    trainer = build_trainer(job.config, tmp_path, [history, *observers])
     trainer.fit(module, datamodule=small_data())
     return trainer, history
 
@@ -128,3 +130,58 @@ def test_test_scores_come_from_every_photo_once(tmp_path):
     assert sorted(names) == sorted(data.split.test)
     photo = np.array(data.cache.images[module.test_scores.index[0]])[None]
     assert module.predict(photo).shape == (1, 16, 16)
+
+
+class Weights(Callback):
+    """Notes the weights of the first layer after every step, and those that are validated."""
+
+    def __init__(self):
+        self.stepped, self.validated = [], None
+
+    def on_train_start(self, trainer, pl_module):
+        self.stepped.append(self.of(pl_module))
+
+    def on_train_batch_end(self, trainer, pl_module, *others):
+        self.stepped.append(self.of(pl_module))
+
+    def on_validation_batch_start(self, trainer, pl_module, *others):
+        self.validated = self.of(pl_module)
+
+    def of(self, module):
+        return module.network.body[0].weight.detach().clone()
+
+
+def test_a_running_average_of_the_weights_is_validated_and_kept(tmp_path):
+    module, seen = task(), Weights()
+    fit(tmp_path, module, "trainer.ema=0.6", epochs=2, observers=[seen])
+    average = seen.stepped[0]
+    for number, weights in enumerate(seen.stepped[1:]):
+        # Torch takes the first weights over; from then on the decay grows up to its limit.
+        decay = min(0.6, (1 + number) / (10 + number)) if number else 0.0
+        average = decay * average + (1 - decay) * weights
+    assert not torch.allclose(average, seen.stepped[-1], atol=1e-5)
+    assert torch.allclose(seen.validated, average, atol=1e-6)
+    for name in ("best", "last"):
+        kept = torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        weights = kept["state_dict"]["network.body.0.weight"]
+        if name == "last":
+            assert torch.allclose(weights, average, atol=1e-6)
+            current = kept["current_model_state"]["network.body.0.weight"]
+            assert torch.equal(current, seen.stepped[-1])
+        assert not any(torch.equal(weights, stepped) for stepped in seen.stepped[2:])
+
+
+def test_classes_are_told_by_the_postprocessing(tmp_path):
+    module, data = task(), small_data()
+    module.postprocess = lambda logits: torch.full_like(logits.argmax(1), 2)
+    (job,) = check_command(["trainer=cpu"])
+    build_trainer({**job.config, "callbacks": {}}, tmp_path, []).test(
+        module, data.in_order(data.split.test), verbose=False
+    )
+    assert module.test_scores.matrix[:, [0, 1, 3]].sum() == 0
+    assert (module.predict(np.zeros((1, 16, 16, 3), np.uint8)) == 2).all()
+
+
+def test_classes_can_be_told_at_another_size():
+    photo = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
+    assert task().predict(photo, (40, 30)).shape == (1, 40, 30)

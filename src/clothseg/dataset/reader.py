@@ -182,8 +182,12 @@ class Reader(ABC):
         return digest.hexdigest()
 
 
-def read_photo(path: Path) -> np.ndarray:
-    """Decode a photo as stored, without EXIF rotation: uint8 [H,W,3], RGB.
+def read_photo(path: Path, upright: bool = False) -> np.ndarray:
+    """Decode a photo: uint8 [H,W,3], RGB.
+
+    Args:
+        path: the photo.
+        upright: turn it as its EXIF entry says; masks of datasets are drawn on photos as stored.
 
     Raises:
         Defect: the file is truncated or is no picture.
@@ -193,7 +197,7 @@ def read_photo(path: Path) -> np.ndarray:
     except OSError as error:
         message = f"{path}: the photo cannot be read ({error.strerror})"
         raise Defect("unreadable photo", path, "", message) from error
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
     truncated = data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-EDGE:]

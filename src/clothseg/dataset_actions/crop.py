@@ -6,7 +6,7 @@ Boxes of a detector are kept, so that trainings with the same dataset and weight
 import numpy as np
 
 from clothseg.boxes import Box
-from clothseg.crop import Cropped, cropped_parts
+from clothseg.crop import Cropped, cropped_parts, widened
 from clothseg.dataset.reader import Sample, read_photo
 from clothseg.dataset_actions.command import Task
 from clothseg.error import ConfigError
@@ -57,4 +57,4 @@ def _shown(
 
 def _boxed(part: Cropped, sample: Sample, box: Box | None) -> BoxedPhoto:
     photo = read_photo(sample.image)
-    return BoxedPhoto(sample.name, photo, box, part.widened(box, *photo.shape[:2]))
+    return BoxedPhoto(sample.name, photo, box, widened(box, part.margin, *photo.shape[:2]))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import Optimizer
@@ -13,8 +14,11 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
 from clothseg.datamodule import derived_seed
+from clothseg.loss.combined import supervised
+from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.segmentation import Scores, SegmentationScores
 from clothseg.model.network import Network
+from clothseg.postprocess import Postprocess
 
 NORMALIZATIONS = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
@@ -58,6 +62,7 @@ class SemanticSegmentation(pl.LightningModule):
         names: class names in id order [C].
         normalization: `unit` or `imagenet`.
         seed: seed of dropout.
+        postprocess: class ids int64 [B,H,W] of logits [B,C,H,W].
         optimizer: makes the optimizer of the parameters that are trained.
         scheduler: makes the schedule of an optimizer for a number of steps.
     """
@@ -68,16 +73,17 @@ class SemanticSegmentation(pl.LightningModule):
     def __init__(
         self,
         network: Network,
-        loss: nn.Module,
+        loss: PixelLoss,
         names: Sequence[str],
         normalization: str,
         seed: int,
+        postprocess: Postprocess,
         optimizer: Callable[[list[nn.Parameter]], Optimizer],
         scheduler: Callable[[Optimizer, int], dict[str, Any] | None],
     ) -> None:
         super().__init__()
         self.network, self.loss = network, loss
-        self.names, self.seed = list(names), seed
+        self.names, self.seed, self.postprocess = list(names), seed, postprocess
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         mean, deviation = torch.tensor(NORMALIZATIONS[normalization])
         # Photos arrive as 0..255; one multiplication and one addition bring them to their range.
@@ -87,6 +93,7 @@ class SemanticSegmentation(pl.LightningModule):
         self.val_tally = Tally(len(names), detailed=False)
         self.test_tally = Tally(len(names), detailed=True)
         self.test_scores: Scores | None = None
+        self.kept_weights: Callable[[], dict[str, Any]] | None = None
 
     def configure_optimizers(self) -> Any:
         """The optimizer of all trainable parameters, with its schedule."""
@@ -119,9 +126,9 @@ class SemanticSegmentation(pl.LightningModule):
         turn = self.global_step * parts + batch_idx % parts
         torch.manual_seed(derived_seed(self.seed, turn * trainer.world_size + trainer.global_rank))
         pixels = trainer.strategy.reduce(batch["pixels"], reduce_op="sum")
-        average = pixels.clamp(min=1) / (parts * trainer.world_size)
+        average = pixels / (parts * trainer.world_size)
         total = self._loss(self.network(batch["image"]), batch, average)
-        self.train_loss.update(total.detach(), average)
+        self.train_loss.update(total.detach(), self.loss.mass(average))
         return total
 
     def configure_gradient_clipping(
@@ -142,7 +149,16 @@ class SemanticSegmentation(pl.LightningModule):
             scaler.unscale_(optimizer)
         torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the weights that were validated, also in a file of weights alone."""
+        if self.kept_weights is not None:
+            checkpoint["state_dict"] = self.kept_weights()
+
     def on_validation_epoch_start(self) -> None:
+        """Validate one network on all processes."""
+        self.share_statistics()
+
+    def share_statistics(self) -> None:
         """Give all processes one network: the average of their running statistics."""
         statistics = [buffer for buffer in self.network.buffers() if buffer.is_floating_point()]
         if self.trainer.world_size > 1 and statistics:
@@ -172,21 +188,28 @@ class SemanticSegmentation(pl.LightningModule):
         self.test_scores = self._log_scores("test", self.test_tally)
 
     @torch.inference_mode()
-    def predict(self, photos: np.ndarray) -> np.ndarray:
-        """Class ids uint8 [B,H,W] of RGB photos uint8 [B,H,W,3]; sets evaluation mode."""
+    def predict(self, photos: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Class ids uint8 [B,H,W] of RGB photos uint8 [B,h,w,3]; sets evaluation mode.
+
+        Args:
+            photos: at the size that the network is used with.
+            size: height and width of what is returned, pixels; None keeps that of the photos.
+        """
         self.eval()
         logits = self.network(self.normalized(torch.from_numpy(photos).to(self.device)))["logits"]
-        return logits.argmax(1).to(torch.uint8).cpu().numpy()
+        return self.postprocess(resized(logits, size)).to(torch.uint8).cpu().numpy()
 
     def _loss(self, output: dict[str, Tensor], batch: Batch, pixels: Tensor) -> Tensor:
-        """Sum of the loss's terms, each a mean over a number of pixels."""
-        return torch.stack(list(self.loss(output, batch | {"pixels": pixels}).values())).sum()
+        """Sum of all terms of the loss; `pixels` [256] is what their means divide by."""
+        batch = batch | {"pixels": pixels}
+        terms = supervised(self.loss, output, batch, self.network.output_weights)
+        return torch.stack(list(terms.values())).sum()
 
     def _evaluate(self, tally: Tally, batch: Batch) -> None:
-        output = self.network(batch["image"])
-        loss = self._loss(output, batch, batch["pixels"].clamp(min=1))
-        tally.loss.update(loss, batch["pixels"])
-        tally.scores.update(output["logits"].argmax(1), batch["mask"], batch["index"])
+        logits = resized(self.network(batch["image"])["logits"], batch["mask"].shape[-2:])
+        loss = self._loss({"logits": logits}, batch, batch["pixels"])
+        tally.loss.update(loss, self.loss.mass(batch["pixels"]))
+        tally.scores.update(self.postprocess(logits), batch["mask"], batch["index"])
 
     def _log_scores(self, part: str, tally: Tally) -> Scores:
         scores, loss = tally.result()
@@ -198,3 +221,10 @@ class SemanticSegmentation(pl.LightningModule):
             values[f"iou/{name}"] = float(iou)
         self.log_dict({f"{part}/{key}": float(value) for key, value in values.items()})
         return scores
+
+
+def resized(logits: Tensor, size: Sequence[int] | None) -> Tensor:
+    """Logits [B,C,h,w] at another height and width, bilinear; None keeps them."""
+    if size is None or tuple(logits.shape[-2:]) == tuple(size):
+        return logits
+    return F.interpolate(logits, tuple(size), mode="bilinear")

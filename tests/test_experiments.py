@@ -1,0 +1,101 @@
+"""Saved configurations of the papers: what they state, and that they run from end to end."""
+
+import pytest
+
+from clothseg.check import check_command
+from clothseg.dataset.wardrobe import LAYOUTS
+from command_line import records
+
+
+def composed(name, *overrides):
+    (job,) = check_command([f"experiment={name}", *overrides])
+    return job
+
+
+def test_inacio2019_is_the_paper_and_its_four_networks():
+    roots = [f"dataset.sources.{name}.root=x" for name in ("ccp", "cfpd")]
+    jobs = {m: composed(f"inacio2019/{m}", *roots) for m in ("linknet", "pspnet", "unet", "fpn")}
+    for model, job in jobs.items():
+        config = job.config
+        assert (job.choices["model"], job.choices["backbone"]) == (model, "efficientnet-b3")
+        assert (job.choices["dataset"], job.choices["labels"]) == ("ccp_cfpd", "refined15")
+        assert config["data"]["image_size"] == 320
+        assert config["split"]["folds"] == 5
+        assert config["optimizer"]["_target_"].endswith(".adam")
+        assert config["optimizer"]["lr"] == 1e-3
+        assert config["scheduler"]["factor"] == 0.1
+        assert config["trainer"]["max_epochs"] == 100
+        stopping = config["callbacks"]["early_stopping"]
+        assert (stopping["monitor"], stopping["patience"]) == ("val/accuracy", 10)
+        assert config["scheduler"]["patience"] < stopping["patience"]  # else it would never act
+    assert jobs["fpn"].config["model"]["merge"] == "cat"
+
+
+def test_castro2019_has_a_file_for_every_row_of_its_tables():
+    rows = {
+        "table3_unet": ("classic_unet", "adam", "weighted_cross_entropy"),
+        "table3_segnet": ("segnet", "adam", "weighted_cross_entropy"),
+        "table3_atrous": ("fcn", "adam", "weighted_cross_entropy"),
+        "table4_segnet": ("segnet", "sgd", "weighted_cross_entropy"),
+        "table4_atrous": ("fcn", "sgd", "weighted_cross_entropy"),
+        "table4_densenet": ("densenet_decoder", "sgd", "weighted_cross_entropy"),
+        "table5_segnet": ("segnet", "sgd", "focal"),
+        "table5_atrous": ("fcn", "sgd", "weighted_cross_entropy"),
+    }
+    for name, expected in rows.items():
+        job = composed(f"castro2019/{name}", "dataset.root=x")
+        chosen = tuple(job.choices[group] for group in ("model", "optimizer", "loss"))
+        assert chosen == expected, name
+        assert job.config["data"]["image_size"] == 256
+        assert len(job.config["labels"]["names"]) == 47
+        if "atrous" in name:
+            assert job.config["model"]["output_stride"] == 16
+            assert job.config["backbone"]["weights"] == "voc"
+    one = composed("castro2019/overfit_one", "dataset.root=x").config
+    assert (one["trainer"]["max_epochs"], one["split"]["photos"]) == (300, 1)
+    full = composed("castro2019/full", "dataset.root=x").config
+    assert full["split"]["validation"] == 0.1
+
+
+def test_martellozzo2023_is_four_trials():
+    trials = {
+        "vgg16_59": ("vgg16", "ccp59", [1.0, 1.0]),
+        "vgg16_4": ("vgg16", "body4", [1.0, 1.0]),
+        "vgg19_4": ("vgg19", "body4", [1.0, 1.0]),
+        "vgg19_4_zoom": ("vgg19", "body4", [0.7, 1.3]),
+    }
+    for name, (backbone, labels, zoom) in trials.items():
+        job = composed(f"martellozzo2023/{name}", "dataset.root=x")
+        assert (job.choices["backbone"], job.choices["labels"]) == (backbone, labels)
+        assert job.config["augmentation"]["zoom"] == zoom
+        assert job.config["optimizer"]["lr"] == 1e-4
+        assert job.config["data"]["batch_size"] == 8
+        assert job.config["callbacks"]["early_stopping"]["patience"] == 5
+        assert job.config["backbone"]["weights"] is None
+
+
+@pytest.mark.slow(seconds=15)
+@pytest.mark.parametrize(
+    ("experiment", "layouts"),
+    [
+        ("inacio2019/fpn", ["ccp", "cfpd"]),
+        ("castro2019/overfit_one", ["imaterialist"]),
+        ("castro2019/table5_atrous", ["imaterialist"]),
+        ("martellozzo2023/vgg16_59", ["ccp"]),
+    ],
+)
+def test_an_experiment_runs_from_end_to_end(experiment, layouts, command_line, tmp_path):
+    for name in layouts:
+        LAYOUTS[name](tmp_path / name, 20, 0, lambda count: None)
+    roots = [f"dataset.sources.{name}.root={tmp_path / name}" for name in layouts]
+    said = command_line.run(
+        [
+            *("train.py", f"experiment={experiment}", "budget=smoke", f"output={tmp_path}/outputs"),
+            *(roots if len(layouts) > 1 else [f"dataset.root={tmp_path / layouts[0]}"]),
+            *(f"data.cache={tmp_path}/cache", "trainer.threads=1"),
+        ]
+    )
+    assert said.returncode == 0, said.stderr
+    (record,) = records(tmp_path / "outputs")
+    assert record.metrics["epochs"] == 1
+    assert record.config["config"]["data"]["image_size"] == 64
