@@ -74,7 +74,7 @@ class CommandLine:
     def run_apart(self, arguments, **environment):
         """Wait for a command to end, in a process of its own."""
         process = self.start(arguments, **environment)
-        output, error = process.communicate(timeout=300)
+        output, error = process.communicate(timeout=900)
         assert "Traceback" not in output + error
         return subprocess.CompletedProcess(arguments, process.returncode, output, error)
 
@@ -112,7 +112,7 @@ def segments(folder):
     return found
 
 
-def wait_until(condition, process, seconds=120):
+def wait_until(condition, process, seconds=300):
     """Wait for something that a running command brings about."""
     end = time.monotonic() + seconds
     while not condition():

@@ -283,7 +283,7 @@ def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
     assert np.array_equal(masks, cache.masks[order])
     loop.network.eval()  # stages are dropped at random in training
     loop.step()
-    batch = {"mask": masks, "pixels": masks.numel()}
+    batch = {"mask": masks, "pixels": torch.bincount(masks.flatten(), minlength=256)}
     (loss,) = task.loss(task.network.eval()(images), batch).values()
     assert loop.total == pytest.approx(loss.item(), rel=1e-4)
 

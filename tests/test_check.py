@@ -8,8 +8,8 @@ import pytest
 from clothseg.check import check_command
 from clothseg.command import arranged
 from clothseg.error import ConfigError
-from clothseg.schema import did_you_mean
 from clothseg.trust import resolve_target
+from clothseg.validation import did_you_mean
 
 
 def problems(*overrides):

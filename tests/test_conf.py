@@ -9,8 +9,9 @@ import yaml
 
 from clothseg.check import check_command, group_names
 from clothseg.help import help_text
-from clothseg.schema import Crop, argument_model
+from clothseg.schema import Crop
 from clothseg.trust import CONF, options, resolve_target, targets
+from clothseg.validation import argument_model
 from repository import REPOSITORY, roots_of, write_own_photos
 
 GROUPS = [name for name in group_names("config") if name not in ("experiment", "budget")]

@@ -7,14 +7,9 @@ import pytest
 import torch
 
 from clothseg.augmentation import light, none
-from clothseg.datamodule import (
-    EpochOrder,
-    SegmentationData,
-    Share,
-    derived_seed,
-    photo_weights,
-)
+from clothseg.datamodule import SegmentationData, derived_seed
 from clothseg.error import ConfigError
+from clothseg.sampling import EpochOrder, Share, photo_weights
 from clothseg.split import kfold
 from test_split import fake_cache
 

@@ -1,5 +1,6 @@
 """Architectures: size in, size out, honest gradients, known counts."""
 
+import copy
 import json
 
 import pytest
@@ -210,15 +211,14 @@ def test_an_auxiliary_sees_the_features_of_its_part():
     body, head = Body(), nn.Conv2d(4, 2, 1)
     net = Network(body, 1, [Auxiliary("middle", "part", head, 0.3)])
     image = torch.randn(1, 3, 5, 5)
-    assert torch.equal(net(image)["middle"], head(body.part(image)))
+    for network in (net, copy.deepcopy(net)):
+        assert torch.equal(network(image)["middle"], head(body.part(image)))
 
 
-@pytest.mark.parametrize(
-    ("model", "backbone"), [(m, None) for m in WITHOUT_BACKBONE] + [("unet", "vgg19")]
-)
-def test_saved_weights_give_the_same_logits(model, backbone, tmp_path):
+@pytest.mark.parametrize("model", MODELS)
+def test_saved_weights_give_the_same_logits(model, tmp_path):
     torch.manual_seed(0)
-    first, second = (own_network(model, 5, backbone).eval() for _ in range(2))
+    first, second = (own_network(model, 5, own_backbone(model)).eval() for _ in range(2))
     photos = torch.randn(1, 3, 64, 64)
     torch.save(first.state_dict(), tmp_path / "weights.pt")
     assert not torch.equal(first(photos)["logits"], second(photos)["logits"])

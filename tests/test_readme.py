@@ -70,11 +70,17 @@ def run(command_line, command, root, recorded=None):
         "<run>": recorded,
         "<scores>": root / "scores.json",
         "<masks>": root / "masks",
+        "<photos>": root / "ccp" / "photos",
+        "<predicted>": root / "predicted",
+        "<onnx>": root / "network.onnx",
     }
     for name, path in stands_for.items():
         command = command.replace(name, str(path))
     words = shlex.split(command)[1:]
-    if words[0] == "train.py" and "--help" not in words:
+    if "budget=" in command:
+        words += ["trainer=cpu", "trainer.threads=1", "trainer.max_epochs=1", "data.image_size=64"]
+        words += [f"data.cache={root / 'cache'}", f"output={root / 'runs'}"]
+    elif words[0] == "train.py" and "--help" not in words:
         words += small(command, root)
     elif words[0] == "scripts/dataset.py" and "output=" not in command:
         words.append(f"output={root / 'reports'}")

@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from clothseg import record as record_module
+from clothseg import signature as signature_module
 from clothseg.check import check_command
 from clothseg.error import ClaimedError, ConfigError, DataError
-from clothseg.record import Record, run_folder, signature, write_json
+from clothseg.record import Record, run_folder, write_json
+from clothseg.signature import signature
 
 FROZEN = {
     "model": {"_target_": "clothseg.model.fpn", "dropout": 0.2},
@@ -117,7 +119,7 @@ def test_a_new_key_with_its_neutral_value_orphans_no_run(monkeypatch):
     before = signature(FROZEN, "f", 1)
     later = {**FROZEN, "model": {**FROZEN["model"], "norm": "batch"}}
     assert signature(later, "f", 1) != before
-    monkeypatch.setitem(record_module.NEUTRAL_DEFAULTS, "model.norm", "batch")
+    monkeypatch.setitem(signature_module.NEUTRAL_DEFAULTS, "model.norm", "batch")
     assert signature(later, "f", 1) == before
     other = {**FROZEN, "model": {**FROZEN["model"], "norm": "group"}}
     assert signature(other, "f", 1) != before

@@ -14,15 +14,17 @@ from clothseg.crop import cropped, cropped_parts
 from clothseg.dataset import Reader
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
-from clothseg.schema import NO_POSTPROCESS, Crop, config_problems
+from clothseg.schema import NO_POSTPROCESS, Crop
+from clothseg.validation import config_problems
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
 
     from clothseg.cache import Cache
-    from clothseg.datamodule import SegmentationData, Share
+    from clothseg.datamodule import SegmentationData
     from clothseg.logger.tracker import Tracker
     from clothseg.loss.class_weights import ClassPixels
+    from clothseg.sampling import Share
     from clothseg.split import Split
     from clothseg.task.semantic import SemanticSegmentation
     from hydra_plugins.clothseg_launchers import ClothsegLauncher
@@ -102,7 +104,8 @@ def build_data(
     config: Config, cache: "Cache", split: "Split", share: "Share | None" = None
 ) -> "SegmentationData":
     """The batches, or the share in them of one of several processes."""
-    from clothseg.datamodule import SegmentationData, Share, photo_weights
+    from clothseg.datamodule import SegmentationData
+    from clothseg.sampling import Share, photo_weights
 
     data = config["data"]
     exchanged = build_labels(config).exchanged

@@ -2,7 +2,7 @@
 
 Hydra stops at its first complaint and does not know types. This module parses the overrides with
 Hydra's own grammar, composes what they choose, and checks every configuration of the sweep against
-:mod:`clothseg.schema`, without importing torch.
+:mod:`clothseg.validation`, without importing torch.
 """
 
 import itertools
@@ -22,8 +22,9 @@ from pydantic import BaseModel
 from clothseg.contradictions import contradictions
 from clothseg.error import ConfigError
 from clothseg.label_file import label_file_part
-from clothseg.schema import Config, config_problems, did_you_mean, launcher_problems
+from clothseg.schema import Config
 from clothseg.trust import CONF, options
+from clothseg.validation import config_problems, did_you_mean, launcher_problems
 
 OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
 

@@ -2,20 +2,20 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from clothseg.augmentation import Augmentation
 from clothseg.cache import Cache
 from clothseg.dataset import Reader
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
+from clothseg.sampling import EpochOrder, Share
 from clothseg.split import Split
 
 Batches = DataLoader[dict[str, Any]]
@@ -25,96 +25,6 @@ def derived_seed(*parts: int) -> int:
     """A seed in [0, 2^31) that depends on all `parts`, such as (seed, epoch, index)."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") >> 1
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one of several processes that work together sees: its part of every batch.
-
-    Args:
-        rank: which of them it is.
-        ranks: how many there are.
-    """
-
-    rank: int = 0
-    ranks: int = 1
-
-
-def photo_weights(presence: np.ndarray, sampling: str, rare: float) -> np.ndarray | None:
-    """How often each training photo is drawn, in proportion, float64 [N]; None is equally often.
-
-    `class_balanced` draws a class, each as likely, and then a photo that shows it.
-    `repeat_factor` draws a photo the more often, the rarer its rarest class is: by the root of
-    `rare` / share of the photos with the class, where that is above 1.
-
-    Args:
-        presence: whether a photo has a class, bool [N,K].
-        sampling: `uniform`, `class_balanced` or `repeat_factor`.
-        rare: share of the photos below which a class counts as rare.
-
-    Source: Gupta, Dollár and Girshick, LVIS, 2019, appendix B (`repeat_factor`).
-    """
-    if sampling == "uniform":
-        return None
-    some = presence[:, presence.any(0)].astype(float)
-    if sampling == "class_balanced":
-        return (some / some.sum(0)).sum(1)
-    factors = np.maximum(1, np.sqrt(rare / some.mean(0)))
-    return np.maximum(1, (some * factors).max(1, initial=1))
-
-
-class EpochOrder(Sampler[tuple[int, int]]):
-    """Training photos as (epoch, position), in an order that seed and epoch alone decide.
-
-    The epoch travels with the position, so that loader processes need not be told about it. Several
-    processes divide each batch among them, so that together they see what one alone would see.
-
-    Args:
-        length: number of training photos.
-        seed: seed of the run.
-        batch_size: photos in one training step over all processes; an incomplete batch at the end
-            is left out, because batch normalisation cannot train on one photo.
-        share: the process's part of every batch.
-        weights: how often each photo is drawn, in proportion, float [N]; None draws each once.
-    """
-
-    def __init__(
-        self,
-        length: int,
-        seed: int,
-        batch_size: int,
-        share: Share,
-        weights: np.ndarray | None = None,
-    ) -> None:
-        self.length, self.seed, self.epoch = length, seed, 0
-        self.steps, self.batch_size, self.share = length // batch_size, batch_size, share
-        self.weights = weights
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that is drawn next; Lightning calls this before each one."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        """Number of photos that this process sees."""
-        return self.steps * self.batch_size // self.share.ranks
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        """The photos of the current epoch."""
-        generator = np.random.default_rng((self.seed, self.epoch))
-        order = generator.permutation(self._drawn(generator))
-        batches = order[: self.steps * self.batch_size].reshape(self.steps, self.share.ranks, -1)
-        return iter([(self.epoch, int(p)) for p in batches[:, self.share.rank].ravel()])
-
-    def _drawn(self, generator: np.random.Generator) -> "int | np.ndarray":
-        """The photos of an epoch before they are mixed; a number stands for each of them once.
-
-        Systematic sampling: a photo that is due 2.3 times comes two or three times.
-        """
-        if self.weights is None:
-            return self.length
-        ends = np.cumsum(self.weights) / self.weights.sum()
-        points = (generator.random() + np.arange(self.length)) / self.length
-        return np.searchsorted(ends, points).clip(max=self.length - 1)
 
 
 class CachedPhotos(Dataset[dict[str, Any]]):
@@ -220,7 +130,8 @@ class SegmentationData(pl.LightningDataModule):
         seed: seed of order and augmentation.
         accumulate: parts that a training step works through one after the other.
         share: the part of every batch that this process sees.
-        weights: how often each training photo is drawn, see :func:`photo_weights`.
+        weights: how often each training photo is drawn, see
+            :func:`clothseg.sampling.photo_weights`.
 
     Raises:
         ConfigError: a batch holds more photos than there are to train on, or there are more

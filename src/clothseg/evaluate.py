@@ -96,10 +96,10 @@ def _score(
     runs: list[Path], config: dict[str, Any], options: Evaluate, ranks: int, rank: int
 ) -> dict[str, Any]:
     """What each process does; each of them has the whole scorecard in the end."""
-    from clothseg.datamodule import Share
     from clothseg.metric.scorecard import scorecard
     from clothseg.report.run_log import run_log
     from clothseg.run import scored, training_pixels
+    from clothseg.sampling import Share
     from clothseg.split import Split
 
     reader = build.build_dataset(config)

@@ -16,8 +16,9 @@ from clothseg.job import Job, plan
 from clothseg.machine import Machine
 from clothseg.outcome import Outcome, do_here, do_job
 from clothseg.process import prepare
-from clothseg.record import WITHOUT_EFFECT, Record
+from clothseg.record import Record
 from clothseg.report.summary import report_outcomes
+from clothseg.signature import WITHOUT_EFFECT
 from clothseg.sweep import do_jobs
 from clothseg.trust import CONF
 

@@ -10,7 +10,7 @@ from pytorch_lightning import Trainer
 
 from clothseg import build
 from clothseg.cache import Cache
-from clothseg.datamodule import Batches, SegmentationData, Share
+from clothseg.datamodule import Batches, SegmentationData
 from clothseg.job import Job
 from clothseg.logger.tracker import Results
 from clothseg.logger.tracking import Tracking, tracking_of
@@ -23,6 +23,7 @@ from clothseg.outcome import done_before
 from clothseg.record import Record, write_json
 from clothseg.report.results import draw_examples, draw_scores, draw_training, write_per_class
 from clothseg.report.run_log import run_log
+from clothseg.sampling import Share
 from clothseg.split import Split, missing_classes
 from clothseg.task.semantic import SemanticSegmentation
 from clothseg.trainer import stopped_in_order

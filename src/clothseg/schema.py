@@ -1,19 +1,12 @@
-"""The shape of a configuration, with types and ranges, and every way in which one departs from it.
+"""The shape of a configuration: its fixed parts, with types and ranges.
 
 A group that builds something has no schema of its own: the keyword-only parameters of the function
-behind its `_target_` are its keys, and their annotations are types and ranges. Fixed parts are the
-classes of this module. Nothing here imports torch.
+behind its `_target_` are its keys, see :mod:`clothseg.validation`. Nothing here imports torch.
 """
 
-import difflib
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-
-from clothseg.error import ConfigError
-from clothseg.trust import resolve_target, targets
+from pydantic import BaseModel, ConfigDict, Field
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 Node = dict[str, Any]
@@ -23,7 +16,7 @@ NO_POSTPROCESS = {"_target_": "clothseg.postprocess.none"}
 
 
 class Arguments(BaseModel):
-    """What a configuration passes to a function, see :func:`argument_model`."""
+    """What a configuration passes to a function, see :mod:`clothseg.validation`."""
 
     model_config = STRICT
 
@@ -46,7 +39,7 @@ class Data(BaseModel):
     photos: Annotated[int, Field(ge=1)] | None = None
     """Most training photos; the other parts are cut by the same share. None takes all."""
     sampling: Literal["uniform", "class_balanced", "repeat_factor"] = "uniform"
-    """How often a photo is drawn in an epoch, see :func:`clothseg.datamodule.photo_weights`."""
+    """How often a photo is drawn in an epoch, see :func:`clothseg.sampling.photo_weights`."""
     rare: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Share of the photos below which `repeat_factor` takes a class for rare."""
 
@@ -256,110 +249,3 @@ class Benchmark(BaseModel):
     """CPU threads of PyTorch and OpenCV."""
     output: str
     """Folder of the JSON files."""
-
-
-def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) -> list[str]:
-    """Every way in which a resolved configuration departs from its shape, one sentence each.
-
-    Args:
-        config: plain containers, interpolations resolved.
-        shape: the class that states the keys.
-    """
-    problems = _model_problems(shape, config, "")
-    for path, node in targets(config):
-        try:
-            function = resolve_target(node["_target_"], config.get("trust") or [])
-        except ConfigError as error:
-            problems += [f"{path}.{problem}" for problem in error.problems]
-            continue
-        arguments = {key: value for key, value in node.items() if key != "_target_"}
-        shared = Crop if path == "dataset" else Arguments
-        problems += _model_problems(argument_model(function, shared), arguments, path)
-    return problems
-
-
-def launcher_problems(node: Mapping[str, Any]) -> list[str]:
-    """Every way in which the settings of a launcher depart from its parameters."""
-    if not node.get("_target_", "").startswith("hydra_plugins.clothseg_launchers."):
-        return []  # one that Hydra brings or that a person has installed
-    arguments = {key: value for key, value in node.items() if key != "_target_"}
-    return _model_problems(
-        argument_model(resolve_target(node["_target_"], [])), arguments, "hydra.launcher"
-    )
-
-
-def argument_model(
-    function: Callable[..., Any], shared: type[BaseModel] = Arguments
-) -> type[BaseModel]:
-    """What a configuration may pass to a function: its keyword-only parameters, and shared keys."""
-    fields = {
-        name: (
-            parameter.annotation,
-            ... if parameter.default is parameter.empty else parameter.default,
-        )
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    return create_model(function.__name__, __base__=shared, **fields)  # type: ignore[call-overload]
-
-
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """The closest of some words as a question, then all of them."""
-    known = sorted(choices)
-    close = difflib.get_close_matches(word, known, 1, 0.5)
-    question = f"did you mean `{close[0]}`? " if close else ""
-    return f"{question}There are: {', '.join(known)}" if known else "There are none"
-
-
-def _model_problems(shape: type[BaseModel], values: Any, path: str) -> list[str]:
-    try:
-        shape.model_validate(values)
-    except ValidationError as error:
-        messages: dict[str, list[str]] = {}
-        for detail in error.errors():
-            key, sentence = _sentence(detail, shape, values, path)
-            messages.setdefault(key, []).append(sentence)
-        return [f"{key}{' or '.join(dict.fromkeys(texts))}" for key, texts in messages.items()]
-    return []
-
-
-def _sentence(
-    detail: Mapping[str, Any], shape: type[BaseModel], values: Any, path: str
-) -> tuple[str, str]:
-    """The key of one error of pydantic with its value, and what is wrong with it."""
-    place = _existing(detail["loc"], values)
-    key = ".".join([path, *map(str, place)] if path else map(str, place))
-    if detail["type"] == "extra_forbidden":
-        known = _known_keys(shape, place[:-1])
-        return f"{key}: ", f"no such key; {did_you_mean(str(place[-1]), known)}"
-    if detail["type"] == "missing":
-        missing = ".".join([*([path] if path else []), *map(str, detail["loc"])])
-        return f"{missing}: ", "is missing"
-    message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{key}={_value(values, place)}: ", message.replace("input should be", "must be")
-
-
-def _existing(location: Sequence[Any], values: Any) -> list[Any]:
-    """The part of an error's place that lies in the values; pydantic adds names of alternatives."""
-    place: list[Any] = []
-    for step in location:
-        if (isinstance(values, Mapping) and step in values) or (
-            isinstance(values, list) and isinstance(step, int) and step < len(values)
-        ):
-            values = values[step]
-        else:
-            break
-        place.append(step)
-    return place
-
-
-def _value(values: Any, place: Sequence[Any]) -> Any:
-    for step in place:
-        values = values[step]
-    return values
-
-
-def _known_keys(shape: type[BaseModel], place: Sequence[Any]) -> list[str]:
-    for step in place:
-        shape = shape.model_fields[step].annotation  # type: ignore[assignment]
-    return list(shape.model_fields)

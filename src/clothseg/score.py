@@ -10,8 +10,9 @@ from clothseg.label_file import LABEL_FILE, read_label_file
 from clothseg.metric.scorecard import score_folders
 from clothseg.record import write_json
 from clothseg.report.progress import console, progress_bar
-from clothseg.schema import Score, did_you_mean
+from clothseg.schema import Score
 from clothseg.trust import CONF, options
+from clothseg.validation import did_you_mean
 
 
 def score_command(overrides: list[str]) -> int:

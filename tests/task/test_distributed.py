@@ -9,7 +9,7 @@ import torch
 
 from clothseg.build import _call, build_trainer
 from clothseg.check import check_command
-from clothseg.datamodule import SegmentationData, Share
+from clothseg.datamodule import SegmentationData
 from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels
 from clothseg.machine import Place
@@ -18,6 +18,7 @@ from clothseg.model.network import Network
 from clothseg.observe import History
 from clothseg.postprocess import none
 from clothseg.process import Processes
+from clothseg.sampling import Share
 from clothseg.split import kfold
 from clothseg.task.semantic import SemanticSegmentation
 from test_split import fake_cache

@@ -9,7 +9,7 @@ from pytorch_lightning import Callback
 
 from clothseg.build import _call, build_trainer
 from clothseg.check import check_command
-from clothseg.loss import cross_entropy
+from clothseg.loss import ce_dice, cross_entropy
 from clothseg.model.network import Network
 from clothseg.observe import History
 from clothseg.postprocess import none
@@ -97,6 +97,17 @@ def test_validation_loss_is_the_mean_over_all_valid_pixels(tmp_path):
         total += torch.nn.functional.cross_entropy(logits, mask, reduction="sum").item()
         pixels += mask.numel()
     assert float(trainer.callback_metrics["val/loss"]) == pytest.approx(total / pixels, rel=1e-5)
+
+
+def test_the_terms_of_a_sum_are_logged_and_add_up(tmp_path):
+    module = task()
+    module.loss = ce_dice(None, smooth=0.0, squared=False)
+    _, history = fit(tmp_path, module)
+    for row in history.rows:
+        terms = row["train/cross_entropy"] + row["train/dice"]
+        assert row["train/loss"] == pytest.approx(terms, rel=1e-5)
+    _, history = fit(tmp_path / "alone", task())
+    assert [key for key in history.rows[0] if key.startswith("train/")] == ["train/loss"]
 
 
 def test_dropout_depends_on_seed_and_step_alone(tmp_path):

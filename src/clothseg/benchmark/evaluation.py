@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 from torchmetrics import MetricCollection
 from torchmetrics.classification import (
@@ -29,6 +30,7 @@ from clothseg.benchmark.comparison import (
 )
 from clothseg.cache import Cache
 from clothseg.labels import IGNORE
+from clothseg.metric.connected import connected_scores
 from clothseg.metric.segmentation import Scores, SegmentationScores
 from clothseg.schema import Benchmark
 
@@ -41,8 +43,12 @@ CHOICES = ["model=fpn", "backbone=efficientnet-b3", "labels=refined15"]
 
 
 def compare(settings: Benchmark) -> list[Comparison]:
-    """Seconds of whole evaluations with 15 classes, and milliseconds within an evaluation step."""
-    return [_against_torchmetrics(settings), share_of_step(settings, torch.device("cpu"))]
+    """Seconds of whole evaluations and of IoU+, and milliseconds within an evaluation step."""
+    return [
+        _against_torchmetrics(settings),
+        _against_labelling(settings),
+        share_of_step(settings, torch.device("cpu")),
+    ]
 
 
 def share_of_step(settings: Benchmark, device: torch.device) -> Comparison:
@@ -154,6 +160,46 @@ def _against_torchmetrics(settings: Benchmark) -> Comparison:
             theirs,
         ),
         goal=Goal(">=", 20),
+        times_less=True,
+    )
+
+
+def our_components(classes: int, batches: Batches) -> None:
+    """IoU+ of every photo and class."""
+    for prediction, target, _ in batches:
+        for pair in zip(prediction.byte().numpy(), target.byte().numpy(), strict=True):
+            connected_scores(*pair, classes)
+
+
+def their_components(classes: int, batches: Batches) -> None:
+    """Only the first step of it, as one writes it by hand: components of one class at a time."""
+    touching = np.ones((3, 3), int)
+    for prediction, target, _ in batches:
+        for masks in (prediction.byte().numpy(), target.byte().numpy()):
+            for mask in masks:
+                for number in range(classes):
+                    ndimage.label(mask == number, touching)
+
+
+def _against_labelling(settings: Benchmark) -> Comparison:
+    size = settings.image_size or IMAGE_SIZE
+    config = training_config(settings, size, CHOICES)
+    cache = build.build_cache(config, build.build_dataset(config))
+    classes = len(build.build_labels(config))
+    batches = shifted_batches(cache, settings)
+    with limited_threads(settings.threads):
+        sides = [
+            partial(seconds, partial(each, classes, batches))
+            for each in (our_components, their_components)
+        ]
+        ours, theirs = in_turns(sides, settings.repetitions or REPETITIONS)
+    return Comparison(
+        title="IoU+ against scipy.ndimage.label for each class and photo",
+        unit="s",
+        conditions=f"{batch_conditions(settings, size)}, {classes} classes",
+        clothseg=Contestant(f"connected_scores of {settings.batches} batches", ours),
+        rival=Contestant("the calls of label alone, of predictions and truths", theirs),
+        goal=Goal(">=", 3),
         times_less=True,
     )
 

@@ -1,6 +1,7 @@
 """Photos per second of training on a GPU: by number format, and fed by the input pipeline."""
 
 import copy
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -31,7 +32,9 @@ IMAGE_SIZE = 320
 REPETITIONS = 12
 MOST_WORKERS = 12
 NETWORK = ("model=fpn", "backbone=efficientnet-b3")
-Step = Callable[[Tensor, Tensor], None]
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Photos uint8 [B,H,W,3], masks uint8 [B,H,W] and pixels of each value [256], on the device."""
+Step = Callable[[Tensor, Tensor, Tensor], None]
 
 
 def compare(settings: Benchmark) -> list[Comparison]:
@@ -74,10 +77,11 @@ def throughput(
     task = build.build_task(config).train()
     batch = torch.randint(0, 256, (settings.batch_size, size, size, 3), dtype=torch.uint8)
     mask = torch.randint(0, len(task.names), batch.shape[:3], dtype=torch.uint8)
-    synthetic = _endless_batch(batch.to(device), mask.to(device))
+    pixels = torch.bincount(mask.flatten(), minlength=256)
+    synthetic = itertools.repeat((batch.to(device), mask.to(device), pixels.to(device)))
     steps = {name: training_step(task, name, device) for name in ("fp32", *formats)}
 
-    def speed(step: Step, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
+    def speed(step: Step, batches: Iterator[Batch]) -> float:
         start = time.perf_counter()
         for _ in range(settings.batches):
             step(*next(batches))
@@ -133,10 +137,10 @@ def training_step(task: SemanticSegmentation, form: str, device: torch.device) -
     def numbers() -> AbstractContextManager[Any]:
         return nullcontext() if form == "fp32" else torch.autocast(device.type, torch.bfloat16)
 
-    def step(photos: Tensor, masks: Tensor) -> None:
+    def step(photos: Tensor, masks: Tensor, pixels: Tensor) -> None:
         images = task.normalized(photos).contiguous(memory_format=channels)
         with numbers():
-            batch = {"mask": masks.long(), "pixels": masks.numel()}
+            batch = {"mask": masks.long(), "pixels": pixels}
             terms: Mapping[str, Tensor] = task.loss(network(images), batch)
         optimizer.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
@@ -145,20 +149,17 @@ def training_step(task: SemanticSegmentation, form: str, device: torch.device) -
     return step
 
 
-def _fed(data: SegmentationData, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+def _fed(data: SegmentationData, device: torch.device) -> Iterator[Batch]:
     """Batches of the pipeline on the device, one epoch after another."""
     loader, epoch = data.train_dataloader(), 0
     while True:
         data.order.set_epoch(epoch)
         for batch in loader:
-            photos, masks = (batch[key].to(device, non_blocking=True) for key in ("image", "mask"))
-            yield photos, masks
+            parts = [
+                batch[key].to(device, non_blocking=True) for key in ("image", "mask", "pixels")
+            ]
+            yield parts[0], parts[1], parts[2]
         epoch += 1
-
-
-def _endless_batch(photos: Tensor, masks: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    while True:
-        yield photos, masks
 
 
 def _wait(device: torch.device) -> None:

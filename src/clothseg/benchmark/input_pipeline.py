@@ -25,8 +25,8 @@ from clothseg.benchmark.comparison import (
     training_config,
 )
 from clothseg.cache import Cache
-from clothseg.datamodule import EpochOrder
 from clothseg.dataset import Sample
+from clothseg.sampling import EpochOrder
 from clothseg.schema import Benchmark
 
 IMAGE_SIZE = 320

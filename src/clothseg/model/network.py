@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -57,7 +58,9 @@ class Network(nn.Module):
             self.output_weights["logits"] = main_weight
         self._seen: dict[str, Tensor] = {}
         for each in auxiliaries:
-            body.get_submodule(each.part).register_forward_hook(self._noting(each))
+            # A bound method follows a copy of the network, which a closure would not.
+            note = partial(self._note, each.name, each.stage)
+            body.get_submodule(each.part).register_forward_hook(note)
         self._freeze_unused()
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -80,14 +83,11 @@ class Network(nn.Module):
         """Number of parameters that training changes."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
-    def _noting(self, auxiliary: Auxiliary) -> Any:
-        """A hook that notes the features that an auxiliary classifier looks at."""
-
-        def note(part: nn.Module, inputs: Any, output: Any) -> None:
-            features = output if auxiliary.stage is None else output[auxiliary.stage]
-            self._seen[auxiliary.name] = features
-
-        return note
+    def _note(
+        self, name: str, stage: int | None, part: nn.Module, inputs: Any, output: Any
+    ) -> None:
+        """Keep the features that an auxiliary classifier looks at until it does."""
+        self._seen[name] = output if stage is None else output[stage]
 
     def _freeze_unused(self) -> None:
         """Freeze what one backward pass leaves without a gradient."""

@@ -53,6 +53,20 @@ def aggregate(cards: Sequence[Scorecard]) -> dict[str, Any]:
     }
 
 
+def mean_card(cards: Sequence[Scorecard]) -> dict[str, Any]:
+    """One scorecard that holds the mean over folds of every score; arguments as `aggregate`."""
+    total = aggregate(cards)
+
+    def means(scores: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: v["mean"] if isinstance(v, dict) else v for k, v in scores.items()}
+
+    return {
+        "per_class": [means(row) for row in total["per_class"]],
+        "mean": means(total["mean"]),
+        **means({key: total[key] for key in ("accuracy", "binary_iou")}),
+    }
+
+
 def source_cards(cards: Sequence[Scorecard]) -> dict[str, list[Scorecard]]:
     """The scorecards of each source of a merged dataset over folds; empty where nothing is merged.
 

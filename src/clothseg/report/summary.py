@@ -11,7 +11,7 @@ from clothseg.error import DataError
 from clothseg.logger.fold_summary import log_summary
 from clothseg.outcome import Outcome
 from clothseg.record import Record, write_json
-from clothseg.report.aggregate import aggregate, flat_class, pooled_matrix
+from clothseg.report.aggregate import aggregate, flat_class, mean_card, pooled_matrix
 from clothseg.report.progress import console
 from clothseg.report.tables import comparison_table, score_tables, sweep_table
 
@@ -47,6 +47,7 @@ def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> 
             compared[jobs[0].name] = cards
     if len(compared) > 1:
         console.print(comparison_table(compared, "all configurations, test part"))
+        _report_repeats(compared)
     if len(outcomes) > 1:
         console.print(sweep_table([(_row_name(o), o.result, o.detail) for o in outcomes]))
     elif outcomes[0].result == "failed":
@@ -65,6 +66,17 @@ def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> 
         console.print("stopped; finished epochs are kept: the same command goes on from there")
         return 130
     return int(bool(problems) or not all(o.finished for o in outcomes))
+
+
+def _report_repeats(compared: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Show mean and deviation over the seeds of configurations that differ in nothing else."""
+    repeats: dict[str, list[dict[str, Any]]] = {}
+    for name, cards in compared.items():
+        kept = [word for word in name.split() if not word.startswith("seed=")]
+        repeats.setdefault(" ".join(kept) or "all", []).append(mean_card(cards))
+    if len(repeats) == len(compared):
+        return
+    console.print(comparison_table(repeats, "over seeds, test part", "seed"))
 
 
 def _report_config(

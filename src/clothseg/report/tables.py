@@ -92,7 +92,9 @@ def fold_table(cards: Sequence[Scorecard], title: str) -> Table:
     return table
 
 
-def comparison_table(rows: Mapping[str, Sequence[Scorecard]], title: str) -> Table:
+def comparison_table(
+    rows: Mapping[str, Sequence[Scorecard]], title: str, repeat: str = "fold"
+) -> Table:
     """One row per config: means over classes and accuracy, in percent over folds.
 
     The best of each column is bold, together with what rounds to the same figure. Configs with
@@ -101,13 +103,14 @@ def comparison_table(rows: Mapping[str, Sequence[Scorecard]], title: str) -> Tab
     Args:
         rows: name of a config: the scorecards of its folds.
         title: printed above the table.
+        repeat: what the scorecards of a config differ in.
 
     Raises:
         DataError: a config without scorecards, or with scorecards of different classes.
     """
     totals = {name: aggregate(cards) for name, cards in rows.items()}
     numbers = sorted({total["folds"] for total in totals.values()})
-    table = _table(title, f"percent, means over classes{_over(*numbers)}")
+    table = _table(title, f"percent, means over classes{_over(*numbers, repeat=repeat)}")
     table.add_column("config", overflow="fold")
     _add_score_columns(table, [*SCORES.values(), "accuracy"])
     scores = {
@@ -120,7 +123,7 @@ def comparison_table(rows: Mapping[str, Sequence[Scorecard]], title: str) -> Tab
             Text(_percent(score), style="bold" if _tenths(score) == top >= 0 else "")
             for score, top in zip(row, best, strict=True)
         ]
-        folds = f" ({_folds(totals[name]['folds'])})" if len(numbers) > 1 else ""
+        folds = f" ({_counted(totals[name]['folds'], repeat)})" if len(numbers) > 1 else ""
         table.add_row(Text.assemble(name, (folds, "dim")), *cells)
     return table
 
@@ -228,17 +231,17 @@ def _add_score_columns(table: Table, headings: Sequence[str]) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
 
 
-def _over(*numbers: int) -> str:
+def _over(*numbers: int, repeat: str = "fold") -> str:
     """The part of a caption that explains the deviation; nothing when all have a single fold."""
     if numbers == (1,):
         return ""
-    return (
-        f", mean ± standard deviation over {_folds(numbers[0]) if len(numbers) == 1 else 'folds'}"
-    )
+    over = _counted(numbers[0], repeat) if len(numbers) == 1 else f"{repeat}s"
+    return f", mean ± standard deviation over {over}"
 
 
-def _folds(number: int) -> str:
-    return "1 fold" if number == 1 else f"{number} folds"
+def _counted(number: int, what: str) -> str:
+    """Such as `1 fold` or `5 folds`."""
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 def _percent(score: Mapping[str, Any]) -> str:

@@ -53,8 +53,9 @@ class Tally(nn.Module):
 class SemanticSegmentation(pl.LightningModule):
     """Trains a network to give every pixel its class, and scores it.
 
-    Logs ``train/loss``; ``val/`` and ``test/`` followed by loss, accuracy, binary_iou,
-    mean_precision, mean_recall, mean_f1, mean_iou, and iou/<class>. All are fractions.
+    Logs ``train/loss``, and of a loss with several terms each of them; ``val/`` and ``test/``
+    followed by loss, accuracy, binary_iou, mean_precision, mean_recall, mean_f1, mean_iou, and
+    iou/<class>. All are fractions.
 
     Args:
         network: gives ``logits`` [B,C,H,W].
@@ -89,7 +90,7 @@ class SemanticSegmentation(pl.LightningModule):
         # Photos arrive as 0..255; one multiplication and one addition bring them to their range.
         self.register_buffer("scale", 1 / (255 * deviation).view(3, 1, 1), persistent=False)
         self.register_buffer("shift", -(mean / deviation).view(3, 1, 1), persistent=False)
-        self.train_loss = MeanMetric()
+        self.train_terms: dict[str, MeanMetric] = {}
         self.val_tally = Tally(len(names), detailed=False)
         self.test_tally = Tally(len(names), detailed=True)
         self.test_scores: Scores | None = None
@@ -127,8 +128,13 @@ class SemanticSegmentation(pl.LightningModule):
         torch.manual_seed(derived_seed(self.seed, turn * trainer.world_size + trainer.global_rank))
         pixels = trainer.strategy.reduce(batch["pixels"], reduce_op="sum")
         average = pixels / (parts * trainer.world_size)
-        total = self._loss(self.network(batch["image"]), batch, average)
-        self.train_loss.update(total.detach(), self.loss.mass(average))
+        terms = self._terms(self.network(batch["image"]), batch, average)
+        total = torch.stack(list(terms.values())).sum()
+        weight = self.loss.mass(average)
+        for name, term in {"loss": total, **terms}.items():
+            if name not in self.train_terms:
+                self.train_terms[name] = MeanMetric().to(self.device)
+            self.train_terms[name].update(term.detach(), weight)
         return total
 
     def configure_gradient_clipping(
@@ -172,8 +178,10 @@ class SemanticSegmentation(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's training loss and scores, and tell a plateau schedule about them."""
-        self.log("train/loss", self.train_loss.compute())
-        self.train_loss.reset()
+        for name, mean in self.train_terms.items():
+            if name == "loss" or len(self.train_terms) > 2:  # a single term is the loss itself
+                self.log(f"train/{name}", mean.compute())
+            mean.reset()
         self._log_scores("val", self.val_tally)
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, ReduceLROnPlateau):
@@ -199,15 +207,15 @@ class SemanticSegmentation(pl.LightningModule):
         logits = self.network(self.normalized(torch.from_numpy(photos).to(self.device)))["logits"]
         return self.postprocess(resized(logits, size)).to(torch.uint8).cpu().numpy()
 
-    def _loss(self, output: dict[str, Tensor], batch: Batch, pixels: Tensor) -> Tensor:
-        """Sum of all terms of the loss; `pixels` [256] is what their means divide by."""
+    def _terms(self, output: dict[str, Tensor], batch: Batch, pixels: Tensor) -> dict[str, Tensor]:
+        """All terms of the loss; `pixels` [256] is what their means divide by."""
         batch = batch | {"pixels": pixels}
-        terms = supervised(self.loss, output, batch, self.network.output_weights)
-        return torch.stack(list(terms.values())).sum()
+        return supervised(self.loss, output, batch, self.network.output_weights)
 
     def _evaluate(self, tally: Tally, batch: Batch) -> None:
         logits = resized(self.network(batch["image"])["logits"], batch["mask"].shape[-2:])
-        loss = self._loss({"logits": logits}, batch, batch["pixels"])
+        terms = self._terms({"logits": logits}, batch, batch["pixels"])
+        loss = torch.stack(list(terms.values())).sum()
         tally.loss.update(loss, self.loss.mass(batch["pixels"]))
         tally.scores.update(self.postprocess(logits), batch["mask"], batch["index"])
 
