@@ -28,7 +28,7 @@ train: setup  ## set up and train: make train ARGS="model=unet backbone=resnet18
 	$(RUN) train.py $(ARGS)
 
 test: setup  ## set up and run all tests
-	$(RUN) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(RUN) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 check: setup format lint  ## format, lint, types and the fast tests
 	$(RUN) -m pytest -m "not slow" -x -q

@@ -121,8 +121,7 @@ def test_photos_of_rare_classes_are_repeated_by_the_root_of_their_rarity(rare, f
     assert weights == pytest.approx([1, 1, 1, factor])
 
 
-def test_uniform_sampling_needs_no_weights_and_absent_classes_count_nowhere():
-    assert photo_weights(PRESENCE, "uniform", 0.1) is None
+def test_absent_classes_count_nowhere():
     wider = np.hstack([PRESENCE, np.zeros((4, 1), bool)])
     for sampling in ("class_balanced", "repeat_factor"):
         expected = photo_weights(PRESENCE, sampling, 0.5)
@@ -135,7 +134,7 @@ def test_photos_are_drawn_in_proportion_to_their_weights():
     drawn = []
     for epoch in range(400):
         order.set_epoch(epoch)
-        keys = [position for _, position in order]
+        keys = [position for _, position, *_ in order]
         assert len(keys) == 4
         counts = np.bincount(keys, minlength=4)
         assert (np.abs(counts - weights / 2) < 1).all()  # as often as is due, up to rounding
@@ -143,6 +142,19 @@ def test_photos_are_drawn_in_proportion_to_their_weights():
     assert np.bincount(drawn) / 400 == pytest.approx(weights / 2, abs=0.1)
     order.set_epoch(3)
     assert list(order) == list(order)
+
+
+def test_a_photo_that_comes_again_is_changed_otherwise():
+    order = EpochOrder(4, 0, 2, Share(), np.array([1.0, 0.0, 0.0, 7.0]))
+    keys = list(order)
+    repeated = [key[2:] for key in keys if key[1] == 3]
+    assert repeated == [(), (1,), (2,), (3,)][: len(repeated)]
+    assert len(repeated) >= 3
+    module = data(augmentation=light(16, UNCHANGED, **LIGHT))
+    photos = module.training_batches().dataset
+    first, again, same_again = (photos[key]["image"] for key in ((0, 3), (0, 3, 1), (0, 3, 1)))
+    assert not torch.equal(first, again)
+    assert torch.equal(again, same_again)
 
 
 def test_pixels_of_every_value_are_counted():

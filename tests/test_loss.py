@@ -224,6 +224,22 @@ def test_class_weights_are_cut_off_and_have_mean_one_over_the_classes_that_occur
     assert class_weights(pixels, [1.0, 2.0, 3.0, 4.0], 2).tolist() == [1, 2, 3, 4]
 
 
+def test_one_class_alone_has_weight_one():
+    pixels = ClassPixels(np.array([9.0, 0.0]), np.array([9.0, 0.0]))
+    for scheme in ("paper", "inverse", "median", "enet", "effective"):
+        assert class_weights(pixels, scheme, None).tolist() == [1, 0]
+
+
+def test_a_million_equal_pixels_are_added_up_exactly():
+    """One by one in single precision they would lose a percent."""
+    logits = torch.zeros(1, 2, 1000, 1000)
+    mask = torch.zeros(1, 1000, 1000, dtype=torch.int64)
+    value = sum(
+        loss.dice(NONE, smooth=0.0, squared=False)({"logits": logits}, batch_of(mask)).values()
+    )
+    assert value.item() == pytest.approx(1 - 2 * 0.5 / 1.5, rel=1e-5)
+
+
 class Photos:
     """What a cache tells about its photos."""
 

@@ -62,3 +62,21 @@ def test_what_is_smaller_than_the_kernel_disappears():
     kept = opening(mode="binary_argmax", kernel="square", size=3)(logits)
     assert kept[0, 1, 1] == 0
     assert (kept[0, 4:8, 4:8] == 1).all()
+
+
+def test_classes_at_another_size_are_those_of_all_maps_interpolated():
+    logits = torch.randn(2, 5, 8, 6, generator=torch.Generator().manual_seed(0))
+    whole = torch.nn.functional.interpolate(logits, (20, 33), mode="bilinear").argmax(1)
+    assert torch.equal(none()(logits, (20, 33)), whole)
+    assert torch.equal(none()(logits, (8, 6)), logits.argmax(1))
+
+
+def test_opening_acts_at_the_size_of_the_network():
+    """What is removed there does not come back where classes are told at a larger size."""
+    logits = torch.zeros(1, 2, 9, 9)
+    logits[:, 0] = 2
+    logits[0, 1, 1, 1] = logits[0, 1, 4:8, 4:8] = 9
+    opened = opening(mode="binary_argmax", kernel="square", size=3)
+    large = opened(logits, (90, 90))
+    assert not large[0, :30, :30].any()
+    assert (large[0, 50:70, 50:70] == 1).all()

@@ -133,7 +133,10 @@ def test_photos_are_turned_as_their_camera_says(tmp_path):
 def test_photos_of_one_name_keep_their_suffixes(tmp_path):
     for name in ("one.jpg", "one.png", "two.jpg"):
         (tmp_path / name).write_bytes(b"")
-    assert [photo.name for photo in find_photos(str(tmp_path))] == ["one.jpg", "one.png", "two"]
+    (tmp_path / "out" / "overlays").mkdir(parents=True)
+    (tmp_path / "out" / "overlays" / "one.jpg").write_bytes(b"")
+    found = find_photos(str(tmp_path), tmp_path / "out")
+    assert [photo.name for photo in found] == ["one.jpg", "one.png", "two"]
 
 
 def test_a_legend_names_the_classes_that_are_there():

@@ -9,6 +9,7 @@ import yaml
 
 from clothseg import record as record_module
 from clothseg import signature as signature_module
+from clothseg.build import require_valid
 from clothseg.check import check_command
 from clothseg.error import ClaimedError, ConfigError, DataError
 from clothseg.record import Record, run_folder, write_json
@@ -101,6 +102,7 @@ def test_runs_from_before_there_were_other_keys_keep_their_signature():
     before["split"] = {k: v for k, v in config["split"].items() if k != "held_out"}
     before["model"] = {k: v for k, v in config["model"].items() if k != "deep_supervision"}
     assert signature(before, "f", 1) == signature(config, "f", 1)
+    require_valid(before)  # and can be evaluated
 
 
 def test_the_margin_of_a_crop_is_in_the_signature():

@@ -109,9 +109,11 @@ def build_data(
 
     data = config["data"]
     exchanged = build_labels(config).exchanged
-    place = {name: index for index, name in enumerate(cache.names)}
-    presence = cache.presence[[place[name] for name in split.train]]
-    sampling = data.get("sampling", "uniform"), data.get("rare", 0.0)
+    sampling = data.get("sampling", "uniform")
+    weights = None
+    if sampling != "uniform":
+        presence = cache.presence[[cache.place[name] for name in split.train]]
+        weights = photo_weights(presence, sampling, data["rare"])
     augmentation = _call(config["augmentation"], data["image_size"], exchanged)
     return SegmentationData(
         cache,
@@ -122,7 +124,7 @@ def build_data(
         seed=config["seed"],
         accumulate=config["trainer"]["accumulate"],
         share=share or Share(),
-        weights=photo_weights(presence, *sampling),
+        weights=weights,
     )
 
 

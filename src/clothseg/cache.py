@@ -65,6 +65,11 @@ class Cache:
         return [sample.name for sample in self.samples]
 
     @cached_property
+    def place(self) -> dict[str, int]:
+        """Index of each sample by its name."""
+        return {name: index for index, name in enumerate(self.names)}
+
+    @cached_property
     def sources(self) -> np.ndarray:
         """Name of the dataset that each sample comes from [N]; empty where nothing is merged."""
         return np.array([sample.source for sample in self.samples])

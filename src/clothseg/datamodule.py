@@ -15,7 +15,7 @@ from clothseg.cache import Cache
 from clothseg.dataset import Reader
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
-from clothseg.sampling import EpochOrder, Share
+from clothseg.sampling import EpochOrder, Key, Share
 from clothseg.split import Split
 
 Batches = DataLoader[dict[str, Any]]
@@ -28,7 +28,7 @@ def derived_seed(*parts: int) -> int:
 
 
 class CachedPhotos(Dataset[dict[str, Any]]):
-    """Photos of one part of a split, by position; training photos by (epoch, position).
+    """Photos of one part of a split, by position, or by a key of :class:`EpochOrder`.
 
     Args:
         cache: all decoded photos.
@@ -41,20 +41,19 @@ class CachedPhotos(Dataset[dict[str, Any]]):
         self, cache: Cache, names: list[str], augmentation: Augmentation | None, seed: int
     ) -> None:
         self.cache, self.augmentation, self.seed = cache, augmentation, seed
-        place = {name: index for index, name in enumerate(cache.names)}
-        self.indices = [place[name] for name in names]
+        self.indices = [cache.place[name] for name in names]
 
     def __len__(self) -> int:
         """Number of photos."""
         return len(self.indices)
 
-    def __getitem__(self, key: int | tuple[int, int]) -> dict[str, Any]:
+    def __getitem__(self, key: int | Key) -> dict[str, Any]:
         """One sample in the form that :mod:`clothseg.dataset` states."""
-        epoch, position = key if isinstance(key, tuple) else (0, key)
+        epoch, position, *again = key if isinstance(key, tuple) else (0, key)
         index = self.indices[position]
         image, mask = self.cache.images[index], self.cache.masks[index]
         if self.augmentation is not None:
-            seed = derived_seed(self.seed, epoch, index)
+            seed = derived_seed(self.seed, epoch, index, *again)
             image, mask = self.augmentation(image, mask, seed)
         return {
             "image": _owned(image),

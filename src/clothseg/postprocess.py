@@ -1,18 +1,25 @@
 """From logits to classes: the largest logit, or an opening of every channel before it.
 
-Each function gives a callable from logits float [B,C,H,W] to class ids int64 [B,H,W]. Torch is
-imported when one is called.
+Each function gives a callable from logits float [B,C,h,w], and a height and width, to class ids
+int64 [B,H,W]. What it does to the logits it does at the network's size, so that validation, test
+and prediction treat a photo alike, whatever size classes are told at. Torch is imported when one is
+called.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import AfterValidator, Field
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Postprocess = Callable[["Tensor"], "Tensor"]
+
+class Postprocess(Protocol):
+    """Tells the class of every pixel."""
+
+    def __call__(self, logits: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
+        """Class ids int64 [B,H,W] of logits [B,C,h,w] at a size; None keeps that of the logits."""
 
 
 def _odd(size: int) -> int:
@@ -27,8 +34,8 @@ Size = Annotated[int, Field(ge=3, le=31), AfterValidator(_odd)]
 def none() -> Postprocess:
     """The class of the largest logit."""
 
-    def largest(logits: "Tensor") -> "Tensor":
-        return logits.argmax(1)
+    def largest(logits: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
+        return largest_channel(logits, size)
 
     return largest
 
@@ -54,8 +61,9 @@ def opening(
     Source: inacio2019, section IV.C, which speaks of softmax channels and of binary maps, and
         names no kernel.
     """
+    kernel_size = size
 
-    def opened(logits: "Tensor") -> "Tensor":
+    def opened(logits: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
         import torch.nn.functional as F
 
         if mode == "binary_argmax":
@@ -63,9 +71,30 @@ def opening(
         else:
             maps = logits.float().softmax(1)
             maps = maps if mode == "grey" else (maps > 0.5).float()
-        return open_channels(maps, kernel, size).argmax(1)
+        return largest_channel(open_channels(maps, kernel, kernel_size), size)
 
     return opened
+
+
+def largest_channel(maps: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
+    """The largest of maps float [B,C,h,w] at every pixel, the first of equals: int64 [B,H,W].
+
+    At another size the maps are interpolated (bilinear) one after the other: all of them together
+    would take gigabytes for a large photo.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    if size is None or tuple(maps.shape[-2:]) == tuple(size):
+        return maps.argmax(1)
+    channels = maps.float().split(1, 1)
+    highest = F.interpolate(channels[0], tuple(size), mode="bilinear")
+    classes = torch.zeros(highest.shape, dtype=torch.int64, device=maps.device)
+    for number, channel in enumerate(channels[1:], start=1):
+        values = F.interpolate(channel, tuple(size), mode="bilinear")
+        classes.masked_fill_(values > highest, number)
+        highest = torch.maximum(highest, values)
+    return classes[:, 0]
 
 
 def open_channels(maps: "Tensor", kernel: Literal["square", "cross"], size: int) -> "Tensor":

@@ -46,16 +46,23 @@ def predict_command(overrides: list[str]) -> int:
     options = Predict(**check_command(overrides, "predict", Predict)[0].config)
     runs = members(Path(options.run), options.ensemble)
     config = recorded_config(runs[0], options.trust)
-    photos = find_photos(options.input)
-    segmenter = Segmenter(config, runs, options.tta, options.scales)
     output = Path(options.output)
-    rows, problems = [], []
-    with progress_bar("segmenting", len(photos)) as advance, in_order(_read, photos) as read:
+    photos = find_photos(options.input, output)
+    segmenter = Segmenter(config, runs, options.tta, options.scales)
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    reading = in_order(_read, photos, ahead=2)
+    with progress_bar("segmenting", len(photos)) as advance, reading as read:
         for photo, found in zip(photos, read, strict=True):
-            if isinstance(found, DataError):
-                problems.append(str(found))
-            else:
+            try:
+                if isinstance(found, DataError):
+                    raise found
                 mask = segmenter(found)
+            except (DataError, MemoryError, RuntimeError, cv2.error) as error:
+                text = str(error).splitlines()[0] if str(error) else "not enough memory"
+                told = isinstance(error, DataError)
+                problems.append(text if told else f"{photo.path}: {text}")
+            else:
                 rows.append(area_row(photo, mask, segmenter.labels.names))
                 _write_pictures(output, photo, found, mask, segmenter.labels, options)
             advance(1)
@@ -83,10 +90,11 @@ class Photo:
     name: str
 
 
-def find_photos(given: str) -> list[Photo]:
+def find_photos(given: str, output: Path) -> list[Photo]:
     """The photos of a file, a folder with all below it, or a pattern, in the order of their names.
 
-    Two photos whose names differ in the suffix only keep it in their names.
+    Pictures in the output are none: they are of an earlier time. Two photos whose names differ in
+    the suffix only keep it in their names.
 
     Raises:
         DataError: there is none.
@@ -95,7 +103,8 @@ def find_photos(given: str) -> list[Photo]:
     if place.is_file():
         return [Photo(place, place.stem)]
     if place.is_dir():
-        paths = [p for p in sorted(place.rglob("*")) if p.suffix.lower() in SUFFIXES]
+        below = sorted(place.rglob("*"))
+        paths = [p for p in below if p.suffix.lower() in SUFFIXES and output not in p.parents]
         names = [path.relative_to(place) for path in paths]
     else:
         matching = map(Path, sorted(glob.glob(given, recursive=True)))  # noqa: PTH207, any pattern

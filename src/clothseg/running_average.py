@@ -1,12 +1,16 @@
 """An exponential running average of the weights, which scores better than the last weights do."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
 from clothseg.task.semantic import SemanticSegmentation
+
+Tensors = Sequence[Tensor]
 
 
 class RunningAverage(WeightAveraging):
@@ -21,14 +25,18 @@ class RunningAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def averaged(average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
-            share = min(decay, (1 + int(steps)) / (10 + int(steps)))
-            return average * share + current * (1 - share)
+        def move(average: Tensors, current: Tensors, steps: Tensor | int) -> None:
+            share = max(1 - decay, 9 / (10 + int(steps)))
+            if average[0].is_floating_point():
+                torch._foreach_lerp_(list(average), list(current), share)  # equal values stay equal
+            else:  # counters of batch normalisation
+                torch._foreach_copy_(list(average), list(current))
 
-        super().__init__(avg_fn=averaged)
+        super().__init__(multi_avg_fn=torch.no_grad()(move))
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Start the average with the first weights."""
+        """Start the average with the first weights, on the device that they will be moved to."""
+        self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
         if isinstance(pl_module, SemanticSegmentation):
             pl_module.kept_weights = self.weights

@@ -1,5 +1,6 @@
 """Which training photos an epoch consists of, in which order, and which process sees which."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,8 +21,8 @@ class Share:
     ranks: int = 1
 
 
-def photo_weights(presence: np.ndarray, sampling: str, rare: float) -> np.ndarray | None:
-    """How often each training photo is drawn, in proportion, float64 [N]; None is equally often.
+def photo_weights(presence: np.ndarray, sampling: str, rare: float) -> np.ndarray:
+    """How often each training photo is drawn, in proportion, float64 [N].
 
     `class_balanced` draws a class, each as likely, and then a photo that shows it.
     `repeat_factor` draws a photo the more often, the rarer its rarest class is: by the root of
@@ -29,13 +30,11 @@ def photo_weights(presence: np.ndarray, sampling: str, rare: float) -> np.ndarra
 
     Args:
         presence: whether a photo has a class, bool [N,K].
-        sampling: `uniform`, `class_balanced` or `repeat_factor`.
+        sampling: `class_balanced` or `repeat_factor`.
         rare: share of the photos below which a class counts as rare.
 
     Source: Gupta, Dollár and Girshick, LVIS, 2019, appendix B (`repeat_factor`).
     """
-    if sampling == "uniform":
-        return None
     some = presence[:, presence.any(0)].astype(float)
     if sampling == "class_balanced":
         return (some / some.sum(0)).sum(1)
@@ -43,10 +42,15 @@ def photo_weights(presence: np.ndarray, sampling: str, rare: float) -> np.ndarra
     return np.maximum(1, (some * factors).max(1, initial=1))
 
 
-class EpochOrder(Sampler[tuple[int, int]]):
-    """Training photos as (epoch, position), in an order that seed and epoch alone decide.
+Key = tuple[int, ...]
+"""Epoch, position of a photo, and, when it has come in that epoch before, how often."""
 
-    The epoch travels with the position, so that loader processes need not be told about it. Several
+
+class EpochOrder(Sampler[Key]):
+    """Training photos as keys, in an order that seed and epoch alone decide.
+
+    The epoch travels with the position, so that loader processes need not be told about it, and so
+    does the number of the repetition, so that a photo is changed otherwise each time. Several
     processes divide each batch among them, so that together they see what one alone would see.
 
     Args:
@@ -78,12 +82,19 @@ class EpochOrder(Sampler[tuple[int, int]]):
         """Number of photos that this process sees."""
         return self.steps * self.batch_size // self.share.ranks
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[Key]:
         """The photos of the current epoch."""
         generator = np.random.default_rng((self.seed, self.epoch))
         order = generator.permutation(self._drawn(generator))
-        batches = order[: self.steps * self.batch_size].reshape(self.steps, self.share.ranks, -1)
-        return iter([(self.epoch, int(p)) for p in batches[:, self.share.rank].ravel()])
+        seen: Counter[int] = Counter()
+        keys: list[Key] = []
+        for position in order[: self.steps * self.batch_size].tolist():
+            again = (seen[position],) if seen[position] else ()
+            keys.append((self.epoch, position, *again))
+            seen[position] += 1
+        each = self.batch_size // self.share.ranks
+        mine = range(self.share.rank * each, len(keys), self.batch_size)
+        return iter([key for start in mine for key in keys[start : start + each]])
 
     def _drawn(self, generator: np.random.Generator) -> "int | np.ndarray":
         """The photos of an epoch before they are mixed; a number stands for each of them once.

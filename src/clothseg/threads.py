@@ -8,22 +8,30 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 AHEAD = 16
-"""Results that each thread may be ahead of the one that is asked for; memory stays flat."""
+"""Results that each thread is usually ahead of the one that is asked for; memory stays flat."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 @contextmanager
-def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Iterator[Result]]:
-    """The results of all items in their order; whatever is not begun on leaving is dropped."""
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], ahead: int = AHEAD
+) -> Iterator[Iterator[Result]]:
+    """The results of all items in their order; whatever is not begun on leaving is dropped.
+
+    Args:
+        work: what is done to each item.
+        items: in any number.
+        ahead: results that each thread may be ahead.
+    """
     threads = os.cpu_count() or 1
     pool = ThreadPoolExecutor(threads)
 
     def results() -> Iterator[Result]:
         waiting: deque[Future[Result]] = deque()
         for item in items:
-            if len(waiting) == AHEAD * threads:
+            if len(waiting) == ahead * threads:
                 yield waiting.popleft().result()
             waiting.append(pool.submit(work, item))
         while waiting:

@@ -1,5 +1,6 @@
 """Runs that are done, and their networks ready to be used."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,9 @@ def recorded_config(run: Path, trust: Sequence[str]) -> dict[str, Any]:
         raise ConfigError(
             [f"run={run}: there is no {record.best_checkpoint}; the run has not finished an epoch"]
         )
-    config["trainer"]["sync_batchnorm"] = False  # which a CPU does not have, and nothing is trained
-    config["trainer"]["ema"] = None
+    # What is for training alone, or not worth its time for a few photos.
+    config["trainer"] |= {"sync_batchnorm": False, "ema": None, "compile": False}
+    config["data"] |= {"sampling": "uniform"}
     return config
 
 
@@ -48,7 +50,8 @@ def members(run: Path, ensemble: str) -> list[Path]:
     if ensemble == "none":
         return [run]
     folder = run.parent if (run / "config.yaml").is_file() else run
-    found = sorted(folder.glob("fold-*[0-9]"), key=lambda path: int(path.name[5:]))
+    folds_there = [p for p in folder.glob("fold-*") if re.fullmatch(r"fold-\d+", p.name)]
+    found = sorted(folds_there, key=lambda path: int(path.name[5:]))
     folds = Record(found[0]).config["config"]["split"].get("folds") if found else None
     if not found or not folds:
         raise ConfigError([f"ensemble=folds: {folder} holds no folds of a cross-validation"])

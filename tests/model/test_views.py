@@ -142,6 +142,7 @@ def test_scales_are_seen_and_brought_back_to_the_place_where_they_belong():
 def test_a_scale_that_breaks_the_stride_is_refused_with_those_that_fit():
     require_scales([0.5, 1.0, 1.5], 128, 32)
     require_scales([1.0], 100, 32)  # the size of the training may be padded
+    require_scales([0.333333, 1.66667], 96, 32)  # as the message prints them
     with pytest.raises(
         ConfigError, match=r"0\.8, 1\.1 of 128 px .* allowed are 0\.5, 0\.75, 1, 1\.25"
     ):

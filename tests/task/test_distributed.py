@@ -79,7 +79,9 @@ def trained(folder, ranks=1, accumulate=1, normalise=False, loss="cross_entropy"
     return Processes().run(work, ranks, Place(1)).value
 
 
-@pytest.mark.parametrize("shared", [{"ranks": 2}, {"ranks": 4}, {"accumulate": 2}])
+@pytest.mark.parametrize(
+    "shared", [{"ranks": 2}, {"ranks": 4}, {"accumulate": 2}, {"ranks": 2, "accumulate": 2}]
+)
 def test_sharing_a_batch_changes_no_step(tmp_path, shared):
     """A loss that averaged each share by itself would fail: the shares have unequal pixels."""
     alone, rows, steps = trained(tmp_path / "alone")

@@ -55,9 +55,8 @@ class BareLoop:
         augmentation: Augmentation,
         steps: int,
     ) -> None:
-        place = {name: index for index, name in enumerate(cache.names)}
-        self.images = [np.array(cache.images[place[name]]) for name in names]
-        self.masks = [np.array(cache.masks[place[name]]) for name in names]
+        self.images = [np.array(cache.images[cache.place[name]]) for name in names]
+        self.masks = [np.array(cache.masks[cache.place[name]]) for name in names]
         self.augmentation, self.batch_size = augmentation, config["data"]["batch_size"]
         self.mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
         self.deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]

@@ -8,8 +8,9 @@ training step, ``pixels`` is their average: the average of their losses is then 
 pixels of the step, wherever those are. Losses of regions add up their sums over all processes, but
 not over parts.
 
-A function of this module makes a loss from how often the classes occur in the training part, which
-it needs for weights of classes only.
+A loss is a :class:`clothseg.loss.pixelwise.PixelLoss`, whose ``mass`` says what its mean divides
+by. A function of this module makes one from how often the classes occur in the training part, its
+only positional argument, which weights of classes need.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal

@@ -63,7 +63,8 @@ def class_weights(pixels: ClassPixels, weights: ClassWeights, limit: Limit) -> n
     if limit is not None:
         raw = np.minimum(raw, limit)
     present = pixels.counts > 0
-    return raw / raw[present].mean() if present.any() else raw
+    mean = raw[present].mean() if present.any() else 0
+    return raw / mean if mean > 0 else present.astype(float)  # one class alone needs no weight
 
 
 def raw_weights(pixels: ClassPixels, scheme: Scheme) -> np.ndarray:

@@ -11,6 +11,9 @@ DENSENET = "densenet121"
 ATROUS = ("deeplabv3", "deeplabv3plus", "dilated_pspnet")
 """Architectures whose encoder has atrous stages, unless they are told otherwise."""
 
+KEEPS_STRIDE = ("fcn", "dilated_pspnet")
+"""Architectures that may leave the encoder's stages as they are."""
+
 NEVER_ATROUS = {
     "vgg": "VGG shrinks by pooling, which atrous convolutions cannot replace",
     "densenet": "DenseNet shrinks by pooling, which atrous convolutions cannot replace",
@@ -59,11 +62,13 @@ def pair_problem(
     if reason is None:
         return None
     other_backbones = [name for name in backbones if _reason(model, name, output_stride) is None]
-    other_models = [name for name in models if _reason(name, backbone) is None]
+    other_models = [name for name in models if name != model and _reason(name, backbone) is None]
+    keeps = model in KEEPS_STRIDE and _reason(model, backbone, 32) is None
     return (
         f"model={model} cannot have backbone={backbone}: {reason}. "
         f"model={model} works with {', '.join(other_backbones)}; "
         f"backbone={backbone} works with {', '.join(other_models)}"
+        f"{f', and with {model} where model.output_stride=32' if keeps else ''}"
     )
 
 

@@ -80,7 +80,7 @@ def pspnet(backbone: Backbone, classes: int, *, channels: Channels, dropout: Dro
 
 
 def unet(
-    backbone: Backbone, classes: int, *, decoder_channels: Levels, deep_supervision: bool
+    backbone: Backbone, classes: int, *, decoder_channels: Levels, deep_supervision: bool = False
 ) -> "Network":
     """U-Net whose contracting path is the encoder.
 
@@ -105,7 +105,7 @@ def unet(
 
 
 def unetplusplus(
-    backbone: Backbone, classes: int, *, decoder_channels: Levels, deep_supervision: bool
+    backbone: Backbone, classes: int, *, decoder_channels: Levels, deep_supervision: bool = False
 ) -> "Network":
     """U-Net++, whose skips pass through convolutions of their own.
 

@@ -74,11 +74,10 @@ def require_scales(scales: Sequence[float], image_size: int, stride: int) -> Non
     Raises:
         ConfigError: names the scales that fit.
     """
-    sizes = {scale: scale * image_size for scale in scales if scale != 1}
-    wrong = [scale for scale, size in sizes.items() if abs(size / stride % 1) > 1e-6]
+    wrong = [scale for scale in scales if scale != 1 and round(scale * image_size) % stride]
     if wrong:
         steps = range(max(1, image_size // stride // 2), 2 * image_size // stride + 1)
-        fitting = ", ".join(f"{step * stride / image_size:g}" for step in steps)
+        fitting = ", ".join(f"{step * stride / image_size:.6g}" for step in steps)
         raise ConfigError(
             [
                 f"scales: {', '.join(f'{scale:g}' for scale in wrong)} of {image_size} px is no "
@@ -92,4 +91,5 @@ def _resized(maps: Tensor, size: Sequence[int]) -> Tensor:
     if tuple(size) == tuple(maps.shape[-2:]):
         return maps
     shrinks = size[0] < maps.shape[-2]
-    return F.interpolate(maps, tuple(size), mode="bilinear", antialias=shrinks)
+    # There is no smoothing of half precision on the CPU.
+    return F.interpolate(maps.float(), tuple(size), mode="bilinear", antialias=shrinks)

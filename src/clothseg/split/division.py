@@ -208,6 +208,8 @@ def divided(
 def limited(split: Split, cache: "Cache", photos: int, seed: int) -> Split:
     """A split with fewer photos: so many for training, and as large a share of the other parts.
 
+    What is told about the division stays that of all photos.
+
     Args:
         split: whole parts.
         cache: the samples with their classes and sources.
@@ -218,17 +220,17 @@ def limited(split: Split, cache: "Cache", photos: int, seed: int) -> Split:
     if share >= 1:
         return split
     balanced = strata(cache)
-    place = {name: index for index, name in enumerate(cache.names)}
 
     def fewer(names: list[str]) -> list[str]:
-        wanted = max(1, round(share * len(names)))
+        wanted = max(min(1, len(names)), round(share * len(names)))
         if wanted < 2 or len(names) - wanted < 2:
             return names[:wanted]
-        chosen = carve(balanced[[place[name] for name in names]], wanted / len(names), seed)
+        chosen = carve(balanced[[cache.place[name] for name in names]], wanted / len(names), seed)
         return [name for name, kept in zip(names, chosen, strict=True) if kept]
 
-    train, validation, test = map(fewer, (split.train, split.validation, split.test))
-    return replace(split, train=train, validation=validation, test=test)
+    parts = split.train, split.validation, split.test, split.held_out
+    train, validation, test, held_out = map(fewer, parts)
+    return replace(split, train=train, validation=validation, test=test, held_out=held_out)
 
 
 def require_groups(groups: np.ndarray, parts: int) -> None:

@@ -63,7 +63,7 @@ class SemanticSegmentation(pl.LightningModule):
         names: class names in id order [C].
         normalization: `unit` or `imagenet`.
         seed: seed of dropout.
-        postprocess: class ids int64 [B,H,W] of logits [B,C,H,W].
+        postprocess: tells classes from logits, see :mod:`clothseg.postprocess`.
         optimizer: makes the optimizer of the parameters that are trained.
         scheduler: makes the schedule of an optimizer for a number of steps.
     """
@@ -126,7 +126,8 @@ class SemanticSegmentation(pl.LightningModule):
         # Dropout depends on the step and the part alone, so that a resumed run draws the same.
         turn = self.global_step * parts + batch_idx % parts
         torch.manual_seed(derived_seed(self.seed, turn * trainer.world_size + trainer.global_rank))
-        pixels = trainer.strategy.reduce(batch["pixels"], reduce_op="sum")
+        # Processes add up in place, and the parts of a batch share one count.
+        pixels = trainer.strategy.reduce(batch["pixels"].clone(), reduce_op="sum")
         average = pixels / (parts * trainer.world_size)
         terms = self._terms(self.network(batch["image"]), batch, average)
         total = torch.stack(list(terms.values())).sum()
@@ -205,7 +206,7 @@ class SemanticSegmentation(pl.LightningModule):
         """
         self.eval()
         logits = self.network(self.normalized(torch.from_numpy(photos).to(self.device)))["logits"]
-        return self.postprocess(resized(logits, size)).to(torch.uint8).cpu().numpy()
+        return self.postprocess(logits, size).to(torch.uint8).cpu().numpy()
 
     def _terms(self, output: dict[str, Tensor], batch: Batch, pixels: Tensor) -> dict[str, Tensor]:
         """All terms of the loss; `pixels` [256] is what their means divide by."""
@@ -213,11 +214,15 @@ class SemanticSegmentation(pl.LightningModule):
         return supervised(self.loss, output, batch, self.network.output_weights)
 
     def _evaluate(self, tally: Tally, batch: Batch) -> None:
-        logits = resized(self.network(batch["image"])["logits"], batch["mask"].shape[-2:])
-        terms = self._terms({"logits": logits}, batch, batch["pixels"])
+        logits, mask = self.network(batch["image"])["logits"], batch["mask"]
+        seen, pixels = mask, batch["pixels"]
+        if mask.shape[-2:] != logits.shape[-2:]:  # classes are told at the size of the photo
+            seen = at_size(mask, logits.shape[-2:])
+            pixels = torch.bincount(seen.flatten(), minlength=256)
+        terms = self.loss({"logits": logits}, {"mask": seen, "pixels": pixels})
         loss = torch.stack(list(terms.values())).sum()
-        tally.loss.update(loss, self.loss.mass(batch["pixels"]))
-        tally.scores.update(self.postprocess(logits), batch["mask"], batch["index"])
+        tally.loss.update(loss, self.loss.mass(pixels))
+        tally.scores.update(self.postprocess(logits, mask.shape[-2:]), mask, batch["index"])
 
     def _log_scores(self, part: str, tally: Tally) -> Scores:
         scores, loss = tally.result()
@@ -231,8 +236,6 @@ class SemanticSegmentation(pl.LightningModule):
         return scores
 
 
-def resized(logits: Tensor, size: Sequence[int] | None) -> Tensor:
-    """Logits [B,C,h,w] at another height and width, bilinear; None keeps them."""
-    if size is None or tuple(logits.shape[-2:]) == tuple(size):
-        return logits
-    return F.interpolate(logits, tuple(size), mode="bilinear")
+def at_size(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """Class ids int64 [B,H,W] at another height and width, nearest."""
+    return F.interpolate(mask.unsqueeze(1).float(), tuple(size)).squeeze(1).long()
