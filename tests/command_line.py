@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from clothseg.record import Record
-from command_server import CommandServer
+from command_server import ENVIRONMENT, CommandServer
 from repository import REPOSITORY
 
 
@@ -64,8 +64,8 @@ class CommandLine:
         )
 
     def run(self, arguments, **environment):
-        """Wait for a command to end, in a process that has run others."""
-        if environment:
+        """Wait for a command to end; in a process that has run others, if its environment fits."""
+        if environment.items() - ENVIRONMENT.items():
             return self.run_apart(arguments, **environment)
         ended = self.server.run(arguments)
         assert "Traceback" not in ended.stdout + ended.stderr

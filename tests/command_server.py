@@ -15,9 +15,12 @@ import traceback
 
 from repository import REPOSITORY
 
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "WANDB_API_KEY": "", "NETRC": os.devnull}
+"""Tests see no GPU and no key, whatever the machine has."""
+
 
 class CommandServer:
-    """A process that runs commands.
+    """A process that runs commands in :data:`ENVIRONMENT`.
 
     Args:
         folder: where it keeps what commands say.
@@ -31,6 +34,7 @@ class CommandServer:
             self.process = subprocess.Popen(
                 [sys.executable, __file__, str(write_end)],
                 cwd=REPOSITORY,
+                env=os.environ | ENVIRONMENT,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=error,

@@ -16,18 +16,28 @@ def pytest_configure():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """The slowest tests come first, so that no worker is left alone with one in the end."""
-    items.sort(key=_seconds, reverse=True)
+    """The slowest tests come first, so that no worker is left alone with one in the end.
+
+    Tests that share what is made once for their module stay together, on one worker.
+    """
+    longest: dict[str, int] = {}
     for item in items:
-        if "module" in _scopes(item):
+        if _shares(item):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+            longest[item.module.__name__] = longest.get(item.module.__name__, 0) + _seconds(item)
+    items.sort(key=lambda item: (-longest.get(_group(item), _seconds(item)), _group(item)))
 
 
-def _scopes(item):
-    """Scopes of the fixtures of a test; those of a module are worth being made once only."""
+def _shares(item):
+    """Whether a test uses a fixture of its module."""
     definitions = item._fixtureinfo.name2fixturedefs.values()
-    return {definition[-1].scope for definition in definitions}
+    return any(definition[-1].scope == "module" for definition in definitions)
+
+
+def _group(item):
+    return item.module.__name__ if _shares(item) else ""
 
 
 def _seconds(item):

@@ -103,7 +103,7 @@ def test_two_processes_are_stopped_in_order(command_line, tmp_path):
         (
             ["trainer=ddp_cpu", "trainer.devices=3"],
             "data.batch_size=4 cannot be shared evenly by 3 processes (trainer.devices) with at "
-            "least two photos for each, as batch normalisation needs; allowed are 6, 9, 12",
+            "least a photo for each of them; allowed are 3, 6, 9",
         ),
         (["trainer.accumulate=3"], "shared evenly by 3 turns (trainer.accumulate)"),
         (["trainer=ddp_cpu", "trainer.sync_batchnorm=true"], "PyTorch offers it on CUDA GPUs only"),

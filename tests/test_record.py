@@ -105,6 +105,18 @@ def test_runs_from_before_there_were_other_keys_keep_their_signature():
     require_valid(before)  # and can be evaluated
 
 
+def test_a_record_of_the_first_release_can_be_used(tmp_path):
+    config = composed().config
+    late = ("devices", "sync_batchnorm", "channels_last", "compile", "accumulate", "clip", "ema")
+    config["trainer"] = {k: v for k, v in config["trainer"].items() if k not in late}
+    record = Record(tmp_path)
+    record.begin(config, {}, [], "CPU")
+    recorded = record.config["config"]
+    require_valid(recorded)
+    assert recorded["trainer"]["channels_last"] is True  # as it was before it could be chosen
+    assert signature(recorded, "f", 1) == signature(composed().config, "f", 1)
+
+
 def test_the_margin_of_a_crop_is_in_the_signature():
     jobs = [composed("dataset.crop=mask", f"dataset.margin={margin}") for margin in (0.1, 0.3)]
     assert len({signature(job.config, "f", 1) for job in jobs}) == 2

@@ -26,10 +26,10 @@ FRAGILE_LOSS = """
 import os
 from clothseg.loss import cross_entropy
 
-def fragile(*, marked: bool):
+def fragile(pixels, *, marked: bool):
     if marked and "BROKEN" in os.environ:
         raise RuntimeError("the seam burst")
-    return cross_entropy()
+    return cross_entropy(pixels)
 """
 
 

@@ -22,7 +22,7 @@ import yaml
 from filelock import SoftFileLease, Timeout
 
 from clothseg.error import ClaimedError, ConfigError, DataError
-from clothseg.signature import signature
+from clothseg.signature import completed, signature
 
 if TYPE_CHECKING:
     from filelock import LeaseCompromise
@@ -86,6 +86,8 @@ class Record:
     def config(self) -> Plain:
         """The recorded configuration: `choices`, `overrides` and the resolved `config`.
 
+        Keys that came later have the values that mean what was done then.
+
         Raises:
             ConfigError: the folder holds no run, or its file is not what :meth:`begin` writes.
         """
@@ -101,7 +103,7 @@ class Record:
             not isinstance(content.get(part), kind) for part, kind in parts.items()
         ):
             raise ConfigError([f"{path} is no record: it needs {', '.join(parts)}"])
-        return content
+        return content | {"config": completed(content["config"])}
 
     @property
     def last_checkpoint(self) -> Path | None:

@@ -71,6 +71,19 @@ def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> s
     return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
 
 
+def completed(config: Plain) -> Plain:
+    """A recorded configuration with the keys that came after it, at their neutral values.
+
+    Keys of a function that has defaults of its own need none.
+    """
+    whole = copy.deepcopy(config)
+    for key, neutral in {"trainer.devices": 1, **NEUTRAL_DEFAULTS}.items():
+        group, _, name = key.partition(".")
+        if group == "trainer" and isinstance(whole.get(group), dict):
+            whole[group].setdefault(name, neutral)
+    return whole
+
+
 def _keep_own_names(config: Plain) -> None:
     """Leave out which names of other datasets a label space gathers, and where merged ones are."""
     dataset, labels = config.get("dataset", {}), config.get("labels", {})

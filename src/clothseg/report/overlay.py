@@ -58,11 +58,15 @@ def _borders(classes: np.ndarray) -> np.ndarray:
     return border
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= 0.0005 else "below 0.1 %"
+
+
 def _with_legend(
     picture: np.ndarray, shares: np.ndarray, names: Sequence[str], colors: np.ndarray
 ) -> np.ndarray:
     shown = [int(k) for k in np.argsort(-shares, kind="stable") if shares[k] > 0]
-    texts = {k: f"{names[k]}  {100 * shares[k]:.1f} %" for k in shown}
+    texts = {k: f"{names[k]}  {_percent(shares[k])}" for k in shown}
     letters = max(SMALLEST_LETTERS, picture.shape[0] // (LINES + 10))
     font = ImageFont.truetype(findfont(FontProperties(family=FONT)), letters)
     line, gap = round(1.6 * letters), letters
