@@ -231,7 +231,7 @@ def test_one_class_alone_has_weight_one():
 
 
 def test_a_million_equal_pixels_are_added_up_exactly():
-    """One by one in single precision they would lose a percent."""
+    """One by one in single precision they would not."""
     logits = torch.zeros(1, 2, 1000, 1000)
     mask = torch.zeros(1, 1000, 1000, dtype=torch.int64)
     value = sum(

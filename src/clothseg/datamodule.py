@@ -222,8 +222,8 @@ class SegmentationData(pl.LightningDataModule):
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     """A batch, with the number of its pixels of each value of the mask, int64 [256]."""
     batch = default_collate(samples)
-    # OpenCV counts ten times as fast as NumPy and torch, which the speed of loading feels; its
-    # floats are exact for photos of up to 2^24 pixels.
+    # OpenCV counts several times as fast as NumPy, which the speed of loading feels; its floats are
+    # exact for photos of up to 2^24 pixels.
     counts = [cv2.calcHist([m], [0], None, [256], [0, 256]) for m in batch["mask"].numpy()]
     pixels = np.sum(counts, axis=0, dtype=np.int64).ravel()
     return batch | {"pixels": torch.from_numpy(pixels)}

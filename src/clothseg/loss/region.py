@@ -94,8 +94,8 @@ class GeneralizedDice(RegionLoss):
 class _Overlap(torch.autograd.Function):
     """Sums over valid pixels of softmax probabilities, without copies of them.
 
-    Written as operations on tensors, forward and backward hold five arrays of the logits' size; by
-    hand they hold two.
+    By hand, forward and backward hold two arrays of the logits' size; operations on tensors would
+    keep one for every step.
     """
 
     @staticmethod
@@ -105,7 +105,7 @@ class _Overlap(torch.autograd.Function):
         target = mask.unsqueeze(1).clamp(max=classes - 1)  # of ignored pixels nothing is used
         probability = logits.softmax(1).mul_(valid)
         at_target = probability.gather(1, target)  # [B,1,H,W]
-        # Single precision loses a percent of a sum of a million pixels that are added one by one.
+        # Millions of pixels that are added one by one are too many for single precision.
         sums = at_target.new_zeros(classes, dtype=torch.float64)
         sums.index_add_(0, target.flatten(), at_target.flatten().double())
         overlap = sums.to(logits.dtype)

@@ -44,9 +44,9 @@ class SegNet(nn.Module):
         self.pool = nn.MaxPool2d(2)
         self.upsample = nn.UpsamplingNearest2d(scale_factor=2)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B,C,H,W] of photos [B,3,H,W], H and W multiples of 32."""
