@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from clean_dataset import stripes, write_photo
 from repository import SHARED, empty_ccp, write_mask, write_own_photos
 
 
@@ -76,6 +77,16 @@ def small_ccp(tmp_path):
         cv2.imwrite(str(root / "photos" / f"{number:04}.jpg"), photo)
         if number < 4:
             write_mask(root, number, random.integers(0, 59, (40, 30), np.uint8))
+    return root
+
+
+@pytest.fixture
+def clean_ccp(tmp_path):
+    """Three photos in CCP's layout; every mask has all names, as stripes of 80 pixels."""
+    root = empty_ccp(tmp_path / "clean")
+    for number in range(1, 4):
+        write_photo(root, number, number)
+        write_mask(root, number, stripes(number))
     return root
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from clothseg.check import check_command, group_names
 from clothseg.help import help_text
-from clothseg.schema import Crop
+from clothseg.schema import Preparation
 from clothseg.trust import CONF, options, resolve_target, targets
 from clothseg.validation import argument_model
 from repository import REPOSITORY, roots_of, write_own_photos
@@ -103,7 +103,7 @@ def test_a_file_states_every_argument_of_its_function_with_a_comment(group, opti
     for path, node in targets(composed(group, option, own).config[group]):
         function = resolve_target(node["_target_"], [])
         # Every dataset can be cut to persons, which no function of a dataset has to know about.
-        shared = set(Crop.model_fields) if (group, path) == ("dataset", "") else set()
+        shared = set(Preparation.model_fields) if (group, path) == ("dataset", "") else set()
         assert set(node) - {"_target_"} - shared == set(argument_model(function).model_fields)
         assert inspect.getdoc(function)
     for line in text.splitlines():

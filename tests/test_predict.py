@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clothseg.dataset.reader import read_photo
+from clothseg.dataset.photo import read_photo
 from clothseg.predict import find_photos
 from clothseg.report.overlay import overlay
 from command_line import records

@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 from filelock import FileLock
 
-from clothseg.dataset.reader import Reader, Sample, read_photo
+from clothseg.dataset.photo import read_photo
+from clothseg.dataset.reader import Reader, Sample
 from clothseg.labels import IGNORE
 from clothseg.person_detector import CONFIDENT, Detections
 from clothseg.record import write_json

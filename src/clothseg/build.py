@@ -14,7 +14,8 @@ from clothseg.crop import cropped, cropped_parts
 from clothseg.dataset import Reader
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
-from clothseg.schema import NO_POSTPROCESS, Crop
+from clothseg.schema import NO_POSTPROCESS, Preparation
+from clothseg.sound import sound
 from clothseg.validation import config_problems
 
 if TYPE_CHECKING:
@@ -66,15 +67,18 @@ def build_launcher(node: Config) -> "ClothsegLauncher":
 
 
 def build_dataset(config: Config) -> Reader:
-    """The dataset's reader, with its photos cut to persons when asked for."""
-    node = dict(config["dataset"])
-    # Records from before there was a crop lack its keys.
-    crop = Crop(**{key: node.pop(key) for key in Crop.model_fields if key in node})
+    """The dataset's reader, without defective samples and cut to persons when asked for."""
+    preparation = Preparation.of(config["dataset"])
+    shared = Preparation.model_fields
+    node = {key: value for key, value in config["dataset"].items() if key not in shared}
     reader = _call(node)
-    if crop.crop == "none":
+    folder = Path(config["data"]["cache"])
+    if preparation.on_error == "skip":
+        reader = sound(reader, node, folder / "defects")
+    if preparation.crop == "none":
         return reader
-    folder = Path(config["data"]["cache"]) / "boxes"
-    return cropped(reader, crop.crop, crop.margin, crop.detector, folder)
+    choice = preparation.crop, preparation.margin, preparation.detector
+    return cropped(reader, *choice, folder / "boxes")
 
 
 def build_labels(config: Config) -> LabelSpace:

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from filelock import FileLock
 
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.reader import Reader, Sample, file_states
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
 from clothseg.report.progress import progress_bar, say
@@ -113,9 +113,8 @@ def cache_key(samples: list[Sample], reader: Reader, labels: LabelSpace, image_s
     table = labels.lookup_table(reader.names).tobytes()
     parameters = (CACHE_VERSION, cv2.__version__, image_size, len(labels), table, reader.treatment)
     digest.update(repr(parameters).encode())
-    for path in dict.fromkeys(path for sample in samples for path in reader.files(sample)):
-        state = path.stat()
-        digest.update(f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}".encode())
+    for state in file_states(reader, samples):
+        digest.update(state.encode())
     return digest.hexdigest()
 
 

@@ -4,7 +4,7 @@ Photo and mask are cut alike to the person's box with a margin; a photo without 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,11 @@ import numpy as np
 from clothseg.boxes import Box, Boxes, DetectedBoxes, MaskBoxes
 from clothseg.dataset.merged import Merged
 from clothseg.dataset.reader import Inspection, Reader, Sample
-from clothseg.error import DataError
+from clothseg.dataset.wrapped import Wrapped
 from clothseg.person_detector import PersonDetector
 
 
-class Cropped(Reader):
+class Cropped(Wrapped):
     """A dataset whose photos and masks are cut to one box each.
 
     Areas of objects stay those of the whole photo.
@@ -31,18 +31,9 @@ class Cropped(Reader):
     """
 
     def __init__(self, reader: Reader, boxes: Boxes, margin: float) -> None:
-        super().__init__(reader.root, reader.names)
-        self.reader, self.boxes, self.margin = reader, boxes, margin
+        super().__init__(reader)
+        self.boxes, self.margin = boxes, margin
         self.treatment = f"{reader.treatment} cut to {boxes.treatment} + {margin}"
-
-    @property
-    def ready(self) -> bool:
-        """Whether the photos are there."""
-        return self.reader.ready
-
-    def samples(self) -> list[Sample]:
-        """All annotated photos."""
-        return self.reader.samples()
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Source ids uint8 [H,W] inside the box."""
@@ -57,34 +48,10 @@ class Cropped(Reader):
         box = self.boxes.find(sample, found.mask)
         return replace(found, image=self._cut(found.image, box), mask=self._cut(found.mask, box))
 
-    def further_defects(self, sample: Sample) -> Sequence[DataError]:
-        """What is wrong with the files beside photo and mask."""
-        return self.reader.further_defects(sample)
-
-    def unannotated(self) -> list[Path]:
-        """Photos without annotation."""
-        return self.reader.unannotated()
-
-    def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
-        """Objects of the whole photo."""
-        return self.reader.objects(sample)
-
-    def files(self, sample: Sample) -> list[Path]:
-        """Every file that decides a sample."""
-        return self.reader.files(sample)
-
     def prepare(self) -> None:
         """Prepare the dataset, and have a detector look at all photos."""
         self.reader.prepare()
         self.boxes.prepare()
-
-    def oddities(self, sample: Sample) -> list[str]:
-        """Those of the whole photo."""
-        return self.reader.oddities(sample)
-
-    def warnings(self) -> list[str]:
-        """What is odd about the dataset's files."""
-        return self.reader.warnings()
 
     def fingerprint(self) -> str:
         """Hash of the content and of what decides the boxes."""

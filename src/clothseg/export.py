@@ -14,7 +14,7 @@ import numpy as np
 
 from clothseg import build
 from clothseg.check import check_command
-from clothseg.dataset.reader import read_photo
+from clothseg.dataset.photo import read_photo
 from clothseg.error import ConfigError, DataError
 from clothseg.label_file import label_rows
 from clothseg.report.progress import console

@@ -15,14 +15,14 @@ from clothseg import build
 from clothseg.boxes import largest_person
 from clothseg.check import check_command
 from clothseg.crop import widened
-from clothseg.dataset.reader import read_photo
+from clothseg.dataset.photo import read_photo
 from clothseg.error import ConfigError, DataError
 from clothseg.label_file import LABEL_FILE, label_rows
 from clothseg.labels import LabelSpace
 from clothseg.person_detector import PersonDetector
 from clothseg.record import write_json, write_text
 from clothseg.report.progress import console, progress_bar
-from clothseg.schema import Crop, Predict
+from clothseg.schema import Predict, Preparation
 from clothseg.threads import in_order
 from clothseg.trained import load_task, members, recorded_config
 
@@ -141,18 +141,17 @@ class Segmenter:
     def __init__(
         self, config: Mapping[str, Any], runs: Sequence[Path], tta: str, scales: Sequence[float]
     ) -> None:
-        dataset = config["dataset"]
-        crop = Crop(**{key: dataset[key] for key in Crop.model_fields if key in dataset})
-        if crop.crop == "mask":
+        preparation = Preparation.of(config["dataset"])
+        if preparation.crop == "mask":
             raise ConfigError(
                 [
                     f"run={runs[0]}: its photos were cut to their labels (dataset.crop=mask), "
                     "which new photos do not have; use a run with dataset.crop=none or detector"
                 ]
             )
-        self.margin = crop.margin
-        self.detector = PersonDetector(crop.detector) if crop.crop == "detector" else None
-        if self.detector:
+        self.margin, self.detector = preparation.margin, None
+        if preparation.crop == "detector":
+            self.detector = PersonDetector(preparation.detector)
             self.detector.require()
         self.labels = build.build_labels(config)
         self.size = config["data"]["image_size"]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,8 @@ def run(job: Job, rank: int) -> None:
         KeyboardInterrupt: Ctrl-C; the last checkpoint is kept.
     """
     build.require_valid(job.config)
-    cache = build.build_cache(job.config, build.build_dataset(job.config))
+    reader = build.build_dataset(job.config)
+    cache = build.build_cache(job.config, reader)
     frozen = job.folder / "split.json"
     split = Split.read(frozen) if frozen.is_file() else build.build_split(job.config, cache)
     data = build.build_data(job.config, cache, split, Share(rank, job.ranks))
@@ -65,6 +67,9 @@ def run(job: Job, rank: int) -> None:
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
             say(f"{job.title}  {size} on {device}, kept in {job.folder}")
             say(f"{job.title}  {split.summary}")
+            if left_out := [asdict(each) for each in reader.left_out()]:
+                write_json(job.folder / "skipped.json", left_out)
+                say(f"{job.title}  warning: {len(left_out)} samples are left out, see skipped.json")
             for text in described_weights(task):
                 say(f"{job.title}  class weights: {text}")
             for name in missing_classes(cache, split, task.names):

@@ -44,17 +44,24 @@ class Data(BaseModel):
     """Share of the photos below which `repeat_factor` takes a class for rare."""
 
 
-class Crop(BaseModel):
-    """How photos are cut to the person in them; keys of every dataset beside its function's own."""
+class Preparation(BaseModel):
+    """What is done to the samples first; keys of every dataset beside its function's own."""
 
     model_config = STRICT
 
+    on_error: Literal["stop", "skip"] = "stop"
+    """What a defective sample does: stop the command that meets it, or be left out of all."""
     crop: Literal["none", "mask", "detector"] = "none"
-    """Where the box of a photo comes from."""
+    """Where the box of the person comes from that a photo is cut to."""
     margin: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the box's size that is added on each side."""
     detector: str = "coco"
     """Weights of the detector: `coco`, or the path of a file."""
+
+    @classmethod
+    def of(cls, dataset: Node) -> "Preparation":
+        """These keys of a dataset's configuration; records of earlier versions lack some."""
+        return cls(**{key: dataset[key] for key in cls.model_fields if key in dataset})
 
 
 class CacheFolder(BaseModel):
@@ -63,7 +70,7 @@ class CacheFolder(BaseModel):
     model_config = STRICT
 
     cache: str
-    """Folder of boxes that a detector found."""
+    """Folder of defects and of boxes that were found."""
 
 
 class Labels(BaseModel):

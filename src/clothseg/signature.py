@@ -21,14 +21,15 @@ WITHOUT_EFFECT = (
     "data.cache",
     "dataset.root",
     "dataset.detector",
+    "dataset.on_error",
     "split.fold",
     "trainer.accelerator",
     "trainer.devices",
     "trainer.threads",
 )
 """Keys that say where and how a run is done, not what comes out; a fold has a folder of its own,
-how many processes share a batch is hashed as the world size, and a detector's weights are part of
-the dataset's fingerprint."""
+how many processes share a batch is hashed as the world size, and a detector's weights and the
+samples that are left out are part of the dataset's fingerprint."""
 
 NEUTRAL_DEFAULTS: dict[str, Any] = {
     "dataset.crop": "none",

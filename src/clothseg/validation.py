@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, create_model
 
 from clothseg.error import ConfigError
-from clothseg.schema import Arguments, Config, Crop
+from clothseg.schema import Arguments, Config, Preparation
 from clothseg.trust import resolve_target, targets
 
 
@@ -31,7 +31,7 @@ def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) 
             problems += [f"{path}.{problem}" for problem in error.problems]
             continue
         arguments = {key: value for key, value in node.items() if key != "_target_"}
-        shared = Crop if path == "dataset" else Arguments
+        shared = Preparation if path == "dataset" else Arguments
         problems += _model_problems(argument_model(function, shared), arguments, path)
     return problems
 

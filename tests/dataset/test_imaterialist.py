@@ -23,8 +23,8 @@ def fixture(oracles):
 def write_table(root, *lines, header=HEADER):
     (root / "train").mkdir(parents=True, exist_ok=True)
     (root / "train.csv").write_text("\n".join([header, *lines]) + "\n")
-    for name in ("a", "b"):
-        cv2.imwrite(str(root / "train" / f"{name}.jpg"), np.zeros((3, 4, 3), np.uint8))
+    for name in {part for line in lines for part in line.split(",") if part.endswith(".jpg")}:
+        cv2.imwrite(str(root / "train" / name), np.zeros((3, 4, 3), np.uint8))
     return root
 
 
@@ -125,15 +125,20 @@ def test_the_release_of_2020_is_told_apart(tmp_path):
 
 def test_missing_photos_are_an_error_or_left_out_and_told(tmp_path):
     root = write_table(tmp_path, *LINES, "c.jpg,1 2,3,4,6")
+    (root / "train" / "c.jpg").rename(root / "train" / "d.jpg")
     with pytest.raises(DataError, match=r"1 photos of train\.csv are missing: .*c\.jpg"):
         read_first(root)
     reader = reader_of("imaterialist", root, missing="leave_out")
     assert [sample.name for sample in reader.samples()] == ["a", "b"]
-    assert reader.warnings() == ["1 photos of train.csv are missing: c.jpg"]
+    assert reader.warnings() == [
+        "1 photos of train.csv are missing: c.jpg",
+        "1 photos have no row in train.csv: d.jpg",
+    ]
 
 
 def test_when_all_photos_are_missing_none_is_left_out(tmp_path):
     root = write_table(tmp_path, "c.jpg,1 2,3,4,6")
+    (root / "train" / "c.jpg").unlink()
     with pytest.raises(DataError, match=r"1 photos of train\.csv are missing"):
         read_first(root, missing="leave_out")
 

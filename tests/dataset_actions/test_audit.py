@@ -8,17 +8,30 @@ from functools import partial
 import numpy as np
 import pytest
 import scipy.ndimage
-from clean_dataset import stripes, write_photo
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image
 
+from clean_dataset import (
+    MASK,
+    PHOTO,
+    PLANTED,
+    add_specks,
+    brighten_copy,
+    copy_photo,
+    empty_mask,
+    out_of_range,
+    scramble,
+    stripes,
+    transpose,
+    truncate,
+    write_photo,
+)
 from clothseg.command import dataset
 from clothseg.dataset import Sample, ccp, cfpd, cihp, folder, imaterialist, merged, modanet
 from clothseg.dataset.reader import Reader
 from clothseg.dataset_actions.audit.action import audit
-from clothseg.dataset_actions.audit.collection import odd_ids, unpaired_sides, without_sample
+from clothseg.dataset_actions.audit.collection import odd_ids, told_by_reader, unpaired_sides
 from clothseg.dataset_actions.audit.finding import KINDS, Finding, by_kind, totals
 from clothseg.dataset_actions.audit.page import LISTED, MEANING, audit_page
 from clothseg.dataset_actions.audit.photo import Subject, audit_photo, tiny_components
@@ -26,9 +39,6 @@ from clothseg.dataset_actions.export import export
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
 from repository import CCP_NAMES, label_space, source_names_of, write_mask
-
-MASK = "annotations/pixel-level/0002.mat"
-PHOTO = "photos/0002.jpg"
 
 
 def run(root, *overrides):
@@ -49,77 +59,10 @@ def test_nothing_is_found_in_clean_data(clean_ccp, capsys):
     assert "3 photos, 0 errors, 0 warnings" in capsys.readouterr().out
 
 
-def truncate(root):
-    path = root / PHOTO
-    path.write_bytes(path.read_bytes()[:400])
-
-
-def scramble(root):
-    (root / MASK).write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
-
-
-def out_of_range(root):
-    mask = stripes(2)
-    mask[0, 0], mask[0, 1] = 59, 77
-    write_mask(root, 2, mask)
-
-
-def interpolate(root):
-    write_mask(root, 2, stripes(2) / 2)
-
-
-def blur_towards_ignore(root):
-    mask = stripes(2)
-    mask[:2], mask[2:4] = 255, 157
-    write_mask(root, 2, mask)
-
-
-def transpose(root):
-    write_mask(root, 2, np.ascontiguousarray(stripes(2).T))
-
-
-def lose_photo(root):
-    (root / PHOTO).unlink()
-
-
-def turn(root):
-    path = root / PHOTO
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    with Image.open(path) as photo:
-        photo.save(path, exif=exif)
-
-
-def empty_mask(root):
-    write_mask(root, 2, np.zeros((118, 40), np.uint8))
-
-
-def copy_photo(root):
-    (root / "photos/0003.jpg").write_bytes((root / PHOTO).read_bytes())
-
-
-def brighten_copy(root):
-    with Image.open(root / PHOTO) as photo:
-        photo.point(lambda value: min(255, value + 3)).save(root / "photos/0003.jpg")
-
-
-def add_specks(root):
-    mask = stripes(2)
-    mask[:2, :3], mask[60, 7:9] = mask[40, 0], mask[100, 0]
-    write_mask(root, 2, mask)
-
-
 @pytest.mark.parametrize(
     ("plant", "kind", "file", "value"),
     [
-        (truncate, "unreadable photo", PHOTO, "400 bytes"),
-        (scramble, "unreadable annotation", MASK, ""),
-        (out_of_range, "label out of range", MASK, "59, 77"),
-        (interpolate, "interpolated label", MASK, None),
-        (blur_towards_ignore, "interpolated label", MASK, "157"),
-        (transpose, "different sizes", MASK, "118x40 and 40x118"),
-        (lose_photo, "missing partner", PHOTO, "0002"),
-        (turn, "rotated photo", PHOTO, 6),
+        *PLANTED,
         (empty_mask, "background only", MASK, "0"),
         (copy_photo, "exact duplicate", PHOTO, "0003"),
         (brighten_copy, "near duplicate", PHOTO, "0003"),
@@ -207,9 +150,6 @@ class FourNames(Reader):
     def read_mask(self, sample):
         return np.zeros((4, 4), np.uint8)
 
-    def unannotated(self):
-        return [self.root / "b.jpg"]
-
     def warnings(self):
         return ["2 hats are odd"]
 
@@ -236,9 +176,8 @@ def test_names_never_seen_are_listed(tmp_path):
     assert finding.message == "shop: 1 of 4 names are in no mask: sock"
 
 
-def test_photos_without_annotation_and_warnings_of_the_reader_are_told(tmp_path):
-    stray, warning = without_sample("", FourNames(tmp_path))
-    assert (stray.severity, stray.kind, stray.value) == ("error", "missing partner", "b")
+def test_warnings_of_the_reader_are_told(tmp_path):
+    (warning,) = told_by_reader("", FourNames(tmp_path))
     assert (warning.severity, warning.message) == ("warning", "2 hats are odd")
 
 
@@ -365,16 +304,19 @@ def test_an_annotation_of_modanet_without_image_is_named_and_stops_a_training(or
 
 
 @pytest.mark.parametrize(("name", "place"), [("cfpd", "image"), ("imaterialist", "train")])
-def test_a_photo_that_should_be_annotated_and_is_not_is_named(name, place, oracles, tmp_path):
+def test_a_photo_without_annotation_is_named_and_stops_a_training(name, place, oracles, tmp_path):
     root = tmp_path / name
     shutil.copytree(oracles / "fixtures" / name, root)
     (root / place).chmod(0o755)
     shutil.copy(next((root / place).glob("*.jpg")), root / place / "stray.jpg")
-    options = {"overlap": "small_on_top", "missing": "leave_out"}
+    options = {"overlap": "small_on_top", "missing": "error"}
     readers = {"cfpd": cfpd, "imaterialist": partial(imaterialist, **options)}
     reader = readers[name](root=str(root), names=source_names_of(name))
     space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46"}[name]
-    assert errors(reader, space) == [("missing partner", "", "stray")]
+    lost = {"cfpd": [], "imaterialist": ["5161eb5c8679ac4ae5ff47e122dd0735"]}[name]
+    assert errors(reader, space) == [("missing partner", n, n) for n in [*lost, "stray"]]
+    with pytest.raises(DataError, match=r"1 photos are not in .*stray\.jpg"):
+        reader.samples()
 
 
 def test_maps_of_people_that_contradict_each_other_are_named(oracles):

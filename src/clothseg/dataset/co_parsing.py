@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.reader import Reader, Sample, other_layout, present
+from clothseg.dataset.listing import other_layout, present
+from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 
 LAYOUT = "photos/<number>.jpg, annotations/pixel-level/<number>.mat and label_list.mat"

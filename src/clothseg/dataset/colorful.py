@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothseg.dataset.defect import Defect, DefectKind
-from clothseg.dataset.reader import Reader, Sample, other_layout, present
+from clothseg.dataset.listing import other_layout, present
+from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 
 if TYPE_CHECKING:
@@ -34,12 +35,7 @@ class ColorfulFashion(Reader):
         """Photos in the order of the file's records."""
         photos = [self.root / "image" / name for name in self._records]
         samples = [Sample(photo.stem, photo, self.root / FILE) for photo in photos]
-        return present(samples, FILE, "error")
-
-    def unannotated(self) -> list[Path]:
-        """Photos without a record."""
-        photos = sorted((self.root / "image").glob("*.jpg"))
-        return [photo for photo in photos if photo.name not in self._records]
+        return present(samples, FILE, "error", self.root / "image")
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W]: the class of every pixel's superpixel."""

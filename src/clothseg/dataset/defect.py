@@ -1,6 +1,7 @@
 """What can be wrong with the files of a dataset."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -38,6 +39,30 @@ class Defect(DataError):
     def __str__(self) -> str:
         """The message alone."""
         return self.message
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A sample that is not trained on because of a defect, in plain values.
+
+    Args:
+        sample: its name; that of the file where annotation or photo stands alone.
+        kind: what is wrong with it.
+        file: where that is.
+        value: what was found there.
+        message: a sentence for people.
+    """
+
+    sample: str
+    kind: str
+    file: str
+    value: str
+    message: str
+
+    @classmethod
+    def of(cls, sample: str, defect: Defect) -> "LeftOut":
+        """A sample with one of its defects."""
+        return cls(sample, defect.kind, str(defect.file), defect.value, defect.message)
 
 
 class MissingPartnersError(DataError):

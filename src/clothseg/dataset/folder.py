@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect, missing_partners
-from clothseg.dataset.reader import Reader, Sample, other_layout, some
+from clothseg.dataset.listing import other_layout, some
+from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 from clothseg.label_file import LABEL_FILE, LabelFile, read_label_file
 from clothseg.png import RGB, decoded_png, png_format, read_ids

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from clothseg.dataset.defect import Defect, missing_partners
+from clothseg.dataset.listing import other_layout, some
 from clothseg.dataset.parsing import PERSON_STEP, Parsing, listed_values
-from clothseg.dataset.reader import Reader, Sample, other_layout, some
+from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
 from clothseg.png import read_ids
@@ -110,7 +111,7 @@ class CrowdParsing(Reader):
         areas = np.bincount(self.read_instances(sample).ravel())
         return [(int(v) % PERSON_STEP, int(areas[v])) for v in np.flatnonzero(areas) if v]
 
-    def further_defects(self, sample: Sample) -> list[DataError]:
+    def further_defects(self, sample: Sample) -> list[Defect]:
         """The first contradiction between the maps of a photo."""
         try:
             self.read_parsing(sample)

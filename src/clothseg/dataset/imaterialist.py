@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect
+from clothseg.dataset.listing import Missing, other_layout, present, some, unannotated
 from clothseg.dataset.painting import Overlap, painting_order
-from clothseg.dataset.reader import Missing, Reader, Sample, other_layout, present, some
+from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 
 COLUMNS = ("ImageId", "EncodedPixels", "Height", "Width", "ClassId")
@@ -65,20 +66,25 @@ class IMaterialist(Reader):
 
     def samples(self) -> list[Sample]:
         """Photos in the order of their first row."""
-        photos = [self.root / "train" / name for name in self._places]
-        samples = [Sample(photo.stem, photo, self.table) for photo in photos]
-        return present(samples, self.table.name, self.missing)
+        return present(self._listed, self.table.name, self.missing, self.root / "train")
 
     def warnings(self) -> list[str]:
-        """Photos that are missing."""
-        absent = [n for n in self._places if not (self.root / "train" / n).is_file()]
-        kind = f"photos of {self.table.name} are missing"
-        return [f"{len(absent)} {kind}: {some(absent)}"] if absent else []
+        """Photos that are missing or have no row, where both are left out."""
+        if self.missing == "error":
+            return []
+        absent = [sample.image.name for sample in self._listed if not sample.image.is_file()]
+        stray = [photo.name for photo in unannotated(self._listed, self.root / "train")]
+        kinds = (
+            (f"photos of {self.table.name} are missing", absent),
+            (f"photos have no row in {self.table.name}", stray),
+        )
+        return [f"{len(found)} {kind}: {some(found)}" for kind, found in kinds if found]
 
-    def unannotated(self) -> list[Path]:
-        """Photos without a row."""
-        photos = sorted((self.root / "train").glob("*.jpg"))
-        return [photo for photo in photos if photo.name not in self._places]
+    @property
+    def _listed(self) -> list[Sample]:
+        """Every photo of the table."""
+        photos = [self.root / "train" / name for name in self._places]
+        return [Sample(photo.stem, photo, self.table) for photo in photos]
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W]: all objects of a photo painted into one mask."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from clothseg.dataset.defect import LeftOut
 from clothseg.dataset.reader import Inspection, Reader, Sample
 from clothseg.labels import IGNORE, UNKNOWN
 
@@ -68,6 +69,14 @@ class Merged(Reader):
         """Prepare all sources."""
         for part in self.sources.values():
             part.prepare()
+
+    def left_out(self) -> list[LeftOut]:
+        """Defective samples of all sources; their names begin with the source's."""
+        return [
+            replace(each, sample=f"{source}-{each.sample}")
+            for source, part in self.sources.items()
+            for each in part.left_out()
+        ]
 
     def warnings(self) -> list[str]:
         """The warnings of all sources."""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from clothseg.dataset.defect import Defect, MissingPartnersError
+from clothseg.dataset.listing import Missing, other_layout, present, some
 from clothseg.dataset.painting import Overlap, painting_order
-from clothseg.dataset.reader import Missing, Reader, Sample, other_layout, present, some
+from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 
 FILE = "annotations/modanet2018_instances_train.json"

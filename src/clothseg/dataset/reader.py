@@ -3,25 +3,20 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
-import cv2
 import numpy as np
 
-from clothseg.dataset.defect import Defect, MissingPartnersError
+from clothseg.dataset.defect import Defect, LeftOut
+from clothseg.dataset.photo import read_photo, rotation
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
 
 EDGE = 1 << 16
 """Bytes read from each end of a file for the fingerprint; smaller files are read whole."""
-
-
-Missing = Literal["error", "leave_out"]
-"""What becomes of annotations whose photo is not there."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class Inspection:
 
     image: np.ndarray | None
     mask: np.ndarray | None
-    defects: Sequence[DataError]
+    defects: Sequence[Defect]
 
 
 class Reader(ABC):
@@ -124,20 +119,23 @@ class Reader(ABC):
         """What is odd about one sound sample and stops nothing, one sentence each."""
         return []
 
-    def unannotated(self) -> list[Path]:
-        """Photos without annotation, where the release has an annotation for every photo."""
+    def further_defects(self, sample: Sample) -> Sequence[Defect]:
+        """What is wrong with the files that a sample has beside its photo and its mask.
+
+        It is asked for where these two are sound.
+        """
         return []
 
-    def further_defects(self, sample: Sample) -> Sequence[DataError]:
-        """What is wrong with the files that a sample has beside its photo and its mask."""
+    def left_out(self) -> Sequence[LeftOut]:
+        """Defective samples that are not among :meth:`samples`, see :mod:`clothseg.sound`."""
         return []
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Photo uint8 [H,W,3] and source ids uint8 [H,W], checked against each other.
 
         Raises:
-            DataError: names the file and what is wrong with it: it cannot be decoded, sizes
-                differ, or an id is out of range.
+            Defect: names the file and what is wrong with it: it cannot be decoded, sizes differ,
+                an id is out of range, EXIF turns the photo, or other files contradict it.
         """
         found = self.inspect(sample)
         if found.image is None or found.mask is None or found.defects:
@@ -146,14 +144,17 @@ class Reader(ABC):
 
     def inspect(self, sample: Sample) -> Inspection:
         """Decode one sample and find everything that is wrong with it."""
-        defects: list[DataError] = []
-        image = _decoded(partial(read_photo, sample.image), defects)
-        mask = _decoded(partial(self.read_mask, sample), defects)
+        defects: list[Defect] = []
+        image = _decoded(partial(read_photo, sample.image), sample, defects)
+        mask = _decoded(partial(self.read_mask, sample), sample, defects)
         if image is not None and mask is not None and image.shape[:2] != mask.shape:
             defects.append(_different_sizes(sample, image, mask))
         if mask is not None:
             defects += self._wrong_labels(sample, mask)
-        return Inspection(image, mask, defects)
+        if not defects:  # which other files would repeat
+            defects += self.further_defects(sample)
+        turned = None if image is None else rotation(sample.image)
+        return Inspection(image, mask, [*defects, *([turned] if turned else [])])
 
     def _wrong_labels(self, sample: Sample, mask: np.ndarray) -> list[Defect]:
         """The defect of a mask with values that are no source ids."""
@@ -182,78 +183,36 @@ class Reader(ABC):
         return digest.hexdigest()
 
 
-def read_photo(path: Path, upright: bool = False) -> np.ndarray:
-    """Decode a photo: uint8 [H,W,3], RGB.
-
-    Args:
-        path: the photo.
-        upright: turn it as its EXIF entry says; masks of datasets are drawn on photos as stored.
-
-    Raises:
-        Defect: the file is truncated or is no picture.
-    """
+def examine(reader: Reader, sample: Sample) -> Inspection:
+    """Inspect a sample, whatever its decoders make of damage."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        message = f"{path}: the photo cannot be read ({error.strerror})"
-        raise Defect("unreadable photo", path, "", message) from error
-    flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
-    truncated = data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-EDGE:]
-    if image is None or truncated:
-        kind = "is truncated" if truncated or not data else "cannot be decoded as a picture"
-        size = f"{len(data)} bytes"
-        message = f"{path}: the photo {kind} ({size}); get the file again"
-        raise Defect("unreadable photo", path, size, message)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return reader.inspect(sample)
+    except Exception as error:  # a decoder that meets damage raises anything; the others go on
+        file = sample.annotation
+        message = f"{file}: {sample.name} cannot be decoded ({error!r})"
+        defect = Defect("unreadable annotation", file, type(error).__name__, message)
+        return Inspection(None, None, [defect])
 
 
-def present(samples: Sequence[Sample], listed: str, missing: Missing) -> list[Sample]:
-    """The samples whose photo is there.
-
-    Args:
-        samples: all that the annotations list.
-        listed: where they are listed, for the message.
-        missing: what becomes of the others.
-
-    Raises:
-        MissingPartnersError: photos are missing and that is an error, or none is there.
-    """
-    there = [sample for sample in samples if sample.image.is_file()]
-    absent = [sample for sample in samples if not sample.image.is_file()]
-    if absent and (missing == "error" or not there):
-        photos = [sample.image for sample in absent]
-        message = f"{len(photos)} photos of {listed} are missing: {some(photos)}"
-        raise MissingPartnersError(there, [_without_photo(sample) for sample in absent], message)
-    return there
+def file_states(reader: Reader, samples: Sequence[Sample]) -> Iterator[str]:
+    """Place, size and time of change of every file that decides some samples."""
+    for path in dict.fromkeys(path for sample in samples for path in reader.files(sample)):
+        state = path.stat()
+        yield f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}"
 
 
-def some(items: Sequence[object]) -> str:
-    """The first three of a list, for a message."""
-    return ", ".join(map(str, items[:3])) + (" …" if len(items) > 3 else "")
-
-
-def other_layout(root: Path, layout: str) -> DataError:
-    """The error for a folder that is missing or holds something else.
-
-    Args:
-        root: the dataset's folder.
-        layout: what is expected in it.
-    """
-    if not root.is_dir():
-        return DataError(f"dataset.root={root} is not a folder; expected there: {layout}")
-    found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
-    return DataError(f"dataset.root={root} has another layout: expected {layout}; found {found}")
-
-
-def _decoded(decode: Callable[[], np.ndarray], defects: list[DataError]) -> np.ndarray | None:
+def _decoded(
+    decode: Callable[[], np.ndarray], sample: Sample, defects: list[Defect]
+) -> np.ndarray | None:
     """What a decoder gives; a defect is added to the others instead."""
     try:
         return decode()
+    except Defect as defect:
+        defects.append(defect)
     except DataError as error:
-        defects.append(error)
-        return None
+        file = sample.annotation
+        defects.append(Defect("unreadable annotation", file, "", str(error)))
+    return None
 
 
 def _different_sizes(sample: Sample, image: np.ndarray, mask: np.ndarray) -> Defect:
@@ -263,11 +222,6 @@ def _different_sizes(sample: Sample, image: np.ndarray, mask: np.ndarray) -> Def
     )
     value = f"{_size(mask)} and {_size(image)}"
     return Defect("different sizes", sample.annotation, value, message)
-
-
-def _without_photo(sample: Sample) -> Defect:
-    message = f"{sample.image}: there is no such photo, but {sample.annotation} has labels for it"
-    return Defect("missing partner", sample.image, sample.name, message)
 
 
 def _edges(path: Path) -> bytes:

@@ -7,7 +7,8 @@ import numpy as np
 
 from clothseg.boxes import Box
 from clothseg.crop import Cropped, cropped_parts, widened
-from clothseg.dataset.reader import Sample, read_photo
+from clothseg.dataset.photo import read_photo
+from clothseg.dataset.reader import Sample
 from clothseg.dataset_actions.command import Task
 from clothseg.error import ConfigError
 from clothseg.report.contact_sheet import BoxedPhoto, draw_contact_sheet

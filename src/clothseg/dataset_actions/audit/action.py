@@ -5,21 +5,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from clothseg.dataset import Reader
-from clothseg.dataset.defect import MissingPartnersError
+from clothseg.dataset.listing import complete_samples
 from clothseg.dataset_actions.audit.collection import (
     duplicates,
     odd_ids,
+    told_by_reader,
     unpaired_sides,
-    without_sample,
 )
 from clothseg.dataset_actions.audit.finding import KINDS, Finding, by_kind, summary, totals
 from clothseg.dataset_actions.audit.page import audit_page
 from clothseg.dataset_actions.audit.photo import Audited, Subject, audit_photo
 from clothseg.dataset_actions.command import Task
+from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
 from clothseg.record import write_json, write_text
 from clothseg.report.progress import console, progress_bar
 from clothseg.report.tables import audit_table
+from clothseg.schema import Preparation
 from clothseg.threads import in_order
 
 
@@ -27,8 +29,11 @@ def act(task: Task) -> int:
     """Audit a dataset; returns 1 when it has errors.
 
     Raises:
+        ConfigError: defective samples are to be left out.
         DataError: the dataset has another layout, or the report cannot be written.
     """
+    if Preparation.of(task.settings.dataset).on_error == "skip":
+        raise ConfigError(["dataset.on_error=skip: an audit is there to find what it leaves out"])
     subjects, findings = audit(task.reader, task.labels)
     total = totals(findings, len(subjects))
     files = task.output / "audit.json", task.output / "audit.html"
@@ -58,7 +63,7 @@ def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Findi
     for source, part in reader.parts.items():
         found, missing = _listed(source, part)
         subjects += found
-        findings += [*missing, *without_sample(source, part)]
+        findings += [*missing, *told_by_reader(source, part)]
     audited = _audit_photos(subjects)
     findings += [finding for photo in audited for finding in photo.findings]
     findings += duplicates(subjects, audited)
@@ -73,10 +78,7 @@ def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Findi
 
 def _listed(source: str, reader: Reader) -> tuple[list[Subject], list[Finding]]:
     """The samples of one dataset, and what is missing to others."""
-    try:
-        samples, defects = reader.samples(), []
-    except MissingPartnersError as error:
-        samples, defects = list(error.there), list(error.defects)
+    samples, defects = complete_samples(reader)
     prefix = f"{source}-" if source else ""
     subjects = [Subject(f"{prefix}{sample.name}", reader, sample) for sample in samples]
     missing = [

@@ -78,16 +78,13 @@ def unpaired_sides(labels: LabelSpace) -> list[Finding]:
     return [Finding("sides without flip pair", "", file, names, message)]
 
 
-def without_sample(source: str, reader: Reader) -> list[Finding]:
-    """Photos that should be annotated and are not, and what the reader itself warns of."""
-    findings = []
-    for photo in reader.unannotated():
-        message = f"{photo}: the photo has no annotation"
-        findings.append(Finding("missing partner", "", str(photo), photo.stem, message))
-    for text in reader.warnings():
-        message = f"{source}: {text}" if source else text
-        findings.append(Finding("told by the reader", "", str(reader.root), "", message))
-    return findings
+def told_by_reader(source: str, reader: Reader) -> list[Finding]:
+    """What a reader itself warns of."""
+    where = f"{source}: " if source else ""
+    return [
+        Finding("told by the reader", "", str(reader.root), "", where + text)
+        for text in reader.warnings()
+    ]
 
 
 def _pair(kind: WarningKind, one: Subject, other: Subject, message: str) -> Finding:

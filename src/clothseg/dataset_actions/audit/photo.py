@@ -1,7 +1,7 @@
 """What can be found in one photo and its mask."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +9,13 @@ import numpy as np
 from clothseg.cache import perceptual_hash
 from clothseg.dataset import Reader, Sample
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.reader import Inspection
+from clothseg.dataset.reader import examine
 from clothseg.dataset_actions.audit.finding import Finding
-from clothseg.error import DataError
 from clothseg.labels import IGNORE
 from clothseg.metric.connected import Components, connected_components
 
 TINY = 25
 """Most pixels of a component that counts as tiny."""
-
-ORIENTATION = 0x0112
-"""Tag of EXIF that tells viewers how to turn a photo; 1 is as stored, 2 to 8 are not."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +52,9 @@ class Audited:
 
 def audit_photo(subject: Subject) -> Audited:
     """Decode one sample and find all that is wrong or odd about it alone."""
-    found = inspect(subject)
+    found = examine(subject.reader, subject.sample)
     findings = [_of_defect(subject, defect) for defect in found.defects]
     findings += [] if found.defects else _oddities(subject)
-    findings += _rotation(subject)
     values = np.zeros(256, bool)
     if found.mask is not None:
         values[:] = np.bincount(found.mask.ravel(), minlength=256) > 0
@@ -73,20 +68,6 @@ def audit_photo(subject: Subject) -> Audited:
     )
 
 
-def inspect(subject: Subject) -> Inspection:
-    """Decode one sample and its further files, whatever the decoders make of them."""
-    try:
-        found = subject.reader.inspect(subject.sample)
-        # Other files repeat what is wrong with a mask.
-        further = [] if found.defects else subject.reader.further_defects(subject.sample)
-        return replace(found, defects=[*found.defects, *further])
-    except Exception as error:  # a decoder that meets damage raises anything; the others go on
-        file = subject.sample.annotation
-        message = f"{file}: {subject.name} cannot be decoded ({error!r})"
-        defect = Defect("unreadable annotation", file, type(error).__name__, message)
-        return Inspection(None, None, [defect])
-
-
 def tiny_components(mask: np.ndarray, classes: int) -> tuple[Components, np.ndarray]:
     """All components of a mask uint8 [H,W], and the numbers of those of at most 25 pixels.
 
@@ -97,35 +78,14 @@ def tiny_components(mask: np.ndarray, classes: int) -> tuple[Components, np.ndar
     return components, np.flatnonzero(known & (components.sizes <= TINY))
 
 
-def _of_defect(subject: Subject, error: DataError) -> Finding:
-    if isinstance(error, Defect):
-        return Finding(error.kind, subject.name, str(error.file), error.value, error.message)
-    file = str(subject.sample.annotation)
-    return Finding("unreadable annotation", subject.name, file, "", str(error))
+def _of_defect(subject: Subject, defect: Defect) -> Finding:
+    return Finding(defect.kind, subject.name, str(defect.file), defect.value, defect.message)
 
 
 def _oddities(subject: Subject) -> list[Finding]:
     file = str(subject.sample.annotation)
     told = subject.reader.oddities(subject.sample)
     return [Finding("told by the reader", subject.name, file, "", text) for text in told]
-
-
-def _rotation(subject: Subject) -> list[Finding]:
-    from PIL import Image
-
-    file = subject.sample.image
-    try:
-        with Image.open(file) as picture:
-            orientation = picture.getexif().get(ORIENTATION, 1)
-    except Exception:  # whatever is wrong with the photo is found when it is decoded
-        return []
-    if orientation not in range(2, 9):
-        return []
-    message = (
-        f"{file}: EXIF orientation {orientation} has viewers and other loaders turn the photo, but "
-        "not its mask; store the photo as it is to be seen and take the tag out"
-    )
-    return [Finding("rotated photo", subject.name, str(file), orientation, message)]
 
 
 def _background_only(subject: Subject, values: np.ndarray) -> list[Finding]:

@@ -5,7 +5,8 @@ import base64
 import cv2
 import numpy as np
 
-from clothseg.dataset_actions.audit.photo import Subject, inspect, tiny_components
+from clothseg.dataset.reader import examine
+from clothseg.dataset_actions.audit.photo import Subject, tiny_components
 from clothseg.labels import IGNORE, LabelSpace
 
 HEIGHT, WIDTH = 260, 320
@@ -28,7 +29,7 @@ def thumbnail(subject: Subject, labels: LabelSpace, ringed: bool) -> str:
         labels: where the colours come from.
         ringed: whether tiny components have a ring about them.
     """
-    found = inspect(subject)
+    found = examine(subject.reader, subject.sample)
     if found.image is None:
         return ""
     height, width = found.image.shape[:2]

@@ -1,0 +1,70 @@
+"""A dataset that is another one but for something."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from clothseg.dataset.defect import Defect, LeftOut
+from clothseg.dataset.reader import Inspection, Reader, Sample
+
+
+class Wrapped(Reader):
+    """Says what another reader says; subclasses change some of it.
+
+    Args:
+        reader: the dataset.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(reader.root, reader.names)
+        self.reader, self.treatment = reader, reader.treatment
+
+    @property
+    def ready(self) -> bool:
+        """Whether the photos are there."""
+        return self.reader.ready
+
+    def samples(self) -> list[Sample]:
+        """All annotated photos."""
+        return self.reader.samples()
+
+    def read_mask(self, sample: Sample) -> np.ndarray:
+        """Source ids uint8 [H,W] of one sample."""
+        return self.reader.read_mask(sample)
+
+    def inspect(self, sample: Sample) -> Inspection:
+        """Photo, source ids and defects of one sample."""
+        return self.reader.inspect(sample)
+
+    def further_defects(self, sample: Sample) -> Sequence[Defect]:
+        """What is wrong with the files beside photo and mask."""
+        return self.reader.further_defects(sample)
+
+    def left_out(self) -> Sequence[LeftOut]:
+        """Defective samples that are not among the samples."""
+        return self.reader.left_out()
+
+    def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
+        """Source id and area of every object."""
+        return self.reader.objects(sample)
+
+    def files(self, sample: Sample) -> list[Path]:
+        """Every file that decides a sample."""
+        return self.reader.files(sample)
+
+    def prepare(self) -> None:
+        """Do once what all samples need."""
+        self.reader.prepare()
+
+    def oddities(self, sample: Sample) -> list[str]:
+        """What is odd about one sound sample."""
+        return self.reader.oddities(sample)
+
+    def warnings(self) -> list[str]:
+        """What is odd about the dataset's files."""
+        return self.reader.warnings()
+
+    def fingerprint(self) -> str:
+        """Hash of the content."""
+        return self.reader.fingerprint()
