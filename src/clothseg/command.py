@@ -79,6 +79,17 @@ def score(arguments: Sequence[str]) -> int:
     return _answer(arguments, "score", work)
 
 
+def report(arguments: Sequence[str]) -> int:
+    """`python scripts/report.py`: recorded runs beside each other."""
+
+    def work(overrides: list[str], flags: list[str]) -> int:
+        from clothseg.report.command import report_command
+
+        return report_command(overrides)
+
+    return _answer(arguments, "report", work)
+
+
 def dataset(arguments: Sequence[str]) -> int:
     """`python scripts/dataset.py`: look after a dataset before anything is trained on it."""
 

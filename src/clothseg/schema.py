@@ -206,6 +206,34 @@ class Score(BaseModel):
     """JSON file to write."""
 
 
+class Report(BaseModel):
+    """The configuration of `scripts/report.py`."""
+
+    model_config = STRICT
+
+    target: Literal["curves"]
+    """What is drawn."""
+    runs: str
+    """Folder of the runs."""
+    scores: Annotated[
+        list[
+            Literal[
+                "loss",
+                "accuracy",
+                "binary_iou",
+                "mean_precision",
+                "mean_recall",
+                "mean_f1",
+                "mean_iou",
+            ]
+        ],
+        Field(min_length=1, max_length=4),
+    ]
+    """Scores of the validation part, a panel each."""
+    output: str
+    """PNG to write."""
+
+
 class DatasetTask(BaseModel):
     """The configuration of `scripts/dataset.py`."""
 

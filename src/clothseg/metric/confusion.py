@@ -30,17 +30,11 @@ def image_confusion(prediction: Tensor, target: Tensor, classes: int) -> Tensor:
             f"prediction {list(prediction.shape)} and target {list(target.shape)} "
             "must both be [B,H,W]"
         )
-    # Each image has a table of its own: a row for a truth below 0, each of 0 to 255, and above, a
-    # column for a guess below 0, each class, and above. Whatever an id is, it has its place there,
-    # so that impossible ones need no search of their own, which would take longer than counting;
-    # and nothing changes its size, so the only wait for a device is bincount's own.
-    rows, columns = IGNORE + 3, classes + 2
-    images = torch.arange(len(target), device=target.device).view(-1, 1, 1)
-    first_cell = images * (rows * columns) + columns + 1  # where truth and guess are 0
-    truth, guess = target.long().clamp(-1, IGNORE + 1), prediction.long().clamp(-1, classes)
-    cell = torch.add(guess, truth, alpha=columns).add_(first_cell)
-    counts = torch.bincount(cell.flatten(), minlength=len(target) * rows * columns)
-    table = counts.view(-1, rows, columns)
+    # One image at a time stays in a processor's cache, which takes a fifth of the time; a GPU would
+    # wait for every one.
+    at_once = 1 if target.device.type == "cpu" else max(1, len(target))
+    pairs = zip(prediction.split(at_once), target.split(at_once), strict=True)
+    table = torch.cat([_joint_counts(guess, truth, classes) for guess, truth in pairs])
     confusion = table[:, 1 : classes + 1, 1 : classes + 1].contiguous()
     impossible = target.numel() - int(confusion.sum() + table[:, IGNORE + 1].sum())
     if impossible:
@@ -49,6 +43,23 @@ def image_confusion(prediction: Tensor, target: Tensor, classes: int) -> Tensor:
             f"0 to {classes - 1} (and not {IGNORE} in the target)"
         )
     return confusion
+
+
+def _joint_counts(prediction: Tensor, target: Tensor, classes: int) -> Tensor:
+    """How often every truth meets every guess in each image, int64 [B,258,K+2].
+
+    There is a row for a truth below 0, each of 0 to 255, and above; a column for a guess below 0,
+    each class, and above. Whatever an id is, it has its place, so that impossible ones need no
+    search of their own, which would take longer than counting; and nothing changes its size, so
+    the only wait for a device is bincount's own.
+    """
+    rows, columns = IGNORE + 3, classes + 2
+    images = torch.arange(len(target), device=target.device).view(-1, 1, 1)
+    first_cell = images * (rows * columns) + columns + 1  # where truth and guess are 0
+    truth, guess = target.long().clamp(-1, IGNORE + 1), prediction.long().clamp(-1, classes)
+    cell = torch.add(guess, truth, alpha=columns).add_(first_cell)
+    counts = torch.bincount(cell.flatten(), minlength=len(target) * rows * columns)
+    return counts.view(-1, rows, columns)
 
 
 def image_counts(confusion: Tensor) -> Tensor:

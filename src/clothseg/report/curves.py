@@ -1,0 +1,67 @@
+"""Scores over the epochs of several runs in one picture."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from clothseg.error import DataError
+from clothseg.report.canvas import report_style, save_figure, text_width
+
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+"""Okabe and Ito's palette for colour-blind readers, without its yellow, which is faint on white."""
+DASHES = ("-", "--", ":", "-.")
+LINES = len(COLORS) * len(DASHES)
+"""Most runs in a picture."""
+
+LABELS = {
+    "loss": "validation loss",
+    "accuracy": "accuracy in percent",
+    "binary_iou": "binary IoU in percent",
+    "mean_precision": "mean precision in percent",
+    "mean_recall": "mean recall in percent",
+    "mean_f1": "mean F1 in percent",
+    "mean_iou": "mean IoU in percent",
+}
+
+
+@report_style
+def draw_curves(
+    histories: Mapping[str, Sequence[Mapping[str, float]]], scores: Sequence[str], path: Path
+) -> None:
+    """Draw a line for every run, in a panel for every score of the validation part.
+
+    Args:
+        histories: the epochs of each run, as in `history.csv`, by the run's name.
+        scores: keys of :data:`LABELS`.
+        path: the PNG to write.
+
+    Raises:
+        DataError: there are more runs than lines that can be told apart.
+    """
+    if len(histories) > LINES:
+        raise DataError(
+            f"{len(histories)} runs are too many for one picture, which tells {LINES} apart: name "
+            "a folder with fewer, such as runs=outputs/<dataset>-<labels>/<model>-<backbone>"
+        )
+    longest = max(text_width(name, 8) for name in histories)
+    figure = Figure((6.5 + longest, 2.6 * len(scores) + 0.4), layout="constrained")
+    panels = figure.subplots(len(scores), 1, sharex=True, squeeze=False)[:, 0]
+    styles = [(color, dash) for dash, color in itertools.product(DASHES, COLORS)]
+    for axes, score in zip(panels, scores, strict=True):
+        scale = 1 if score == "loss" else 100
+        for (color, dash), (name, rows) in zip(styles, histories.items(), strict=False):
+            values = [scale * row.get(f"val/{score}", math.nan) for row in rows]
+            axes.plot([row["epoch"] for row in rows], values, dash, color=color, label=name)
+        axes.set_ylabel(LABELS[score])
+        axes.grid()
+    panels[-1].set_xlabel("epoch")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    if len(histories) > 1:
+        lines, names = panels[0].get_legend_handles_labels()
+        figure.legend(lines, names, loc="outside right upper")
+    figure.align_ylabels()
+    save_figure(figure, path)
