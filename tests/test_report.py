@@ -18,12 +18,12 @@ def write_run(folder, *overrides, epochs=4, **choices):
     record = Record(folder)
     chosen = {"model": "fpn", "backbone": "resnet18", "logger": "csv"} | choices
     record.begin({"trainer": {}}, chosen, list(overrides), "CPU")
-    random = np.random.default_rng(len(folder.name))
+    random = np.random.default_rng(sum(folder.name.encode()))
     with (folder / "history.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["epoch", "val/mean_iou", "val/accuracy", "val/loss"])
         for epoch in range(1, epochs + 1):
-            table.writerow([epoch, *random.random(2), "nan" if epoch == 2 else 0.5])
+            table.writerow([epoch, *random.random(2), "nan" if epoch == 2 else random.random()])
     return record
 
 
@@ -66,6 +66,15 @@ def test_every_run_has_a_line_of_its_own_in_every_panel(tmp_path):
         assert all(near[n * height : (n + 1) * height].sum() > 50 for n in range(3))
     rgb = [int(COLORS[3][i : i + 2], 16) for i in (1, 3, 5)]
     assert not (np.abs(picture - rgb).max(axis=2) < 8).any()
+
+
+def test_a_run_of_one_epoch_is_a_point(tmp_path):
+    histories = {"one": [{"epoch": 1.0, "val/loss": 0.3}], "two": [{"epoch": 1.0}]}
+    draw_curves(histories, ["loss"], tmp_path / "curves.png")
+    picture = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int)
+    rgb = [int(COLORS[0][i : i + 2], 16) for i in (1, 3, 5)]
+    left = picture[:, : picture.shape[1] // 2 + 40]  # without the legend
+    assert (np.abs(left - rgb).max(axis=2) < 8).sum() > 20
 
 
 def test_more_runs_than_lines_are_refused(tmp_path):

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -34,6 +35,8 @@ def draw_curves(
 ) -> None:
     """Draw a line for every run, in a panel for every score of the validation part.
 
+    Values that are missing or not finite are left out; neighbours are joined.
+
     Args:
         histories: the epochs of each run, as in `history.csv`, by the run's name.
         scores: keys of :data:`LABELS`.
@@ -54,8 +57,11 @@ def draw_curves(
     for axes, score in zip(panels, scores, strict=True):
         scale = 1 if score == "loss" else 100
         for (color, dash), (name, rows) in zip(styles, histories.items(), strict=False):
-            values = [scale * row.get(f"val/{score}", math.nan) for row in rows]
-            axes.plot([row["epoch"] for row in rows], values, dash, color=color, label=name)
+            points = [(row["epoch"], scale * row.get(f"val/{score}", math.nan)) for row in rows]
+            finite = np.array([point for point in points if math.isfinite(point[1])])
+            epochs, values = finite.reshape(-1, 2).T
+            marker = "o" if len(finite) == 1 else None  # a line of one point would not be seen
+            axes.plot(epochs, values, dash, color=color, marker=marker, label=name)
         axes.set_ylabel(LABELS[score])
         axes.grid()
     panels[-1].set_xlabel("epoch")
