@@ -68,6 +68,36 @@ def ccp_root() -> Path:
 
 
 @pytest.fixture
+def cheap_weights(monkeypatch):
+    """Fill large tensors from one pool of random numbers: most of building a network is drawing.
+
+    Small ones, such as the first convolution's, are drawn as ever.
+    """
+    import torch
+
+    pools = {"uniform_": torch.rand(65_537), "normal_": torch.randn(65_537)}
+
+    def cheaper(name, pool):
+        draw = getattr(torch.Tensor, name)
+
+        def fill(tensor, *arguments, **keywords):
+            if tensor.is_meta or tensor.numel() < len(pool):
+                return draw(tensor, *arguments, **keywords)
+            first, second = [*arguments, *keywords.values()][:2]  # both ends, or mean and deviation
+            scale, shift = (second - first, first) if name == "uniform_" else (second, first)
+            values, flat = pool * scale + shift, tensor.view(-1)
+            whole = len(flat) - len(flat) % len(pool)
+            flat[:whole].view(-1, len(pool)).copy_(values)
+            flat[whole:].copy_(values[: len(flat) - whole])
+            return tensor
+
+        monkeypatch.setattr(torch.Tensor, name, fill)
+
+    for name, pool in pools.items():
+        cheaper(name, pool)
+
+
+@pytest.fixture
 def small_ccp(tmp_path):
     """Three tiny photos in CCP's layout, and one photo without pixel labels."""
     root = empty_ccp(tmp_path / "ccp")

@@ -14,6 +14,7 @@ from clothseg.model.compatibility import WITHOUT_BACKBONE
 from clothseg.model.network import Auxiliary, Network
 from clothseg.trust import options
 
+pytestmark = pytest.mark.usefixtures("cheap_weights")
 MODELS = options("model")
 ORACLE_NAMES = {
     "deeplabv3plus": "DeepLabV3Plus",

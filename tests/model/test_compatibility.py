@@ -16,6 +16,7 @@ from clothseg.loss.combined import supervised
 from clothseg.model.compatibility import pair_problem
 from clothseg.trust import CONF, options
 
+pytestmark = pytest.mark.usefixtures("cheap_weights")
 MODELS, BACKBONES = options("model"), options("backbone")
 LIBRARY_NAMES = {
     "deeplabv3": "DeepLabV3",
@@ -78,31 +79,6 @@ def task(model, backbone):
     return build_task({**composed(model), "backbone": backbone})
 
 
-@pytest.fixture
-def cheap_weights(monkeypatch):
-    """Fill large tensors from one pool of random numbers: drawing them is half of this sweep."""
-    pools = {"uniform_": torch.rand(65_537), "normal_": torch.randn(65_537)}
-
-    def cheaper(name, pool):
-        draw = getattr(torch.Tensor, name)
-
-        def fill(tensor, *arguments, **keywords):
-            if tensor.is_meta or tensor.numel() < len(pool):
-                return draw(tensor, *arguments, **keywords)
-            first, second = [*arguments, *keywords.values()][:2]  # both ends, or mean and deviation
-            scale, shift = (second - first, first) if name == "uniform_" else (second, first)
-            values, flat = pool * scale + shift, tensor.view(-1)
-            whole = len(flat) - len(flat) % len(pool)
-            flat[:whole].view(-1, len(pool)).copy_(values)
-            flat[whole:].copy_(values[: len(flat) - whole])
-            return tensor
-
-        monkeypatch.setattr(torch.Tensor, name, fill)
-
-    for name, pool in pools.items():
-        cheaper(name, pool)
-
-
 def require_a_step(module):
     """Train on one batch of a size that no stride divides, and look at what came of it."""
     shapes = []
@@ -129,7 +105,6 @@ def require_a_step(module):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("cheap_weights")
 @pytest.mark.parametrize(("model", "backbone"), OFFERED)
 def test_an_offered_pair_takes_a_training_step(model, backbone):
     module = task(model, shipped(backbone))
@@ -141,7 +116,6 @@ def test_an_offered_pair_takes_a_training_step(model, backbone):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("cheap_weights")
 @pytest.mark.parametrize("name", WITHOUT_AN_OPTION)
 @pytest.mark.parametrize("model", LIBRARY_NAMES)
 def test_a_pair_of_the_independent_matrix_without_an_option_takes_a_training_step(model, name):

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 
 @dataclass(frozen=True)
@@ -91,20 +90,14 @@ class Network(nn.Module):
         self._seen[name] = output if stage is None else output[stage]
 
     def _freeze_unused(self) -> None:
-        """Freeze what one backward pass leaves without a gradient.
-
-        On the meta device, which knows shapes and computes nothing.
-        """
+        """Freeze what one backward pass leaves without a gradient."""
         size = max(64, self.stride)
-        parameters = {
-            name: nn.Parameter(torch.empty_like(parameter, device="meta"))
-            for name, parameter in self.named_parameters()
-        }
-        buffers = {
-            name: torch.empty_like(buffer, device="meta") for name, buffer in self.named_buffers()
-        }
-        photos = torch.empty(2, 3, size, size, device="meta")
-        outputs = functional_call(self, parameters | buffers, photos)
-        torch.stack([logits.sum() for logits in outputs.values()]).sum().backward()
-        for name, parameter in self.named_parameters():
-            parameter.requires_grad_(parameters[name].grad is not None)
+        states = {name: buffer.clone() for name, buffer in self.named_buffers()}
+        with torch.random.fork_rng(devices=[]):
+            outputs = self(torch.randn(2, 3, size, size))
+            torch.stack([logits.sum() for logits in outputs.values()]).sum().backward()
+        for parameter in self.parameters():
+            parameter.requires_grad_(parameter.grad is not None)
+            parameter.grad = None
+        for name, buffer in self.named_buffers():  # the pass moved the running statistics
+            buffer.copy_(states[name])
