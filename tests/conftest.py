@@ -21,24 +21,24 @@ def pytest_configure():
 def pytest_collection_modifyitems(items):
     """The slowest tests come first, so that no worker is left alone with one in the end.
 
-    Tests that share what is made once for their module stay together, on one worker.
+    Tests that share what takes long to make stay together, on one worker.
     """
+    groups = {item: _group(item) for item in items}
     longest: dict[str, int] = {}
-    for item in items:
-        if _shares(item):
-            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
-            longest[item.module.__name__] = longest.get(item.module.__name__, 0) + _seconds(item)
-    items.sort(key=lambda item: (-longest.get(_group(item), _seconds(item)), _group(item)))
-
-
-def _shares(item):
-    """Whether a test uses a fixture of its module."""
-    definitions = item._fixtureinfo.name2fixturedefs.values()
-    return any(definition[-1].scope == "module" for definition in definitions)
+    for item, group in groups.items():
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+            longest[group] = longest.get(group, 0) + _seconds(item)
+    items.sort(key=lambda item: (-longest.get(groups[item], _seconds(item)), groups[item]))
 
 
 def _group(item):
-    return item.module.__name__ if _shares(item) else ""
+    """What a test shares with others: the finished sweep, or what its module makes once."""
+    if "swept" in item.fixturenames:
+        return "swept"
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    shares = any(definition[-1].scope == "module" for definition in definitions)
+    return item.module.__name__ if shares else ""
 
 
 def _seconds(item):

@@ -96,13 +96,12 @@ def test_a_result_says_where_it_was_measured_without_naming_the_machine(wardrobe
 
 @pytest.mark.slow(seconds=62)
 def test_every_training_step_is_measured(wardrobe, here):
-    time, *memory = benchmark_result(tiny("training_step", wardrobe, "repetitions=2"))[
-        "comparisons"
-    ]
-    assert_consistent(time, 4)
+    result = benchmark_result(tiny("training_step", wardrobe, "repetitions=1"))
+    time, *memory = result["comparisons"]
+    assert_consistent(time, 2)
     assert time["unit"] == "ms/step"
     for comparison in memory:  # Linux alone tells
-        assert_consistent(comparison, 2)
+        assert_consistent(comparison, 1)
         assert comparison["unit"] == "MB"
 
 
