@@ -155,6 +155,20 @@ def test_segnet_has_the_parameters_of_its_table(oracles, convolutions):
     assert same == [*rows[:4], "Final_Block"]
 
 
+@pytest.mark.parametrize("momentum", [0.01, 0.1])
+def test_segnet_follows_its_batches_as_told(momentum):
+    body = own_network("segnet", 3, batchnorm_momentum=momentum).body.train()
+    norm = body.encoder["simple_block_1"][2]
+    seen = []
+    norm.register_forward_hook(lambda _, inputs, out: seen.append(inputs[0]))
+    body(torch.randn(2, 3, 64, 64))
+    mean = seen[0].mean((0, 2, 3))
+    torch.testing.assert_close(norm.running_mean, momentum * mean)
+    norms = [module for module in body.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) == 26
+    assert {module.momentum for module in norms} == {momentum}
+
+
 @pytest.mark.parametrize(
     ("model", "backbone", "classes", "keys", "expected"),
     [

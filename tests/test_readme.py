@@ -68,6 +68,8 @@ def run(command_line, command, root, recorded=None):
         "<new>": root / "new",
         "<exported>": root / ("exported" if "action=export" in command else "folder"),
         "<run>": recorded,
+        "<runs>": root / "runs",
+        "<curves>": root / "curves.png",
         "<scores>": root / "scores.json",
         "<masks>": root / "masks",
         "<photos>": root / "ccp" / "photos",
@@ -98,7 +100,7 @@ def test_a_python_command_of_the_readme_works(command, places, command_line, req
         pytest.skip("there is no GPU here")
     if "submitit_slurm" in command and not slurm_answers():
         pytest.skip("there is no SLURM here")
-    recorded = request.getfixturevalue("recorded") if "<run>" in command else None
+    recorded = request.getfixturevalue("recorded") if "<run" in command else None
     result = run(command_line, command, places, recorded)
     assert result.returncode == 0, f"{command}\n{result.stdout[-2000:]}{result.stderr[-2000:]}"
     assert "Traceback" not in result.stderr

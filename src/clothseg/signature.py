@@ -35,6 +35,7 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
     "dataset.crop": "none",
     "data.photos": None,
     "data.sampling": "uniform",
+    "model.batchnorm_momentum": 0.01,
     "model.deep_supervision": False,
     "postprocess": NO_POSTPROCESS,
     "split.held_out": 0.0,

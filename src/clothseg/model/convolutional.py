@@ -36,7 +36,13 @@ def classic_unet(
     return Network(ClassicUNet(classes, channels), ClassicUNet.stride)
 
 
-def segnet(backbone: Backbone, classes: int, *, complex_decoder_convs: Literal[2, 3]) -> "Network":
+def segnet(
+    backbone: Backbone,
+    classes: int,
+    *,
+    complex_decoder_convs: Literal[2, 3],
+    batchnorm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01,
+) -> "Network":
     """SegNet of castro2019.
 
     Args:
@@ -44,13 +50,16 @@ def segnet(backbone: Backbone, classes: int, *, complex_decoder_convs: Literal[2
         classes: number of classes C.
         complex_decoder_convs: convolutions in each complex block of the decoder; Table 2's counts
             are those of 3, Table 1 says 2.
+        batchnorm_momentum: weight of a batch in the running statistics. After n steps those of the
+            untrained network still have the share (1 - momentum)^n: with Keras' 0.01 a training of
+            a few hundred steps is scored with statistics that do not fit its weights.
 
     Source: castro2019, Tables 1 and 2.
     """
     from clothseg.model.body.segnet import SegNet
     from clothseg.model.network import Network
 
-    return Network(SegNet(classes, complex_decoder_convs), SegNet.stride)
+    return Network(SegNet(classes, complex_decoder_convs, batchnorm_momentum), SegNet.stride)
 
 
 def fcn(

@@ -6,12 +6,13 @@ from torch import Tensor, nn
 class SegNet(nn.Module):
     """An encoder of five blocks and a decoder that mirrors it.
 
-    Keras' defaults hold where the paper names none: Glorot's uniform weights, biases of 0, batch
-    normalisation with its epsilon and momentum.
+    Keras' defaults hold where the paper names none: Glorot's uniform weights, biases of 0, and the
+    epsilon of batch normalisation.
 
     Args:
         classes: number of classes C.
         complex_decoder_convs: convolutions in each complex block of the decoder.
+        batchnorm_momentum: weight of a batch in the running statistics, (0, 1].
 
     Source: castro2019, Tables 1 and 2. Table 1 says two convolutions for the decoder's complex
         blocks, as for its simple ones, while Table 2's counts are those of three. Table 2 repeats
@@ -21,7 +22,7 @@ class SegNet(nn.Module):
 
     stride = 32
 
-    def __init__(self, classes: int, complex_decoder_convs: int) -> None:
+    def __init__(self, classes: int, complex_decoder_convs: int, batchnorm_momentum: float) -> None:
         super().__init__()
         self.encoder = nn.ModuleDict(
             {
@@ -47,6 +48,8 @@ class SegNet(nn.Module):
             if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.BatchNorm2d):
+                module.momentum = batchnorm_momentum
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B,C,H,W] of photos [B,3,H,W], H and W multiples of 32."""
@@ -66,6 +69,6 @@ def _block(inputs: int, outputs: int, convolutions: int) -> nn.Sequential:
         layers += [
             nn.Conv2d(inputs if number == 0 else outputs, outputs, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01),
+            nn.BatchNorm2d(outputs, eps=1e-3),
         ]
     return nn.Sequential(*layers)
