@@ -130,8 +130,11 @@ def _encoder(backbone: Backbone, output_stride: int) -> Any:
     """An encoder with its weights."""
     from segmentation_models_pytorch.encoders import get_encoder
 
+    from clothseg.model.atrous import restore_rates
+
     keywords = {"strict_img_size": False} if backbone.name.startswith("tu-swin") else {}
     encoder = get_encoder(backbone.name, weights=None, output_stride=output_stride, **keywords)
+    restore_rates(encoder, backbone.name, output_stride)
     if backbone.weights is None:
         follow_statistics(encoder)
     load_weights(encoder, backbone)

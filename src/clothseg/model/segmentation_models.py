@@ -251,6 +251,7 @@ def _build(
 ) -> "Network":
     import segmentation_models_pytorch as smp
 
+    from clothseg.model.atrous import restore_rates
     from clothseg.model.network import Network
 
     if backbone.name.startswith("tu-swin"):
@@ -258,6 +259,7 @@ def _build(
     body = getattr(smp, architecture)(
         backbone.name, encoder_weights=None, classes=classes, **arguments
     )
+    restore_rates(body.encoder, backbone.name, arguments.get("encoder_output_stride", 32))
     if backbone.weights is None:
         follow_statistics(body.encoder)
     load_weights(body.encoder, backbone)

@@ -1,0 +1,80 @@
+"""Encoders whose last stages keep their resolution see what the plain ones see."""
+
+import pytest
+import torch
+import torchvision
+from segmentation_models_pytorch.encoders import get_encoder
+from torch import nn
+
+from clothseg.build import _call
+from clothseg.check import check_command
+from clothseg.model.atrous import restore_rates
+
+
+def network(model, *overrides):
+    (job,) = check_command([f"model={model}", *overrides])
+    return _call(job.config["model"], _call(job.config["backbone"]), 21).eval()
+
+
+def lively(module):
+    """The module with running statistics as after a training."""
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_mean.normal_(0, 0.1)
+            norm.running_var.uniform_(0.8, 1.2)
+    return module.eval()
+
+
+def test_the_fcn_of_torchvision_gives_the_same_logits():
+    theirs = torchvision.models.segmentation.fcn_resnet50(
+        weights=None, weights_backbone=None, num_classes=21
+    )
+    lively(theirs)
+    ours = network("fcn", "model.output_stride=8", "model.head=convolutional")
+    ours.body.encoder.load_state_dict(theirs.backbone.state_dict())
+    ours.body.head.load_state_dict(theirs.classifier.state_dict())
+    photo = torch.randn(1, 3, 96, 64)
+    with torch.no_grad():
+        logits, expected = ours(photo)["logits"], theirs(photo)["out"]
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", ["fcn", "deeplabv3", "dilated_pspnet", "deeplabv3plus"])
+@pytest.mark.parametrize(
+    ("stride", "atrous"), [(16, (False, False, True)), (8, (False, True, True))]
+)
+def test_a_resnet_gives_the_features_of_torchvisions(model, stride, atrous):
+    theirs = lively(
+        torchvision.models.resnet50(weights=None, replace_stride_with_dilation=list(atrous))
+    )
+    theirs.avgpool, theirs.fc = nn.Identity(), nn.Identity()
+    ours = network(model, "backbone=resnet50", f"model.output_stride={stride}").body.encoder
+    ours.load_state_dict(theirs.state_dict())
+    photo = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        features, expected = ours.eval()(photo)[-1], theirs(photo)
+    assert features.shape == (1, 2048, 64 // stride, 64 // stride)
+    torch.testing.assert_close(features.flatten(1), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "efficientnet-b0", "efficientnet-b3"])
+@pytest.mark.parametrize("stride", [8, 16])
+def test_every_second_feature_is_the_plain_encoders(name, stride):
+    """But at the lower right edge, where EfficientNet pads less, and without means of all."""
+    plain = lively(get_encoder(name, weights=None))
+    atrous = get_encoder(name, weights=None, output_stride=stride)
+    restore_rates(atrous, name, stride)
+    atrous.load_state_dict(plain.state_dict())
+    for encoder in (plain, atrous):
+        for place, module in encoder.named_modules():
+            if place.endswith("_se_expand"):  # looks at the mean of the whole photo
+                module.register_forward_hook(lambda _, __, output: torch.zeros_like(output))
+    photo = torch.randn(1, 3, 128, 128)
+    every = 32 // stride
+    with torch.no_grad():
+        ours, theirs = atrous.eval()(photo)[-1][..., ::every, ::every], plain(photo)[-1]
+    inside = slice(0, 2)
+    assert theirs.std() > 0
+    torch.testing.assert_close(
+        ours[..., inside, inside], theirs[..., inside, inside], rtol=1e-3, atol=1e-4
+    )
