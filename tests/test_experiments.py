@@ -36,7 +36,7 @@ def test_castro2019_has_a_file_for_every_row_of_its_tables():
         "table3_unet": ("classic_unet", "adam", "weighted_cross_entropy"),
         "table3_segnet": ("segnet", "adam", "weighted_cross_entropy"),
         "table3_atrous": ("fcn", "adam", "weighted_cross_entropy"),
-        "table4_segnet": ("segnet", "sgd", "weighted_cross_entropy"),
+        "table4_segnet": ("segnet", "sgd", "focal"),
         "table4_atrous": ("fcn", "sgd", "weighted_cross_entropy"),
         "table4_densenet": ("densenet_decoder", "sgd", "weighted_cross_entropy"),
         "table5_segnet": ("segnet", "sgd", "focal"),
@@ -53,6 +53,9 @@ def test_castro2019_has_a_file_for_every_row_of_its_tables():
             assert job.config["backbone"]["weights"] == "voc"
     one = composed("castro2019/overfit_one", "dataset.root=x").config
     assert (one["trainer"]["max_epochs"], one["split"]["photos"]) == (300, 1)
+    segnet = composed("castro2019/overfit_one_segnet", "dataset.root=x").config
+    kept = {key: value for key, value in segnet.items() if key not in ("model", "backbone")}
+    assert kept == {key: one[key] for key in kept}
     full = composed("castro2019/full", "dataset.root=x").config
     assert full["split"]["validation"] == 0.1
 
