@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clothseg import loss
+from clothseg.check import check_command
+from clothseg.error import ConfigError
 from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels, class_weights, raw_weights
 from clothseg.loss.combined import supervised
@@ -222,6 +224,11 @@ def test_class_weights_are_cut_off_and_have_mean_one_over_the_classes_that_occur
     raw = np.array([100 / 900, 901 / 99, 100.0, 0])
     assert class_weights(pixels, "paper", 100) == pytest.approx(raw / raw[:3].mean())
     assert class_weights(pixels, [1.0, 2.0, 3.0, 4.0], 2).tolist() == [1, 2, 3, 4]
+
+
+def test_weights_that_count_nothing_are_refused():
+    with pytest.raises(ConfigError, match="all are 0, so that nothing would be learnt"):
+        check_command(["loss=weighted_cross_entropy", f"loss.weights={[0] * 15}".replace(" ", "")])
 
 
 def test_one_class_alone_has_weight_one():

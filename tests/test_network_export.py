@@ -47,6 +47,8 @@ def test_the_file_knows_labels_normalisation_and_size(exported):
     assert entries["mean"] == [0.485, 0.456, 0.406]
     assert entries["deviation"] == [0.229, 0.224, 0.225]
     assert entries["image_size"] == 32
+    assert entries["postprocess"] == {"_target_": "clothseg.postprocess.none"}
+    assert entries["crop"] == "none"
 
 
 @pytest.mark.slow

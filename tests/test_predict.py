@@ -2,12 +2,14 @@
 
 import csv
 import json
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from clothseg.dataset.photo import read_photo
+from clothseg.error import DataError
 from clothseg.predict import find_photos
 from clothseg.report.overlay import overlay
 from command_line import records
@@ -137,6 +139,26 @@ def test_photos_of_one_name_keep_their_suffixes(tmp_path):
     (tmp_path / "out" / "overlays" / "one.jpg").write_bytes(b"")
     found = find_photos(str(tmp_path), tmp_path / "out")
     assert [photo.name for photo in found] == ["one.jpg", "one.png", "two"]
+
+
+@pytest.mark.parametrize("given", [".", "**/*.*", "photos"])
+def test_what_was_written_before_is_not_segmented_again(given, tmp_path, monkeypatch):
+    for place in ("photos/a.png", "photos/out/b.png", "out/masks/a.png", "out/overlays/a.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / place)
+    monkeypatch.chdir(tmp_path)
+    found = find_photos(given, tmp_path / "photos/../out")
+    assert sorted(photo.path.name for photo in found) == ["a.png", "b.png"]
+    assert find_photos("photos", tmp_path / "photos") == found or given != "photos"
+
+
+def test_a_photo_that_claims_too_many_pixels_is_a_bad_photo(tmp_path):
+    body = b"IHDR" + (100_000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
+    header = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + body
+    header += zlib.crc32(body).to_bytes(4, "big")
+    (tmp_path / "huge.png").write_bytes(header + b"\0" * 60)
+    with pytest.raises(DataError, match=r"huge\.png: the photo cannot be decoded"):
+        read_photo(tmp_path / "huge.png")
 
 
 def test_a_legend_names_the_classes_that_are_there():

@@ -269,6 +269,27 @@ def test_defective_files_are_refused_and_leave_nothing(small_ccp, command_line, 
     assert not output.exists()
 
 
+@pytest.mark.slow
+def test_keys_of_swept_options_are_set_in_all_of_them(command_line, tmp_path):
+    """Though the option that would be taken without a sweep has no such key."""
+    grid = ["model=fcn,deeplabv3", "backbone=resnet18", "model.output_stride=16", "split=holdout"]
+    kept = [
+        word
+        for word in command_line.tiny(tmp_path, *grid, "-m")
+        if word not in ("model=unet", "backbone=mobilenet_v2", "split.folds=2")
+        and not word.startswith("model.decoder_channels")
+    ]
+    said = command_line.run(kept)
+    assert said.returncode == 0, said.stderr
+    assert "2 jobs: 2 done" in said.stdout
+    assert "++" not in said.stdout
+    assert "\nmodel=fcn " in said.stdout
+    for record in records(tmp_path):
+        assert record.config["config"]["model"]["output_stride"] == 16
+        assert not any(word.startswith("+") for word in record.config["overrides"])
+    assert "2 jobs: 2 skipped" in command_line.run(kept).stdout
+
+
 def test_weights_that_are_not_there_are_refused(command_line, tmp_path):
     output = tmp_path / "outputs"
     said = command_line.run(

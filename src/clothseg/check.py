@@ -100,6 +100,21 @@ def constant_keys(overrides: Sequence[str]) -> list[str]:
     return [o.get_key_element().lstrip("+~") for o in parsed if not o.is_sweep_override()]
 
 
+def settled(overrides: Sequence[str], name: str = "config") -> list[str]:
+    """Overrides of a command line that was checked, in a form that fits whatever groups choose.
+
+    Hydra composes a sweep once without the options that are swept over, and would refuse keys that
+    only these have; `++` sets them all the same.
+    """
+    elsewhere = group_names(name)
+    settings = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key, text = override.key_or_group, str(override.input_line)
+        own = key not in elsewhere and not key.startswith(("hydra.", "hydra/"))
+        settings.append(f"++{text}" if own and text[0] not in "+~" else text)
+    return settings
+
+
 def group_names(name: str) -> list[str]:
     """Config groups in the defaults list of a main configuration."""
     return list(_group_defaults(name))

@@ -63,8 +63,10 @@ def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
 
 
 def _weight_contradictions(config: Mapping[str, Any]) -> list[str]:
-    """A list of class weights that is not one of the chosen classes."""
+    """A list of class weights that is not one of the chosen classes, or counts no pixel."""
     weights, names = _node(config, "loss").get("weights"), _node(config, "labels").get("names")
+    if isinstance(weights, list) and not any(weights):
+        return ["loss.weights: all are 0, so that nothing would be learnt"]
     if not isinstance(weights, list) or not isinstance(names, list) or len(weights) == len(names):
         return []
     return [

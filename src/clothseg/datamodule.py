@@ -1,7 +1,7 @@
 """Batches from the cache: exact to resume, equal for any number of loader processes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -133,8 +133,7 @@ class SegmentationData(pl.LightningDataModule):
             :func:`clothseg.sampling.photo_weights`.
 
     Raises:
-        ConfigError: a batch holds more photos than there are to train on, or there are more
-            processes than photos to evaluate.
+        ConfigError: a batch holds more photos than there are to train on.
     """
 
     def __init__(
@@ -156,12 +155,23 @@ class SegmentationData(pl.LightningDataModule):
         if len(split.train) < batch_size:
             few = f"there are only {len(split.train)} photos to train on"
             raise ConfigError([f"data.batch_size={batch_size}: {few}"])
-        for part in ("validation", "test"):
-            photos = len(getattr(split, part))
+        self.order = EpochOrder(len(split.train), seed, batch_size, self.share, weights)
+
+    def require_shares(self, key: str, parts: Sequence[str]) -> None:
+        """Fail when there are more processes than photos to evaluate.
+
+        Args:
+            key: where the number of processes was given.
+            parts: of the split that are evaluated.
+
+        Raises:
+            ConfigError: names the part.
+        """
+        for part in parts:
+            photos = len(getattr(self.split, part))
             if photos < self.share.ranks:
                 few = f"the {part} part has only {photos}, and every process needs a photo of it"
-                raise ConfigError([f"trainer.devices={self.share.ranks}: {few}"])
-        self.order = EpochOrder(len(split.train), seed, batch_size, self.share, weights)
+                raise ConfigError([f"{key}={self.share.ranks}: {few}"])
 
     @property
     def steps_per_epoch(self) -> int:

@@ -105,12 +105,14 @@ def _score(
     reader = build.build_dataset(config)
     cache = build.build_cache(config, reader)
     split = Split.read(runs[0] / "split.json")
+    split.require(cache.names)
     names: list[str] = getattr(split, options.subset)
     if not names:
         raise ConfigError(
             [f"subset={options.subset}: the run's split has no such photos (split.held_out=0)"]
         )
     data = build.build_data(config, cache, split, Share(rank, ranks))
+    data.require_shares("devices", [options.subset])
     pixels = training_pixels(config, cache, split)
     task = load_task(config, runs, options.tta, options.scales, pixels)
     if options.resolution == "original":

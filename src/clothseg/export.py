@@ -18,7 +18,7 @@ from clothseg.dataset.photo import read_photo
 from clothseg.error import ConfigError, DataError
 from clothseg.label_file import label_rows
 from clothseg.report.progress import console
-from clothseg.schema import Export
+from clothseg.schema import NO_POSTPROCESS, Export, Preparation
 from clothseg.trained import load_task, recorded_config
 
 if TYPE_CHECKING:
@@ -123,7 +123,9 @@ def metadata(config: Mapping[str, Any], run: Path) -> dict[str, str]:
     """What a program needs to know about the network, every value as JSON.
 
     `labels` are the rows of a `labels.json`; `mean` and `deviation` of R, G, B normalise photos in
-    [0, 1]; `image_size` is the height and width that it was trained with, pixels.
+    [0, 1]; `image_size` is the height and width that it was trained with, pixels; `postprocess`
+    what becomes of the logits, `clothseg.postprocess.none` being their argmax; `crop` where the box
+    of the person came from that photos were cut to.
     """
     from clothseg.task.semantic import NORMALIZATIONS
 
@@ -134,7 +136,9 @@ def metadata(config: Mapping[str, Any], run: Path) -> dict[str, str]:
         "deviation": deviation,
         "image_size": config["data"]["image_size"],
         "input": "photos float32 [batch,3,height,width], RGB, scaled to [0, 1], then normalised",
-        "output": "logits float32 [batch,classes,height,width]; argmax over classes is the label",
+        "output": "logits float32 [batch,classes,height,width]; `postprocess` tells the labels",
+        "postprocess": config.get("postprocess", NO_POSTPROCESS),
+        "crop": Preparation.of(config["dataset"]).crop,
         "run": run.name,
     }
     return {key: json.dumps(value) for key, value in content.items()}

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from clothseg import build
-from clothseg.check import Composed, check_command, constant_keys, plain_config
+from clothseg.check import Composed, check_command, constant_keys, plain_config, settled
 from clothseg.error import ConfigError, UserError
 from clothseg.job import Job, plan
 from clothseg.machine import Machine
@@ -85,6 +85,7 @@ def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Out
     if many and folds and not any(o.lstrip("+").startswith("split.fold=") for o in overrides):
         overrides = [*overrides, f"split.fold={','.join(map(str, range(folds)))}"]
     constant = ",".join([*constant_keys(overrides), "split.fold"])
+    overrides = settled(overrides) if many else overrides
     _outcomes.clear()
     with tempfile.TemporaryDirectory() as folder:  # Hydra insists on one
         placed = [
@@ -140,9 +141,12 @@ def _planned(
 ) -> Job:
     plain = plain_config(config)
     choices = {k: v for k, v in hydra_config.runtime.choices.items() if "/" not in k and v}
-    swept = hydra_config.job.override_dirname.replace(",", " ") if many else ""
-    name = swept or f"{choices['model']} {choices['backbone']}"
-    overrides = list(hydra_config.overrides.task)
+    overrides = [word.removeprefix("++") for word in hydra_config.overrides.task]
+    constant = hydra_config.job.config.override_dirname.exclude_keys
+    swept = [word for word in overrides if word.lstrip("+~").split("=")[0] not in constant]
+    name = (
+        " ".join(sorted(swept)) if many and swept else f"{choices['model']} {choices['backbone']}"
+    )
     return plan(name, plain, choices, overrides, machine.ranks_of_training(plain), known)
 
 

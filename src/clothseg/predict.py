@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """What photos end with, in small or capital letters."""
+MASKS, OVERLAYS = "masks", "overlays"
+"""Folders of what is written."""
 
 
 def predict_command(overrides: list[str]) -> int:
@@ -93,8 +95,8 @@ class Photo:
 def find_photos(given: str, output: Path) -> list[Photo]:
     """The photos of a file, a folder with all below it, or a pattern, in the order of their names.
 
-    Pictures in the output are none: they are of an earlier time. Two photos whose names differ in
-    the suffix only keep it in their names.
+    Masks and overlays in the output are none: they are of an earlier time. Two photos whose names
+    differ in the suffix only keep it in their names.
 
     Raises:
         DataError: there is none.
@@ -104,11 +106,11 @@ def find_photos(given: str, output: Path) -> list[Photo]:
         return [Photo(place, place.stem)]
     if place.is_dir():
         below = sorted(place.rglob("*"))
-        paths = [p for p in below if p.suffix.lower() in SUFFIXES and output not in p.parents]
+        paths = [p for p in below if p.suffix.lower() in SUFFIXES and not _written(p, output)]
         names = [path.relative_to(place) for path in paths]
     else:
         matching = map(Path, sorted(glob.glob(given, recursive=True)))  # noqa: PTH207, any pattern
-        paths = [path for path in matching if path.is_file()]
+        paths = [path for path in matching if path.is_file() and not _written(path, output)]
         names = [Path(path.name) for path in paths]
     if not paths:
         kinds = ", ".join(SUFFIXES)
@@ -120,6 +122,12 @@ def find_photos(given: str, output: Path) -> list[Photo]:
     if twice:
         raise DataError(f"input={given}: several photos are called {', '.join(twice[:3])}")
     return [Photo(path, name) for path, name in zip(paths, unique, strict=True)]
+
+
+def _written(path: Path, output: Path) -> bool:
+    """Whether a file is among the pictures that an earlier command wrote."""
+    folders = [(output / name).resolve() for name in (MASKS, OVERLAYS)]
+    return any(folder in path.resolve().parents for folder in folders)
 
 
 class Segmenter:
@@ -199,12 +207,12 @@ def _write_pictures(
     labels: LabelSpace,
     options: Predict,
 ) -> None:
-    _write_picture(output / "masks" / f"{photo.name}.png", mask)
+    _write_picture(output / MASKS / f"{photo.name}.png", mask)
     if options.overlays:
         from clothseg.report.overlay import overlay
 
         picture = overlay(pixels, mask, labels.names, labels.palette, options.opacity)
-        path = output / "overlays" / f"{photo.name}.jpg"
+        path = output / OVERLAYS / f"{photo.name}.jpg"
         _write_picture(path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 

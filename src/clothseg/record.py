@@ -93,7 +93,9 @@ class Record:
         """
         path = self.folder / "config.yaml"
         if not path.is_file():
-            raise ConfigError([f"{self.folder} is no run folder: it has no config.yaml"])
+            folds = sorted(str(each.parent) for each in self.folder.glob("fold-*/config.yaml"))
+            which = f"; the runs of its folds are {', '.join(folds)}" if folds else ""
+            raise ConfigError([f"{self.folder} is no run folder: it has no config.yaml{which}"])
         try:
             content = yaml.safe_load(path.read_text())
         except yaml.YAMLError as error:

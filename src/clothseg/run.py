@@ -27,6 +27,7 @@ from clothseg.report.run_log import run_log
 from clothseg.sampling import Share
 from clothseg.split import Split, missing_classes
 from clothseg.task.semantic import SemanticSegmentation
+from clothseg.trained import load_best
 from clothseg.trainer import stopped_in_order
 
 WARM_UP, TIMED = 10, 50
@@ -51,6 +52,7 @@ def run(job: Job, rank: int) -> None:
     frozen = job.folder / "split.json"
     split = Split.read(frozen) if frozen.is_file() else build.build_split(job.config, cache)
     data = build.build_data(job.config, cache, split, Share(rank, job.ranks))
+    data.require_shares("trainer.devices", ["validation", "test"])
     task = build.build_task(job.config, training_pixels(job.config, cache, split))
     if rank > 0:
         with run_log(None) as say, tracking_of(job, say) as tracking:
@@ -162,12 +164,6 @@ def described_weights(task: SemanticSegmentation) -> list[str]:
     losses = [loss for loss in task.loss.modules() if isinstance(loss, PixelLoss)]
     weights = [loss.weights.tolist() for loss in losses if loss.weights is not None]
     return [described(each, task.names) for each in weights]
-
-
-def load_best(task: SemanticSegmentation, record: Record) -> None:
-    """Give a task the weights of a run's best epoch."""
-    checkpoint = torch.load(record.best_checkpoint, map_location="cpu", weights_only=True)
-    task.load_state_dict(checkpoint["state_dict"])
 
 
 def inference_ms(task: SemanticSegmentation, image_size: int) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clothseg import build
-from clothseg.error import ConfigError
+from clothseg.error import ConfigError, DataError
 from clothseg.record import Record
 
 if TYPE_CHECKING:
@@ -80,17 +80,14 @@ def load_task(
 
     Raises:
         ConfigError: a scale does not fit the network.
+        DataError: a checkpoint is damaged, or of another network.
     """
-    import torch
-
     from clothseg.model.views import Views, require_scales
 
     plain = dict(config) if pixels else dict(config) | {"loss": CROSS_ENTROPY}
     tasks = [build.build_task(plain, pixels) for _ in runs]
     for task, run in zip(tasks, runs, strict=True):
-        path = Record(run).best_checkpoint
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-        task.load_state_dict(state)
+        load_best(task, Record(run))
     task = tasks[0]
     require_scales(scales, config["data"]["image_size"], task.network.stride)
     if (tta, list(scales), len(runs)) != ("none", [1.0], 1):
@@ -98,6 +95,27 @@ def load_task(
         networks = [each.network for each in tasks]
         task.set_submodule("network", Views(networks, exchanged, scales))
     return task
+
+
+def load_best(task: "SemanticSegmentation", record: Record) -> None:
+    """Give a task the weights of a run's best epoch.
+
+    Raises:
+        DataError: the checkpoint is damaged, or of another network.
+    """
+    import torch
+
+    path = record.best_checkpoint
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except Exception as error:  # torch, zip and pickle raise a dozen types for damaged files
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: the checkpoint is damaged ({first})") from error
+    try:
+        task.load_state_dict(state)
+    except RuntimeError as error:
+        differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        raise DataError(f"{path} is of another network than config.yaml: {differing}") from error
 
 
 CROSS_ENTROPY = {"_target_": "clothseg.loss.cross_entropy"}

@@ -74,9 +74,9 @@ def other_layout(root: Path, layout: str) -> DataError:
         layout: what is expected in it.
     """
     if not root.is_dir():
-        return DataError(f"dataset.root={root} is not a folder; expected there: {layout}")
+        return DataError(f"{root} is not a folder; expected there: {layout}")
     found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
-    return DataError(f"dataset.root={root} has another layout: expected {layout}; found {found}")
+    return DataError(f"{root} has another layout: expected {layout}; found {found}")
 
 
 def _without_photo(sample: Sample) -> Defect:

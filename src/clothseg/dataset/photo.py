@@ -29,7 +29,10 @@ def read_photo(path: Path, upright: bool = False) -> np.ndarray:
         message = f"{path}: the photo cannot be read ({error.strerror})"
         raise Defect("unreadable photo", path, "", message) from error
     flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except (cv2.error, MemoryError):  # it says that it has more pixels than can be
+        image = None
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
     truncated = data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-ENDING:]
     if image is None or truncated:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from clothseg.dataset.listing import some
 from clothseg.error import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -59,14 +61,34 @@ class Split:
         """Read a frozen split.
 
         Raises:
-            DataError: the file was changed since it was written.
+            DataError: the file is missing or damaged, or was changed since it was written.
         """
-        content = json.loads(path.read_text())
-        stored = content.pop("hash")
-        split = cls(**content)
+        try:
+            content = json.loads(path.read_text())
+            stored = content.pop("hash")
+            split = cls(**content)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(f"{path}: the frozen split cannot be read ({error})") from error
         if split.hash != stored:
             raise DataError(f"{path}: the frozen split was changed by hand; its hash does not fit")
         return split
+
+    def require(self, names: Sequence[str]) -> None:
+        """Fail when a dataset lacks photos of the split.
+
+        Args:
+            names: of its photos.
+
+        Raises:
+            DataError: names some of those that are missing.
+        """
+        wanted = [*self.train, *self.validation, *self.test, *self.held_out]
+        missing = sorted(set(wanted).difference(names))
+        if missing:
+            raise DataError(
+                f"the dataset lacks {len(missing)} photos that the run was divided with: "
+                f"{some(missing)}; name the folder of the very same dataset"
+            )
 
     @property
     def summary(self) -> str:

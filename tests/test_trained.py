@@ -1,0 +1,90 @@
+"""Runs that are to be used again, and folders in which something is damaged."""
+
+import json
+import shutil
+
+import pytest
+import torch
+import yaml
+
+from clothseg.command import evaluate, export, predict
+from command_line import records
+
+
+@pytest.fixture
+def run(swept, tmp_path):
+    """A copy of a finished run, which a test may damage."""
+    return shutil.copytree(records(swept[0])[0].folder, tmp_path / "run")
+
+
+def truncate(path):
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def other_network(path):
+    state = torch.load(path, weights_only=True)
+    name = next(n for n in state["state_dict"] if "segmentation_head.0.weight" in n)
+    state["state_dict"][name] = state["state_dict"][name][:14]
+    torch.save(state, path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "damage", "message"),
+    [
+        ("checkpoints/best.ckpt", truncate, "best.ckpt: the checkpoint is damaged ("),
+        (
+            "checkpoints/best.ckpt",
+            other_network,
+            "is of another network than config.yaml: size mismatch for network.body.segmentation",
+        ),
+        ("split.json", lambda path: path.unlink(), "split.json: the frozen split cannot be read"),
+        ("split.json", truncate, "split.json: the frozen split cannot be read"),
+    ],
+)
+def test_a_damaged_run_is_told_in_one_message(file, damage, message, run, capsys, tmp_path):
+    damage(run / file)
+    assert evaluate([f"run={run}"]) == 1
+    assert message in capsys.readouterr().err
+    if file != "split.json":
+        photo = f"input={tmp_path}"
+        (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8")
+        assert predict([f"run={run}", photo, f"output={tmp_path / 'o'}"]) == 1
+        assert message in capsys.readouterr().err
+        assert export([f"run={run}", "format=onnx", f"output={tmp_path / 'o.onnx'}"]) == 1
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_dataset_that_lacks_photos_of_the_run_is_told(swept, tmp_path, capsys):
+    run = records(swept[0])[0].folder
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["config"]["dataset"]["photos"] = 12
+    config["config"]["dataset"]["root"] = str(tmp_path / "drawn")
+    config["config"]["data"]["cache"] = str(tmp_path / "cache")
+    moved = shutil.copytree(run, tmp_path / "run")
+    (moved / "config.yaml").write_text(yaml.safe_dump(config))
+    assert evaluate([f"run={moved}"]) == 1
+    assert (
+        "the dataset lacks 4 photos that the run was divided with: 0013, 0014, 0015 …; name the "
+        "folder of the very same dataset"
+    ) in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_folder_of_all_folds_names_their_runs(swept, capsys):
+    first, second = (record.folder for record in records(swept[0]))
+    assert evaluate([f"run={first.parent}"]) == 1
+    told = capsys.readouterr().err
+    assert f"it has no config.yaml; the runs of its folds are {first}, {second}" in told
+
+
+@pytest.mark.slow
+def test_more_processes_than_photos_are_refused_in_the_words_of_the_command(swept, run, capsys):
+    split = json.loads((run / "split.json").read_text())
+    photos = len(split["validation"])
+    assert evaluate([f"run={run}", "subset=validation", f"devices={photos + 1}"]) == 1
+    told = capsys.readouterr().err
+    assert f"devices={photos + 1}: the validation part has only {photos}" in told
+    assert "trainer.devices" not in told
