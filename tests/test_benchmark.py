@@ -297,7 +297,7 @@ def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
             "batches=0: must be greater than or equal to 1",
         ),
         (["benchmark=input_pipeline", "imagesize=9"], "imagesize: no such key; did you mean"),
-        (["benchmark=input_pipeline", "root=nowhere"], "root=nowhere is not a folder"),
+        (["benchmark=input_pipeline", "root=nowhere"], "nowhere is not a folder"),
     ],
 )
 def test_a_mistake_is_one_message(arguments, message, here, capsys):
