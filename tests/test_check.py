@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from clothseg.check import check_command
-from clothseg.command import arranged
+from clothseg.command import arranged, evaluate, train
 from clothseg.error import ConfigError
 from clothseg.trust import resolve_target
 from clothseg.validation import did_you_mean
@@ -59,6 +59,13 @@ def problems(*overrides):
             "+model.extra._target_=builtins.eval",
             r"model\.extra\._target_=builtins\.eval is not trusted",
         ),
+        ("+hydra.callbacks.x._target_=os.system", r"hydra\.callbacks\.x\._target_: of Hydra's own"),
+        ("+hydra.callbacks.x={_target_:joblib.load}", r"hydra\.callbacks\.x: of Hydra's own"),
+        ("hydra.launcher._target_=os.system", r"hydra\.launcher\._target_: of Hydra's own keys"),
+        ("hydra.searchpath=[x]", r"hydra\.searchpath: of Hydra's own keys"),
+        ("hydra/callbacks=x", r"hydra/callbacks: of Hydra's own keys"),
+        ("optimizer.lr=inf", r"optimizer\.lr=inf: must be a finite number"),
+        ("dataset.root=a(b)", r"quoted twice: 'dataset\.root=\"a\(b\)\"'"),
         ("model=linknet backbone=mit_b2", r"model=linknet cannot have backbone=mit_b2: .*fpn"),
     ],
 )
@@ -116,6 +123,31 @@ def test_the_command_line_chooses_labels_over_the_datasets_own():
 )
 def test_flags_may_stand_anywhere(typed):
     assert arranged(typed.split()) == (["model=fpn", "backbone=resnet18"], ["-m"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model=unet"], "--model=unet: no such flag; a key has no dashes: model=unet"),
+        (["-m", "--foo"], "--foo: no such flag; there are -m, --multirun, --cfg"),
+    ],
+)
+def test_a_flag_that_would_change_nothing_is_refused(arguments, message, capsys):
+    assert train(arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_flag_of_another_command_is_refused(capsys):
+    assert evaluate(["run=x", "--subset=train"]) == 1
+    assert "a key has no dashes: subset=train" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_one_message(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert train([f"dataset.root={tmp_path / 'file'}"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {tmp_path / 'file'}")
+    assert told.count("\n") == 1
 
 
 def test_a_flag_keeps_its_value():

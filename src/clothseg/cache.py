@@ -133,8 +133,6 @@ def _build(
     folder: Path, samples: list[Sample], reader: Reader, labels: LabelSpace, size: int
 ) -> None:
     """Write all arrays into a temporary folder and rename it."""
-    for text in reader.warnings():
-        say(f"warning: {text}")
     reader.prepare()  # before there are threads, which Ctrl-C does not reach
     temporary = folder.with_name(f"{folder.name}.building")
     shutil.rmtree(folder, ignore_errors=True)

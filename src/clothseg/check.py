@@ -29,6 +29,10 @@ from clothseg.validation import config_problems, did_you_mean, launcher_problems
 OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
 
 
+HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
+"""Groups of Hydra's own that a command may choose."""
+
+
 @dataclass(frozen=True)
 class Composed:
     """One configuration of a command line.
@@ -60,8 +64,9 @@ def check_command(
     problems: list[str] = []
     parsed = _parse(overrides, problems)
     names = group_names(name)
-    groups = [o for o in parsed if o.key_or_group in names or o.key_or_group.startswith("hydra/")]
-    values = [o for o in parsed if o not in groups and not o.key_or_group.startswith("hydra.")]
+    groups = [o for o in parsed if o.key_or_group in (*names, *HYDRA_GROUPS)]
+    values = [o for o in parsed if o not in groups and not _of_hydra(o)]
+    problems += [text for o in parsed if (text := _hydra_problem(o))]
     settings = [o.input_line or "" for o in parsed if o.key_or_group.startswith("hydra.launcher.")]
     broken = _option_problems(groups, list_groups(name), problems)
     composed = []
@@ -83,6 +88,21 @@ def check_command(
     return composed
 
 
+def _of_hydra(override: Override) -> bool:
+    return override.key_or_group.startswith(("hydra.", "hydra/"))
+
+
+def _hydra_problem(override: Override) -> str | None:
+    """What is wrong with a key of Hydra's own, several of which can have any code executed."""
+    key = override.key_or_group
+    if not _of_hydra(override) or key in HYDRA_GROUPS:
+        return None
+    allowed = key.startswith(("hydra.launcher.", "hydra.sweeper."))
+    if allowed and "_target_" not in str(override.input_line):
+        return None
+    return f"{key}: of Hydra's own keys a command may set those of hydra.launcher and hydra.sweeper"
+
+
 def _parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
     parser = OverridesParser.create()
     parsed = []
@@ -90,7 +110,10 @@ def _parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
         try:
             parsed.append(parser.parse_override(text))
         except HydraException as error:
-            problems.append(f"`{text}` is not of the form key=value ({str(error).splitlines()[0]})")
+            reason = str(error).splitlines()[0]
+            quoted = text.replace("=", '="', 1) + '"'
+            advice = f"; a text with other signs is quoted twice: '{quoted}'" if "=" in text else ""
+            problems.append(f"`{text}` is not of the form key=value ({reason}){advice}")
     return parsed
 
 
@@ -106,13 +129,13 @@ def settled(overrides: Sequence[str], name: str = "config") -> list[str]:
     Hydra composes a sweep once without the options that are swept over, and would refuse keys that
     only these have; `++` sets them all the same.
     """
-    elsewhere = group_names(name)
-    settings = []
+    groups = group_names(name)
+    texts = []
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        key, text = override.key_or_group, str(override.input_line)
-        own = key not in elsewhere and not key.startswith(("hydra.", "hydra/"))
-        settings.append(f"++{text}" if own and text[0] not in "+~" else text)
-    return settings
+        text = str(override.input_line)
+        elsewhere = override.key_or_group in groups or _of_hydra(override) or text[0] in "+~"
+        texts.append(text if elsewhere else f"++{text}")
+    return texts
 
 
 def group_names(name: str) -> list[str]:
@@ -139,7 +162,7 @@ def _option_problems(
     broken = []
     for override in groups:
         group = override.key_or_group
-        if group.startswith("hydra/") and group != "hydra/launcher":
+        if group == "hydra/sweeper":  # one that Hydra brings or that a person has installed
             continue
         if group in lists:
             found = _list_problems(group, override)

@@ -8,10 +8,24 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from clothseg.error import UserError
+from clothseg.error import ConfigError, UserError
 
 TAKES_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
 """Hydra's flags that are followed by a value."""
+
+QUESTIONS = (
+    "--cfg",
+    "-c",
+    "--info",
+    "-i",
+    "--hydra-help",
+    "--version",
+    "--shell-completion",
+    "-sc",
+)
+"""Flags that ask Hydra for something and train nothing."""
+MANY = ("-m", "--multirun")
+"""Flags for all folds and all combinations."""
 
 Work = Callable[[list[str], list[str]], int]
 """Takes overrides and flags, gives an exit status."""
@@ -32,7 +46,7 @@ def train(arguments: Sequence[str]) -> int:
 
         return launch(overrides, flags)
 
-    return _answer(arguments, "config", work)
+    return _answer(arguments, "config", work, (*MANY, *QUESTIONS, "--package", "-p"))
 
 
 def evaluate(arguments: Sequence[str]) -> int:
@@ -122,8 +136,17 @@ def arranged(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return overrides, flags
 
 
-def _answer(arguments: Sequence[str], config_name: str, work: Work) -> int:
-    """Help, or the work; a mistake of the user's becomes one message."""
+def _answer(
+    arguments: Sequence[str], config_name: str, work: Work, known: Sequence[str] = ()
+) -> int:
+    """Help, or the work; a mistake of the user's becomes one message.
+
+    Args:
+        arguments: the command line.
+        config_name: the main configuration, a file of `conf/`.
+        work: what is done.
+        known: flags that the command has beside `--help`.
+    """
     overrides, flags = arranged(arguments)
     if "--help" in flags or "-h" in flags:
         from clothseg.help import help_text
@@ -132,13 +155,33 @@ def _answer(arguments: Sequence[str], config_name: str, work: Work) -> int:
         return 0
     signal.signal(signal.SIGTERM, _stop)
     try:
+        _require_known(flags, known)
         return work(overrides, flags)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def _require_known(flags: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse flags that a command does not have, which would otherwise change nothing."""
+    unknown = [flag for flag in flags if flag.startswith("-") and flag not in known]
+    if unknown:
+        there = f"there are {', '.join(known)}, --help" if known else "there is --help alone"
+        raise ConfigError(
+            [
+                f"{flag}: no such flag; "
+                + (f"a key has no dashes: {flag.lstrip('-')}" if "=" in flag else there)
+                for flag in unknown
+            ]
+        )
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

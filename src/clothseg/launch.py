@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from clothseg import build
 from clothseg.check import Composed, check_command, constant_keys, plain_config, settled
+from clothseg.command import MANY, QUESTIONS
 from clothseg.error import ConfigError, UserError
 from clothseg.job import Job, plan
 from clothseg.machine import Machine
@@ -24,18 +25,6 @@ from clothseg.trust import CONF
 
 if TYPE_CHECKING:
     from hydra_plugins.clothseg_launchers import ClothsegLauncher
-
-QUESTIONS = (
-    "--cfg",
-    "-c",
-    "--info",
-    "-i",
-    "--hydra-help",
-    "--version",
-    "--shell-completion",
-    "-sc",
-)
-"""Flags that ask Hydra for something and train nothing."""
 
 _outcomes: list[Outcome] = []
 """What became of the jobs that Hydra has launched: it hands nothing back itself."""
@@ -57,10 +46,12 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         ConfigError: every problem of the command line.
     """
     if any(flag in QUESTIONS for flag in flags):
-        _hydra([*overrides, *flags])
+        _hydra([*overrides, *(flag for flag in flags if flag not in MANY)])
         return 0
     composed = check_command(overrides)
-    many = "-m" in flags or "--multirun" in flags
+    many = any(flag in MANY for flag in flags)
+    if len(composed) > 1 and not many:
+        raise ConfigError(["several values for one key are a sweep: add -m to the command"])
     machine = build.build_launcher(composed[0].launcher).machine if many else Machine.here()
     for job in composed:
         machine.ranks_of_training(job.config)
@@ -68,8 +59,6 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         prepare()
     for job in composed:
         build.require_inputs(job.config)
-    if len(composed) > 1 and not many:
-        raise ConfigError(["several values for one key are a sweep: add -m to the command"])
     if composed[0].config["rerun_from"]:
         outcomes = [_rerun(composed, overrides)]
     else:

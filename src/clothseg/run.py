@@ -69,6 +69,8 @@ def run(job: Job, rank: int) -> None:
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
             say(f"{job.title}  {size} on {device}, kept in {job.folder}")
             say(f"{job.title}  {split.summary}")
+            for text in reader.warnings():
+                say(f"{job.title}  warning: {text}")
             if left_out := [asdict(each) for each in reader.left_out()]:
                 write_json(job.folder / "skipped.json", left_out)
                 say(f"{job.title}  warning: {len(left_out)} samples are left out, see skipped.json")

@@ -58,14 +58,15 @@ class Sound(Wrapped):
         return self._left_out
 
     def fingerprint(self) -> str:
-        """Hash of the content without the defective samples: equal to that of a mended copy."""
+        """Hash of the content without the defective samples."""
         return Reader.fingerprint(self) if self.left_out() else self.reader.fingerprint()
 
     @cached_property
     def _complete(self) -> tuple[list[Sample], list[LeftOut]]:
         """The samples whose files are all there, and those whose are not."""
         samples, defects = complete_samples(self.reader)
-        return samples, [LeftOut.of(defect.value, defect) for defect in defects]
+        incomplete = {defect.value: LeftOut.of(defect.value, defect) for defect in defects[::-1]}
+        return samples, list(incomplete.values())[::-1]
 
     @cached_property
     def _left_out(self) -> list[LeftOut]:

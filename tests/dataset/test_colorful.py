@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from clothseg.dataset.reader import examine
 from clothseg.error import DataError
 from repository import label_space, png, reader_of
 
@@ -134,6 +135,17 @@ def test_a_file_without_a_variable_says_what_it_has(tmp_path, name):
         del file[name]
     with pytest.raises(DataError, match=rf"has no `{name}`; found #refs#, all_"):
         read_first(root)
+
+
+def test_a_record_that_cannot_be_decoded_stops_with_its_photo_in_the_words_of_the_audit(tmp_path):
+    root = write_cfpd(tmp_path / "cfpd")
+    with h5py.File(root / FILE, "a") as file:
+        del file[file["fashion_dataset"][0, 0]]["segmentation"]
+    reader = reader_of("cfpd", root)
+    sample = reader.samples()[0]
+    with pytest.raises(DataError, match=rf"{FILE}: {sample.name} cannot be decoded") as stopped:
+        reader.read(sample)
+    assert str(stopped.value) == str(examine(reader, sample).defects[0])
 
 
 def test_another_kind_of_matlab_file_is_refused(tmp_path):

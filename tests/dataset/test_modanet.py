@@ -1,6 +1,7 @@
 """ModaNet: polygons filled by COCO's rule, and each defect of the annotations by name."""
 
 import json
+import re
 
 import cv2
 import numpy as np
@@ -169,6 +170,27 @@ def test_a_pointer_of_git_lfs_is_no_annotation_file(tmp_path):
         "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 105924292\n"
     )
     with pytest.raises(DataError, match=r"is a pointer of Git LFS .* \(\d+ bytes\): run `git lfs"):
+        read_all(root)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "place"),
+    [
+        ("width", 0, "images.0.width"),
+        ("width", "wide", "images.0.width"),
+        ("id", "abc", "images.0.id"),
+        ("file_name", None, "images.0.file_name"),
+        ("category_id", 3.5, "annotations.0.category_id"),
+        ("segmentation", {"counts": "x"}, "annotations.0.segmentation"),
+        ("segmentation", [[float("nan")] * 6], "annotations.0.segmentation.0.0"),
+    ],
+)
+def test_a_row_that_cannot_be_is_named(tmp_path, key, value, place):
+    root = write_modanet(tmp_path / "modanet")
+    content = json.loads((root / FILE).read_text())
+    content[place.split(".")[0]][0][key] = value
+    (root / FILE).write_text(json.dumps(content))
+    with pytest.raises(DataError, match=rf"is not a COCO file: {re.escape(place)}"):
         read_all(root)
 
 

@@ -72,10 +72,10 @@ def load_matlab(path: Path, variable: str) -> np.ndarray:
     """
     import scipy.io  # takes half a second
 
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
     try:
         content = scipy.io.loadmat(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
     except Exception as error:  # scipy raises a dozen types for damaged files
         raise DataError(f"{path}: cannot be read as a MATLAB file ({error})") from error
     if variable not in content:

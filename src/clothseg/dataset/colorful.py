@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothseg.dataset.defect import Defect, DefectKind
-from clothseg.dataset.listing import other_layout, present
+from clothseg.dataset.listing import other_layout, present, some
 from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 
@@ -61,8 +61,14 @@ class ColorfulFashion(Reader):
                     f"{self.root / FILE}: its names are {', '.join(stored)}; the configuration "
                     f"has {', '.join(self.names)}"
                 )
-            records = _cells(file, "fashion_dataset")
-            return {_text(file[r]["img_name"]): place for place, r in enumerate(records)}
+            names: dict[str, int] = {}
+            for place, record in enumerate(_cells(file, "fashion_dataset")):
+                try:
+                    names[_text(file[record]["img_name"])] = place
+                except (KeyError, OSError, ValueError, TypeError) as error:
+                    message = f"{self.root / FILE}: record {place + 1} has no img_name ({error})"
+                    raise DataError(message) from error
+            return names
 
     def _read(self, sample: Sample, kind: str, meaning: str, count: int) -> np.ndarray:
         with self._open() as file:
@@ -80,7 +86,7 @@ class ColorfulFashion(Reader):
             raise Defect("unreadable annotation", sample.annotation, found, message)
         wrong = sorted({float(v) for v in values[np.unique(ids)] if v not in range(1, count + 1)})
         if wrong:
-            shown = ", ".join(f"{value:g}" for value in wrong)
+            shown = some([f"{value:g}" for value in wrong])
             message = f"{where}: {kind} {shown}; there are {count} {meaning}, from 1"
             whole = all(value.is_integer() for value in wrong)
             defect: DefectKind = "label out of range" if whole else "interpolated label"

@@ -71,7 +71,7 @@ class MissingPartnersError(DataError):
     Args:
         there: the samples that are complete.
         defects: one for each that is not.
-        message: what a command says that needs all of them.
+        message: what a command says that needs all of them, before what it says of the first.
     """
 
     def __init__(self, there: Sequence["Sample"], defects: Sequence[Defect], message: str) -> None:
@@ -79,8 +79,8 @@ class MissingPartnersError(DataError):
         self.there, self.defects, self.message = there, defects, message
 
     def __str__(self) -> str:
-        """The message alone."""
-        return self.message
+        """The message, and the first defect."""
+        return f"{self.message}: {self.defects[0]}"
 
 
 def missing_partners(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect, missing_partners
-from clothseg.dataset.listing import other_layout, some
+from clothseg.dataset.listing import other_layout
 from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 from clothseg.label_file import LABEL_FILE, LabelFile, read_label_file
@@ -45,9 +45,9 @@ class OwnPhotos(Reader):
             text = f"no partner in {other}"
             alone |= {files[stem]: text for stem in lonely}
             if lonely:
-                problems.append(f"{len(lonely)} files of {here} have {text}: {some(lonely)}")
+                problems.append(f"{len(lonely)} files of {here} have {text}")
         if problems:
-            message = f"{'; '.join(problems)}. A photo and its PNG mask share a name"
+            message = f"{' and '.join(problems)} (a photo and its PNG mask share a name)"
             raise missing_partners(samples, alone, message)
         if not photos:
             raise DataError(f"{folders[0]}: has no photo; expected {', '.join(sorted(PHOTOS))}")

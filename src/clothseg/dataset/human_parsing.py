@@ -51,7 +51,7 @@ class CrowdParsing(Reader):
             raise DataError(f"{self.root}: listed more than once: {some(twice)}")
         if absent := [path for part in self._parts for path in self._absent_files(part)]:
             there = [s for s in samples if s.name not in {path.stem for path in absent}]
-            message = f"{len(absent)} files of {self.root} are missing: {some(absent)}"
+            message = f"{len(absent)} files of {self.root} are missing"
             raise missing_partners(there, dict.fromkeys(absent, "listed and missing"), message)
         return samples
 

@@ -137,7 +137,8 @@ class IMaterialist(Reader):
     def _columns(self) -> list[int]:
         """Where each of :data:`COLUMNS` stands in a line."""
         with self.table.open("rb") as file:
-            header = [name.strip('"') for name in file.readline().decode().strip().split(",")]
+            first = file.readline().decode("utf-8-sig", errors="replace")
+        header = [name.strip('"') for name in first.strip().split(",")]
         missing = [name for name in COLUMNS if name not in header]
         if missing:
             raise DataError(
@@ -148,7 +149,7 @@ class IMaterialist(Reader):
 
     def _fields(self, text: bytes, line: int) -> list[str]:
         """The values of :data:`COLUMNS` in one line."""
-        values = [value.strip('"') for value in text.decode().strip().split(",")]
+        values = [v.strip('"') for v in text.decode(errors="replace").strip().split(",")]
         if len(values) <= max(self._columns):
             raise DataError(f"{self.table} line {line}: {len(values)} values; the line is cut off")
         return [values[place] for place in self._columns]
@@ -171,7 +172,8 @@ class IMaterialist(Reader):
         if len(pairs) % 2:
             raise DataError(f"{where}: {len(pairs)} numbers; runs are pairs of start and length")
         starts, lengths = pairs[::2] - 1, pairs[1::2]
-        outside = (starts < 0) | (lengths < 1) | (starts + lengths > size[0] * size[1])
+        pixels = size[0] * size[1]
+        outside = (starts < 0) | (lengths < 1) | (lengths > pixels) | (starts > pixels - lengths)
         if outside.any():
             first = int(np.flatnonzero(outside)[0])
             run = f"{starts[first] + 1} {lengths[first]}"

@@ -33,13 +33,12 @@ def present(
     stray = unannotated(samples, folder) if folder and missing == "error" else []
     problems = []
     if absent and (missing == "error" or not there):
-        photos = [sample.image for sample in absent]
-        problems.append(f"{len(photos)} photos of {listed} are missing: {some(photos)}")
+        problems.append(f"{len(absent)} photos of {listed} are missing")
     if stray:
-        problems.append(f"{len(stray)} photos are not in {listed}: {some(stray)}")
+        problems.append(f"{len(stray)} photos are not in {listed}")
     if problems:
         defects = [*map(_without_photo, absent), *map(_without_annotation, stray)]
-        raise MissingPartnersError(there, defects, "; ".join(problems))
+        raise MissingPartnersError(there, defects, " and ".join(problems))
     return there
 
 

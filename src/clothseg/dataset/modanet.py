@@ -1,13 +1,13 @@
 """ModaNet: polygons of 13 garments on 52,377 street photos of PaperDoll."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from clothseg.dataset.defect import Defect, MissingPartnersError
 from clothseg.dataset.listing import Missing, other_layout, present, some
@@ -33,6 +33,31 @@ class Garment:
     number: int
     source: int
     polygons: Sequence[Sequence[float]]
+
+
+class CocoImage(BaseModel):
+    """A photo in COCO's file."""
+
+    id: Annotated[int, Field(ge=0)]
+    height: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
+    file_name: str
+
+
+class CocoAnnotation(BaseModel):
+    """An object in COCO's file, with polygons [x, y, x, y, …] in pixels."""
+
+    id: int
+    image_id: int
+    category_id: int
+    segmentation: list[list[FiniteFloat]]
+
+
+class CocoFile(BaseModel):
+    """What is read of COCO's file."""
+
+    images: list[CocoImage]
+    annotations: list[CocoAnnotation]
 
 
 class ModaNet(Reader):
@@ -65,7 +90,7 @@ class ModaNet(Reader):
         there = present([self._sample(number) for number in self._sizes], FILE, self.missing)
         strays = [self._stray(number) for number in self._garments if number not in self._sizes]
         if strays:
-            message = f"{strays[0]}" + (f" ({len(strays)} such images)" if strays[1:] else "")
+            message = f"{len(strays)} images of annotations are missing in {FILE}"
             raise MissingPartnersError(there, strays, message)
         return there
 
@@ -132,26 +157,26 @@ class ModaNet(Reader):
     @cached_property
     def _sizes(self) -> dict[int, tuple[int, int]]:
         """Height and width of every photo of the file, by id."""
-        images = sorted(self._content["images"], key=lambda image: image["id"])
-        return {image["id"]: (image["height"], image["width"]) for image in images}
+        images = sorted(self._content.images, key=lambda image: image.id)
+        return {image.id: (image.height, image.width) for image in images}
 
     @cached_property
     def _file_names(self) -> dict[int, str]:
-        return {image["id"]: image["file_name"] for image in self._content["images"]}
+        return {image.id: image.file_name for image in self._content.images}
 
     @cached_property
     def _garments(self) -> dict[int, list[Garment]]:
         """Annotations of every photo in the order of the file."""
         garments: dict[int, list[Garment]] = {}
-        for annotation in self._content["annotations"]:
+        for annotation in self._content.annotations:
             # A polygon with fewer than three corners has no inside.
-            polygons = [p for p in annotation["segmentation"] if len(p) >= 6]
-            garment = Garment(annotation["id"], annotation["category_id"], polygons)
-            garments.setdefault(annotation["image_id"], []).append(garment)
+            polygons = [p for p in annotation.segmentation if len(p) >= 6]
+            garment = Garment(annotation.id, annotation.category_id, polygons)
+            garments.setdefault(annotation.image_id, []).append(garment)
         return garments
 
     @cached_property
-    def _content(self) -> Mapping[str, Any]:
+    def _content(self) -> CocoFile:
         """The annotation file."""
         if not self.file.is_file():
             raise other_layout(self.root, LAYOUT)
@@ -163,11 +188,12 @@ class ModaNet(Reader):
                 "with scripts/dataset.py action=download dataset=modanet"
             )
         try:
-            content = json.loads(text)
-            content["images"], content["annotations"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self.file}: is not a COCO file ({error!r})") from error
-        return content
+            return CocoFile.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "it"
+            message = f"{self.file}: is not a COCO file: {place}: {first['msg']}"
+            raise DataError(message) from error
 
 
 def modanet(*, root: str, names: Sequence[str], overlap: Overlap, missing: Missing) -> ModaNet:

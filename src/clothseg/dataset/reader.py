@@ -137,7 +137,7 @@ class Reader(ABC):
             Defect: names the file and what is wrong with it: it cannot be decoded, sizes differ,
                 an id is out of range, EXIF turns the photo, or other files contradict it.
         """
-        found = self.inspect(sample)
+        found = examine(self, sample)
         if found.image is None or found.mask is None or found.defects:
             raise found.defects[0]
         return found.image, found.mask
@@ -191,6 +191,7 @@ def examine(reader: Reader, sample: Sample) -> Inspection:
         file = sample.annotation
         message = f"{file}: {sample.name} cannot be decoded ({error!r})"
         defect = Defect("unreadable annotation", file, type(error).__name__, message)
+        defect.__cause__ = error
         return Inspection(None, None, [defect])
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from clothseg import build
 from clothseg.check import Composed, check_command
 from clothseg.dataset import Reader
+from clothseg.dataset.listing import some
 from clothseg.labels import LabelSpace
+from clothseg.report.progress import say
 from clothseg.schema import DatasetTask
 
 
@@ -44,6 +46,9 @@ def dataset_command(overrides: list[str]) -> int:
     settings = DatasetTask(**composed.config)
     reader = build.build_dataset(composed.config)
     labels = build.build_labels(composed.config)
+    if left_out := reader.left_out():
+        names = some([each.sample for each in left_out])
+        say(f"warning: {len(left_out)} samples with a defect are left out: {names}")
     task = Task(composed.choices["dataset"], reader, labels, settings)
     return import_module(f"clothseg.dataset_actions.{settings.action}").act(task)
 
