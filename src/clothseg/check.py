@@ -28,9 +28,11 @@ from clothseg.validation import config_problems, did_you_mean, launcher_problems
 
 OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
 
-
-HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
-"""Groups of Hydra's own that a command may choose."""
+HYDRA_GROUPS, PLAIN_KEYS = (
+    ("hydra/launcher", "hydra/sweeper"),
+    ("hydra.launcher.", "hydra.sweeper."),
+)
+"""Groups of Hydra's own that a command may choose, and set keys of."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,7 @@ def _hydra_problem(override: Override) -> str | None:
     key = override.key_or_group
     if not _of_hydra(override) or key in HYDRA_GROUPS:
         return None
-    allowed = key.startswith(("hydra.launcher.", "hydra.sweeper."))
-    if allowed and "_target_" not in str(override.input_line):
+    if key.startswith(PLAIN_KEYS) and "_target_" not in str(override.input_line):
         return None
     return f"{key}: of Hydra's own keys a command may set those of hydra.launcher and hydra.sweeper"
 

@@ -4,7 +4,7 @@ Photo and mask are cut alike to the person's box with a margin; a photo without 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,12 @@ class Cropped(Wrapped):
             return found
         box = self.boxes.find(sample, found.mask)
         return replace(found, image=self._cut(found.image, box), mask=self._cut(found.mask, box))
+
+    def further_maps(self, sample: Sample) -> Mapping[str, np.ndarray]:
+        """Further maps inside the box."""
+        box = self.boxes.find(sample, self.reader.read_mask(sample))
+        maps = self.reader.further_maps(sample)
+        return {kind: self._cut(values, box) for kind, values in maps.items()}
 
     def prepare(self) -> None:
         """Prepare the dataset, and have a detector look at all photos."""

@@ -22,7 +22,7 @@ from clothseg.dataset_actions.statistics.counting import (
     image_rows,
 )
 from clothseg.labels import LabelSpace
-from repository import CCP_NAMES, label_space, write_mask
+from repository import CCP_NAMES, label_space, png, write_mask
 
 
 class Shelf(Reader):
@@ -184,3 +184,24 @@ def test_real_photos_have_the_counts_of_an_independent_program(labels, oracle, c
     if labels == "ccp59":
         shown = distribution((counts.pixels > 0).sum(1))
         assert shown["images"] == truth["anomalies"]["labels_per_image"]
+
+
+def test_sizes_patterns_and_colours_are_counted_apart(oracles, tmp_path):
+    fixture = oracles / "fixtures" / "ccihp"
+    command = ["action=statistics", "dataset=ccihp", f"dataset.root={fixture}"]
+    assert dataset([*command, f"output={tmp_path}"]) == 0
+    folder = tmp_path / "ccihp-ccihp20" / "statistics"
+    further = json.loads((folder / "statistics.json").read_text())["further"]
+    for kind, place in (("size", "Size_ids"), ("pattern", "Pattern_ids"), ("color", "Color_ids")):
+        maps = [png(path) for path in fixture.glob(f"*/{place}/*.png")]
+        assert len(maps) == 13
+        rows = further[kind]
+        assert [row["pixels"] for row in rows] == [
+            sum(int((values == row["id"]).sum()) for values in maps) for row in rows
+        ]
+        assert [row["images"] for row in rows] == [
+            sum(bool((values == row["id"]).any()) for values in maps) for row in rows
+        ]
+        assert sum(row["pixels"] for row in rows) == sum(values.size for values in maps)
+        assert (folder / f"{kind}.csv").read_text().startswith("id,name,pixels,images\n0,none,")
+        assert png(folder / f"images_per_{kind}.png").shape[1] > 400

@@ -21,8 +21,7 @@ PARTS = {"Training": ("train", "train_id.txt"), "Validation": ("validation", "va
 LAYOUT = "Training/ and Validation/ with Images/, Category_ids/, Human_ids/ and Instance_ids/"
 
 Characteristic = dict[Literal["folders", "names"], list[str]]
-"""Names of folders that may hold a kind of map, tried in order, and its values' names in id order;
-0 = none."""
+"""Folders that may hold a kind of map, tried in order, and its values' names in id order."""
 
 
 class CrowdParsing(Reader):
@@ -142,7 +141,7 @@ class CrowdParsing(Reader):
 
     @cached_property
     def _folders(self) -> dict[str, str]:
-        """Folders of the maps, by the names that :class:`Parsing` gives these."""
+        """Folders of the maps by :class:`Parsing`'s names."""
         return {"category": "Category_ids", "person": "Human_ids", "instance": "Instance_ids"}
 
     def _maps(self, sample: Sample) -> dict[str, Path]:
@@ -211,6 +210,16 @@ class CharacteristicParsing(CrowdParsing):
             names = characteristic["names"]
             _require_names(path, getattr(parsing, kind), names, f"{kind}.names")
         return parsing
+
+    @property
+    def further_names(self) -> dict[str, list[str]]:
+        """Sizes, patterns and colours."""
+        return {kind: each["names"] for kind, each in self.characteristics.items()}
+
+    def further_maps(self, sample: Sample) -> dict[str, np.ndarray]:
+        """Their maps."""
+        parsing = self.read_parsing(sample)
+        return {kind: getattr(parsing, kind) for kind in self.characteristics}
 
     def oddities(self, sample: Sample) -> list[str]:
         """None: belts and jewellery belong to a person and to no part."""

@@ -104,6 +104,15 @@ class Reader(ABC):
         """
         return None
 
+    @property
+    def further_names(self) -> Mapping[str, Sequence[str]]:
+        """Names in id order of what further maps tell of each pixel, such as colours; 0 = none."""
+        return {}
+
+    def further_maps(self, sample: Sample) -> Mapping[str, np.ndarray]:
+        """Those maps of one sample, uint8 [H,W] of positions in :attr:`further_names`."""
+        return {}
+
     def files(self, sample: Sample) -> list[Path]:
         """Every file that decides a sample."""
         return [sample.image, sample.annotation]

@@ -1,6 +1,6 @@
 """A dataset that is another one but for something."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,15 @@ class Wrapped(Reader):
     def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
         """Source id and area of every object."""
         return self.reader.objects(sample)
+
+    @property
+    def further_names(self) -> Mapping[str, Sequence[str]]:
+        """Names of what further maps tell."""
+        return self.reader.further_names
+
+    def further_maps(self, sample: Sample) -> Mapping[str, np.ndarray]:
+        """Further maps of one sample."""
+        return self.reader.further_maps(sample)
 
     def files(self, sample: Sample) -> list[Path]:
         """Every file that decides a sample."""

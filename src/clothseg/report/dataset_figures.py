@@ -29,7 +29,13 @@ LEAST_RANGE = 20
 
 @report_style
 def draw_class_bars(
-    values: Sequence[int], total: int, names: Sequence[str], path: Path, unit: str, title: str
+    values: Sequence[int],
+    total: int,
+    names: Sequence[str],
+    path: Path,
+    unit: str,
+    title: str,
+    of: str = "class",
 ) -> None:
     """Draw one bar per class, the most frequent first.
 
@@ -42,6 +48,7 @@ def draw_class_bars(
         path: the PNG to write.
         unit: what is counted.
         title: printed above the bars.
+        of: what the bars are.
 
     Source: inacio2019, Fig. 4; castro2019, Fig. 2; loesch2021, Fig. 2.
     """
@@ -68,7 +75,7 @@ def draw_class_bars(
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_yticks(rows, [names[k] for k in order])
     right = most * (most / least) ** 0.35 if logarithmic else 1.35 * most  # room for the numbers
-    axes.set(xlim=(least, right), ylim=(len(order) - 0.4, -0.6), xlabel=f"{unit} per class")
+    axes.set(xlim=(least, right), ylim=(len(order) - 0.4, -0.6), xlabel=f"{unit} per {of}")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_axisbelow(True)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from clothseg.dataset_actions.statistics.counting import (
     breakdowns,
     class_rows,
     classes_per_image,
+    count_further,
     count_photos,
     distribution,
     image_rows,
@@ -31,13 +32,17 @@ def act(task: Task) -> int:
     counts = count_photos(task.reader, task.labels)
     rows = class_rows(counts, task.labels)
     folder, labels = task.output / "statistics", task.labels
-    write_json(folder / "statistics.json", _summary(task, counts, rows))
+    further = count_further(task.reader)
+    write_json(folder / "statistics.json", _summary(task, counts, rows) | {"further": further})
     _write_csv(folder / "classes.csv", rows)
     _write_csv(folder / "images.csv", image_rows(counts))
     for key, parts in breakdowns(counts).items():
         split = [{key: name} | row for name, c in parts.items() for row in class_rows(c, labels)]
         _write_csv(folder / f"classes_by_{key}.csv", split)
+    for kind, named in further.items():
+        _write_csv(folder / f"{kind}.csv", named)
     _draw(task, counts, rows, folder)
+    _draw_further(task, further, len(counts.samples), folder)
     console.print(class_table(rows, f"{task.name} in {labels.name}", _caption(counts)))
     console.print(f"written to {folder}", soft_wrap=True, markup=False)
     return 0
@@ -90,6 +95,18 @@ def _draw(task: Task, counts: Counts, rows: Sequence[dict[str, Any]], folder: Pa
     ):
         draw_numbers(numbers, folder / f"{key}_per_image.png", f"{key} in a photo", title)
     draw_sizes(counts.sizes, folder / "image_sizes.png", title)
+
+
+def _draw_further(
+    task: Task, further: Mapping[str, Sequence[dict[str, Any]]], photos: int, folder: Path
+) -> None:
+    from clothseg.report.dataset_figures import draw_class_bars
+
+    for kind, rows in further.items():
+        seen = rows[1:]  # without `none`, which every photo has
+        names, images = [row["name"] for row in seen], [row["images"] for row in seen]
+        path, title = folder / f"images_per_{kind}.png", f"{kind} in {task.name}, {photos} photos"
+        draw_class_bars(images, photos, names, path, "images", title, kind)
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:

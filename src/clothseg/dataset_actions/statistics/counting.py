@@ -67,6 +67,33 @@ def count_photos(reader: Reader, labels: LabelSpace) -> Counts:
     return Counts(samples, *(np.array(column) for column in zip(*rows, strict=True)))
 
 
+def count_further(reader: Reader) -> dict[str, list[dict[str, Any]]]:
+    """One row for each name of further maps, such as colours, by kind: its pixels and photos.
+
+    Source: loesch2021, Fig. 2.
+    """
+    if not reader.further_names:
+        return {}
+    samples = reader.samples()
+    pixels = {kind: np.zeros(256, np.int64) for kind in reader.further_names}
+    images = {kind: np.zeros(256, np.int64) for kind in reader.further_names}
+    bar = progress_bar("counting further maps", len(samples))
+    with bar as advance, in_order(reader.further_maps, samples) as read:
+        for maps in read:
+            for kind, values in maps.items():
+                counted = np.bincount(values.ravel(), minlength=256)
+                pixels[kind] += counted
+                images[kind] += counted > 0
+            advance(1)
+    return {
+        kind: [
+            {"id": k, "name": name, "pixels": int(pixels[kind][k]), "images": int(images[kind][k])}
+            for k, name in enumerate(names)
+        ]
+        for kind, names in reader.further_names.items()
+    }
+
+
 def class_rows(counts: Counts, labels: LabelSpace) -> list[dict[str, Any]]:
     """One row per class: pixels, photos and instances, and their shares from 0 to 1.
 
