@@ -23,16 +23,10 @@ from clothseg.contradictions import contradictions
 from clothseg.error import ConfigError
 from clothseg.label_file import label_file_part
 from clothseg.schema import Config
-from clothseg.trust import CONF, options
+from clothseg.trust import CONF, HYDRA_GROUPS, hydra_problem, of_hydra, options
 from clothseg.validation import config_problems, did_you_mean, launcher_problems
 
 OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
-
-HYDRA_GROUPS, PLAIN_KEYS = (
-    ("hydra/launcher", "hydra/sweeper"),
-    ("hydra.launcher.", "hydra.sweeper."),
-)
-"""Groups of Hydra's own that a command may choose, and set keys of."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +61,8 @@ def check_command(
     parsed = _parse(overrides, problems)
     names = group_names(name)
     groups = [o for o in parsed if o.key_or_group in (*names, *HYDRA_GROUPS)]
-    values = [o for o in parsed if o not in groups and not _of_hydra(o)]
-    problems += [text for o in parsed if (text := _hydra_problem(o))]
+    values = [o for o in parsed if o not in groups and not of_hydra(o.key_or_group)]
+    problems += [text for o in parsed if (text := hydra_problem(o.key_or_group, str(o.input_line)))]
     settings = [o.input_line or "" for o in parsed if o.key_or_group.startswith("hydra.launcher.")]
     broken = _option_problems(groups, list_groups(name), problems)
     composed = []
@@ -88,20 +82,6 @@ def check_command(
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     return composed
-
-
-def _of_hydra(override: Override) -> bool:
-    return override.key_or_group.startswith(("hydra.", "hydra/"))
-
-
-def _hydra_problem(override: Override) -> str | None:
-    """What is wrong with a key of Hydra's own, several of which can have any code executed."""
-    key = override.key_or_group
-    if not _of_hydra(override) or key in HYDRA_GROUPS:
-        return None
-    if key.startswith(PLAIN_KEYS) and "_target_" not in str(override.input_line):
-        return None
-    return f"{key}: of Hydra's own keys a command may set those of hydra.launcher and hydra.sweeper"
 
 
 def _parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
@@ -134,7 +114,9 @@ def settled(overrides: Sequence[str], name: str = "config") -> list[str]:
     texts = []
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         text = str(override.input_line)
-        elsewhere = override.key_or_group in groups or _of_hydra(override) or text[0] in "+~"
+        elsewhere = (
+            override.key_or_group in groups or of_hydra(override.key_or_group) or text[0] in "+~"
+        )
         texts.append(text if elsewhere else f"++{text}")
     return texts
 

@@ -72,3 +72,26 @@ def targets(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]
     elif isinstance(node, Sequence) and not isinstance(node, str):
         for index, value in enumerate(node):
             yield from targets(value, f"{path}.{index}")
+
+
+HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
+"""Groups of Hydra's own that a command may choose."""
+
+
+def of_hydra(key: str) -> bool:
+    """Whether a key or a group is Hydra's own."""
+    return key.startswith(("hydra.", "hydra/"))
+
+
+def hydra_problem(key: str, override: str) -> str | None:
+    """What is wrong with an override of Hydra's own keys; several can have any code executed.
+
+    Args:
+        key: that is set, or the group of which an option is chosen.
+        override: as it was typed.
+    """
+    if not of_hydra(key) or key in HYDRA_GROUPS:
+        return None
+    if key.startswith(("hydra.launcher.", "hydra.sweeper.")) and "_target_" not in override:
+        return None
+    return f"{key}: of Hydra's own keys a command may set those of hydra.launcher and hydra.sweeper"

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from clean_dataset import stripes
 from PIL import Image
 
+from clean_dataset import stripes
 from clothseg.command import dataset
 from clothseg.dataset import Sample, ccp, merged
 from clothseg.dataset.reader import Reader
