@@ -76,6 +76,14 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
 
 
+@pytest.mark.parametrize("content", [[1, 2], {"state_dict": {"a": torch.ones(2)}}, 3])
+def test_a_file_that_holds_something_else_than_tensors_is_refused(content, tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save(content, path)
+    with pytest.raises(ConfigError, match="it has to hold tensors by their names"):
+        load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
+
+
 def test_a_pickle_that_runs_code_is_refused(tmp_path):
     class Evil:
         def __reduce__(self):

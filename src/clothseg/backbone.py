@@ -134,9 +134,17 @@ def _read_state(path: Path) -> dict[str, "Tensor"]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # both libraries raise many types for damaged files
-        raise ConfigError([f"backbone.weights={path}: not a file of weights ({error})"]) from error
+        kind = type(error).__name__  # torch's own text advises to run what is in the file
+        raise ConfigError([f"backbone.weights={path}: not a file of weights ({kind})"]) from error
+    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+        raise ConfigError(
+            [
+                f"backbone.weights={path}: not a file of weights; it has to hold tensors by their names"
+            ]
+        )
+    return state
 
 
 def _differences(wanted: Mapping[str, "Tensor"], given: Mapping[str, "Tensor"]) -> list[str]:
