@@ -139,11 +139,8 @@ def _read_state(path: Path) -> dict[str, "Tensor"]:
         kind = type(error).__name__  # torch's own text advises to run what is in the file
         raise ConfigError([f"backbone.weights={path}: not a file of weights ({kind})"]) from error
     if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
-        raise ConfigError(
-            [
-                f"backbone.weights={path}: not a file of weights; it has to hold tensors by their names"
-            ]
-        )
+        what = "it has to hold tensors by their names"
+        raise ConfigError([f"backbone.weights={path}: not a file of weights; {what}"])
     return state
 
 
