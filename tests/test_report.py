@@ -16,7 +16,7 @@ from clothseg.report.curves import COLORS, LABELS, LINES, draw_curves
 def write_run(folder, *overrides, epochs=4, **choices):
     """A record as far as a picture of its epochs needs it."""
     record = Record(folder)
-    chosen = {"model": "fpn", "backbone": "resnet18", "logger": "csv"} | choices
+    chosen = {"backbone": "resnet18", "model": "fpn", "logger": "csv"} | choices
     record.begin({"trainer": {}}, chosen, list(overrides), "CPU")
     random = np.random.default_rng(sum(folder.name.encode()))
     with (folder / "history.csv").open("w", newline="") as file:
@@ -33,7 +33,18 @@ def test_runs_are_called_by_what_tells_them_apart(tmp_path):
         write_run(tmp_path / "b", "output=y", "optimizer.lr=0.1", "split.fold=1", model="unet"),
         write_run(tmp_path / "c", "trainer.threads=1", "optimizer.lr=0.1", logger="wandb"),
     ]
-    assert run_names(runs) == ["split.fold=0 model=fpn", "split.fold=1 model=unet", "model=fpn"]
+    assert run_names(runs) == ["split.fold=0", "split.fold=1", ""]
+
+
+def test_choices_are_named_where_nothing_else_tells_runs_apart(tmp_path):
+    runs = [
+        write_run(tmp_path / "a", "experiment=x", model="segnet", backbone="none"),
+        write_run(tmp_path / "b", "experiment=y", model="fcn", backbone="resnet50"),
+        write_run(
+            tmp_path / "c", "experiment=y", "model.stride=16", model="fcn", backbone="resnet50"
+        ),
+    ]
+    assert run_names(runs) == ["model=segnet", "model=fcn", "model=fcn model.stride=16"]
 
 
 def test_runs_that_a_command_line_does_not_tell_apart_are_called_by_their_folders(tmp_path):

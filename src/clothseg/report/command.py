@@ -53,29 +53,38 @@ def recorded_runs(folder: Path) -> list[Record]:
 def run_names(runs: Sequence[Record]) -> list[str]:
     """What tells each run from the others: choices and words of its command line.
 
-    Runs that these do not tell apart are called by their folders.
+    Choices that follow from others are left out. Runs that are not told apart are called by their
+    folders.
     """
     commands = [_command(run) for run in runs]
-    keys = list(dict.fromkeys(key for command in commands for key in command))
-    telling = [key for key in keys if len({command.get(key) for command in commands}) > 1]
-    names = [
-        " ".join(f"{key}={command[key]}" for key in telling if key in command)
-        for command in commands
-    ]
-    counts = Counter(names)
+    keys = list(dict.fromkeys(key for _, command in commands for key in command))
+    telling = [key for key in keys if len({command.get(key) for _, command in commands}) > 1]
+    typed = {key for words, _ in commands for key in words}
+
+    def names(by: Sequence[str]) -> list[str]:
+        return [" ".join(f"{k}={c[k]}" for k in by if k in c) for _, c in commands]
+
+    following = [key for key in telling if key not in typed and key != "experiment"]
+    for key in ["experiment", *following]:  # it chooses all others
+        fewer = [other for other in telling if other != key]
+        if len(set(names(fewer))) == len(set(names(telling))):
+            telling = fewer
+    found = names(telling)
+    counts = Counter(found)
     return [
         name if counts[name] == 1 else f"{name} {run.folder}".lstrip()
-        for name, run in zip(names, runs, strict=True)
+        for name, run in zip(found, runs, strict=True)
     ]
 
 
-def _command(run: Record) -> dict[str, str]:
-    """The chosen options and the set keys of a run that can change its result."""
+def _command(run: Record) -> tuple[dict[str, str], dict[str, str]]:
+    """The typed keys of a run, and with the chosen options all that can change its result."""
     recorded = run.config
     words = [word.lstrip("+~").partition("=") for word in recorded["overrides"]]
-    command = recorded["choices"] | {key: value for key, _, value in words}
+    typed = {key: value for key, _, value in words}
+    command = recorded["choices"] | typed
     own = ("split.fold", *(key for key in command if key not in WITHOUT_EFFECT))
-    return {key: str(command[key]) for key in dict.fromkeys(own) if key in command}
+    return typed, {key: str(command[key]) for key in dict.fromkeys(own) if key in command}
 
 
 def read_history(path: Path) -> list[dict[str, float]]:

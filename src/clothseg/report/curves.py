@@ -18,6 +18,9 @@ DASHES = ("-", "--", ":", "-.")
 LINES = len(COLORS) * len(DASHES)
 """Most runs in a picture."""
 
+WIDTH = 7.0
+"""Of a picture, inches; more where a name is longer."""
+
 LABELS = {
     "loss": "validation loss",
     "accuracy": "accuracy in percent",
@@ -51,7 +54,10 @@ def draw_curves(
             "a folder with fewer, such as runs=outputs/<dataset>-<labels>/<model>-<backbone>"
         )
     longest = max(text_width(name, 8) for name in histories)
-    figure = Figure((6.5 + longest, 2.6 * len(scores) + 0.4), layout="constrained")
+    columns = min(max(1, int(WIDTH / (longest + 0.6))), len(histories))
+    lines = math.ceil(len(histories) / columns)
+    height = 2.4 * len(scores) + 0.17 * lines + 0.6
+    figure = Figure((max(WIDTH, longest + 0.6), height), layout="constrained")
     panels = figure.subplots(len(scores), 1, sharex=True, squeeze=False)[:, 0]
     styles = [(color, dash) for dash, color in itertools.product(DASHES, COLORS)]
     for axes, score in zip(panels, scores, strict=True):
@@ -67,7 +73,8 @@ def draw_curves(
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if len(histories) > 1:
-        lines, names = panels[0].get_legend_handles_labels()
-        figure.legend(lines, names, loc="outside right upper")
+        figure.legend(
+            *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns
+        )
     figure.align_ylabels()
     save_figure(figure, path)
