@@ -12,7 +12,7 @@ import scipy.io
 
 from clothseg.dataset import Sample, ccp, synthetic
 from clothseg.dataset.defect import MissingPartnersError
-from clothseg.error import DataError
+from clothseg.error import ConfigError, DataError
 from repository import CCP_NAMES as NAMES
 from repository import write_mask
 
@@ -102,6 +102,16 @@ def test_everything_wrong_with_a_sample_is_found_and_the_first_is_raised(small_c
     assert [defect.value for defect in found.defects] == ["40x30 and 30x40", "59"]
     with pytest.raises(DataError, match="both must have one size"):
         reader.read(reader.samples()[1])
+
+
+def test_what_is_not_about_a_sample_is_not_blamed_on_it(small_ccp, monkeypatch):
+    def fail(sample):
+        raise ConfigError(["no weights"])
+
+    reader = ccp(root=str(small_ccp), names=NAMES)
+    monkeypatch.setattr(reader, "read_mask", fail)
+    with pytest.raises(ConfigError, match="no weights"):
+        reader.read(reader.samples()[0])
 
 
 def test_a_defect_can_be_sent_to_another_process(small_ccp):

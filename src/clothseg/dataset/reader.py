@@ -12,7 +12,7 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect, LeftOut
 from clothseg.dataset.photo import read_photo, rotation
-from clothseg.error import DataError
+from clothseg.error import ConfigError, DataError
 from clothseg.labels import IGNORE
 
 EDGE = 1 << 16
@@ -196,6 +196,8 @@ def examine(reader: Reader, sample: Sample) -> Inspection:
     """Inspect a sample, whatever its decoders make of damage."""
     try:
         return reader.inspect(sample)
+    except ConfigError:  # which is not about this sample
+        raise
     except Exception as error:  # a decoder that meets damage raises anything; the others go on
         file = sample.annotation
         message = f"{file}: {sample.name} cannot be decoded ({error!r})"
