@@ -34,7 +34,7 @@ check: setup format lint  ## format, lint, types and the fast tests
 	$(RUN) -m pytest -m "not slow" -x -q
 
 lint: setup  ## style and types
-	$(RUN) -m ruff check .
+	$(RUN) -m ruff check --no-cache . # its cache overlooks modules that have moved
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 

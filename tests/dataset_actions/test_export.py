@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from clean_dataset import stripes
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
+from clean_dataset import stripes
 from clothseg.command import dataset, score
 from clothseg.dataset import Sample, ccp, merged
 from clothseg.dataset.wardrobe import LAYOUTS
