@@ -13,6 +13,8 @@ def restore_rates(encoder: Any, name: str, output_stride: int) -> None:
     that had it they are not. segmentation-models-pytorch gives all convolutions of a stage one
     rate, which is twice too large up to that one, so that weights of a plain encoder would not fit.
 
+    Mix Transformers stay as they are: strides in them also thin out what attention looks at.
+
     Args:
         encoder: of segmentation-models-pytorch, atrous from `output_stride` on.
         name: its name there; timm's (`tu-`) have the right rates.
@@ -20,7 +22,7 @@ def restore_rates(encoder: Any, name: str, output_stride: int) -> None:
 
     Source: torchvision's `replace_stride_with_dilation`, with which ResNets agree to the bit.
     """
-    if name.startswith("tu-") or output_stride == 32:
+    if name.startswith(("tu-", "mit_")) or output_stride == 32:
         return
     from segmentation_models_pytorch.encoders import get_encoder
 
