@@ -65,8 +65,10 @@ class Sound(Wrapped):
     def _complete(self) -> tuple[list[Sample], list[LeftOut]]:
         """The samples whose files are all there, and those whose are not."""
         samples, defects = complete_samples(self.reader)
-        incomplete = {defect.value: LeftOut.of(defect.value, defect) for defect in defects[::-1]}
-        return samples, list(incomplete.values())[::-1]
+        incomplete: dict[str, LeftOut] = {}
+        for defect in defects:  # a sample may lack several files
+            incomplete.setdefault(defect.value, LeftOut.of(defect.value, defect))
+        return samples, list(incomplete.values())
 
     @cached_property
     def _left_out(self) -> list[LeftOut]:
