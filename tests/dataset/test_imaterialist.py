@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from clothseg.dataset import Sample
+from clothseg.dataset.listing import complete_samples
 from clothseg.error import DataError
 from repository import png, reader_of
 
@@ -148,3 +149,19 @@ def test_when_all_photos_are_missing_none_is_left_out(tmp_path):
 def test_a_missing_table_says_what_is_expected(tmp_path):
     with pytest.raises(DataError, match=r"expected train\.csv and train/.*found nothing"):
         read_first(tmp_path)
+
+
+def test_a_line_that_is_cut_off_stops_a_training_and_spoils_one_photo(tmp_path):
+    root = write_table(tmp_path / "data", *LINES, "b.jpg,1 2,3,4,45")
+    table = root / "train.csv"
+    table.write_text(table.read_text().replace("b.jpg,1 12,3,4,45", "b.jpg,1 12,3"))
+    reader = reader_of("imaterialist", root)
+    message = r"1 entries of train\.csv cannot be read.*: \S+ line 4: 3 values; the line is cut off"
+    with pytest.raises(DataError, match=message):
+        reader.samples()
+    samples, defects = complete_samples(reader)
+    assert [sample.name for sample in samples] == ["a"]
+    assert {(defect.kind, defect.value) for defect in defects} == {
+        ("unreadable annotation", "line 4"),
+        ("missing partner", "b"),
+    }

@@ -66,7 +66,8 @@ class IMaterialist(Reader):
 
     def samples(self) -> list[Sample]:
         """Photos in the order of their first row."""
-        return present(self._listed, self.table.name, self.missing, self.root / "train")
+        folder, broken = self.root / "train", self._lines[1]
+        return present(self._listed, self.table.name, self.missing, folder, broken)
 
     def warnings(self) -> list[str]:
         """Photos that are missing or have no row, where both are left out."""
@@ -119,19 +120,33 @@ class IMaterialist(Reader):
             raise Defect("different sizes", self.table, shown, message)
         return rows
 
-    @cached_property
+    @property
     def _places(self) -> dict[str, list[tuple[int, int]]]:
         """Line number and byte offset of every row of every photo."""
+        return self._lines[0]
+
+    @cached_property
+    def _lines(self) -> tuple[dict[str, list[tuple[int, int]]], list[Defect]]:
+        """The places of the rows, and the lines that are none.
+
+        A photo with such a line would lack an object, so that none of its rows counts.
+        """
         if not self.table.is_file():
             raise other_layout(self.root, LAYOUT)
         places: dict[str, list[tuple[int, int]]] = {}
+        broken: list[Defect] = []
+        spoilt: set[str] = set()
         with self.table.open("rb") as file:
             offset = len(file.readline())
             for line, text in enumerate(file, start=2):
-                if text.strip():
-                    places.setdefault(self._fields(text, line)[0], []).append((line, offset))
+                try:
+                    if text.strip():
+                        places.setdefault(self._fields(text, line)[0], []).append((line, offset))
+                except Defect as defect:
+                    broken.append(defect)
+                    spoilt.update(text.decode(errors="replace").replace('"', "").split(","))
                 offset += len(text)
-        return places
+        return {name: rows for name, rows in places.items() if name not in spoilt}, broken
 
     @cached_property
     def _columns(self) -> list[int]:
@@ -151,7 +166,8 @@ class IMaterialist(Reader):
         """The values of :data:`COLUMNS` in one line."""
         values = [v.strip('"') for v in text.decode(errors="replace").strip().split(",")]
         if len(values) <= max(self._columns):
-            raise DataError(f"{self.table} line {line}: {len(values)} values; the line is cut off")
+            message = f"{self.table} line {line}: {len(values)} values; the line is cut off"
+            raise Defect("unreadable annotation", self.table, f"line {line}", message)
         return [values[place] for place in self._columns]
 
     def _row(self, values: Sequence[str], line: int) -> Row:

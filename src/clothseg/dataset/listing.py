@@ -13,7 +13,11 @@ Missing = Literal["error", "leave_out"]
 
 
 def present(
-    samples: Sequence[Sample], listed: str, missing: Missing, folder: Path | None = None
+    samples: Sequence[Sample],
+    listed: str,
+    missing: Missing,
+    folder: Path | None = None,
+    unreadable: Sequence[Defect] = (),
 ) -> list[Sample]:
     """The samples whose photo is there.
 
@@ -23,10 +27,11 @@ def present(
         missing: what becomes of the others.
         folder: of the photos, where each has to be annotated; one that is not is an error, too,
             unless the missing ones are left out.
+        unreadable: entries of the list that cannot be read.
 
     Raises:
-        MissingPartnersError: photos or annotations are missing and that is an error, or no photo is
-            there.
+        MissingPartnersError: photos or annotations are missing and that is an error, no photo is
+            there, or entries cannot be read.
     """
     there = [sample for sample in samples if sample.image.is_file()]
     absent = [sample for sample in samples if not sample.image.is_file()]
@@ -36,8 +41,10 @@ def present(
         problems.append(f"{len(absent)} photos of {listed} are missing")
     if stray:
         problems.append(f"{len(stray)} photos are not in {listed}")
+    if unreadable:
+        problems.append(f"{len(unreadable)} entries of {listed} cannot be read")
     if problems:
-        defects = [*map(_without_photo, absent), *map(_without_annotation, stray)]
+        defects = [*unreadable, *map(_without_photo, absent), *map(_without_annotation, stray)]
         raise MissingPartnersError(there, defects, " and ".join(problems))
     return there
 

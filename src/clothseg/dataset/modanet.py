@@ -190,10 +190,9 @@ class ModaNet(Reader):
         try:
             return CocoFile.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "it"
-            message = f"{self.file}: is not a COCO file: {place}: {first['msg']}"
-            raise DataError(message) from error
+            places = [(".".join(map(str, e["loc"])) or "it", e["msg"]) for e in error.errors()]
+            told = some([f"{place}: {text}" for place, text in places])
+            raise DataError(f"{self.file}: is not a COCO file: {told}") from error
 
 
 def modanet(*, root: str, names: Sequence[str], overlap: Overlap, missing: Missing) -> ModaNet:
