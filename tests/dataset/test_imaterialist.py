@@ -156,7 +156,7 @@ def test_a_line_that_is_cut_off_stops_a_training_and_spoils_one_photo(tmp_path):
     table = root / "train.csv"
     table.write_text(table.read_text().replace("b.jpg,1 12,3,4,45", "b.jpg,1 12,3"))
     reader = reader_of("imaterialist", root)
-    message = r"1 entries of train\.csv cannot be read.*: \S+ line 4: 3 values; the line is cut off"
+    message = r"1 entries of train\.csv cannot be used.*: \S+ line 4: 3 values; the line is cut off"
     with pytest.raises(DataError, match=message):
         reader.samples()
     samples, defects = complete_samples(reader)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from clothseg.dataset import Sample
+from clothseg.dataset.listing import complete_samples
 from clothseg.error import DataError
 from repository import png, reader_of
 
@@ -146,6 +147,14 @@ def test_a_polygon_without_an_inside_is_left_out(tmp_path):
 def test_a_defect_is_named(tmp_path, garments, message):
     with pytest.raises(DataError, match=message):
         read_all(write_modanet(tmp_path / "modanet", garments))
+
+
+def test_a_missing_photo_does_not_hide_an_annotation_without_image(tmp_path):
+    root = write_modanet(tmp_path / "modanet", [garment(8, 71, 1, square(0, 0, 2))], photos=[5])
+    reader = reader_of("modanet", root, missing="error")
+    samples, defects = complete_samples(reader)
+    assert [sample.name for sample in samples] == ["0000005"]
+    assert [defect.value for defect in defects] == ["71", "0000070"]
 
 
 def test_a_photo_of_another_size_is_named(tmp_path):

@@ -17,7 +17,7 @@ def present(
     listed: str,
     missing: Missing,
     folder: Path | None = None,
-    unreadable: Sequence[Defect] = (),
+    unusable: Sequence[Defect] = (),
 ) -> list[Sample]:
     """The samples whose photo is there.
 
@@ -27,24 +27,25 @@ def present(
         missing: what becomes of the others.
         folder: of the photos, where each has to be annotated; one that is not is an error, too,
             unless the missing ones are left out.
-        unreadable: entries of the list that cannot be read.
+        unusable: entries of the list that make no sample, or spoil one.
 
     Raises:
         MissingPartnersError: photos or annotations are missing and that is an error, no photo is
-            there, or entries cannot be read.
+            there, or entries cannot be used.
     """
     there = [sample for sample in samples if sample.image.is_file()]
-    absent = [sample for sample in samples if not sample.image.is_file()]
+    strict = missing == "error" or not there
+    absent = [sample for sample in samples if strict and not sample.image.is_file()]
     stray = unannotated(samples, folder) if folder and missing == "error" else []
     problems = []
-    if absent and (missing == "error" or not there):
+    if absent:
         problems.append(f"{len(absent)} photos of {listed} are missing")
     if stray:
         problems.append(f"{len(stray)} photos are not in {listed}")
-    if unreadable:
-        problems.append(f"{len(unreadable)} entries of {listed} cannot be read")
+    if unusable:
+        problems.append(f"{len(unusable)} entries of {listed} cannot be used")
     if problems:
-        defects = [*unreadable, *map(_without_photo, absent), *map(_without_annotation, stray)]
+        defects = [*unusable, *map(_without_photo, absent), *map(_without_annotation, stray)]
         raise MissingPartnersError(there, defects, " and ".join(problems))
     return there
 

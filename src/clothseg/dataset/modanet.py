@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
-from clothseg.dataset.defect import Defect, MissingPartnersError
+from clothseg.dataset.defect import Defect
 from clothseg.dataset.listing import Missing, other_layout, present, some
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Reader, Sample
@@ -87,12 +87,9 @@ class ModaNet(Reader):
 
     def samples(self) -> list[Sample]:
         """Photos by id."""
-        there = present([self._sample(number) for number in self._sizes], FILE, self.missing)
         strays = [self._stray(number) for number in self._garments if number not in self._sizes]
-        if strays:
-            message = f"{len(strays)} images of annotations are missing in {FILE}"
-            raise MissingPartnersError(there, strays, message)
-        return there
+        samples = [self._sample(number) for number in self._sizes]
+        return present(samples, FILE, self.missing, unusable=strays)
 
     def warnings(self) -> list[str]:
         """Photos that are missing or have no annotation, and annotations without a polygon."""
