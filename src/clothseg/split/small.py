@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
+from clothseg.dataset.listing import some
 from clothseg.error import ConfigError
 from clothseg.split.division import (
     Seed,
@@ -22,27 +23,47 @@ if TYPE_CHECKING:
     from clothseg.cache import Cache
 
 
-def overfit(cache: "Cache", *, photos: Annotated[int, Field(ge=1)]) -> Split:
-    """The photos with the most classes, which are trained on, validated and tested.
+Photos = Annotated[int, Field(ge=1)] | Annotated[list[str | int], Field(min_length=1)]
+"""How many photos, or which by name."""
 
-    Of photos with equally many classes those come first whose smallest class is the largest: small
-    specks of a class are more likely a slip of the annotator.
+
+def overfit(cache: "Cache", *, photos: Photos) -> Split:
+    """A few photos, which are trained on, validated and tested.
+
+    They are those with the most classes unless they are named. Of photos with equally many classes
+    those come first whose smallest class is the largest: small specks of a class are more likely a
+    slip of the annotator.
 
     Args:
         cache: the samples with their classes.
-        photos: how many.
+        photos: how many, or which.
 
     Raises:
-        ConfigError: there are fewer photos.
+        ConfigError: there are fewer photos, or none of such a name.
 
     Source: castro2019, section 8.4, step 1, "overfit a complex example".
     """
+    if isinstance(photos, int):
+        chosen = _most_classes(cache, photos)
+    else:
+        chosen = list(dict.fromkeys(map(str, photos)))
+        missing = [name for name in chosen if name not in cache.place]
+        if missing:
+            raise ConfigError(
+                [
+                    f"split.photos: there is no photo {some(missing)}; names of this dataset are "
+                    f"like {some(cache.names)}"
+                ]
+            )
+    return Split(chosen, chosen, chosen, division=_hash(chosen), deviation=0.0)
+
+
+def _most_classes(cache: "Cache", photos: int) -> list[str]:
     if photos > len(cache.names):
         raise ConfigError([f"split.photos={photos}: there are only {len(cache.names)} photos"])
     sizes = np.where(cache.presence, cache.pixels, cache.pixels.max() + 1).min(1)
     order = np.lexsort((-sizes, -cache.presence.sum(1)))
-    chosen = [cache.names[index] for index in order[:photos]]
-    return Split(chosen, chosen, chosen, division=_hash(chosen), deviation=0.0)
+    return [cache.names[index] for index in order[:photos]]
 
 
 def subset(cache: "Cache", *, photos: Annotated[int, Field(ge=2)], seed: Seed) -> Split:
