@@ -132,7 +132,9 @@ def test_overfitting_takes_the_photos_with_the_most_classes():
     with pytest.raises(ConfigError, match=r"split\.photos=7: there are only 6 photos"):
         overfit(cache, photos=7)
     assert overfit(cache, photos=["004", "000", "004"]).test == ["004", "000"]
-    with pytest.raises(ConfigError, match=r"split\.photos: there is no photo 9; .* 000, 001, 002 …"):
+    with pytest.raises(
+        ConfigError, match=r"split\.photos: there is no photo 9; .* 000, 001, 002 …"
+    ):
         overfit(cache, photos=["001", 9])
 
 

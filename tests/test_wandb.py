@@ -5,13 +5,18 @@ The server is a stand-in on this machine; the hosted service was not tried.
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
+import wandb
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from clothseg.logger import wandb_client
 from command_line import all_end, files, records, segments, wait_until
 from wandb_stand_in import KEY, StandIn
 
@@ -298,6 +303,7 @@ def test_an_online_run_reaches_the_server(command_line, tmp_path):
         (None, "short", "API key must have 40"),
         (None, "", "there is no key of Weights & Biases on this machine"),
         ("gone", KEY, "logger.wandb.mode=online: Failed to authenticate with"),
+        ("silent", KEY, "logger.wandb.mode=online: Failed to authenticate with"),
     ],
 )
 def test_a_key_or_server_that_does_not_work_is_told_before_training(
@@ -314,6 +320,20 @@ def test_a_key_or_server_that_does_not_work_is_told_before_training(
     assert "`wandb login --relogin` stores another key; logger.wandb.mode=offline" in said.stderr
     assert said.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(shutil.which("pgrep") is None, reason="there is no pgrep here")
+def test_a_client_that_does_not_end_is_left_alone(monkeypatch):
+    monkeypatch.setattr(wandb_client, "SECONDS_TO_END", 0.5)
+    wandb.setup(wandb.Settings(silent=True))
+    own = subprocess.run(["pgrep", "-P", str(os.getpid()), "wandb-core"], capture_output=True)
+    (process,) = map(int, own.stdout.split())
+    os.kill(process, signal.SIGSTOP)
+    started = time.monotonic()
+    wandb_client._end(0)
+    waited = time.monotonic() - started
+    os.kill(process, signal.SIGCONT)
+    assert 0.5 <= waited < 5
 
 
 @pytest.mark.slow(seconds=26)

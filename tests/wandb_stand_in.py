@@ -32,7 +32,7 @@ class StandIn(ThreadingHTTPServer):
 
     Args:
         refusal: answer to every question: `401` for a key that is wrong, `500` for history that
-            the server cannot take; None answers as it should.
+            the server cannot take, `silent` for none at all; None answers as it should.
     """
 
     daemon_threads = True
@@ -45,6 +45,7 @@ class StandIn(ThreadingHTTPServer):
         self.runs = {}
         self.artifacts = []
         self.lock = threading.Lock()
+        self.over = threading.Event()
 
     @property
     def url(self):
@@ -55,6 +56,7 @@ class StandIn(ThreadingHTTPServer):
         return self
 
     def __exit__(self, *error):
+        self.over.set()
         self.shutdown()
         self.server_close()
         assert self.failures == []
@@ -153,6 +155,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def answered(self, body):
         """Status and content of the answer."""
+        if self.server.refusal == "silent":
+            self.server.over.wait()
         if self.server.refusal == 401:
             return 401, {"errors": [{"message": "user is not logged in"}]}
         if self.path == "/graphql":

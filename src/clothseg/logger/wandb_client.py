@@ -9,6 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,8 @@ from clothseg.record import write_json
 
 SECONDS_TO_ANSWER = 30.0
 """How long a server may take to answer before a run is refused; a check of the key takes 10."""
+SECONDS_TO_END = 10.0
+"""How long the client's process is waited for when all is done; it ends within one, or never."""
 FLUSH_SECONDS = 1.0
 """How often what was logged goes to the disk; the client's own 15 lose epochs when it is killed."""
 LONGEST_GROUP = 128
@@ -87,7 +90,7 @@ def require_login() -> None:
     except (wandb.Error, ValueError, OSError) as error:
         raise LoginError(str(error).rstrip(".")) from error
     finally:
-        wandb.teardown()  # jobs have processes of their own, and a client of their own
+        _end(0)  # jobs have processes of their own, and a client of their own
     if not known:
         raise LoginError("there is no key of Weights & Biases on this machine")
 
@@ -159,7 +162,7 @@ def start(
             settings=settings,
         )
     except (wandb.Error, TimeoutError) as error:
-        wandb.teardown(exit_code=1)
+        _end(1)
         raise LoginError(str(error).rstrip(".")) from error
 
 
@@ -175,7 +178,18 @@ def finish(run: Any, folder: Path, exit_code: int) -> None:
         rest = f"`wandb sync --include-online {folder / 'wandb'}` uploads it again"
         raise TimeoutError(f"not all was uploaded in time; {rest}") from error
     finally:
-        client().teardown(exit_code=exit_code)
+        _end(exit_code)
+
+
+def _end(exit_code: int) -> None:
+    """End the client's process.
+
+    After a server that does not answer it sometimes misses the word to end (wandb 0.31), and the
+    client waits for it without limit. It is then left alone, and follows when this process ends.
+    """
+    end = threading.Thread(target=client().teardown, args=[exit_code], daemon=True)
+    end.start()
+    end.join(SECONDS_TO_END)
 
 
 def last_step(folder: Path) -> int:
