@@ -165,6 +165,19 @@ def test_a_smaller_budget_keeps_parts_apart_and_shares():
     assert few.train == few.validation == few.test
 
 
+@pytest.mark.parametrize("photos", [1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_smaller_budget_is_never_exceeded_and_empties_no_part(photos, seed):
+    cache = fake_cache(60, classes=12, seed=seed)
+    whole = kfold(cache, folds=3, fold=0, validation=0.2, seed=0)
+    small = limited(whole, cache, photos, seed)
+    assert small == limited(whole, cache, photos, seed)
+    assert 1 <= len(small.train) <= photos
+    for part in ("validation", "test"):
+        most = max(1, round(photos * len(getattr(whole, part)) / len(whole.train)))
+        assert 1 <= len(getattr(small, part)) <= most
+
+
 def test_equal_arguments_give_equal_splits_and_seeds_differ():
     cache = fake_cache(40)
     first, again, other = (kfold(cache, folds=4, fold=1, validation=0.1, seed=s) for s in (0, 0, 1))

@@ -235,7 +235,7 @@ def limited(split: Split, cache: "Cache", photos: int, seed: int) -> Split:
     Args:
         split: whole parts.
         cache: the samples with their classes and sources.
-        photos: most training photos.
+        photos: most training photos; of every part at least one stays.
         seed: seed of the choice, which keeps the shares of the classes.
     """
     share = photos / len(split.train)
@@ -248,7 +248,11 @@ def limited(split: Split, cache: "Cache", photos: int, seed: int) -> Split:
         if wanted < 2 or len(names) - wanted < 2:
             return names[:wanted]
         chosen = carve(balanced[[cache.place[name] for name in names]], wanted / len(names), seed)
-        return [name for name, kept in zip(names, chosen, strict=True) if kept]
+        places = np.flatnonzero(chosen)
+        if len(places) > wanted:  # which carving meets only approximately
+            random = np.random.default_rng(seed)
+            places = np.sort(random.choice(places, wanted, replace=False))
+        return [names[place] for place in places]
 
     parts = split.train, split.validation, split.test, split.held_out
     train, validation, test, held_out = map(fewer, parts)
