@@ -169,6 +169,13 @@ def test_a_batch_larger_than_the_training_part_is_refused():
         data(batch_size=99)
 
 
+def test_an_empty_part_is_no_matter_of_processes():
+    module = data()
+    module.split = replace(module.split, validation=[])
+    with pytest.raises(ConfigError, match="the validation part is empty; take more photos, fewer"):
+        module.require_shares("trainer.devices", ["validation"])
+
+
 def test_derived_seeds_are_fixed_and_differ():
     assert derived_seed(0, 1, 2) == derived_seed(0, 1, 2)
     seeds = {derived_seed(0, epoch, index) for epoch in range(50) for index in range(50)}

@@ -158,7 +158,7 @@ class SegmentationData(pl.LightningDataModule):
         self.order = EpochOrder(len(split.train), seed, batch_size, self.share, weights)
 
     def require_shares(self, key: str, parts: Sequence[str]) -> None:
-        """Fail when there are more processes than photos to evaluate.
+        """Fail when there is no photo to evaluate, or there are more processes than photos.
 
         Args:
             key: where the number of processes was given.
@@ -169,6 +169,9 @@ class SegmentationData(pl.LightningDataModule):
         """
         for part in parts:
             photos = len(getattr(self.split, part))
+            if not photos:
+                change = "take more photos, fewer folds or a larger split.validation"
+                raise ConfigError([f"split: the {part} part is empty; {change}"])
             if photos < self.share.ranks:
                 few = f"the {part} part has only {photos}, and every process needs a photo of it"
                 raise ConfigError([f"{key}={self.share.ranks}: {few}"])
