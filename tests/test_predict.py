@@ -2,18 +2,20 @@
 
 import csv
 import json
+import os
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from clothseg import predict
 from clothseg.dataset.photo import read_photo
 from clothseg.error import DataError
 from clothseg.predict import find_photos
 from clothseg.report.overlay import overlay
 from command_line import records
-from repository import png
+from repository import label_space, png
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +132,93 @@ def test_photos_are_turned_as_their_camera_says(tmp_path):
     assert upright[:18].mean() > 190
     assert upright[22:].mean() < 10
     assert read_photo(tmp_path / "turned.jpg").shape == (20, 40, 3)
+
+
+@pytest.fixture
+def segmenting(monkeypatch, tmp_path):
+    """The command with a network that sees one class everywhere; takes what is to be segmented."""
+
+    class Segmenter:
+        labels = label_space("refined15")
+
+        def __call__(self, photo):
+            return np.ones(photo.shape[:2], np.uint8)
+
+    monkeypatch.setattr(predict, "recorded_config", lambda run, trust: {})
+    monkeypatch.setattr(predict, "Segmenter", lambda *_: Segmenter())
+    return lambda given, output: predict.predict_command(
+        ["run=any", f"input={given}", f"output={output}"]
+    )
+
+
+def photos_called(folder, *names):
+    """Tiny photos in a new folder."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 6)).save(folder / name, format="png")
+    return folder
+
+
+def table(output):
+    """The names of the photos in `areas.csv`."""
+    return [row.split(",")[0] for row in (output / "areas.csv").read_text().splitlines()[1:]]
+
+
+def test_a_long_name_is_no_hindrance(segmenting, tmp_path):
+    photos = photos_called(tmp_path / "photos", f"{'n' * 248}.jpg")
+    assert segmenting(photos, tmp_path / "o") == 0
+    assert (tmp_path / "o" / "masks" / f"{'n' * 248}.png").is_file()
+
+
+def test_a_photo_whose_mask_cannot_have_its_name_stops_no_other(segmenting, tmp_path):
+    names = [f"{'n' * 248}.{suffix}" for suffix in ("jpg", "png")]  # kept in both masks' names
+    photos = photos_called(tmp_path / "photos", "a.jpg", *names, "z.jpg")
+    with pytest.raises(DataError, match="2 of 4 photos left out") as told:
+        segmenting(photos, tmp_path / "o")
+    assert f"{names[0]}: its mask cannot be named like it (File name too long)" in str(told.value)
+    assert table(tmp_path / "o") == ["a", "z"]
+    written = sorted(path.name for path in (tmp_path / "o" / "masks").iterdir())
+    assert written == ["a.png", "z.png"]
+
+
+def test_an_output_that_cannot_be_written_stops_everything(segmenting, tmp_path):
+    photos = photos_called(tmp_path / "photos", "a.jpg")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file/below cannot be written: Not a directory"):
+        segmenting(photos, tmp_path / "file" / "below")
+
+
+def test_a_name_that_is_not_utf8_is_told_in_letters_that_all_terminals_have(segmenting, tmp_path):
+    photos = photos_called(tmp_path / "photos", "a.jpg", os.fsdecode(b"caf\xe9.jpg"))
+    with pytest.raises(DataError, match=r"caf\\udce9\.jpg': the name is not UTF-8; rename") as told:
+        segmenting(photos, tmp_path / "o")
+    assert "1 of 2 photos left out" in str(told.value)
+    assert str(told.value).isascii()
+    assert table(tmp_path / "o") == ["a"]
+
+
+def test_a_folder_called_like_a_photo_is_none(tmp_path):
+    photos = photos_called(tmp_path / "photos", "a.jpg", "dir.jpg/b.png")
+    found = find_photos(str(photos), tmp_path / "o")
+    assert [photo.name for photo in found] == ["a", "dir.jpg/b"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*/*.jpg", ["a/0001", "b/0001"]),
+        ("[a]/*.jpg", ["0001"]),
+        ("**/*.jpg", ["a/0001", "b/0001"]),
+    ],
+)
+def test_photos_of_a_pattern_keep_the_folders_that_tell_them_apart(
+    pattern, names, tmp_path, monkeypatch
+):
+    photos_called(tmp_path / "photos", "a/0001.jpg", "b/0001.jpg")
+    monkeypatch.chdir(tmp_path)
+    found = find_photos(f"photos/{pattern}", tmp_path / "o")
+    assert [photo.name for photo in found] == names
 
 
 def test_photos_of_one_name_keep_their_suffixes(tmp_path):

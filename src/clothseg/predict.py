@@ -1,9 +1,13 @@
 """Photos segmented with a recorded run: masks, pictures to look at, and areas."""
 
 import csv
+import errno
 import glob
+import hashlib
 import io
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,17 +37,21 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """What photos end with, in small or capital letters."""
 MASKS, OVERLAYS = "masks", "overlays"
 """Folders of what is written."""
+NAME_REFUSED = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+"""What a file system answers to a name that is too long, or has a character that it does not take;
+another name can be written there."""
 
 
 def predict_command(overrides: list[str]) -> int:
     """Segment photos and write what was found; returns the exit status.
 
     Returns:
-        0, or 1 when a photo could not be read.
+        0, when no photo was left out.
 
     Raises:
-        ConfigError: the command line is wrong, or the folder holds no finished run.
-        DataError: there is no photo, or the output cannot be written.
+        ConfigError: the command line is wrong, or the folder holds no run with a best epoch.
+        DataError: there is no photo, the output cannot be written, or, after all others are done,
+            photos were left out.
     """
     options = Predict(**check_command(overrides, "predict", Predict)[0].config)
     runs = members(Path(options.run), options.ensemble)
@@ -60,13 +68,18 @@ def predict_command(overrides: list[str]) -> int:
                 if isinstance(found, DataError):
                     raise found
                 mask = segmenter(found)
+                _write_pictures(output, photo, found, mask, segmenter.labels, options)
+            except OSError as error:
+                if error.errno not in NAME_REFUSED:
+                    raise DataError(f"{output} cannot be written: {error.strerror}") from error
+                refused = f"its mask cannot be named like it ({error.strerror}); rename it"
+                problems.append(f"{photo.path}: {refused}")
             except (DataError, MemoryError, RuntimeError, cv2.error) as error:
                 text = str(error).splitlines()[0] if str(error) else "not enough memory"
                 told = isinstance(error, DataError)
                 problems.append(text if told else f"{photo.path}: {text}")
             else:
                 rows.append(area_row(photo, mask, segmenter.labels.names))
-                _write_pictures(output, photo, found, mask, segmenter.labels, options)
             advance(1)
     if rows:
         _write_tables(output, rows, segmenter.labels)
@@ -85,7 +98,8 @@ class Photo:
 
     Args:
         path: the file.
-        name: of what is written for it, with the folders below the input.
+        name: of what is written for it, with the folders below the input, or below the folder that
+            all photos of a pattern share.
     """
 
     path: Path
@@ -105,17 +119,18 @@ def find_photos(given: str, output: Path) -> list[Photo]:
     if place.is_file():
         return [Photo(place, place.stem)]
     if place.is_dir():
-        below = sorted(place.rglob("*"))
-        paths = [p for p in below if p.suffix.lower() in SUFFIXES and not _written(p, output)]
-        names = [path.relative_to(place) for path in paths]
+        matching = [path for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES]
     else:
-        matching = map(Path, sorted(glob.glob(given, recursive=True)))  # noqa: PTH207, any pattern
-        paths = [path for path in matching if path.is_file() and not _written(path, output)]
-        names = [Path(path.name) for path in paths]
+        matching = list(map(Path, sorted(glob.glob(given, recursive=True))))  # noqa: PTH207
+    # A broken link is no folder, and told as a photo that cannot be read.
+    paths = [path for path in matching if not path.is_dir() and not _written(path, output)]
     if not paths:
         kinds = ", ".join(SUFFIXES)
         what = f"holds no photo ({kinds})" if place.is_dir() else "is no photo, folder or pattern"
         raise DataError(f"input={given} {what}")
+    folders = [place] if place.is_dir() else [path.parent for path in paths]
+    shared = os.path.commonpath([os.path.abspath(folder) for folder in folders])  # noqa: PTH100
+    names = [Path(os.path.relpath(path, shared)) for path in paths]
     bare = [str(name.with_suffix("")) for name in names]
     unique = [str(name) if bare.count(b) > 1 else b for name, b in zip(names, bare, strict=True)]
     twice = sorted({name for name in unique if unique.count(name) > 1})
@@ -194,7 +209,10 @@ def _on_device(task: "SemanticSegmentation", config: Mapping[str, Any]) -> "Sema
 def _read(photo: Photo) -> "np.ndarray | DataError":
     """The photo uint8 [H,W,3] as people see it, or what is wrong with it."""
     try:
+        photo.name.encode()
         return read_photo(photo.path, upright=True)
+    except UnicodeEncodeError:  # the tables cannot name it
+        return DataError(f"{str(photo.path)!a}: the name is not UTF-8; rename the file")
     except DataError as error:
         return error
 
@@ -207,29 +225,35 @@ def _write_pictures(
     labels: LabelSpace,
     options: Predict,
 ) -> None:
-    _write_picture(output / MASKS / f"{photo.name}.png", mask)
+    """Write the mask and, when asked to, the overlay of a photo.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    pictures = {output / MASKS / f"{photo.name}.png": mask}
     if options.overlays:
         from clothseg.report.overlay import overlay
 
         picture = overlay(pixels, mask, labels.names, labels.palette, options.opacity)
         path = output / OVERLAYS / f"{photo.name}.jpg"
-        _write_picture(path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        pictures[path] = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    for path, picture in pictures.items():
+        _write_picture(path, picture)
 
 
 def _write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write a picture under a temporary name and rename it.
-
-    Raises:
-        DataError: the folder cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
+    """Write a picture under a temporary name, which is short whatever its own, and rename it."""
+    digest = hashlib.blake2b(path.name.encode(), digest_size=8).hexdigest()
+    temporary = path.with_name(f".{digest}.tmp")
     data = cv2.imencode(path.suffix, picture)[1].tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(data)
         temporary.replace(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}") from error
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def _write_tables(output: Path, rows: Sequence[Mapping[str, Any]], labels: LabelSpace) -> None:
