@@ -8,6 +8,7 @@ import pytest
 import torch
 from onnxruntime import InferenceSession
 
+from clothseg import export
 from clothseg.build import build_task
 from clothseg.check import check_command
 from clothseg.error import DataError
@@ -94,10 +95,18 @@ def test_a_mistake_is_one_message(options, message, command_line):
     assert message in said.stderr
 
 
+def test_an_output_below_a_file_is_told_before_the_network_is_loaded(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(export, "recorded_config", lambda run, trust: {})
+    for below in ("", "/folder"):
+        output = f"{tmp_path}/file{below}/network.onnx"
+        message = rf"network\.onnx cannot be written: .*/file{below} cannot be made a folder \("
+        with pytest.raises(DataError, match=message):
+            export.export_command(["run=any", "format=onnx", f"output={output}"])
+
+
 @pytest.mark.slow
 def test_a_network_that_differs_is_not_written(swept, tmp_path, monkeypatch):
-    from clothseg import export
-
     record = records(swept[0])[0]
     monkeypatch.setattr(export, "TOLERANCE", -1.0)
     path = tmp_path / "network.onnx"

@@ -66,11 +66,11 @@ def export_command(overrides: list[str]) -> int:
     options = Export(**check_command(overrides, "export", Export)[0].config)
     run, path = Path(options.run), Path(options.output)
     config = recorded_config(run, options.trust)
+    _require_folder(path)
     network = (task := load_task(config, [run], "none", [1.0]).eval()).network
     images = _normalized_photos(task, config)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         parity, sizes = _write_and_compare(
             network, temporary, images, options, metadata(config, run)
         )
@@ -83,7 +83,8 @@ def export_command(overrides: list[str]) -> int:
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that led here is the one to tell
+            temporary.unlink()
     console.print(
         f"ONNX Runtime and PyTorch on {parity.photos} photos: logits differ by at most "
         f"{parity.difference:.2g}, {100 * parity.agreement:.3f} % of the pixels have one class",
@@ -93,6 +94,19 @@ def export_command(overrides: list[str]) -> int:
     text = f"written to {path}: {megabytes:.1f} MB, opset {options.opset}, photos {sizes}"
     console.print(text, soft_wrap=True, markup=False)
     return 0
+
+
+def _require_folder(path: Path) -> None:
+    """Make the folder of a file, before any work is done for it.
+
+    Raises:
+        DataError: that is not possible.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"{path.parent} cannot be made a folder ({error.strerror})"
+        raise DataError(f"{path} cannot be written: {reason}") from error
 
 
 def _write_and_compare(
