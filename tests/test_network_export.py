@@ -50,6 +50,8 @@ def test_the_file_knows_labels_normalisation_and_size(exported):
     assert entries["image_size"] == 32
     assert entries["postprocess"] == {"_target_": "clothseg.postprocess.none"}
     assert entries["crop"] == "none"
+    signature = record.folder.parent.name
+    assert entries["run"] == f"unet-mobilenet_v2/{signature}/fold-0"
 
 
 @pytest.mark.slow

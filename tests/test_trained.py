@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from clothseg.command import evaluate, export, predict
+from clothseg.trained import short_name
 from command_line import records
 
 
@@ -27,6 +28,18 @@ def other_network(path):
     name = next(n for n in state["state_dict"] if "segmentation_head.0.weight" in n)
     state["state_dict"][name] = state["state_dict"][name][:14]
     torch.save(state, path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("ccp-refined15/fpn-resnet18/0a1b/fold-0", "fpn-resnet18/0a1b/fold-0"),
+        ("ccp-refined15/fpn-resnet18/0a1b", "fpn-resnet18/0a1b"),
+        ("ccp-refined15/fpn-resnet18/0a1b/fold-0/../fold-1", "fpn-resnet18/0a1b/fold-1"),
+    ],
+)
+def test_a_run_is_called_by_what_tells_it_from_others(folder, name, tmp_path):
+    assert short_name(tmp_path / folder) == name
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from clothseg.process import Done, Processes
 from clothseg.record import write_json
 from clothseg.report.progress import console
 from clothseg.schema import Evaluate
-from clothseg.trained import load_task, members, recorded_config
+from clothseg.trained import load_task, members, recorded_config, short_name
 
 
 def evaluate_command(overrides: list[str]) -> int:
@@ -26,7 +26,7 @@ def evaluate_command(overrides: list[str]) -> int:
     card = evaluate_run(options)
     from clothseg.report.tables import score_tables
 
-    title = [f"{Path(options.run).name}, {options.subset} part", *_differences(options)]
+    title = [f"{short_name(Path(options.run))}, {options.subset} part", *_differences(options)]
     console.print(*score_tables([card], ", ".join(title)))
     if options.output:
         write_json(Path(options.output), card)

@@ -19,7 +19,7 @@ from clothseg.error import ConfigError, DataError
 from clothseg.label_file import label_rows
 from clothseg.report.progress import console
 from clothseg.schema import NO_POSTPROCESS, Export, Preparation
-from clothseg.trained import load_task, recorded_config
+from clothseg.trained import load_task, recorded_config, short_name
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -139,7 +139,8 @@ def metadata(config: Mapping[str, Any], run: Path) -> dict[str, str]:
     `labels` are the rows of a `labels.json`; `mean` and `deviation` of R, G, B normalise photos in
     [0, 1]; `image_size` is the height and width that it was trained with, pixels; `postprocess`
     what becomes of the logits, `clothseg.postprocess.none` being their argmax; `crop` where the box
-    of the person came from that photos were cut to.
+    of the person came from that photos were cut to; `run` the end of the run folder's path, which
+    tells it from others.
     """
     from clothseg.task.semantic import NORMALIZATIONS
 
@@ -153,7 +154,7 @@ def metadata(config: Mapping[str, Any], run: Path) -> dict[str, str]:
         "output": "logits float32 [batch,classes,height,width]; `postprocess` tells the labels",
         "postprocess": config.get("postprocess", NO_POSTPROCESS),
         "crop": Preparation.of(config["dataset"]).crop,
-        "run": run.name,
+        "run": short_name(run),
     }
     return {key: json.dumps(value) for key, value in content.items()}
 

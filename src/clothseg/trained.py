@@ -37,6 +37,13 @@ def recorded_config(run: Path, trust: Sequence[str]) -> dict[str, Any]:
     return config
 
 
+def short_name(run: Path) -> str:
+    """What tells a run from others: `<model>-<backbone>/<signature>[/fold-<k>]`."""
+    parts = run.resolve().parts[1:]
+    count = 3 if re.fullmatch(r"fold-\d+", parts[-1]) else 2
+    return "/".join(parts[-count:])
+
+
 def members(run: Path, ensemble: str) -> list[Path]:
     """The runs whose networks work together.
 
