@@ -100,6 +100,7 @@ def test_a_mistake_is_one_message(options, message, command_line):
 def test_an_output_below_a_file_is_told_before_the_network_is_loaded(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(export, "recorded_config", lambda run, trust: {})
+    monkeypatch.setattr(export, "warn_of_unfinished", lambda runs: None)
     for below in ("", "/folder"):
         output = f"{tmp_path}/file{below}/network.onnx"
         message = rf"network\.onnx cannot be written: .*/file{below} cannot be made a folder \("

@@ -145,6 +145,7 @@ def segmenting(monkeypatch, tmp_path):
             return np.ones(photo.shape[:2], np.uint8)
 
     monkeypatch.setattr(predict, "recorded_config", lambda run, trust: {})
+    monkeypatch.setattr(predict, "warn_of_unfinished", lambda runs: None)
     monkeypatch.setattr(predict, "Segmenter", lambda *_: Segmenter())
     return lambda given, output: predict.predict_command(
         ["run=any", f"input={given}", f"output={output}"]

@@ -8,7 +8,8 @@ import torch
 import yaml
 
 from clothseg.command import evaluate, export, predict
-from clothseg.trained import short_name
+from clothseg.record import Record
+from clothseg.trained import short_name, warn_of_unfinished
 from command_line import records
 
 
@@ -28,6 +29,39 @@ def other_network(path):
     name = next(n for n in state["state_dict"] if "segmentation_head.0.weight" in n)
     state["state_dict"][name] = state["state_dict"][name][:14]
     torch.save(state, path)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("running", "is still running, or was cut off; its best epoch so far is used"),
+        ("interrupted", "was interrupted; its best"),
+        ("failed", "has failed; its best"),
+        (None, "does not tell whether it is done; its best"),
+        ("done", ""),
+    ],
+)
+def test_a_run_that_is_not_done_is_used_with_a_warning(state, told, tmp_path, capsys):
+    if state:
+        Record(tmp_path).set_state(state)
+    else:
+        (tmp_path / "status.json").write_text('{"sta')
+    warn_of_unfinished([tmp_path])
+    said = capsys.readouterr().out
+    assert said.startswith(f"warning: {tmp_path} {told}" if told else "")
+    assert said.count("warning") == bool(told)
+
+
+@pytest.mark.slow
+def test_every_command_warns_of_a_run_that_is_not_done(run, capsys, tmp_path):
+    Record(run).set_state("interrupted")
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8")
+    assert evaluate([f"run={run}"]) == 0
+    assert f"{run} was interrupted" in capsys.readouterr().out
+    predict([f"run={run}", f"input={tmp_path / 'photo.jpg'}", f"output={tmp_path / 'o'}"])
+    assert f"{run} was interrupted" in capsys.readouterr().out
+    assert export([f"run={run}", "format=onnx", f"output={tmp_path / 'o.onnx'}"]) == 0
+    assert f"{run} was interrupted" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

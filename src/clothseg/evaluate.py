@@ -12,14 +12,14 @@ from clothseg.process import Done, Processes
 from clothseg.record import write_json
 from clothseg.report.progress import console
 from clothseg.schema import Evaluate
-from clothseg.trained import load_task, members, recorded_config, short_name
+from clothseg.trained import load_task, members, recorded_config, short_name, warn_of_unfinished
 
 
 def evaluate_command(overrides: list[str]) -> int:
     """Evaluate, show, and write when asked to; returns the exit status.
 
     Raises:
-        ConfigError: the command line is wrong, or the folder holds no finished run.
+        ConfigError: the command line is wrong, or the folder holds no run with a best epoch.
         DataError: the dataset cannot be read.
     """
     options = Evaluate(**check_command(overrides, "evaluate", Evaluate)[0].config)
@@ -35,11 +35,11 @@ def evaluate_command(overrides: list[str]) -> int:
 
 
 def evaluate_run(options: Evaluate) -> dict[str, Any]:
-    """Scorecard of a run's best epoch.
+    """Scorecard of a run's best epoch; of a run that is not done, the best so far.
 
     Raises:
-        ConfigError: the folder holds no finished run, there are no such devices or sources, or the
-            options do not fit the run.
+        ConfigError: the folder holds no run with a best epoch, there are no such devices or
+            sources, or the options do not fit the run.
         DataError: the dataset cannot be read, or a process did not come to its end.
     """
     runs = members(Path(options.run), options.ensemble)
@@ -53,6 +53,7 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
             ]
         )
     config = configs[0]
+    warn_of_unfinished(runs)
     if options.root is not None:
         _move(config["dataset"], options.root)
     accelerator = config["trainer"]["accelerator"]

@@ -19,7 +19,7 @@ from clothseg.error import ConfigError, DataError
 from clothseg.label_file import label_rows
 from clothseg.report.progress import console
 from clothseg.schema import NO_POSTPROCESS, Export, Preparation
-from clothseg.trained import load_task, recorded_config, short_name
+from clothseg.trained import load_task, recorded_config, short_name, warn_of_unfinished
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -60,12 +60,13 @@ def export_command(overrides: list[str]) -> int:
     """Export, compare, and say so; returns the exit status.
 
     Raises:
-        ConfigError: the command line is wrong, or the folder holds no finished run.
+        ConfigError: the command line is wrong, or the folder holds no run with a best epoch.
         DataError: the file cannot be written, or what is in it gives other classes.
     """
     options = Export(**check_command(overrides, "export", Export)[0].config)
     run, path = Path(options.run), Path(options.output)
     config = recorded_config(run, options.trust)
+    warn_of_unfinished([run])
     _require_folder(path)
     network = (task := load_task(config, [run], "none", [1.0]).eval()).network
     images = _normalized_photos(task, config)

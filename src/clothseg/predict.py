@@ -28,7 +28,7 @@ from clothseg.record import write_json, write_text
 from clothseg.report.progress import console, progress_bar
 from clothseg.schema import Predict, Preparation
 from clothseg.threads import in_order
-from clothseg.trained import load_task, members, recorded_config
+from clothseg.trained import load_task, members, recorded_config, warn_of_unfinished
 
 if TYPE_CHECKING:
     from clothseg.task.semantic import SemanticSegmentation
@@ -56,6 +56,7 @@ def predict_command(overrides: list[str]) -> int:
     options = Predict(**check_command(overrides, "predict", Predict)[0].config)
     runs = members(Path(options.run), options.ensemble)
     config = recorded_config(runs[0], options.trust)
+    warn_of_unfinished(runs)
     output = Path(options.output)
     photos = find_photos(options.input, output)
     segmenter = Segmenter(config, runs, options.tta, options.scales)

@@ -1,4 +1,4 @@
-"""Runs that are done, and their networks ready to be used."""
+"""Recorded runs with a best epoch, and their networks ready to be used."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 from clothseg import build
 from clothseg.error import ConfigError, DataError
 from clothseg.record import Record
+from clothseg.report.progress import say
 
 if TYPE_CHECKING:
     from clothseg.loss.class_weights import ClassPixels
     from clothseg.task.semantic import SemanticSegmentation
+
+UNFINISHED = {
+    "running": "is still running, or was cut off",
+    "failed": "has failed",
+    "interrupted": "was interrupted",
+}
+"""What is said of the states of a run that is not done."""
 
 
 def recorded_config(run: Path, trust: Sequence[str]) -> dict[str, Any]:
@@ -35,6 +43,18 @@ def recorded_config(run: Path, trust: Sequence[str]) -> dict[str, Any]:
     config["trainer"] |= {"sync_batchnorm": False, "ema": None, "compile": False}
     config["data"] |= {"sampling": "uniform"}
     return config
+
+
+def warn_of_unfinished(runs: Sequence[Path]) -> None:
+    """Say which runs are not done; what is used of them may be far from what they come to."""
+    for run in runs:
+        try:
+            state = (Record(run).status or {}).get("state")
+        except ValueError:  # a damaged file is no reason to refuse a checkpoint that is not
+            state = None
+        if state != "done":
+            what = UNFINISHED.get(state, "does not tell whether it is done")
+            say(f"warning: {run} {what}; its best epoch so far is used")
 
 
 def short_name(run: Path) -> str:
