@@ -21,7 +21,7 @@ def test_a_run_scores_what_it_scored(swept, command_line, tmp_path):
     assert said.returncode == 0, said.stderr
     assert json.loads((tmp_path / "test.json").read_text()) == record.metrics["test"]
     assert str(tmp_path / "test.json") in said.stdout
-    assert f"{record.folder.parent.name}/fold-1, test part" in said.stdout
+    assert f"unet-mobilenet_v2/{record.folder.parent.name}/fold-1\ntest part" in said.stdout
     assert files(record.folder) == before
 
 

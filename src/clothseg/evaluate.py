@@ -26,7 +26,9 @@ def evaluate_command(overrides: list[str]) -> int:
     card = evaluate_run(options)
     from clothseg.report.tables import score_tables
 
-    title = [f"{short_name(Path(options.run))}, {options.subset} part", *_differences(options)]
+    title = [f"{options.subset} part", *_differences(options)]
+    # Too long for the title of a table, which is folded at the table's width.
+    console.print(short_name(Path(options.run)), soft_wrap=True, markup=False)
     console.print(*score_tables([card], ", ".join(title)))
     if options.output:
         write_json(Path(options.output), card)
