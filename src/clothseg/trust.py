@@ -31,7 +31,7 @@ def shipped_targets() -> frozenset[str]:
     return frozenset(t for path in CONF.rglob("*.yaml") for t in pattern.findall(path.read_text()))
 
 
-def resolve_target(target: str, trust: Sequence[str]) -> Callable[..., Any]:
+def resolve_target(target: Any, trust: Sequence[str]) -> Callable[..., Any]:
     """The function that a `_target_` names.
 
     Args:
@@ -41,6 +41,9 @@ def resolve_target(target: str, trust: Sequence[str]) -> Callable[..., Any]:
     Raises:
         ConfigError: the target is not trusted, or there is no such function.
     """
+    if not isinstance(target, str):
+        text = "null" if target is None else target
+        raise ConfigError([f"_target_={text}: must be the dotted path of a function"])
     module_name, _, name = target.rpartition(".")
     package = next((p for p in trust if target.startswith(f"{p}.")), None)
     if target not in shipped_targets() and package is None:
@@ -51,10 +54,23 @@ def resolve_target(target: str, trust: Sequence[str]) -> Callable[..., Any]:
             ]
         )
     try:
-        function = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError([f"_target_={target} cannot be imported ({error})"]) from error
-    home = getattr(function, "__module__", "")
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # a module of a person's own may raise anything
+        if package is None and not isinstance(error, ImportError):
+            raise
+        raise ConfigError(
+            [
+                f"_target_={target} cannot be imported ({type(error).__name__}: {error}); "
+                f"`python -c 'import {module_name}'` shows where"
+            ]
+        ) from error
+    if not hasattr(module, name):
+        raise ConfigError([f"_target_={target}: there is no `{name}` in {module_name}"])
+    function = getattr(module, name)
+    if not callable(function):
+        kind = type(function).__name__
+        raise ConfigError([f"_target_={target}: `{name}` is no function but of type {kind}"])
+    home = str(getattr(function, "__module__", ""))
     if package is not None and not (home == package or home.startswith(f"{package}.")):
         raise ConfigError(
             [f"_target_={target} is defined in {home}, outside the trusted {package}"]

@@ -24,15 +24,17 @@ def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) 
         shape: the class that states the keys.
     """
     problems = _model_problems(shape, config, "")
+    trust = config.get("trust")
     for path, node in targets(config):
+        shared = Preparation if path == "dataset" else Arguments
         try:
-            function = resolve_target(node["_target_"], config.get("trust") or [])
+            function = resolve_target(node["_target_"], trust if isinstance(trust, list) else [])
+            model = argument_model(function, shared)
         except ConfigError as error:
             problems += [f"{path}.{problem}" for problem in error.problems]
             continue
         arguments = {key: value for key, value in node.items() if key != "_target_"}
-        shared = Preparation if path == "dataset" else Arguments
-        problems += _model_problems(argument_model(function, shared), arguments, path)
+        problems += _model_problems(model, arguments, path)
     return problems
 
 
@@ -49,16 +51,50 @@ def launcher_problems(node: Mapping[str, Any]) -> list[str]:
 def argument_model(
     function: Callable[..., Any], shared: type[BaseModel] = Arguments
 ) -> type[BaseModel]:
-    """What a configuration may pass to a function: its keyword-only parameters, and shared keys."""
+    """What a configuration may pass to a function: its keyword-only parameters, and shared keys.
+
+    A parameter without annotation takes any value.
+
+    Raises:
+        ConfigError: names every parameter whose annotation no value can be compared with.
+    """
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError as error:  # some that are written in C
+        raise ConfigError([f"_target_: its parameters are not known ({error})"]) from error
     fields = {
-        name: (
-            parameter.annotation,
+        parameter.name: (
+            Any if parameter.annotation is parameter.empty else parameter.annotation,
             ... if parameter.default is parameter.empty else parameter.default,
         )
-        for name, parameter in inspect.signature(function).parameters.items()
+        for parameter in parameters
         if parameter.kind is parameter.KEYWORD_ONLY
     }
-    return create_model(function.__name__, __base__=shared, **fields)  # type: ignore[call-overload]
+    try:
+        return _model(function, shared, fields)
+    except Exception as whole:  # an annotation that is text can be any expression
+        problems = []
+        for name, field in fields.items():
+            try:
+                _model(function, shared, {name: field})
+            except Exception as error:
+                reason = str(error).splitlines()[0]
+                problems.append(
+                    f"_target_: its parameter `{name}` cannot be checked ({reason}); annotate it "
+                    "with a type of plain values, such as float, str or list[int]"
+                )
+        raise ConfigError(problems) from whole
+
+
+def _model(
+    function: Callable[..., Any], shared: type[BaseModel], fields: Mapping[str, Any]
+) -> type[BaseModel]:
+    """A model with some fields; annotations that are text mean what they do beside the function."""
+    model: type[BaseModel] = create_model(  # type: ignore[call-overload]
+        "Parameters", __base__=shared, __module__=function.__module__, **fields
+    )
+    model.model_rebuild()  # tells a name that does not exist, which is left for later otherwise
+    return model
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
