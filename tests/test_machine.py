@@ -35,6 +35,8 @@ def test_this_machine_has_cores():
         (NONE, config("cpu", None), 1),
         (NONE, config("cpu", 4), 4),
         (NONE, config("auto", 2), 2),
+        (NONE, config("cpu", 8), 8),
+        (FOUR, config("cpu", 64, batch_size=64), 64),
         (FOUR, config(), 1),
         (FOUR, config("gpu", None), 4),
         (FOUR, config("gpu", 2), 2),
@@ -51,6 +53,13 @@ def test_a_process_for_each_device(machine, settings, ranks):
         (NONE, config("gpu", None), r"no CUDA GPU here, and NCCL needs one; .*trainer=ddp_cpu"),
         (ONE, config("gpu", 2), r"trainer\.devices=2: there is only 1 GPU \(3\) here"),
         (FOUR, config("auto", 5), r"trainer\.devices=5: there is only 4 GPUs"),
+        (
+            NONE,
+            config("cpu", 9, batch_size=9),
+            r"devices=9: too many .* 2 CPU cores; here at most 8",
+        ),
+        (FOUR, config("cpu", 65, batch_size=65), r"too many .* 16 CPU cores; here at most 64"),
+        (NONE, config("auto", 200, batch_size=200), r"trainer\.devices=200: too many processes"),
         (FOUR, config("gpu", None, batch_size=6), r"shared evenly by 4 processes .*8, 12, 16"),
     ],
 )

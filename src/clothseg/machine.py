@@ -14,6 +14,11 @@ AT_ONCE_ON_CPU = 3
 """Processes at the same time: a small network keeps one core busy and hardly a second, and one more
 than there are cores leaves none idle while the last folds end."""
 
+RANKS_ON_CPU = 8
+"""Processes of one run that any CPU may be asked for; to see that several work takes no more."""
+RANKS_PER_CORE = 4
+"""Processes of one run that may be asked for on a core; more only wait for each other."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -64,7 +69,7 @@ class Machine:
         """Number of processes for a number of devices; None is one for every GPU.
 
         Raises:
-            ConfigError: there are no such devices.
+            ConfigError: there are no such devices, or too few cores for them on the CPU.
         """
         gpus = 0 if accelerator == "cpu" else len(self.gpus)
         if accelerator == "gpu" and gpus == 0:
@@ -77,6 +82,15 @@ class Machine:
         if gpus and devices is not None and devices > gpus:
             seen = f"{gpus} GPU{'s' if gpus > 1 else ''} ({', '.join(self.gpus)})"
             raise ConfigError([f"trainer.devices={devices}: there is only {seen} here"])
+        most = max(RANKS_ON_CPU, RANKS_PER_CORE * self.cores)
+        if not gpus and devices is not None and devices > most:
+            cores = f"{self.cores} CPU core{'s' if self.cores > 1 else ''}"
+            raise ConfigError(
+                [
+                    f"trainer.devices={devices}: too many processes for {cores}; "
+                    f"here at most {most} are started"
+                ]
+            )
         return devices or gpus or 1
 
     def places(self, at_once: int | None, ranks: int, accelerator: str) -> list[Place]:
