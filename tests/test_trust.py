@@ -22,7 +22,7 @@ PACKAGE = {
         if TYPE_CHECKING:
             from clothseg.score import ClassPixels
 
-        def mine(pixels: ClassPixels, *, count: Optional[int] = None, share: float | None = None): ...
+        def mine(pixels: ClassPixels, *, count: Optional[int], share: float | None): ...
         def unknown(*, weight: Weight): ...
         def broken(*, weight: 1 / 0): ...
     """,
@@ -57,7 +57,7 @@ def test_annotations_that_are_postponed_are_checked(package):
     target = f"{package}.postponed.mine"
     assert checked(target, "+loss.count=2", "+loss.share=null")
     with pytest.raises(ConfigError, match=r"loss\.count=x: must be a valid integer"):
-        checked(target, "+loss.count=x")
+        checked(target, "+loss.count=x", "+loss.share=0.5")
 
 
 @pytest.mark.parametrize(
