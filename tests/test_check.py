@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from clothseg.check import check_command
+from clothseg.check import check_command, settled
 from clothseg.command import arranged, evaluate, train
 from clothseg.error import ConfigError
-from clothseg.trust import resolve_target
+from clothseg.trust import options, resolve_target
 from clothseg.validation import did_you_mean
 
 
@@ -64,6 +64,23 @@ def problems(*overrides):
         ("hydra.launcher._target_=os.system", r"hydra\.launcher\._target_: of Hydra's own keys"),
         ("hydra.searchpath=[x]", r"hydra\.searchpath: of Hydra's own keys"),
         ("hydra/callbacks=x", r"hydra/callbacks: of Hydra's own keys"),
+        ("hydra/lancher=joblib", r"hydra/lancher: .*; did you mean `hydra/launcher`\?"),
+        ("hydra/sweeper=null", r"hydra/sweeper=null: no such option"),
+        ("~hydra/launcher", r"hydra/launcher=null: no such option; There are: joblib"),
+        ("hydra.launcher.njobs=2", r"hydra\.launcher\.njobs: no such key; did you mean `n_jobs`"),
+        ("hydra.launcher.n_jobs=1,2", r"n_jobs=1,2: a sweep as a whole has one such setting"),
+        ("hydra.sweeper.params.x=1", r"hydra\.sweeper\.params\.x: .* sweep with <key>=a,b and -m"),
+        ("bugdet=smoke", r"bugdet: no such key; did you mean `budget`\?"),
+        ("experimant=x", r"experimant: no such key; did you mean `experiment`\?"),
+        ("dataset.root=~/ccp", r"root=~/ccp: nothing expands .* write dataset\.root=\$HOME/ccp$"),
+        ("dataset.root='~/ccp'", r"nothing expands .* write dataset\.root=\$HOME/ccp$"),
+        ("seed=interval(0,1)", r"interval\(0,1\): interval\(\) cannot be enumerated; use choice"),
+        ("model=interval(0,1)", r"interval\(0,1\): interval\(\) cannot be enumerated; use choice"),
+        ("seed=glob(*)", r"seed=glob\(\*\): glob\(\) chooses options of a group; use choice"),
+        ("model=glob(z*)", r"model=glob\(z\*\): no value at all; There are: classic_unet, "),
+        ("logger=glob(*)", r"a sweep over logger; 'logger=\[csv,.*\]' takes all at once"),
+        ("seed=range(5,0)", r"seed=range\(5,0\): no value at all"),
+        ("seed=range(0,5,0)", r"seed=range\(0,5,0\): no such range"),
         ("optimizer.lr=inf", r"optimizer\.lr=inf: must be a finite number"),
         ("dataset.root=a(b)", r"quoted twice: 'dataset\.root=\"a\(b\)\"'"),
         ("model=linknet backbone=mit_b2", r"model=linknet cannot have backbone=mit_b2: .*fpn"),
@@ -97,6 +114,20 @@ def test_a_sweep_gives_every_combination():
         (j.choices["model"], j.config["optimizer"]["lr"], j.config["split"]["fold"]) for j in jobs
     }
     assert len(seen) == 12
+
+
+def test_a_glob_gives_every_option_that_it_matches():
+    jobs = check_command(["model=glob([f*,*net],exclude=*p*)"])
+    assert {"fcn", "linknet", "unet"} <= {job.choices["model"] for job in jobs}
+    swept = [text for text in options("experiment") if text.startswith("ccp/")]
+    assert settled(["experiment=glob(ccp/*)"]) == [f"experiment={','.join(swept)}"]
+
+
+def test_settings_of_a_launcher_reach_hydra_in_the_form_in_which_they_were_checked():
+    typed = ["hydra/launcher=submitit_slurm", "hydra.launcher.additional.account=vision"]
+    (job,) = check_command(typed)
+    assert job.launcher["additional"] == {"account": "vision"}
+    assert settled(typed) == [typed[0], f"++{typed[1]}"]
 
 
 def test_values_arrive_with_their_types():

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
@@ -22,8 +22,23 @@ from pydantic import BaseModel
 from clothseg.contradictions import contradictions
 from clothseg.error import ConfigError
 from clothseg.label_file import label_file_part
+from clothseg.override import (
+    alternatives,
+    option_problems,
+    parse,
+    sweep_problem,
+    text_of,
+    values_of,
+)
 from clothseg.schema import Config
-from clothseg.trust import CONF, HYDRA_GROUPS, hydra_problem, of_hydra, options
+from clothseg.trust import (
+    CONF,
+    HYDRA_GROUPS,
+    LAUNCHER,
+    SWEEPER,
+    hydra_problem,
+    of_hydra,
+)
 from clothseg.validation import config_problems, did_you_mean, launcher_problems
 
 OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
@@ -58,22 +73,16 @@ def check_command(
         ConfigError: lists every problem of every configuration once.
     """
     problems: list[str] = []
-    parsed = _parse(overrides, problems)
-    names = group_names(name)
-    groups = [o for o in parsed if o.key_or_group in (*names, *HYDRA_GROUPS)]
-    values = [o for o in parsed if o not in groups and not of_hydra(o.key_or_group)]
-    problems += [text for o in parsed if (text := hydra_problem(o.key_or_group, str(o.input_line)))]
-    settings = [o.input_line or "" for o in parsed if o.key_or_group.startswith("hydra.launcher.")]
-    broken = _option_problems(groups, list_groups(name), problems)
+    read = _read(overrides, name, problems)
     composed = []
-    for choice in itertools.product(*map(_alternatives, [g for g in groups if g not in broken])):
-        composed += _compose(name, [*choice, *settings], values, problems)
-    skipped = tuple(f"{o.key_or_group}." for o in broken)
+    for choice in itertools.product(*map(alternatives, read.groups)):
+        composed += _compose(name, [*choice, *read.settings], read.values, problems)
+    skipped = tuple(f"{o.key_or_group}." for o in read.broken)
     for job in composed:
         problems += [
             problem
             for problem in [
-                *config_problems(job.config, shape),
+                *config_problems(job.config, shape, group_names(name)),
                 *launcher_problems(job.launcher),
                 *contradictions(job.config, job.choices),
             ]
@@ -84,18 +93,76 @@ def check_command(
     return composed
 
 
-def _parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
-    parser = OverridesParser.create()
-    parsed = []
-    for text in overrides:
-        try:
-            parsed.append(parser.parse_override(text))
-        except HydraException as error:
-            reason = str(error).splitlines()[0]
-            quoted = text.replace("=", '="', 1) + '"'
-            advice = f"; a text with other signs is quoted twice: '{quoted}'" if "=" in text else ""
-            problems.append(f"`{text}` is not of the form key=value ({reason}){advice}")
-    return parsed
+def check_question(overrides: Sequence[str], name: str = "config") -> None:
+    """Require what Hydra needs for showing a configuration, which may lack values.
+
+    Args:
+        overrides: as for :func:`check_command`.
+        name: the main configuration, a file of `conf/`.
+
+    Raises:
+        ConfigError: lists unknown options, sweeps, and keys of Hydra's that no command may set.
+    """
+    problems: list[str] = []
+    read = _read(overrides, name, problems)
+    problems += [
+        f"{o.input_line}: one configuration is shown; choose one value, without -m"
+        for o in (*read.groups, *read.values)
+        if o.is_sweep_override()
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A command line by what its overrides are for.
+
+    Args:
+        groups: choices of options that there are.
+        broken: other choices, which have been told.
+        values: of keys.
+        settings: of the launcher and the sweeper, as Hydra takes them.
+    """
+
+    groups: list[Override]
+    broken: list[Override]
+    values: list[Override]
+    settings: list[str]
+
+
+def _read(overrides: Sequence[str], name: str, problems: list[str]) -> _Read:
+    """Read overrides, and note what is wrong with each of them alone."""
+    names = (*group_names(name), *HYDRA_GROUPS)
+    groups, others = [], []
+    for override in parse(overrides, problems):
+        key = override.key_or_group
+        if text := hydra_problem(key, str(override.input_line)):
+            known = f"; {did_you_mean(key, HYDRA_GROUPS)}" if "/" in key else ""
+            problems.append(text + known)
+        elif key in names:
+            groups.append(override)
+        elif text := sweep_problem(override):
+            problems.append(text)
+        else:
+            others.append(override)
+    broken = option_problems(groups, list_groups(name), problems)
+    return _Read(
+        groups=[o for o in groups if o not in broken],
+        broken=broken,
+        values=[o for o in others if not of_hydra(o.key_or_group)],
+        settings=[
+            _forced(o) if o.key_or_group.startswith(LAUNCHER) else str(o.input_line)
+            for o in others
+            if o.key_or_group.startswith((LAUNCHER, SWEEPER))
+        ],
+    )
+
+
+def _forced(override: Override) -> str:
+    """An override in the form that Hydra takes for any key; a schema finds unknown ones."""
+    text = str(override.input_line)
+    return text if text[0] in "+~" else f"++{text}"
 
 
 def constant_keys(overrides: Sequence[str]) -> list[str]:
@@ -113,11 +180,15 @@ def settled(overrides: Sequence[str], name: str = "config") -> list[str]:
     groups = group_names(name)
     texts = []
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        text = str(override.input_line)
-        elsewhere = (
-            override.key_or_group in groups or of_hydra(override.key_or_group) or text[0] in "+~"
-        )
-        texts.append(text if elsewhere else f"++{text}")
+        key = override.key_or_group
+        if key in groups and isinstance(override.value(), Glob):
+            # Hydra's own glob() overlooks options in subfolders.
+            options_of_sweep = ",".join(map(text_of, values_of(override)))
+            texts.append(f"{override.get_key_element()}={options_of_sweep}")
+        elif key in groups or (of_hydra(key) and not key.startswith(LAUNCHER)):
+            texts.append(str(override.input_line))
+        else:
+            texts.append(_forced(override))
     return texts
 
 
@@ -138,85 +209,6 @@ def _group_defaults(name: str) -> dict[str, Any]:
     return {str(key): option for key, option in pairs if not str(key).startswith("override ")}
 
 
-def _option_problems(
-    groups: Sequence[Override], lists: Sequence[str], problems: list[str]
-) -> list[Override]:
-    """Note unknown options; returns the overrides that have one."""
-    broken = []
-    for override in groups:
-        group = override.key_or_group
-        if group == "hydra/sweeper":  # one that Hydra brings or that a person has installed
-            continue
-        if group in lists:
-            found = _list_problems(group, override)
-        else:
-            known = options(group)
-            values = [] if override.is_delete() else _values(override)
-            unknown = ["null" if v is None else str(v) for v in values if v not in known]
-            found = [f"{group}={o}: no such option; {did_you_mean(o, known)}" for o in unknown]
-        problems += found
-        if found:
-            broken.append(override)
-    return broken
-
-
-def _list_problems(group: str, override: Override) -> list[str]:
-    """What is wrong with the choice for a group that takes several options at once."""
-    known = options(group)
-    if override.is_sweep_override():
-        # Such a group changes no result, so the jobs of a sweep over it would be one and the same.
-        several = ",".join(map(str, _values(override)))
-        return [f"{group}={several}: a sweep over {group}; '{group}=[{several}]' takes all at once"]
-    value = _values(override)[0]
-    chosen = [_text(option) for option in (value if isinstance(value, list) else [value])]
-    text = f"{group}={_text(value)}"
-    problems = [
-        f"{text}: no such option as {option}; {did_you_mean(option, known)}"
-        for option in dict.fromkeys(chosen)
-        if option not in known
-    ]
-    twice = sorted({option for option in chosen if chosen.count(option) > 1})
-    problems += [f"{text}: {option} is there twice" for option in twice]
-    if "none" in chosen and len(chosen) > 1:
-        problems.append(f"{text}: none stands alone")
-    return problems
-
-
-def _alternatives(override: Override) -> list[str]:
-    """The override once for each value that it sweeps over."""
-    prefix = (override.input_line or "").split("=")[0]
-    return [f"{prefix}={_text(value)}" for value in _values(override)]
-
-
-def _text(value: Any) -> str:
-    """A chosen option, or several, in Hydra's grammar."""
-    if isinstance(value, list):
-        return f"[{','.join(map(str, value))}]"
-    return "null" if value is None else str(value)
-
-
-def _values(override: Override) -> list[Any]:
-    """Every value that an override gives its key: one, or those of its sweep."""
-    if override.is_delete():
-        return [None]
-    if not override.is_sweep_override():
-        return [_plain(override.value())]
-    parser = OverridesParser.create()
-    texts = override.sweep_string_iterator()
-    return [_plain(parser.parse_override(f"key={text}").value()) for text in texts]
-
-
-def _plain(value: Any) -> Any:
-    """A value of Hydra's grammar as a plain Python value."""
-    if isinstance(value, QuotedString):
-        return value.text
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    return value
-
-
 def _compose(
     name: str, choice: Sequence[str], values: Sequence[Override], problems: list[str]
 ) -> list[Composed]:
@@ -231,7 +223,7 @@ def _compose(
     base = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
     launcher = _resolved(whole.hydra.launcher, problems) or {}
     composed = []
-    for combination in itertools.product(*map(_values, values)):
+    for combination in itertools.product(*map(values_of, values)):
         config = base.copy()
         for override, value in zip(values, combination, strict=True):
             _apply(config, override, value)

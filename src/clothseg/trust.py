@@ -92,6 +92,8 @@ def targets(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]
 
 HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
 """Groups of Hydra's own that a command may choose."""
+LAUNCHER, SWEEPER = "hydra.launcher.", "hydra.sweeper."
+"""What keys of Hydra's own begin with that a command may set."""
 
 
 def of_hydra(key: str) -> bool:
@@ -108,6 +110,8 @@ def hydra_problem(key: str, override: str) -> str | None:
     """
     if not of_hydra(key) or key in HYDRA_GROUPS:
         return None
-    if key.startswith(("hydra.launcher.", "hydra.sweeper.")) and "_target_" not in override:
+    if key.startswith("hydra.sweeper.params"):
+        return f"{key}: a sweep is written on the command line: sweep with <key>=a,b and -m"
+    if key.startswith((LAUNCHER, SWEEPER)) and "_target_" not in override:
         return None
     return f"{key}: of Hydra's own keys a command may set those of hydra.launcher and hydra.sweeper"

@@ -16,14 +16,17 @@ from clothseg.schema import Arguments, Config, Preparation
 from clothseg.trust import resolve_target, targets
 
 
-def config_problems(config: Mapping[str, Any], shape: type[BaseModel] = Config) -> list[str]:
+def config_problems(
+    config: Mapping[str, Any], shape: type[BaseModel] = Config, groups: Sequence[str] = ()
+) -> list[str]:
     """Every way in which a resolved configuration departs from its shape, one sentence each.
 
     Args:
         config: plain containers, interpolations resolved.
         shape: the class that states the keys.
+        groups: config groups, to name where no key is meant; some choose values of several keys.
     """
-    problems = _model_problems(shape, config, "")
+    problems = _model_problems(shape, config, "", groups)
     trust = config.get("trust")
     for path, node in targets(config):
         shared = Preparation if path == "dataset" else Arguments
@@ -90,7 +93,7 @@ def _model(
     function: Callable[..., Any], shared: type[BaseModel], fields: Mapping[str, Any]
 ) -> type[BaseModel]:
     """A model with some fields; annotations that are text mean what they do beside the function."""
-    model: type[BaseModel] = create_model(  # type: ignore[call-overload]
+    model: type[BaseModel] = create_model(
         "Parameters", __base__=shared, __module__=function.__module__, **fields
     )
     model.model_rebuild()  # tells a name that does not exist, which is left for later otherwise
@@ -105,26 +108,32 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f"{question}There are: {', '.join(known)}" if known else "There are none"
 
 
-def _model_problems(shape: type[BaseModel], values: Any, path: str) -> list[str]:
+def _model_problems(
+    shape: type[BaseModel], values: Any, path: str, groups: Sequence[str] = ()
+) -> list[str]:
     try:
         shape.model_validate(values)
     except ValidationError as error:
         messages: dict[str, list[str]] = {}
         for detail in error.errors():
-            key, sentence = _sentence(detail, shape, values, path)
+            key, sentence = _sentence(detail, shape, values, path, groups)
             messages.setdefault(key, []).append(sentence)
         return [f"{key}{' or '.join(dict.fromkeys(texts))}" for key, texts in messages.items()]
     return []
 
 
 def _sentence(
-    detail: Mapping[str, Any], shape: type[BaseModel], values: Any, path: str
+    detail: Mapping[str, Any],
+    shape: type[BaseModel],
+    values: Any,
+    path: str,
+    groups: Sequence[str],
 ) -> tuple[str, str]:
     """The key of one error of pydantic with its value, and what is wrong with it."""
     place = _existing(detail["loc"], values)
     key = ".".join([path, *map(str, place)] if path else map(str, place))
     if detail["type"] == "extra_forbidden":
-        known = _known_keys(shape, place[:-1])
+        known = {*_known_keys(shape, place[:-1]), *(groups if len(place) == 1 else ())}
         return f"{key}: ", f"no such key; {did_you_mean(str(place[-1]), known)}"
     if detail["type"] == "missing":
         missing = ".".join([*([path] if path else []), *map(str, detail["loc"])])
