@@ -161,6 +161,10 @@ def test_flags_may_stand_anywhere(typed):
     [
         (["--model=unet"], "--model=unet: no such flag; a key has no dashes: model=unet"),
         (["-m", "--foo"], "--foo: no such flag; there are -m, --multirun, --cfg"),
+        (["--resolve"], "--resolve: says what --cfg shows, and stands with it"),
+        (["--cfg=job", "model=fnp"], "model=fnp: no such option; did you mean `fpn`?"),
+        (["--cfg=job", "hydra.searchpath=[x]"], "hydra.searchpath: of Hydra's own keys"),
+        (["--cfg", "job", "model=fpn,unet", "-m"], "one configuration is shown; choose one value"),
     ],
 )
 def test_a_flag_that_would_change_nothing_is_refused(arguments, message, capsys):
@@ -182,8 +186,8 @@ def test_a_place_that_cannot_be_written_is_one_message(tmp_path, capsys):
 
 
 def test_a_flag_keeps_its_value():
-    overrides, flags = arranged(["--cfg", "job", "model=fpn"])
-    assert (overrides, flags) == (["model=fpn"], ["--cfg", "job"])
+    for typed in (["--cfg", "job", "model=fpn"], ["model=fpn", "--cfg=job"]):
+        assert arranged(typed) == (["model=fpn"], ["--cfg", "job"])
 
 
 def test_a_trusted_package_may_be_a_target_and_its_imports_may_not(tmp_path, monkeypatch):

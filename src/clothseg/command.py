@@ -24,6 +24,8 @@ QUESTIONS = (
     "-sc",
 )
 """Flags that ask Hydra for something and train nothing."""
+OF_QUESTIONS = ("--package", "-p", "--resolve")
+"""Flags that say what of a configuration is shown."""
 MANY = ("-m", "--multirun")
 """Flags for all folds and all combinations."""
 
@@ -46,7 +48,7 @@ def train(arguments: Sequence[str]) -> int:
 
         return launch(overrides, flags)
 
-    return _answer(arguments, "config", work, (*MANY, *QUESTIONS, "--package", "-p"))
+    return _answer(arguments, "config", work, (*MANY, *QUESTIONS, *OF_QUESTIONS))
 
 
 def evaluate(arguments: Sequence[str]) -> int:
@@ -131,6 +133,10 @@ def arranged(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     overrides: list[str] = []
     flags: list[str] = []
     for argument in arguments:
+        flag, equals, text = argument.partition("=")
+        if equals and flag in TAKES_VALUE:
+            flags += [flag, text]
+            continue
         value = bool(flags) and flags[-1] in TAKES_VALUE and not argument.startswith("-")
         (flags if argument.startswith("-") or value else overrides).append(argument)
     return overrides, flags

@@ -10,8 +10,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from clothseg import build
-from clothseg.check import Composed, check_command, constant_keys, plain_config, settled
-from clothseg.command import MANY, QUESTIONS
+from clothseg.check import (
+    Composed,
+    check_command,
+    check_question,
+    constant_keys,
+    plain_config,
+    settled,
+)
+from clothseg.command import MANY, OF_QUESTIONS, QUESTIONS
 from clothseg.error import ConfigError, UserError
 from clothseg.job import Job, plan
 from clothseg.machine import Machine
@@ -46,8 +53,11 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         ConfigError: every problem of the command line.
     """
     if any(flag in QUESTIONS for flag in flags):
+        check_question(overrides)
         _hydra([*overrides, *(flag for flag in flags if flag not in MANY)])
         return 0
+    if alone := [flag for flag in flags if flag in OF_QUESTIONS]:
+        raise ConfigError([f"{flag}: says what --cfg shows, and stands with it" for flag in alone])
     composed = check_command(overrides)
     many = any(flag in MANY for flag in flags)
     if len(composed) > 1 and not many:
