@@ -167,7 +167,7 @@ def test_flags_may_stand_anywhere(typed):
         (["--cfg", "job", "model=fpn,unet", "-m"], "one configuration is shown; choose one value"),
     ],
 )
-def test_a_flag_that_would_change_nothing_is_refused(arguments, message, capsys):
+def test_what_a_flag_cannot_do_is_told(arguments, message, capsys):
     assert train(arguments) == 1
     assert message in capsys.readouterr().err
 
