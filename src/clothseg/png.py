@@ -58,5 +58,5 @@ def decoded_png(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as picture:
             return np.asarray(picture)
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: the PNG cannot be decoded ({error}); write it again") from error

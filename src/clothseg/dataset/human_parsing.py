@@ -10,15 +10,23 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect, missing_partners
 from clothseg.dataset.listing import other_layout, some
-from clothseg.dataset.parsing import PERSON_STEP, Parsing, listed_values
+from clothseg.dataset.parsing import (
+    PERSON_STEP,
+    Parsing,
+    list_defects,
+    read_map,
+    unnamed_values,
+)
 from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
-from clothseg.labels import IGNORE
 from clothseg.png import read_ids
 
 PARTS = {"Training": ("train", "train_id.txt"), "Validation": ("validation", "val_id.txt")}
 """Folders of the release: what they are called here, and their lists of photos."""
 LAYOUT = "Training/ and Validation/ with Images/, Category_ids/, Human_ids/ and Instance_ids/"
+DEPTHS = {"instance": (8, 16)}
+"""Bits of a pixel where a kind of map may have others than eight: as many as more than twelve
+people need."""
 
 Characteristic = dict[Literal["folders", "names"], list[str]]
 """Folders that may hold a kind of map, tried in order, and its values' names in id order."""
@@ -62,47 +70,24 @@ class CrowdParsing(Reader):
         """All maps of a photo.
 
         Raises:
-            DataError: names the file and the value: sizes differ, a value has no name, or the list
-                of the parts disagrees with their map.
+            Defect: names the file and the value: a map cannot be read, sizes differ, a value has no
+                name, or the list of the parts disagrees with their map.
         """
-        paths = self._maps(sample)
-        maps = {"instance": self.read_instances(sample)}
-        maps |= {kind: read_ids(path) for kind, path in paths.items() if kind not in maps}
-        for kind, path in paths.items():
-            if maps[kind].shape != maps["category"].shape:
-                shown = [f"{m.shape[1]}x{m.shape[0]}" for m in (maps[kind], maps["category"])]
-                message = f"{path} is {shown[0]}, {sample.annotation} is {shown[1]} pixels"
-                raise Defect("different sizes", path, " and ".join(shown), message)
-        _require_names(sample.annotation, maps["category"], self.names, "names")
-        return Parsing(**maps)
+        maps, defects = self._examined(sample)
+        if defects:
+            raise defects[0]
+        return Parsing(**maps | {"instance": maps["instance"].astype(np.uint16)})
 
     def read_instances(self, sample: Sample) -> np.ndarray:
         """Parts uint16 [H,W], 20 * (person - 1) + class.
 
         Raises:
-            DataError: the list of the parts disagrees with their map or with itself.
+            Defect: the list of the parts disagrees with their map or with itself.
         """
         path = self._maps(sample)["instance"]
-        # More than twelve people need more than eight bits.
-        stored = read_ids(path, depths=(8, 16))
-        areas = np.bincount(stored.ravel())
-        listed = listed_values(path.with_suffix(".txt"))
-        seen = {int(value) for value in np.flatnonzero(areas)} - {0}
-        if without_pixels := [value for value in listed if value not in seen]:
-            lost = stored.dtype == np.uint8 and max(without_pixels) > 255
-            message = (
-                f"{path}: has no pixel of value {some(without_pixels)}, which "
-                f"{path.with_suffix('.txt')} lists"
-                + ("; the PNG has 8 bits, in which values above 255 are lost" if lost else "")
-            )
-            raise Defect("contradictory maps", path, some(without_pixels), message)
-        if without_line := sorted(seen.difference(listed)):
-            value = without_line[0]
-            message = (
-                f"{path}: has {areas[value]} pixels of value {value}, which "
-                f"{path.with_suffix('.txt')} does not list"
-            )
-            raise Defect("contradictory maps", path, str(value), message)
+        stored = read_map(path, DEPTHS["instance"])
+        if defects := list_defects(path, stored):
+            raise defects[0]
         return stored.astype(np.uint16)
 
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
@@ -111,14 +96,8 @@ class CrowdParsing(Reader):
         return [(int(v) % PERSON_STEP, int(areas[v])) for v in np.flatnonzero(areas) if v]
 
     def further_defects(self, sample: Sample) -> list[Defect]:
-        """The first contradiction between the maps of a photo."""
-        try:
-            self.read_parsing(sample)
-        except Defect as error:
-            return [error]
-        except DataError as error:
-            return [Defect("contradictory maps", sample.annotation, "", str(error))]
-        return []
+        """What is wrong with any map of a photo, and between them."""
+        return self._examined(sample)[1]
 
     def files(self, sample: Sample) -> list[Path]:
         """The photo, its maps, and the list of its parts."""
@@ -138,6 +117,33 @@ class CrowdParsing(Reader):
         """A part that is not there."""
         absent = [part for part in PARTS if part not in self._parts]
         return [f"{self.root} has no {' and no '.join(absent)}"] if absent else []
+
+    def _examined(self, sample: Sample) -> tuple[dict[str, np.ndarray], list[Defect]]:
+        """The maps of a photo that can be read, and all that is wrong with any."""
+        maps: dict[str, np.ndarray] = {}
+        defects: list[Defect] = []
+        paths = self._maps(sample)
+        for kind, path in paths.items():
+            try:
+                maps[kind] = read_map(path, DEPTHS.get(kind, (8,)))
+            except Defect as defect:
+                defects.append(defect)
+        if "instance" in maps:
+            defects += list_defects(paths["instance"], maps["instance"])
+        for kind, values in maps.items():
+            if "category" in maps and values.shape != maps["category"].shape:
+                shown = [f"{m.shape[1]}x{m.shape[0]}" for m in (values, maps["category"])]
+                message = f"{paths[kind]} is {shown[0]}, {sample.annotation} is {shown[1]} pixels"
+                defects.append(Defect("different sizes", paths[kind], " and ".join(shown), message))
+        for kind, (names, key) in self._value_names.items():
+            if kind in maps:
+                defects += unnamed_values(paths[kind], maps[kind], names, key)
+        return maps, defects
+
+    @property
+    def _value_names(self) -> dict[str, tuple[Sequence[str], str]]:
+        """Names of the values of each kind of map, and their key in the configuration."""
+        return {"category": (self.names, "names")}
 
     @cached_property
     def _folders(self) -> dict[str, str]:
@@ -202,15 +208,6 @@ class CharacteristicParsing(CrowdParsing):
         super().__init__(root, names)
         self.characteristics = characteristics
 
-    def read_parsing(self, sample: Sample) -> Parsing:
-        """All maps of a photo; arguments and errors as of CIHP's."""
-        parsing = super().read_parsing(sample)
-        for kind, characteristic in self.characteristics.items():
-            path = self._maps(sample)[kind]
-            names = characteristic["names"]
-            _require_names(path, getattr(parsing, kind), names, f"{kind}.names")
-        return parsing
-
     @property
     def further_names(self) -> dict[str, list[str]]:
         """Sizes, patterns and colours."""
@@ -231,6 +228,12 @@ class CharacteristicParsing(CrowdParsing):
             f"{kind} maps are read from {self._folders[kind]}" for kind in self.characteristics
         ]
         return [*super().warnings(), *taken]
+
+    @property
+    def _value_names(self) -> dict[str, tuple[Sequence[str], str]]:
+        """CIHP's, and those of the characteristics."""
+        further = {k: (each["names"], f"{k}.names") for k, each in self.characteristics.items()}
+        return super()._value_names | further
 
     @cached_property
     def _folders(self) -> dict[str, str]:
@@ -257,16 +260,6 @@ def _home(root: Path) -> Path:
         if found:
             return found.pop() if len(found) == 1 else root
     return root
-
-
-def _require_names(path: Path, ids: np.ndarray, names: Sequence[str], key: str) -> None:
-    """Refuse a map with values that have no name."""
-    wrong = [int(v) for v in np.unique(ids) if len(names) <= v != IGNORE]
-    if wrong:
-        raise DataError(
-            f"{path}: value {some(wrong)} has no name; dataset.{key} has 0 to {len(names) - 1}: "
-            f"{', '.join(names)}"
-        )
 
 
 def cihp(*, root: str, names: Sequence[str]) -> CrowdParsing:

@@ -1,0 +1,79 @@
+"""CIHP and CCIHP: every defect of a photo's maps is told with its own file, kind and value."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from clothseg.dataset.reader import examine
+from repository import png, reader_of
+
+NUMBER = "0000068"
+
+
+@pytest.fixture
+def part(oracles, tmp_path):
+    """CCIHP's training part, which may be spoilt."""
+    return shutil.copytree(oracles / "fixtures" / "ccihp" / "Training", tmp_path / "Training")
+
+
+def defects(part):
+    """Kind, file below the part and value of all that is wrong with one photo."""
+    reader = reader_of("ccihp", part.parent)
+    (sample,) = [sample for sample in reader.samples() if sample.name == NUMBER]
+    found = examine(reader, sample).defects
+    return [(each.kind, str(each.file.relative_to(part)), each.value) for each in found]
+
+
+def change(path, value):
+    """Write a value into the first pixel of a map."""
+    values = png(path).copy()
+    values[0, 0] = value
+    cv2.imwrite(str(path), values)
+
+
+def test_a_value_without_a_name_is_a_defect_of_its_own_file(part):
+    change(part / "Size_ids" / f"{NUMBER}.png", 9)
+    assert defects(part) == [("label out of range", f"Size_ids/{NUMBER}.png", "9")]
+
+
+@pytest.mark.parametrize("folder", ["Size_ids", "Human_ids", "Instance_ids"])
+def test_a_map_that_is_cut_off_is_named(part, folder):
+    path = part / folder / f"{NUMBER}.png"
+    path.write_bytes(path.read_bytes()[:200])
+    assert defects(part) == [("unreadable annotation", f"{folder}/{NUMBER}.png", "")]
+
+
+def test_a_map_with_a_damaged_header_is_named(part):
+    path = part / "Size_ids" / f"{NUMBER}.png"
+    content = bytearray(path.read_bytes())
+    content[8:12] = (5).to_bytes(4, "big")  # the header's length
+    path.write_bytes(content)
+    assert defects(part) == [("unreadable annotation", f"Size_ids/{NUMBER}.png", "")]
+
+
+def test_a_line_that_is_no_part_is_a_defect_of_the_list(part):
+    path = part / "Instance_ids" / f"{NUMBER}.txt"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, "one two"]))
+    place = f"Instance_ids/{NUMBER}.txt"
+    assert defects(part) == [("unreadable annotation", place, f"line {len(lines) + 1}")]
+
+
+def test_all_defects_of_a_photo_are_told(part):
+    cv2.imwrite(str(part / "Human_ids" / f"{NUMBER}.png"), np.zeros((30, 40), np.uint8))
+    change(part / "Size_ids" / f"{NUMBER}.png", 9)
+    change(part / "Color_ids" / f"{NUMBER}.png", 13)
+    (part / "Pattern_ids" / f"{NUMBER}.png").write_bytes(b"")
+    path = part / "Instance_ids" / f"{NUMBER}.txt"
+    first, *others = path.read_text().splitlines()
+    path.write_text("\n".join([*others, "239 19 12"]))
+    assert defects(part) == [
+        ("unreadable annotation", f"Pattern_ids/{NUMBER}.png", ""),
+        ("contradictory maps", f"Instance_ids/{NUMBER}.png", "239"),
+        ("contradictory maps", f"Instance_ids/{NUMBER}.png", first.split()[0]),
+        ("different sizes", f"Human_ids/{NUMBER}.png", "40x30 and 288x172"),
+        ("label out of range", f"Size_ids/{NUMBER}.png", "9"),
+        ("label out of range", f"Color_ids/{NUMBER}.png", "13"),
+    ]
