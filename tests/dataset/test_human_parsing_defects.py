@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from clothseg.dataset.reader import examine
+from clothseg.error import DataError
 from repository import png, reader_of
 
 NUMBER = "0000068"
@@ -18,11 +19,15 @@ def part(oracles, tmp_path):
     return shutil.copytree(oracles / "fixtures" / "ccihp" / "Training", tmp_path / "Training")
 
 
-def defects(part):
-    """Kind, file below the part and value of all that is wrong with one photo."""
-    reader = reader_of("ccihp", part.parent)
+def reader_and_sample(part, name="ccihp"):
+    reader = reader_of(name, part.parent)
     (sample,) = [sample for sample in reader.samples() if sample.name == NUMBER]
-    found = examine(reader, sample).defects
+    return reader, sample
+
+
+def defects(part, name="ccihp"):
+    """Kind, file below the part and value of all that is wrong with one photo."""
+    found = examine(*reader_and_sample(part, name)).defects
     return [(each.kind, str(each.file.relative_to(part)), each.value) for each in found]
 
 
@@ -76,4 +81,43 @@ def test_all_defects_of_a_photo_are_told(part):
         ("different sizes", f"Human_ids/{NUMBER}.png", "40x30 and 288x172"),
         ("label out of range", f"Size_ids/{NUMBER}.png", "9"),
         ("label out of range", f"Color_ids/{NUMBER}.png", "13"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["cihp", "ccihp"])
+def test_a_class_that_is_not_that_of_its_part_is_named(part, name):
+    path = part / "Category_ids" / f"{NUMBER}.png"
+    category, instance = png(path).copy(), png(part / "Instance_ids" / f"{NUMBER}.png")
+    (row, column), *_, last = np.argwhere(instance > 0)
+    right = int(category[row, column])
+    category[row, column] = 19
+    category[tuple(last)] = 0
+    cv2.imwrite(str(path), category)
+    assert defects(part, name) == [("contradictory maps", f"Category_ids/{NUMBER}.png", "19")]
+    message = (
+        rf"Category_ids/{NUMBER}\.png: 2 pixels have another class .* row {row} and column "
+        rf"{column}, has class 19, and part \d+ is of class {right}"
+    )
+    reader, sample = reader_and_sample(part, name)
+    with pytest.raises(DataError, match=message):
+        reader.read(sample)
+
+
+def test_a_part_may_be_ignored(part):
+    path = part / "Category_ids" / f"{NUMBER}.png"
+    category = png(path).copy()
+    category[png(part / "Instance_ids" / f"{NUMBER}.png") > 0] = 255
+    cv2.imwrite(str(path), category)
+    assert defects(part) == []
+
+
+def test_parts_outside_their_person_are_told(part):
+    path = part / "Human_ids" / f"{NUMBER}.png"
+    person, instance = png(path).copy(), png(part / "Instance_ids" / f"{NUMBER}.png")
+    area = np.count_nonzero((instance > 0) & (instance < 20))
+    person[person == 1] = 2
+    cv2.imwrite(str(path), person)
+    reader, sample = reader_and_sample(part)
+    assert reader.oddities(sample) == [
+        f"{path}: {area} pixels of the parts of person 1 are not of that person"
     ]

@@ -11,11 +11,12 @@ import numpy as np
 from clothseg.dataset.defect import Defect, missing_partners
 from clothseg.dataset.listing import other_layout, some
 from clothseg.dataset.parsing import (
+    INSTANCE_DEPTHS,
     PERSON_STEP,
     Parsing,
+    examined_maps,
     list_defects,
     read_map,
-    unnamed_values,
 )
 from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
@@ -24,9 +25,6 @@ from clothseg.png import read_ids
 PARTS = {"Training": ("train", "train_id.txt"), "Validation": ("validation", "val_id.txt")}
 """Folders of the release: what they are called here, and their lists of photos."""
 LAYOUT = "Training/ and Validation/ with Images/, Category_ids/, Human_ids/ and Instance_ids/"
-DEPTHS = {"instance": (8, 16)}
-"""Bits of a pixel where a kind of map may have others than eight: as many as more than twelve
-people need."""
 
 Characteristic = dict[Literal["folders", "names"], list[str]]
 """Folders that may hold a kind of map, tried in order, and its values' names in id order."""
@@ -71,9 +69,9 @@ class CrowdParsing(Reader):
 
         Raises:
             Defect: names the file and the value: a map cannot be read, sizes differ, a value has no
-                name, or the list of the parts disagrees with their map.
+                name, or the map of the parts disagrees with their list or with the classes.
         """
-        maps, defects = self._examined(sample)
+        maps, defects = examined_maps(self._maps(sample), self._value_names)
         if defects:
             raise defects[0]
         return Parsing(**maps | {"instance": maps["instance"].astype(np.uint16)})
@@ -85,7 +83,7 @@ class CrowdParsing(Reader):
             Defect: the list of the parts disagrees with their map or with itself.
         """
         path = self._maps(sample)["instance"]
-        stored = read_map(path, DEPTHS["instance"])
+        stored = read_map(path, INSTANCE_DEPTHS)
         if defects := list_defects(path, stored):
             raise defects[0]
         return stored.astype(np.uint16)
@@ -97,7 +95,7 @@ class CrowdParsing(Reader):
 
     def further_defects(self, sample: Sample) -> list[Defect]:
         """What is wrong with any map of a photo, and between them."""
-        return self._examined(sample)[1]
+        return examined_maps(self._maps(sample), self._value_names)[1]
 
     def files(self, sample: Sample) -> list[Path]:
         """The photo, its maps, and the list of its parts."""
@@ -117,28 +115,6 @@ class CrowdParsing(Reader):
         """A part that is not there."""
         absent = [part for part in PARTS if part not in self._parts]
         return [f"{self.root} has no {' and no '.join(absent)}"] if absent else []
-
-    def _examined(self, sample: Sample) -> tuple[dict[str, np.ndarray], list[Defect]]:
-        """The maps of a photo that can be read, and all that is wrong with any."""
-        maps: dict[str, np.ndarray] = {}
-        defects: list[Defect] = []
-        paths = self._maps(sample)
-        for kind, path in paths.items():
-            try:
-                maps[kind] = read_map(path, DEPTHS.get(kind, (8,)))
-            except Defect as defect:
-                defects.append(defect)
-        if "instance" in maps:
-            defects += list_defects(paths["instance"], maps["instance"])
-        for kind, values in maps.items():
-            if "category" in maps and values.shape != maps["category"].shape:
-                shown = [f"{m.shape[1]}x{m.shape[0]}" for m in (values, maps["category"])]
-                message = f"{paths[kind]} is {shown[0]}, {sample.annotation} is {shown[1]} pixels"
-                defects.append(Defect("different sizes", paths[kind], " and ".join(shown), message))
-        for kind, (names, key) in self._value_names.items():
-            if kind in maps:
-                defects += unnamed_values(paths[kind], maps[kind], names, key)
-        return maps, defects
 
     @property
     def _value_names(self) -> dict[str, tuple[Sequence[str], str]]:
@@ -219,8 +195,16 @@ class CharacteristicParsing(CrowdParsing):
         return {kind: getattr(parsing, kind) for kind in self.characteristics}
 
     def oddities(self, sample: Sample) -> list[str]:
-        """None: belts and jewellery belong to a person and to no part."""
-        return []
+        """Parts that lie outside their person; a person may be larger than the union of them."""
+        parsing = self.read_parsing(sample)
+        owner = parsing.instance // PERSON_STEP + 1
+        outside = (parsing.instance > 0) & (parsing.person != owner)
+        people, areas = np.unique(owner[outside], return_counts=True)
+        path = self._maps(sample)["person"]
+        return [
+            f"{path}: {area} pixels of the parts of person {person} are not of that person"
+            for person, area in zip(people, areas, strict=True)
+        ]
 
     def warnings(self) -> list[str]:
         """A part that is not there, and the folders that characteristics are read from."""

@@ -1,6 +1,6 @@
 """Human parsing: one photo's people and their parts, as maps that go together."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from clothseg.png import read_ids
 
 PERSON_STEP = 20
 """An instance value is 20 * (person - 1) + class, persons counted from 1, for 19 classes."""
+INSTANCE_DEPTHS = (8, 16)
+"""Bits of a pixel of the parts: more than twelve people need more than eight."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,38 @@ class Parsing:
         turned["instance"] = turned["instance"] - classes + exchanged[classes]
         turned["category"] = exchanged[turned["category"]]
         return Parsing(**turned)
+
+
+def examined_maps(
+    paths: Mapping[str, Path], names: Mapping[str, tuple[Sequence[str], str]]
+) -> tuple[dict[str, np.ndarray], list[Defect]]:
+    """The maps of a photo [H,W] that can be read, and all that is wrong with any or between them.
+
+    Args:
+        paths: files of the maps by :class:`Parsing`'s names.
+        names: for some of them the names of their values in id order, and the key under which the
+            configuration of the dataset has those.
+    """
+    maps: dict[str, np.ndarray] = {}
+    defects: list[Defect] = []
+    for kind, path in paths.items():
+        try:
+            maps[kind] = read_map(path, INSTANCE_DEPTHS if kind == "instance" else (8,))
+        except Defect as defect:
+            defects.append(defect)
+    if "instance" in maps:
+        defects += list_defects(paths["instance"], maps["instance"])
+    if "category" in maps:
+        for kind, values in maps.items():
+            defects += _size_defects(paths[kind], values, paths["category"], maps["category"])
+    for kind, (allowed, key) in names.items():
+        if kind in maps:
+            defects += _name_defects(paths[kind], maps[kind], allowed, key)
+    both = {"category", "instance"} <= maps.keys()
+    # What is wrong with the map of the parts alone would be told a second time.
+    if both and paths["instance"] not in {defect.file for defect in defects}:
+        defects += _class_defects(paths["category"], maps["category"], maps["instance"])
+    return maps, defects
 
 
 def read_map(path: Path, depths: Collection[int] = (8,)) -> np.ndarray:
@@ -99,25 +133,6 @@ def list_defects(path: Path, stored: np.ndarray) -> list[Defect]:
     return defects
 
 
-def unnamed_values(path: Path, ids: np.ndarray, names: Sequence[str], key: str) -> list[Defect]:
-    """The defect of a map with values that have no name.
-
-    Args:
-        path: the map.
-        ids: its values [H,W].
-        names: in id order.
-        key: where the configuration of the dataset has them.
-    """
-    wrong = [int(value) for value in np.unique(ids) if len(names) <= value != IGNORE]
-    if not wrong:
-        return []
-    message = (
-        f"{path}: value {some(wrong)} has no name; dataset.{key} has 0 to {len(names) - 1}: "
-        f"{', '.join(names)}"
-    )
-    return [Defect("label out of range", path, some(wrong), message)]
-
-
 def _listed_values(path: Path) -> list[int]:
     """Instance values in the list of a photo's parts, lines of `value class person`.
 
@@ -148,3 +163,43 @@ def _listed_values(path: Path) -> list[int]:
             raise Defect("contradictory maps", path, str(value), message)
         values.append(value)
     return values
+
+
+def _size_defects(
+    path: Path, values: np.ndarray, partner: Path, others: np.ndarray
+) -> list[Defect]:
+    """The defect of a map that has another size than the map of classes."""
+    if values.shape == others.shape:
+        return []
+    shown = [f"{m.shape[1]}x{m.shape[0]}" for m in (values, others)]
+    message = f"{path} is {shown[0]}, {partner} is {shown[1]} pixels"
+    return [Defect("different sizes", path, " and ".join(shown), message)]
+
+
+def _name_defects(path: Path, ids: np.ndarray, names: Sequence[str], key: str) -> list[Defect]:
+    """The defect of a map with values that have no name."""
+    wrong = [int(value) for value in np.unique(ids) if len(names) <= value != IGNORE]
+    if not wrong:
+        return []
+    message = (
+        f"{path}: value {some(wrong)} has no name; dataset.{key} has 0 to {len(names) - 1}: "
+        f"{', '.join(names)}"
+    )
+    return [Defect("label out of range", path, some(wrong), message)]
+
+
+def _class_defects(path: Path, category: np.ndarray, instance: np.ndarray) -> list[Defect]:
+    """The defect of a map of classes that differ from those of the parts."""
+    classes = instance % PERSON_STEP
+    different = (instance > 0) & (category != classes) & (category != IGNORE)
+    if not different.any():
+        return []
+    row, column = np.argwhere(different)[0].tolist()
+    found, part = int(category[row, column]), int(instance[row, column])
+    message = (
+        f"{path}: {np.count_nonzero(different)} pixels have another class than their part in "
+        f"Instance_ids; the first one, in row {row} and column {column}, has class {found}, and "
+        f"part {part} is of class {part % PERSON_STEP}, as value = {PERSON_STEP} * (person - 1) + "
+        "class"
+    )
+    return [Defect("contradictory maps", path, str(found), message)]
