@@ -242,7 +242,10 @@ def test_a_photo_listed_twice_is_named(own_copy, name):
     for folder in (own_copy / "Validation").iterdir():
         for path in [folder] if folder.is_file() else folder.glob("0004930.*"):
             shutil.copy(path, own_copy / "Training" / path.relative_to(own_copy / "Validation"))
-    with pytest.raises(DataError, match="listed more than once: 0004930"):
+    message = (
+        r"Training/train_id\.txt and \S+Validation/val_id\.txt: listed more than once: 0004930"
+    )
+    with pytest.raises(DataError, match=message):
         reader_of(name, own_copy).samples()
 
 
@@ -292,9 +295,11 @@ class TestCharacteristics:
 
     def test_without_any_of_the_folders_those_that_are_there_are_listed(self, own_copy, name):
         (own_copy / "Training" / "Size_ids").rename(own_copy / "Training" / "Groesse")
+        (own_copy / "Training" / ".DS_Store").touch()
         message = (
             "no folder of size maps: tried Size_ids, Size, size_ids, size in Training and "
-            r"Validation; found Category_ids, .*Groesse, .*dataset\.size\.folders=\[<folder>\]"
+            r"Validation; found Category_ids, Color_ids, Groesse, .*"
+            r"dataset\.size\.folders=\[<folder>\]"
         )
         with pytest.raises(DataError, match=message):
             reader_of(name, own_copy).samples()

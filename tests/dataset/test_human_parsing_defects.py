@@ -121,3 +121,40 @@ def test_parts_outside_their_person_are_told(part):
     assert reader.oddities(sample) == [
         f"{path}: {area} pixels of the parts of person 1 are not of that person"
     ]
+
+
+def test_files_that_windows_editors_saved_are_read(part):
+    reader, sample = reader_and_sample(part)
+    before, parts = [each.name for each in reader.samples()], reader.objects(sample)
+    for path in (part / "train_id.txt", part / "Instance_ids" / f"{NUMBER}.txt"):
+        text = path.read_text().rstrip().replace("\n", "\r\n")
+        path.write_bytes(f"\N{BYTE ORDER MARK}{text}\r\n\r\n \r\n".encode())
+    assert [each.name for each in reader.samples()] == before
+    assert reader.objects(sample) == parts
+
+
+def test_files_of_macos_are_no_photos(part):
+    reader, _ = reader_and_sample(part)
+    before = [each.name for each in reader.samples()]
+    for folder in [part, *(path for path in part.iterdir() if path.is_dir())]:
+        for name in (".DS_Store", "._0000068.jpg", "._0000068.png"):
+            (folder / name).write_bytes(b"Mac OS X")
+    assert [each.name for each in reader.samples()] == before
+    assert defects(part) == []
+
+
+def test_a_photo_listed_twice_is_named_with_its_list(part):
+    with (part / "train_id.txt").open("a") as file:
+        file.write(f"{NUMBER}\n")
+    with pytest.raises(DataError, match=rf"Training/train_id\.txt: listed more .*: {NUMBER}; keep"):
+        reader_of("cihp", part.parent).samples()
+
+
+def test_lists_without_a_photo_are_named(part):
+    shutil.copytree(part, part.parent / "Validation").joinpath("val_id.txt").write_text("\n")
+    (part / "train_id.txt").write_text("")
+    message = (
+        r"train_id\.txt lists no photo and \S+/Validation/val_id\.txt lists no photo; expected"
+    )
+    with pytest.raises(DataError, match=message):
+        reader_of("cihp", part.parent).samples()

@@ -50,10 +50,17 @@ class CrowdParsing(Reader):
     def samples(self) -> list[Sample]:
         """Photos in the order of the lists, those for training first."""
         samples = [sample for part in self._parts for sample in self._samples_of(part)]
+        if not samples:
+            lists = [f"{self._list_of(part)} lists no photo" for part in self._parts]
+            raise DataError(f"{' and '.join(lists)}; expected one number a line")
         uses = Counter(sample.name for sample in samples)
-        if len(uses) < len(samples):
-            twice = [name for name, count in uses.items() if count > 1]
-            raise DataError(f"{self.root}: listed more than once: {some(twice)}")
+        if twice := [name for name, count in uses.items() if count > 1]:
+            parts = {sample.part for sample in samples if uses[sample.name] > 1}
+            lists = [str(self._list_of(part)) for part in self._parts if PARTS[part][0] in parts]
+            raise DataError(
+                f"{' and '.join(lists)}: listed more than once: {some(twice)}; keep one line of "
+                "each photo"
+            )
         if absent := [path for part in self._parts for path in self._absent_files(part)]:
             there = [s for s in samples if s.name not in {path.stem for path in absent}]
             message = f"{len(absent)} files of {self.root} are missing"
@@ -138,12 +145,17 @@ class CrowdParsing(Reader):
             raise other_layout(self.root, LAYOUT)
         return parts
 
+    def _list_of(self, part: str) -> Path:
+        """The file that lists the photos of a part."""
+        return self.root / part / PARTS[part][1]
+
     def _samples_of(self, part: str) -> list[Sample]:
-        folder, (name, listed) = self.root / part, PARTS[part]
-        if not (folder / listed).is_file():
-            raise DataError(f"{folder / listed}: no such file; it lists the photos of {part}")
-        numbers = (folder / listed).read_text().split()  # the last line may have no end
-        images, masks = folder / "Images", folder / self._folders["category"]
+        folder, listed = self.root / part, self._list_of(part)
+        if not listed.is_file():
+            raise DataError(f"{listed}: no such file; it lists the photos of {part}")
+        # Editors of Windows put a byte order mark first; the last line may have no end.
+        numbers = listed.read_text(encoding="utf-8-sig", errors="replace").split()
+        images, masks, name = folder / "Images", folder / self._folders["category"], PARTS[part][0]
         return [Sample(n, images / f"{n}.jpg", masks / f"{n}.png", part=name) for n in numbers]
 
     def _absent_files(self, part: str) -> list[Path]:
@@ -227,7 +239,8 @@ class CharacteristicParsing(CrowdParsing):
             tried = characteristic["folders"]
             there = [n for n in tried if all((self.root / p / n).is_dir() for p in self._parts)]
             if not there:
-                seen = sorted({f.name for p in self._parts for f in (self.root / p).iterdir()})
+                inside = {f.name for p in self._parts for f in (self.root / p).iterdir()}
+                seen = sorted(name for name in inside if not name.startswith("."))
                 raise DataError(
                     f"{self.root}: no folder of {kind} maps: tried {', '.join(tried)} in "
                     f"{' and '.join(self._parts)}; found {', '.join(seen)}. Name it with "
