@@ -189,9 +189,8 @@ def test_a_pointer_of_git_lfs_is_no_annotation_file(tmp_path):
         ("width", "wide", "images.0.width"),
         ("id", "abc", "images.0.id"),
         ("file_name", None, "images.0.file_name"),
-        ("category_id", 3.5, "annotations.0.category_id"),
-        ("segmentation", {"counts": "x"}, "annotations.0.segmentation"),
-        ("segmentation", [[float("nan")] * 6], "annotations.0.segmentation.0.0"),
+        ("image_id", "abc", "annotations.0.image_id"),
+        ("image_id", None, "annotations.0.image_id"),
     ],
 )
 def test_a_row_that_cannot_be_is_named(tmp_path, key, value, place):
@@ -200,6 +199,64 @@ def test_a_row_that_cannot_be_is_named(tmp_path, key, value, place):
     content[place.split(".")[0]][0][key] = value
     (root / FILE).write_text(json.dumps(content))
     with pytest.raises(DataError, match=rf"is not a COCO file: {re.escape(place)}"):
+        read_all(root)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"segmentation": {"counts": [0, 48], "size": [6, 8]}, "iscrowd": 1}, "segmentation: "),
+        ({"segmentation": None}, "segmentation: "),
+        ({"segmentation": [[float("nan")] * 6]}, r"segmentation\.0\.0: .* finite number"),
+        ({"segmentation": [square(0, 0, 2), [0, 0, 5, 0, 5, 5, 0]]}, r"segmentation\.1: 7 numbers"),
+        ({"category_id": 3.5}, "category_id: "),
+        ({"category_id": None}, "category_id: "),
+    ],
+)
+def test_an_annotation_that_cannot_be_used_spoils_its_photo_alone(tmp_path, changes, told):
+    wrong = garment(8, 70, 4, square(0, 0, 2)) | changes
+    garments = [garment(7, 5, 4, square(0, 0, 2)), garment(6, 70, 1, square(0, 0, 2)), wrong]
+    reader = reader_of("modanet", write_modanet(tmp_path / "modanet", garments))
+    first, second = reader.samples()
+    assert reader.objects(first) == [(4, 4)]
+    (defect,) = reader.inspect(second).defects
+    assert (defect.kind, defect.value) == ("unreadable annotation", "8")
+    with pytest.raises(DataError, match=f"annotation 8 cannot be used: {told}.*; expected are id"):
+        reader.read(second)
+    assert reader.warnings() == []
+
+
+def test_annotations_without_category_or_id_are_named(tmp_path):
+    garments = [garment(8, 70, 4, square(0, 0, 2)), garment(9, 5, 4, square(0, 0, 2))]
+    del garments[0]["id"], garments[1]["category_id"]
+    root = write_modanet(tmp_path / "modanet", garments)
+    messages = [
+        r"annotation 9 cannot be used: category_id: Field required",
+        r"annotation in place 0 cannot be used: id: Field required",
+    ]
+    reader = reader_of("modanet", root)
+    for sample, message in zip(reader.samples(), messages, strict=True):
+        with pytest.raises(DataError, match=message):
+            reader.read(sample)
+
+
+def test_an_annotation_that_cannot_be_used_may_lack_its_image_as_well(tmp_path):
+    garments = [garment(8, 71, 4, square(0, 0, 2)), garment(9, 71, 4, [0, 0, 1])]
+    with pytest.raises(DataError, match="annotation 8, 9 belongs to image 71"):
+        read_all(write_modanet(tmp_path / "modanet", garments))
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path):
+    root = write_modanet(tmp_path / "modanet")
+    before = read_all(root)["0000070"]
+    (root / FILE).write_text("\N{BYTE ORDER MARK}" + (root / FILE).read_text())
+    assert np.array_equal(read_all(root)["0000070"], before)
+
+
+def test_a_list_without_a_photo_is_named(tmp_path):
+    root = write_modanet(tmp_path / "modanet")
+    (root / FILE).write_text('{"images": [], "annotations": []}')
+    with pytest.raises(DataError, match=r"instances_train\.json lists no photo"):
         read_all(root)
 
 

@@ -1,5 +1,7 @@
 """ModaNet: polygons of 13 garments on 52,377 street photos of PaperDoll."""
 
+import json
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationError
+from pydantic_core import PydanticCustomError
 
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.listing import Missing, other_layout, present, some
@@ -44,13 +47,22 @@ class CocoImage(BaseModel):
     file_name: str
 
 
+def _in_pairs(polygon: list[float]) -> list[float]:
+    """Refuse a polygon that lacks an x or a y."""
+    if len(polygon) % 2:
+        raise PydanticCustomError(
+            "odd", "{count} numbers; a polygon has x and y in turn", {"count": len(polygon)}
+        )
+    return polygon
+
+
 class CocoAnnotation(BaseModel):
     """An object in COCO's file, with polygons [x, y, x, y, …] in pixels."""
 
     id: int
     image_id: int
     category_id: int
-    segmentation: list[list[FiniteFloat]]
+    segmentation: list[Annotated[list[FiniteFloat], AfterValidator(_in_pairs)]]
 
 
 class CocoFile(BaseModel):
@@ -87,15 +99,19 @@ class ModaNet(Reader):
 
     def samples(self) -> list[Sample]:
         """Photos by id."""
-        strays = [self._stray(number) for number in self._garments if number not in self._sizes]
+        if not self._sizes:
+            raise DataError(f"{self.file} lists no photo: `images` is empty")
+        annotated = self._garments | self._faults
+        strays = [self._stray(number) for number in annotated if number not in self._sizes]
         samples = [self._sample(number) for number in self._sizes]
         return present(samples, FILE, self.missing, unusable=strays)
 
     def warnings(self) -> list[str]:
         """Photos that are missing or have no annotation, and annotations without a polygon."""
         samples = {number: self._sample(number) for number in self._sizes}
+        annotated = self._garments | self._faults
         absent = [s.name for s in samples.values() if not s.image.is_file()]
-        bare = [s.name for number, s in samples.items() if not self._garments.get(number)]
+        bare = [s.name for number, s in samples.items() if number not in annotated]
         garments = [garment for group in self._garments.values() for garment in group]
         empty = [str(garment.number) for garment in garments if not garment.polygons]
         kinds = (
@@ -121,6 +137,8 @@ class ModaNet(Reader):
         """Source id and pixels bool [H,W] of every garment of a photo."""
         from pycocotools import mask as coco
 
+        if faults := self._faults.get(int(sample.name)):
+            raise faults[0]
         size = self._sizes[int(sample.name)]
         filled = []
         for garment in self._garments.get(int(sample.name), []):
@@ -144,7 +162,8 @@ class ModaNet(Reader):
 
     def _stray(self, number: int) -> Defect:
         """The defect of annotations whose image the file does not have."""
-        strays = some([garment.number for garment in self._garments[number]])
+        garments = [str(garment.number) for garment in self._garments.get(number, [])]
+        strays = some([*garments, *(fault.value for fault in self._faults.get(number, []))])
         message = (
             f"{self.file}: annotation {strays} belongs to image {number}, which the file does not "
             "have"
@@ -172,24 +191,70 @@ class ModaNet(Reader):
             garments.setdefault(annotation.image_id, []).append(garment)
         return garments
 
-    @cached_property
+    @property
     def _content(self) -> CocoFile:
-        """The annotation file."""
+        """What can be used of the annotation file."""
+        return self._parsed[0]
+
+    @property
+    def _faults(self) -> dict[int, list[Defect]]:
+        """Annotations of every photo that cannot be used."""
+        return self._parsed[1]
+
+    @cached_property
+    def _parsed(self) -> tuple[CocoFile, dict[int, list[Defect]]]:
+        """The annotation file, and those of its annotations that cannot be used."""
+        text = self._text()
+        try:
+            return CocoFile.model_validate_json(text), {}
+        except ValidationError as error:
+            wrong = self._wrong_annotations(error)
+        # To catch them one by one would make a sound file, the usual one, three times as slow.
+        content = json.loads(text)
+        faults: dict[int, list[Defect]] = {}
+        for place, told in wrong.items():
+            row = content["annotations"][place]
+            number = str(row.get("id", f"in place {place}"))
+            message = (
+                f"{self.file}: annotation {number} cannot be used: {told}; expected are id, "
+                "category_id and polygons [[x, y, x, y, …], …] as segmentation"
+            )
+            fault = Defect("unreadable annotation", self.file, number, message)
+            faults.setdefault(int(row["image_id"]), []).append(fault)
+        usable = [row for n, row in enumerate(content["annotations"]) if n not in wrong]
+        return CocoFile.model_validate(content | {"annotations": usable}), faults
+
+    def _wrong_annotations(self, error: ValidationError) -> dict[int, str]:
+        """What is wrong with single annotations, by their place in the file.
+
+        Raises:
+            DataError: anything else is wrong, or it is not known whose annotation it is.
+        """
+        wrong: dict[int, str] = {}
+        others = []
+        for each in error.errors(include_url=False, include_input=False):
+            match each["loc"]:
+                case ("annotations", int(place), str(key), *further) if key != "image_id":
+                    told = f"{'.'.join(map(str, [key, *further]))}: {each['msg']}"
+                    wrong.setdefault(place, told)
+                case location:
+                    others.append(f"{'.'.join(map(str, location)) or 'it'}: {each['msg']}")
+        if others:
+            raise DataError(f"{self.file}: is not a COCO file: {some(others)}") from error
+        return wrong
+
+    def _text(self) -> bytes:
+        """The annotation file, without the byte order mark that editors of Windows put first."""
         if not self.file.is_file():
             raise other_layout(self.root, LAYOUT)
-        text = self.file.read_bytes()
+        text = self.file.read_bytes().removeprefix(BOM_UTF8)
         if text.startswith(LFS_POINTER):
             raise DataError(
                 f"{self.file} is a pointer of Git LFS and not the annotations ({len(text)} bytes): "
                 "run `git lfs install` and `git lfs pull` in the repository, or download the file "
                 "with scripts/dataset.py action=download dataset=modanet"
             )
-        try:
-            return CocoFile.model_validate_json(text)
-        except ValidationError as error:
-            places = [(".".join(map(str, e["loc"])) or "it", e["msg"]) for e in error.errors()]
-            told = some([f"{place}: {text}" for place, text in places])
-            raise DataError(f"{self.file}: is not a COCO file: {told}") from error
+        return text
 
 
 def modanet(*, root: str, names: Sequence[str], overlap: Overlap, missing: Missing) -> ModaNet:
