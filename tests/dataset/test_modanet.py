@@ -79,6 +79,7 @@ def test_photos_come_by_id_and_what_is_odd_is_told(fixture):
         "1 photos of the annotations are missing: 0204326",
         "1 photos have no annotation; they are all background: 0155487",
         "1 annotations have no polygon; they are left out: 220",
+        "1 annotations have the polygons of an earlier one; both are kept: 253",
     ]
     for sample in reader.samples():
         image, mask = reader.read(sample)
@@ -128,6 +129,21 @@ def test_a_polygon_without_an_inside_is_left_out(tmp_path):
     reader = reader_of("modanet", root)
     assert not read_all(root)["0000070"].any()
     assert "1 annotations have no polygon; they are left out: 8" in reader.warnings()
+
+
+def test_annotations_that_repeat_another_are_told(tmp_path):
+    twice = [square(0, 0, 2), square(4, 4, 2)]
+    garments = [
+        garment(8, 70, 4, *twice),
+        garment(9, 70, 4, *twice),
+        garment(10, 70, 3, *twice),
+        garment(11, 5, 4, *twice),
+        garment(12, 5, 4, square(0, 0, 2)),
+    ]
+    reader = reader_of("modanet", write_modanet(tmp_path / "modanet", garments))
+    assert reader.warnings() == [
+        "2 annotations have the polygons of an earlier one; both are kept: 9, 10"
+    ]
 
 
 @pytest.mark.parametrize(

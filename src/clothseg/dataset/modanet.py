@@ -107,7 +107,7 @@ class ModaNet(Reader):
         return present(samples, FILE, self.missing, unusable=strays)
 
     def warnings(self) -> list[str]:
-        """Photos that are missing or have no annotation, and annotations without a polygon."""
+        """Photos that are missing or have no annotation, annotations without polygon or twice."""
         samples = {number: self._sample(number) for number in self._sizes}
         annotated = self._garments | self._faults
         absent = [s.name for s in samples.values() if not s.image.is_file()]
@@ -118,6 +118,7 @@ class ModaNet(Reader):
             ("photos of the annotations are missing", absent),
             ("photos have no annotation; they are all background", bare),
             ("annotations have no polygon; they are left out", empty),
+            ("annotations have the polygons of an earlier one; both are kept", self._repeated()),
         )
         return [f"{len(found)} {kind}: {some(found)}" for kind, found in kinds if found]
 
@@ -148,6 +149,18 @@ class ModaNet(Reader):
                 parts = coco.frPyObjects(garment.polygons, *size)
                 filled.append((garment.source, coco.decode(coco.merge(parts)).astype(bool)))
         return filled
+
+    def _repeated(self) -> list[str]:
+        """Annotations whose polygons are those of an earlier one of their photo."""
+        repeated = []
+        for garments in self._garments.values():
+            seen = set()
+            for garment in garments:
+                polygons = tuple(map(tuple, garment.polygons))
+                if polygons and polygons in seen:
+                    repeated.append(str(garment.number))
+                seen.add(polygons)
+        return repeated
 
     def _sample(self, number: int) -> Sample:
         photo = self.root / "images" / self._file_names[number]
