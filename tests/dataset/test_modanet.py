@@ -131,6 +131,12 @@ def test_a_polygon_without_an_inside_is_left_out(tmp_path):
     assert "1 annotations have no polygon; they are left out: 8" in reader.warnings()
 
 
+def test_a_garment_beside_the_photo_is_no_object(tmp_path):
+    garments = [garment(8, 70, 4, square(20, 20, 2)), garment(9, 70, 1, square(0, 0, 2))]
+    reader = reader_of("modanet", write_modanet(tmp_path / "modanet", garments))
+    assert reader.objects(reader.samples()[1]) == [(1, 4)]
+
+
 def test_annotations_that_repeat_another_are_told(tmp_path):
     twice = [square(0, 0, 2), square(4, 4, 2)]
     garments = [

@@ -131,8 +131,9 @@ class ModaNet(Reader):
         return mask
 
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
-        """One object a garment that has a polygon."""
-        return [(source, int(inside.sum())) for source, inside in self._filled(sample)]
+        """One object a garment that has a pixel."""
+        areas = [(source, int(inside.sum())) for source, inside in self._filled(sample)]
+        return [(source, area) for source, area in areas if area]
 
     def _filled(self, sample: Sample) -> list[tuple[int, np.ndarray]]:
         """Source id and pixels bool [H,W] of every garment of a photo."""
