@@ -124,6 +124,33 @@ def test_the_release_of_2020_is_told_apart(tmp_path):
         read_first(root)
 
 
+@pytest.mark.parametrize("separator", ["\t", ";"])
+def test_columns_that_are_not_separated_by_commas_are_told(tmp_path, separator):
+    root = write_table(tmp_path, *LINES)
+    table = root / "train.csv"
+    table.write_text(table.read_text().replace(",", separator))
+    with pytest.raises(
+        DataError, match=r"train\.csv: its columns .* separated by commas: ImageId,"
+    ):
+        read_first(root)
+
+
+def test_a_table_without_a_photo_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"train\.csv lists no photo"):
+        read_first(write_table(tmp_path))
+
+
+def test_a_row_without_a_pixel_is_no_object_and_told_and_so_are_rows_that_repeat_another(tmp_path):
+    lines = ["a.jpg,,3,4,6", *LINES[:2], LINES[0], "a.jpg,1 2 5 2,3,4,0"]
+    reader = reader_of("imaterialist", write_table(tmp_path, *lines))
+    (sample,) = reader.samples()
+    assert reader.objects(sample) == [(1, 4), (32, 4), (1, 4), (1, 4)]
+    assert reader.oddities(sample) == [
+        f"{tmp_path / 'train.csv'} line 2 (a.jpg): EncodedPixels is empty; the row is left out",
+        f"{tmp_path / 'train.csv'} line 5 (a.jpg): says the same as line 3; both are kept",
+    ]
+
+
 def test_missing_photos_are_an_error_or_left_out_and_told(tmp_path):
     root = write_table(tmp_path, *LINES, "c.jpg,1 2,3,4,6")
     (root / "train" / "c.jpg").rename(root / "train" / "d.jpg")

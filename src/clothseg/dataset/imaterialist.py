@@ -22,6 +22,7 @@ class Row:
     """One annotated object.
 
     Args:
+        line: where it stands in the table.
         source: its id, category + 1; 0 is the background.
         attributes: ids of its attributes.
         size: height and width of the photo, pixels.
@@ -29,6 +30,7 @@ class Row:
         lengths: pixels of every run.
     """
 
+    line: int
     source: int
     attributes: tuple[int, ...]
     size: tuple[int, int]
@@ -39,6 +41,11 @@ class Row:
     def area(self) -> int:
         """Pixels of the object."""
         return int(self.lengths.sum())
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What is the same in rows that say the same."""
+        return self.source, self.attributes, self.starts.tobytes(), self.lengths.tobytes()
 
 
 class IMaterialist(Reader):
@@ -66,7 +73,9 @@ class IMaterialist(Reader):
 
     def samples(self) -> list[Sample]:
         """Photos in the order of their first row."""
-        folder, broken = self.root / "train", self._lines[1]
+        folder, (places, broken) = self.root / "train", self._lines
+        if not places and not broken:
+            raise DataError(f"{self.table} lists no photo")
         return present(self._listed, self.table.name, self.missing, folder, broken)
 
     def warnings(self) -> list[str]:
@@ -98,8 +107,21 @@ class IMaterialist(Reader):
         return columns.reshape(width, height).T
 
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
-        """One object a row."""
-        return [(row.source, row.area) for row in self.rows(sample)]
+        """One object a row that has a pixel."""
+        return [(row.source, row.area) for row in self.rows(sample) if row.area]
+
+    def oddities(self, sample: Sample) -> list[str]:
+        """Rows without a pixel, and rows that repeat an earlier one."""
+        told: list[str] = []
+        first: dict[tuple[object, ...], int] = {}
+        for row in self.rows(sample):
+            where = f"{self.table} line {row.line} ({sample.image.name})"
+            earlier = first.setdefault(row.content, row.line)
+            if not row.area:
+                told.append(f"{where}: EncodedPixels is empty; the row is left out")
+            elif earlier != row.line:
+                told.append(f"{where}: says the same as line {earlier}; both are kept")
+        return told
 
     def rows(self, sample: Sample) -> list[Row]:
         """The objects of a photo in the order of the file.
@@ -155,6 +177,11 @@ class IMaterialist(Reader):
             first = file.readline().decode("utf-8-sig", errors="replace")
         header = [name.strip('"') for name in first.strip().split(",")]
         missing = [name for name in COLUMNS if name not in header]
+        if missing and ("\t" in first or ";" in first):
+            raise DataError(
+                f"{self.table}: its columns are separated by tabs or semicolons; they must be "
+                f"separated by commas: {','.join(COLUMNS)}"
+            )
         if missing:
             raise DataError(
                 f"{self.table}: has no column {', '.join(missing)}; found {', '.join(header)}. The "
@@ -195,7 +222,7 @@ class IMaterialist(Reader):
             run = f"{starts[first] + 1} {lengths[first]}"
             message = f"{where}: run `{run}` leaves the photo of {size[1]}x{size[0]} pixels"
             raise Defect("unreadable annotation", self.table, run, message)
-        return Row(category + 1, tuple(attributes), size, starts, lengths)
+        return Row(line, category + 1, tuple(attributes), size, starts, lengths)
 
 
 def imaterialist(
