@@ -135,3 +135,11 @@ def test_other_weights_and_photos_have_other_boxes(reader, tmp_path, change):
         photo.write_bytes(photo.read_bytes() + b"\0")
     DetectedBoxes(reader, detector, tmp_path).find_all()
     assert detector.photos == 3
+
+
+def test_damaged_boxes_are_found_anew(reader, tmp_path):
+    detector = StubDetector(((5, 10, 15, 30), PERSON, 0.9))
+    boxes = DetectedBoxes(reader, detector, tmp_path).find_all()
+    (stored,) = tmp_path.glob("*.json")
+    stored.write_text(stored.read_text()[:20])
+    assert DetectedBoxes(reader, detector, tmp_path).find_all() == boxes

@@ -16,7 +16,7 @@ from clothseg.crop import Cropped, cropped, cropped_parts, widened
 from clothseg.dataset import ccp
 from clothseg.dataset.merged import Merged
 from clothseg.error import ConfigError
-from repository import CCP_NAMES, label_space, write_mask
+from repository import CCP_NAMES, label_space, reader_of, write_mask
 from test_boxes import PERSON, StubDetector
 
 BOX = 5, 10, 15, 30
@@ -177,3 +177,19 @@ def test_a_run_on_cut_photos_has_a_record_of_its_own(command_line, tmp_path):
     assert len(records) == 2
     supports = [json.loads(path.read_text())["test"]["per_class"][0]["support"] for path in records]
     assert supports[0] != supports[1]  # less background is left
+
+
+def test_only_objects_inside_the_box_are_counted(oracles, tmp_path):
+    people = reader_of("cihp", oracles / "fixtures" / "cihp")
+    detector = StubDetector(((0, 0, 40, 40), PERSON, 0.8))
+    cut = Cropped(people, DetectedBoxes(people, detector, tmp_path), 0)
+    fewer = 0
+    for sample in people.samples():
+        inside = np.bincount(people.read_mask(sample)[:40, :40].ravel(), minlength=20)
+        whole, kept = people.objects(sample), cut.objects(sample)
+        assert [source for source, _ in kept] == [k for k, _ in whole if inside[k]]
+        assert all(0 < area <= inside[source] for source, area in kept)
+        fewer += len(whole) - len(kept)
+    assert fewer > 0
+    assert Cropped(people, MaskBoxes(people), 0).objects(sample) == people.objects(sample)
+    assert Cropped(ccp(root="x", names=["null"]), MaskBoxes(people), 0).objects(sample) is None

@@ -186,3 +186,28 @@ def test_a_disk_too_full_to_draw_on_is_told_and_nothing_is_kept(tmp_path):
     assert f"photos could not be drawn into {tmp_path / 'drawn'}" in message
     assert "dataset.root=<folder>" in message
     assert not [path for path in (tmp_path / "drawn").iterdir() if path.is_dir()]
+
+
+def test_what_follows_a_jpegs_end_is_no_damage(small_ccp):
+    photo = small_ccp / "photos" / "0002.jpg"
+    whole = read_all(small_ccp)[1][0]
+    photo.write_bytes(photo.read_bytes() + bytes(1 << 17))
+    assert np.array_equal(read_all(small_ccp)[1][0], whole)
+    photo.write_bytes(photo.read_bytes()[:500])
+    with pytest.raises(DataError, match="is truncated"):
+        read_all(small_ccp)
+
+
+def test_hidden_files_are_no_samples_and_endings_may_be_upper_case(small_ccp):
+    labels = small_ccp / "annotations" / "pixel-level"
+    (labels / "._0001.mat").write_bytes(b"a file manager's")
+    (labels / "0002.mat").rename(labels / "0002.MAT")
+    reader = ccp(root=str(small_ccp), names=NAMES)
+    assert [sample.name for sample in reader.samples()] == ["0001", "0002", "0003"]
+
+
+@pytest.mark.parametrize("cells", [np.empty((1, 0), object), np.array([[np.array([])]], object)])
+def test_a_list_of_names_that_lacks_some_is_refused(small_ccp, cells):
+    scipy.io.savemat(small_ccp / "label_list.mat", {"label_list": cells})
+    with pytest.raises(DataError, match="names that differ from the 59"):
+        read_all(small_ccp)

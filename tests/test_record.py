@@ -211,3 +211,13 @@ def test_the_claim_of_another_machine_lapses_without_a_sign_of_life(tmp_path, mo
     with record.claimed(wait=20):
         assert time.monotonic() - start >= 1
         assert "host=another-machine" not in (tmp_path / ".claim").read_text()
+
+
+def test_a_damaged_status_is_that_of_a_run_that_was_cut_off(tmp_path):
+    record = Record(tmp_path)
+    record.set_state("done", attempts=2)
+    (tmp_path / "status.json").write_text("")
+    assert record.status["state"] == "interrupted"
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(DataError, match=r"metrics\.json is missing or damaged .*; rerun=true"):
+        _ = record.metrics

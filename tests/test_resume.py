@@ -1,11 +1,15 @@
 """Runs that are cut off: by a kill, by Ctrl-C, by a scheduler; and the same command afterwards."""
 
 import os
+import shutil
 import signal
+import time
+from pathlib import Path
 
 import pytest
 import torch
 
+from clothseg.record import Record
 from command_line import all_end, job_processes, records, session_members, wait_until
 
 SCHEDULED = [
@@ -166,3 +170,33 @@ def test_a_job_that_is_killed_stops_no_other_and_is_tried_again(command_line, tm
     said = command_line.run(command)
     assert said.returncode == 0, said.stderr
     assert "2 jobs: 1 resumed, 1 skipped" in said.stdout
+
+
+@pytest.mark.slow(seconds=12)
+def test_ctrl_c_while_the_libraries_are_loaded_ends_in_order(command_line, tmp_path):
+    process = command_line.start(command_line.tiny(tmp_path, "-m"))
+    wait_until(lambda: len(session_members(process.pid)) > 2, process)
+    time.sleep(0.3)  # for Python itself to start in the server of the jobs
+    os.killpg(process.pid, signal.SIGINT)
+    output, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert "stopped; no epoch was finished: the same command goes on from there" in output
+    assert "Traceback" not in output + error
+    assert all_end(process.pid)
+
+
+@pytest.mark.slow(seconds=12)
+def test_a_checkpoint_that_was_cut_is_named(undisturbed, command_line, tmp_path):
+    run = undisturbed.folder
+    copy = tmp_path / Path(*run.parts[-4:])
+    shutil.copytree(run, copy)
+    record = Record(copy)
+    record.set_state("interrupted")
+    os.truncate(copy / "checkpoints" / "last.ckpt", 1000)
+    said = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
+    assert said.returncode == 1
+    assert "last.ckpt is damaged; delete it, and the same command trains from the" in said.stderr
+    (copy / "checkpoints" / "last.ckpt").unlink()
+    said = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
+    assert said.returncode == 0, said.stderr
+    assert_equal(record, undisturbed)

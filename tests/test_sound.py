@@ -218,3 +218,12 @@ def test_a_training_records_what_it_left_out(command_line, clean_ccp, tmp_path):
     assert len(used) == 10
     assert not used & {"0002", "0007"}
     assert "nothing to do" in command_line.run([*common, "dataset.on_error=skip"]).stdout
+
+
+def test_a_damaged_file_of_defects_is_written_anew(clean_ccp, tmp_path):
+    truncate(clean_ccp)
+    reader = reader_of("ccp", clean_ccp)
+    left_out = sound_of(reader, tmp_path).left_out()
+    (stored,) = (tmp_path / "defects").glob("*.json")
+    stored.write_text(stored.read_text()[:30])
+    assert sound_of(reader, tmp_path).left_out() == left_out

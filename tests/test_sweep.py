@@ -1,8 +1,10 @@
 """Jobs that run at the same time, and what a second starter of the same sweep finds."""
 
+import json
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from clothseg.job import Job
@@ -167,3 +169,15 @@ def test_two_starters_share_a_sweep_and_both_end_with_its_table(command_line, tm
             Record(path.parent) for path in tmp_path.glob(f"*/*/*/fold-{fold}/config.yaml")
         ]
         assert record.status == {"state": "done", "attempts": 1, "error": None}
+
+
+@pytest.mark.slow(seconds=15)
+def test_a_run_that_a_sweep_names_twice_is_done_and_counted_once(command_line, tmp_path):
+    said = command_line.run(command_line.tiny(tmp_path, "trainer.threads=1,2", "-m"))
+    assert said.returncode == 0, said.stderr
+    assert "trainer.threads=2 fold 0 is the same run as trainer.threads=1 fold 0" in said.stdout
+    assert "2 jobs: 2 done" in said.stdout
+    (summary,) = tmp_path.rglob("summary.json")
+    content = json.loads(summary.read_text())
+    assert content["folds"] == 2
+    assert np.sum(content["confusion_matrix"]) == 16 * 32 * 32

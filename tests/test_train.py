@@ -328,3 +328,12 @@ def test_help_and_mistakes_are_answered_without_torch(
     assert "hydra" in imported or not status
     assert not imported & {"torch", "pytorch_lightning", "albumentations"}
     assert not output.exists()
+
+
+def test_an_output_that_cannot_be_is_told_before_anything_is_done(command_line, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    said = command_line.run(command_line.tiny(tmp_path / "file" / "runs", "-m"))
+    assert said.returncode == 1
+    place = tmp_path / "file"
+    assert f"output={place}/runs: {place} is a file, and no folder" in said.stderr
+    assert said.stdout == ""

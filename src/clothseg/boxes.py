@@ -215,8 +215,9 @@ def largest_person(detections: Detections, height: int, width: int) -> Box | Non
 
 
 def _stored(path: Path) -> dict[str, Box | None]:
-    """The boxes of a file; none when there is no file."""
-    if not path.is_file():
+    """The boxes of a file; none when there is no file, or a damaged one."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
         return {}
-    content = json.loads(path.read_text())
     return {name: None if box is None else tuple(box) for name, box in content.items()}

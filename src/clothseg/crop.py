@@ -22,8 +22,6 @@ from clothseg.person_detector import PersonDetector
 class Cropped(Wrapped):
     """A dataset whose photos and masks are cut to one box each.
 
-    Areas of objects stay those of the whole photo.
-
     Args:
         reader: the dataset.
         boxes: where the person in each photo is.
@@ -33,7 +31,7 @@ class Cropped(Wrapped):
     def __init__(self, reader: Reader, boxes: Boxes, margin: float) -> None:
         super().__init__(reader)
         self.boxes, self.margin = boxes, margin
-        self.treatment = f"{reader.treatment} cut to {boxes.treatment} + {margin}"
+        self.treatment = f"{reader.treatment} cut with objects to {boxes.treatment} + {margin}"
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Source ids uint8 [H,W] inside the box."""
@@ -53,6 +51,16 @@ class Cropped(Wrapped):
         box = self.boxes.find(sample, self.reader.read_mask(sample))
         maps = self.reader.further_maps(sample)
         return {kind: self._cut(values, box) for kind, values in maps.items()}
+
+    def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
+        """Objects of the classes that are inside the box, none larger than its class is there."""
+        found = self.reader.objects(sample)
+        if found is None:
+            return None
+        inside = np.bincount(self.read_mask(sample).ravel(), minlength=256)
+        return [
+            (source, min(area, int(inside[source]))) for source, area in found if inside[source]
+        ]
 
     def prepare(self) -> None:
         """Prepare the dataset, and have a detector look at all photos."""

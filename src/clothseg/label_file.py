@@ -53,9 +53,12 @@ def read_label_file(path: Path) -> LabelFile:
         ConfigError: the file is missing or malformed; lists every problem.
     """
     try:
-        rows = TypeAdapter(list[Row]).validate_python(json.loads(path.read_text()))
-    except OSError:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        rows = TypeAdapter(list[Row]).validate_python(content)
+    except FileNotFoundError:
         raise ConfigError([f"{path}: no such file; expected a list {EXAMPLE}"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
     except ValidationError as error:
         raise ConfigError([f"{path}: {_sentence(detail)}" for detail in error.errors()]) from None
     except ValueError as error:
@@ -103,6 +106,11 @@ def _contradictions(rows: list[Row]) -> list[str]:
         ids = ", ".join(str(row.id) for row in rows)
         problems.append(f"ids are {ids or 'none'}; they must be 0, 1, 2 …, each once")
     names = [row.name for row in rows]
+    problems += [
+        f"the name {name} has a meaning in configurations; `${{` and `???` cannot be in a name"
+        for name in names
+        if "${" in name or "???" in name
+    ]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         problems.append(f"names listed twice: {', '.join(twice)}")
@@ -126,5 +134,9 @@ def _sentence(detail: Any) -> str:
         return f"row {row} has no `{key[0]}`"
     if detail["type"] == "extra_forbidden":
         return f"row {row}: no such key as `{key[0]}`; there are {', '.join(Row.model_fields)}"
+    if not key:
+        return f"row {row} is {json.dumps(detail['input'])}; expected {EXAMPLE[1:-4]}"
+    if detail["type"] == "string_pattern_mismatch":
+        return f"row {row}: color={detail['input']}: must be like #1f77b4"
     message = detail["msg"][0].lower() + detail["msg"][1:]
     return f"row {row}: {''.join(key)}={detail['input']}: {message}".replace("input should", "must")

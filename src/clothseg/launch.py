@@ -1,5 +1,6 @@
 """From a checked command line to Hydra, its launchers, and the outcomes of all jobs."""
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,7 @@ from clothseg.machine import Machine
 from clothseg.outcome import Outcome, do_here, do_job
 from clothseg.process import prepare
 from clothseg.record import Record
+from clothseg.report.progress import say
 from clothseg.report.summary import report_outcomes
 from clothseg.signature import WITHOUT_EFFECT
 from clothseg.sweep import do_jobs
@@ -63,6 +65,8 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     if len(composed) > 1 and not many:
         raise ConfigError(["several values for one key are a sweep: add -m to the command"])
     machine = build.build_launcher(composed[0].launcher).machine if many else Machine.here()
+    for output in dict.fromkeys(job.config["output"] for job in composed):
+        _require_writable(Path(output))
     for job in composed:
         machine.ranks_of_training(job.config)
     if many and not all(build.build_dataset(job.config).ready for job in composed):
@@ -74,6 +78,15 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     else:
         outcomes = _run(overrides, many, composed)
     return report_outcomes(outcomes, composed[0].config.get("logger", {}))
+
+
+def _require_writable(output: Path) -> None:
+    """Fail early when nothing can be written below a folder, which may not be there yet."""
+    nearest = next(path for path in (output, *output.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise ConfigError([f"output={output}: {nearest} is a file, and no folder"])
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError([f"output={output}: you may not write into {nearest}"])
 
 
 def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Outcome]:
@@ -127,12 +140,16 @@ def sweep(configs: list[DictConfig], launcher: "ClothsegLauncher") -> list[float
             _planned(_without_hydra(config), config.hydra, many=True, machine=machine, known=known)
             for config in configs
         ]
-        outcomes = launcher.do(jobs)
+        first: dict[Path, Job] = {}
+        for job in jobs:
+            if job is not first.setdefault(job.folder, job):
+                say(f"{job.title} is the same run as {first[job.folder].title}: done once")
+        outcomes = dict(zip(first, launcher.do(list(first.values())), strict=True))
     except UserError as error:
         _refusals.append(error)
         return [None] * len(configs)
-    _outcomes.extend(outcomes)
-    return [_mean_iou(outcome) for outcome in outcomes]
+    _outcomes.extend(outcomes.values())
+    return [_mean_iou(outcomes[job.folder]) for job in jobs]
 
 
 def _planned(

@@ -60,3 +60,13 @@ def decoded_png(path: Path) -> np.ndarray:
             return np.asarray(picture)
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: the PNG cannot be decoded ({error}); write it again") from error
+
+
+def used_palette(path: Path) -> dict[int, str]:
+    """Colour `#rrggbb` of every index of a sound PNG's palette that some pixel has; else empty."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        palette = picture.getpalette("RGB") or []
+        indices = np.unique(np.asarray(picture)).tolist() if palette else []
+    return {i: f"#{bytes(palette[3 * i : 3 * i + 3]).hex()}" for i in indices}

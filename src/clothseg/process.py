@@ -109,7 +109,12 @@ class Processes:
             with self._lock:
                 if self._stopped and not members:
                     return Failure("interrupted")
-                process.start()
+                try:
+                    process.start()
+                except (EOFError, OSError) as error:  # the server has ended meanwhile
+                    if self._stopped:
+                        return Failure("interrupted")
+                    return Failure("failed", f"no process could be started ({error!r})")
                 self._running.add(process)
                 if self._stopped:
                     _signal(process, signal.SIGINT)
@@ -280,7 +285,12 @@ def _server() -> ForkServerContext:
     """Processes forked from a server that has imported what a run needs, once for all jobs."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["clothseg.run", "segmentation_models_pytorch", "albumentations"]
+        [
+            "clothseg.uninterrupted",
+            "clothseg.run",
+            "segmentation_models_pytorch",
+            "albumentations",
+        ]
     )
     return context
 

@@ -68,19 +68,33 @@ class Record:
 
     @property
     def status(self) -> Plain | None:
-        """State, attempts and error of the run; None when there is none."""
+        """State, attempts and error of the run; None when there is none.
+
+        A damaged file, as a full disk or a power cut leaves it, is that of a run that was cut off.
+        """
         path = self.folder / "status.json"
-        return json.loads(path.read_text()) if path.is_file() else None
+        try:
+            return _read_json(path) if path.is_file() else None
+        except DataError:
+            return {"state": "interrupted", "attempts": 1, "error": f"{path} is damaged"}
 
     @property
     def metrics(self) -> Plain:
-        """Scores per subset and measurements of a finished run."""
-        return json.loads((self.folder / "metrics.json").read_text())
+        """Scores per subset and measurements of a finished run.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        return _read_json(self.folder / "metrics.json")
 
     @property
     def environment(self) -> Plain:
-        """Versions, commit and machine of the latest attempt."""
-        return json.loads((self.folder / "environment.json").read_text())
+        """Versions, commit and machine of the latest attempt.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        return _read_json(self.folder / "environment.json")
 
     @property
     def config(self) -> Plain:
@@ -201,6 +215,17 @@ def code_version() -> Plain:
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ":/", ":!/outputs")
     return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
+
+
+def _read_json(path: Path) -> Plain:
+    try:
+        content: Plain = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} is missing or damaged ({error}); rerun=true trains the run again and keeps "
+            "what is there aside"
+        ) from error
+    return content
 
 
 def write_json(path: Path, content: Any) -> None:

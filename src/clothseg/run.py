@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from pytorch_lightning import Trainer
 from clothseg import build
 from clothseg.cache import Cache
 from clothseg.datamodule import Batches, SegmentationData
+from clothseg.error import DataError
 from clothseg.job import Job
 from clothseg.logger.tracker import Results
 from clothseg.logger.tracking import Tracking, tracking_of
@@ -98,11 +101,24 @@ def _train_and_test(
     observers = [history, tracking, reporter]
     trainer = build.build_trainer(job.config, job.folder, observers, job.ranks)
     if record.last_checkpoint:
+        _require_whole(record.last_checkpoint)
         say(f"{job.title}  goes on from {record.last_checkpoint}")
     with stopped_in_order():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
     load_best(task, record)
     return scored(trainer, task, data.in_order(data.split.test))
+
+
+def _require_whole(checkpoint: Path) -> None:
+    """Fail when a checkpoint was cut, as a full disk does.
+
+    Raises:
+        DataError: says how to go on.
+    """
+    if not is_zipfile(checkpoint):  # its directory is at the end
+        raise DataError(
+            f"{checkpoint} is damaged; delete it, and the same command trains from the beginning"
+        )
 
 
 def _write_results(

@@ -76,9 +76,13 @@ class Sound(Wrapped):
         path = self.folder / f"{self._key(samples)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
-            if not path.is_file():
-                write_json(path, [asdict(each) for each in self._examined(samples)])
-            return [*incomplete, *(LeftOut(**row) for row in json.loads(path.read_text()))]
+            found = _stored(path)
+            if found is None:
+                found = self._examined(samples)
+                write_json(path, [asdict(each) for each in found])
+            total, root = len(samples) + len(incomplete), self.root
+            say(f"{len(incomplete) + len(found)} of {total} samples of {root} have a defect")
+            return [*incomplete, *found]
 
     def _examined(self, samples: Sequence[Sample]) -> list[LeftOut]:
         """Those of some samples that have a defect, with the first one of each."""
@@ -89,7 +93,6 @@ class Sound(Wrapped):
             for sample, inspection in zip(samples, inspections, strict=True):
                 found += [LeftOut.of(sample.name, defect) for defect in inspection.defects[:1]]
                 advance(1)
-        say(f"{len(found)} of {len(samples)} samples of {self.root} have a defect")
         return found
 
     def _key(self, samples: Sequence[Sample]) -> str:
@@ -99,6 +102,14 @@ class Sound(Wrapped):
         for state in file_states(self.reader, samples):
             digest.update(state.encode())
         return digest.hexdigest()
+
+
+def _stored(path: Path) -> list[LeftOut] | None:
+    """The defects of a file; None when there is no file, or a damaged one."""
+    try:
+        return [LeftOut(**row) for row in json.loads(path.read_text())]
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def sound(reader: Reader, settings: Mapping[str, Any], folder: Path) -> Reader:

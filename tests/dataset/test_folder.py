@@ -1,6 +1,7 @@
 """One's own photos: every kind of mask, classes from labels.json, every defect by name."""
 
 import json
+import os
 import shutil
 
 import cv2
@@ -13,6 +14,7 @@ from clothseg.check import check_command
 from clothseg.dataset import folder
 from clothseg.error import ConfigError, DataError
 from clothseg.label_file import read_label_file
+from clothseg.sound import Sound
 from command_line import records
 from repository import OWN_LABELS, write_own_photos
 
@@ -198,11 +200,11 @@ def test_own_photos_can_be_part_of_a_mixture(own_photos, small_ccp):
         (None, r"labels\.json: no such file; expected a list \[\{"),
         ("{", r"labels\.json: is not JSON"),
         ('{"names": []}', r"labels\.json: is no list; expected"),
-        ('["background"]', r"labels\.json: row 0: =background: must be a valid dictionary"),
+        ('["background"]', r'labels\.json: row 0 is "background"; expected \{"id": 0, .*"\}$'),
         ('[{"id": 0, "name": "sky"}]', r"labels\.json: row 0 has no `color`"),
         (
             '[{"id": 0, "name": "sky", "color": "blue"}]',
-            r"labels\.json: row 0: color=blue: string should match pattern",
+            r"labels\.json: row 0: color=blue: must be like #1f77b4",
         ),
         (
             '[{"id": "0", "name": "sky", "color": "#0000ff"}]',
@@ -280,3 +282,63 @@ def test_a_folder_is_trained_on_with_one_command(command_line, tmp_path):
     (record,) = records(tmp_path / "outputs")
     assert record.config["config"]["dataset"]["names"] == NAMES
     assert [row["name"] for row in record.metrics["test"]["per_class"]] == NAMES
+
+
+def test_a_palette_in_the_classes_colours_at_other_indices_is_suspected(own_photos):
+    ids = stored(own_photos)
+    for order, told in (([0, 1, 2], 0), ([2, 1, 0], 2)):
+        picture = Image.fromarray(ids)
+        picture.putpalette(COLORS[order].tobytes())
+        picture.save(own_photos / "masks" / "0.png")
+        reader = folder(root=str(own_photos), names=NAMES)
+        odd = reader.oddities(reader.samples()[0])
+        assert len(odd) == told
+    assert odd[0].startswith(
+        f"{own_photos}/masks/0.png: index 0 of its palette has #0080ff, the colour of right glove, "
+        "but stands for background"
+    )
+    assert reader.oddities(reader.samples()[1]) == []
+
+
+@pytest.mark.parametrize("part", ["images/9.jpg", "masks/9.png"])
+def test_a_file_that_cannot_be_opened_is_a_defect_of_its_sample(own_photos, part):
+    for name in ("images/9.jpg", "masks/9.png"):
+        shutil.copy(own_photos / name.replace("9", "1"), own_photos / name)
+    (own_photos / part).unlink()
+    (own_photos / part).symlink_to(own_photos / "nowhere")
+    reader = folder(root=str(own_photos), names=NAMES)
+    assert reader.fingerprint() != folder(root=str(own_photos), names=NAMES[:2]).names
+    with pytest.raises(DataError, match=rf"{part.split('/')[1]}.*(No such file|FileNotFound)"):
+        read_all(own_photos)
+    sound = Sound(reader, {}, own_photos / "defects")
+    assert [sample.name for sample in sound.samples()] == ["0", "1", "2"]
+    (own_photos / part).unlink()
+    (own_photos / part).mkdir()
+    assert [each.sample for each in Sound(reader, {}, own_photos / "defects").left_out()] == ["9"]
+
+
+def test_a_name_in_another_encoding_is_refused(own_photos):
+    for folder_name, ending in (("images", "jpg"), ("masks", "png")):
+        place = os.fsencode(own_photos / folder_name)
+        os.link(place + b"/1." + ending.encode(), place + b"/caf\xe9." + ending.encode())
+    with pytest.raises(DataError, match=r"images: the name 'caf\\udce9\.jpg' is not UTF-8; rename"):
+        read_all(own_photos)
+
+
+def test_a_label_file_with_a_byte_order_mark_is_read(own_photos):
+    path = own_photos / "labels.json"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert read_label_file(path).names == NAMES
+
+
+@pytest.mark.parametrize("name", ["a ${b}", "???"])
+def test_names_that_mean_something_in_configurations_are_refused(own_photos, name):
+    rewrite(own_photos, rows("background", name))
+    with pytest.raises(ConfigError, match="has a meaning in configurations"):
+        read_label_file(own_photos / "labels.json")
+
+
+def test_a_root_that_is_no_folder_is_told(own_photos):
+    root = own_photos / "labels.json"
+    with pytest.raises(ConfigError, match=r"cannot be read \(Not a directory\)"):
+        read_label_file(root / "labels.json")

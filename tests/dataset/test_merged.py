@@ -6,7 +6,7 @@ import pytest
 from clothseg.build import build_dataset, build_labels
 from clothseg.check import check_command
 from clothseg.dataset import merged
-from clothseg.error import DataError
+from clothseg.error import ConfigError, DataError
 from repository import label_space, reader_of, write_mask, write_own_photos
 
 
@@ -130,3 +130,8 @@ def test_the_shipped_mixture_is_ccp_and_cfpd_in_their_refined_classes(oracles, s
     own_table = label_space("refined15").lookup_table(alone.names)
     for mixed, sample in zip(samples[3:], alone.samples(), strict=True):
         assert np.array_equal(table[reader.read_mask(mixed)], own_table[alone.read_mask(sample)])
+
+
+def test_a_mixture_is_no_source_of_another(parts):
+    with pytest.raises(ConfigError, match=r"dataset\.sources\.both: it is a mixture of datasets"):
+        merged(sources={"both": merged(sources=parts), "own": parts["own"]})

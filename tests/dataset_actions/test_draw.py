@@ -79,3 +79,10 @@ def test_a_folder_of_ones_own_is_drawn_before_it_has_classes(tmp_path):
     root = tmp_path / "own"
     assert draw("dataset=folder", f"dataset.root={root}") == 0
     assert len(reader_of("dataset=folder", f"dataset.root={root}").samples()) == 2
+
+
+def test_sources_of_a_mixture_need_folders_of_their_own(tmp_path):
+    roots = [f"dataset.sources.{name}.root={tmp_path / 'one'}" for name in ("ccp", "cfpd")]
+    with pytest.raises(DataError, match=r"ccp\.root and \S+cfpd\.root must be different folders"):
+        draw("dataset=ccp_cfpd", *roots)
+    assert not (tmp_path / "one").exists()

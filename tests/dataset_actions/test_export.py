@@ -162,3 +162,14 @@ def test_an_exported_crowd_keeps_its_sides(tmp_path):
         ["Left-leg", "Right-leg"],
         ["Left-shoe", "Right-shoe"],
     ]
+
+
+def test_the_folder_that_one_is_in_can_be_filled(clean_ccp, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run(clean_ccp, ".") == 0
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == [
+        "images",
+        "labels.json",
+        "masks",
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import other_layout, present
+from clothseg.dataset.listing import files_of, other_layout, present
 from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 
@@ -29,9 +29,7 @@ class CoParsing(Reader):
         """Photos with pixel labels, by number."""
         self._check_layout()
         photos, labels = self.root / "photos", self.root / "annotations" / "pixel-level"
-        samples = [
-            Sample(p.stem, photos / f"{p.stem}.jpg", p) for p in sorted(labels.glob("*.mat"))
-        ]
+        samples = [Sample(p.stem, photos / f"{p.stem}.jpg", p) for p in files_of(labels, {".mat"})]
         return present(samples, "annotations/pixel-level", "error")
 
     def read_mask(self, sample: Sample) -> np.ndarray:
@@ -50,9 +48,10 @@ class CoParsing(Reader):
 
     def _check_layout(self) -> None:
         root = self.root
-        if not any((root / "annotations" / "pixel-level").glob("*.mat")):
+        if not files_of(root / "annotations" / "pixel-level", {".mat"}):
             raise other_layout(root, LAYOUT)
-        stored = [str(cell[0]) for cell in load_matlab(root / "label_list.mat", "label_list")[0]]
+        cells = load_matlab(root / "label_list.mat", "label_list").ravel()
+        stored = ["".join(np.ravel(cell).astype(str)) for cell in cells]
         if stored != self.names:
             different = [
                 f"{a} here, {b} there" for a, b in zip(self.names, stored, strict=False) if a != b

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect, missing_partners
-from clothseg.dataset.listing import other_layout
+from clothseg.dataset.listing import files_of, other_layout
 from clothseg.dataset.reader import Reader, Sample
 from clothseg.error import DataError
 from clothseg.label_file import LABEL_FILE, LabelFile, read_label_file
-from clothseg.png import RGB, decoded_png, png_format, read_ids
+from clothseg.labels import IGNORE
+from clothseg.png import RGB, decoded_png, png_format, read_ids, used_palette
 
 LAYOUT = f"images/, masks/ and {LABEL_FILE}"
 PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -63,6 +64,21 @@ class OwnPhotos(Reader):
             return self._ids_of_colors(sample.annotation)
         return read_ids(sample.annotation)
 
+    def oddities(self, sample: Sample) -> list[str]:
+        """A palette with the colours of the classes, but at other indices than their ids."""
+        file = sample.annotation
+        used = {index: color for index, color in used_palette(file).items() if index != IGNORE}
+        colors = [color.lower() for color in self._classes.colors]
+        if not set(used.values()) <= set(colors):
+            return []
+        return [
+            f"{file}: index {index} of its palette has {color}, the colour of "
+            f"{self.names[colors.index(color)]}, but stands for {self.names[index]}: indices are "
+            "ids; write the mask in RGB if its colours are meant"
+            for index, color in used.items()
+            if index < len(colors) and colors[index] != color
+        ]
+
     def files(self, sample: Sample) -> list[Path]:
         """Photo, mask, and the list of the classes."""
         return [sample.image, sample.annotation, self.root / LABEL_FILE]
@@ -103,11 +119,15 @@ class OwnPhotos(Reader):
 def _by_stem(folder: Path, endings: frozenset[str]) -> dict[str, Path]:
     """Files of some kinds by their names without the ending."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in endings and not path.name.startswith("."):
-            if path.stem in found:
-                raise DataError(f"{folder}: {found[path.stem].name} and {path.name} share a name")
-            found[path.stem] = path
+    for path in files_of(folder, endings):
+        try:
+            path.name.encode()
+        except UnicodeEncodeError:
+            name = ascii(path.name)
+            raise DataError(f"{folder}: the name {name} is not UTF-8; rename the file") from None
+        if path.stem in found:
+            raise DataError(f"{folder}: {found[path.stem].name} and {path.name} share a name")
+        found[path.stem] = path
     return found
 
 

@@ -1,6 +1,6 @@
 """Which samples a dataset has, and what is said of those that lack a file."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -53,7 +53,23 @@ def present(
 def unannotated(samples: Sequence[Sample], folder: Path) -> list[Path]:
     """The JPEGs of a folder that belong to no sample."""
     known = {sample.image.name for sample in samples}
-    return [path for path in sorted(folder.glob("*.jpg")) if path.name not in known]
+    return [path for path in files_of(folder, {".jpg"}) if path.name not in known]
+
+
+def files_of(folder: Path, endings: Collection[str]) -> list[Path]:
+    """The files of some kinds in a folder, by name, without hidden ones, which systems leave there.
+
+    Args:
+        folder: a folder; one that does not exist has none.
+        endings: of names, in lower case; names may have them in either.
+    """
+    if not folder.is_dir():
+        return []
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in endings and not path.name.startswith(".")
+    ]
 
 
 def complete_samples(reader: Reader) -> tuple[list[Sample], Sequence[Defect]]:

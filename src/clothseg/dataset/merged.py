@@ -10,6 +10,7 @@ import numpy as np
 
 from clothseg.dataset.defect import LeftOut
 from clothseg.dataset.reader import Inspection, Reader, Sample
+from clothseg.error import ConfigError
 from clothseg.labels import IGNORE, UNKNOWN
 
 
@@ -110,5 +111,17 @@ def merged(*, sources: dict[str, Any]) -> Merged:
 
     Args:
         sources: the datasets by the name that their samples carry.
+
+    Raises:
+        ConfigError: a source is a mixture itself.
     """
+    nested = [name for name, part in sources.items() if isinstance(part, Merged)]
+    if nested:
+        raise ConfigError(
+            [
+                f"dataset.sources.{name}: it is a mixture of datasets itself; name what it is made "
+                "of beside the other sources"
+                for name in nested
+            ]
+        )
     return Merged(sources)

@@ -7,8 +7,6 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect
 
-ENDING = 1 << 16
-"""Bytes at the end of a JPEG in which its end marker has to stand."""
 ORIENTATION = 0x0112
 """Tag of EXIF that tells viewers how to turn a photo; 1 is as stored, 2 to 8 are not."""
 
@@ -33,10 +31,9 @@ def read_photo(path: Path, upright: bool = False) -> np.ndarray:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except (cv2.error, MemoryError):  # it says that it has more pixels than can be
         image = None
-    # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
-    truncated = data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-ENDING:]
-    if image is None or truncated:
-        kind = "is truncated" if truncated or not data else "cannot be decoded as a picture"
+    if image is None:
+        truncated = not data or (data[:2] == b"\xff\xd8" and not data.endswith(b"\xff\xd9"))
+        kind = "is truncated" if truncated else "cannot be decoded as a picture"
         size = f"{len(data)} bytes"
         message = f"{path}: the photo {kind} ({size}); get the file again"
         raise Defect("unreadable photo", path, size, message)

@@ -1,6 +1,7 @@
 """What every dataset reader offers, and the parts that all of them share."""
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -187,8 +188,12 @@ class Reader(ABC):
         digest = hashlib.blake2b(repr(self.names).encode(), digest_size=16)
         uses = Counter(path for sample in self.samples() for path in self.files(sample))
         for path, samples in uses.items():
-            digest.update(f"{path.relative_to(self.root)}:{path.stat().st_size}".encode())
-            digest.update(_edges(path) if samples == 1 else _whole(path))
+            digest.update(os.fsencode(path.relative_to(self.root)))
+            try:
+                digest.update(f":{path.stat().st_size}".encode())
+                digest.update(_edges(path) if samples == 1 else _whole(path))
+            except OSError as error:  # which is a defect of the sample, told when it is read
+                digest.update(repr(error.errno).encode())
         return digest.hexdigest()
 
 
@@ -209,8 +214,12 @@ def examine(reader: Reader, sample: Sample) -> Inspection:
 def file_states(reader: Reader, samples: Sequence[Sample]) -> Iterator[str]:
     """Place, size and time of change of every file that decides some samples."""
     for path in dict.fromkeys(path for sample in samples for path in reader.files(sample)):
-        state = path.stat()
-        yield f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}"
+        try:
+            state = path.stat()
+        except OSError as error:  # which is a defect of the sample, told when it is read
+            yield f"{path.absolute()}:{error.errno}"
+        else:
+            yield f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}"
 
 
 def _decoded(

@@ -8,9 +8,10 @@ from clothseg import build
 from clothseg.check import Composed, check_command
 from clothseg.dataset import Reader
 from clothseg.dataset.listing import some
+from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
 from clothseg.report.progress import say
-from clothseg.schema import DatasetTask
+from clothseg.schema import DatasetTask, Preparation
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ def dataset_command(overrides: list[str]) -> int:
     """Do what the command line asks for; returns the exit status.
 
     Raises:
-        ConfigError: the command line is wrong.
+        ConfigError: the command line is wrong, or has an audit leave out what it is to find.
         DataError: the dataset cannot be read, or a file cannot be written.
     """
     composed: Composed = check_command(_drawable(overrides), "dataset", DatasetTask)[0]
     settings = DatasetTask(**composed.config)
+    if settings.action == "audit" and Preparation.of(settings.dataset).on_error == "skip":
+        raise ConfigError(["dataset.on_error=skip: an audit is there to find what it leaves out"])
     reader = build.build_dataset(composed.config)
     labels = build.build_labels(composed.config)
     if left_out := reader.left_out():
@@ -54,7 +57,7 @@ def dataset_command(overrides: list[str]) -> int:
 
 
 def _drawable(overrides: list[str]) -> list[str]:
-    """The command line, with some classes where a folder is drawn that has no labels.json yet."""
-    if {"action=draw", "dataset=folder"} <= set(overrides):
+    """The command line, with some classes where a folder needs no labels.json yet."""
+    if "dataset=folder" in overrides and {"action=draw", "action=download"} & set(overrides):
         return [*overrides, "labels=refined15", "dataset.names=${labels.gathers.BG}"]
     return overrides

@@ -28,12 +28,18 @@ def act(task: Task) -> int:
         key: (_layout(key, node), _free(key, reader.root))
         for key, (node, reader) in _sources(task).items()
     }
+    roots = [root.resolve() for _, root in drawings.values()]
+    if len(set(roots)) < len(roots):
+        raise DataError(
+            f"{' and '.join(f'{key}.root' for key in drawings)} must be different folders; nothing "
+            "was drawn"
+        )
     for place, (layout, root) in enumerate(drawings.values()):
         # Sources of a mixture have seeds of their own: nobody is in two of them.
         _draw(layout, root, photos, seed + place)
         say(f"drew {photos} photos in the layout of {layout}: {root}")
-    roots = [shlex.quote(f"{key}.root={root}") for key, (_, root) in drawings.items()]
-    say(f"train on them: python train.py dataset={task.name} {' '.join(roots)}")
+    places = [shlex.quote(f"{key}.root={root}") for key, (_, root) in drawings.items()]
+    say(f"train on them: python train.py dataset={task.name} {' '.join(places)}")
     return 0
 
 

@@ -34,7 +34,7 @@ def act(task: Task) -> int:
         raise ConfigError(
             [f"dataset.crop={crop}: an export copies whole photos; leave out dataset.crop"]
         )
-    folder = Path(task.settings.output)
+    folder = Path(task.settings.output).absolute()
     photos = export(task.reader, task.labels, folder)
     console.print(
         f"{photos} photos of {task.name} in {task.labels.name} written to {folder}",

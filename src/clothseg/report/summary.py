@@ -63,9 +63,17 @@ def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> 
     if any(o.result == "elsewhere" for o in outcomes):
         console.print("another process does some of these jobs; the same command again adds them")
     if stopped:
-        console.print("stopped; finished epochs are kept: the same command goes on from there")
+        kept = any(_begun(o) for o in outcomes)
+        text = "finished epochs are kept" if kept else "no epoch was finished"
+        console.print(f"stopped; {text}: the same command goes on from there")
         return 130
     return int(bool(problems) or not all(o.finished for o in outcomes))
+
+
+def _begun(outcome: Outcome) -> bool:
+    """Whether a job left something to go on from."""
+    folder = outcome.folder
+    return folder is not None and Record(Path(folder)).last_checkpoint is not None
 
 
 def _report_repeats(compared: Mapping[str, list[dict[str, Any]]]) -> None:

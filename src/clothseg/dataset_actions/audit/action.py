@@ -16,12 +16,10 @@ from clothseg.dataset_actions.audit.finding import KINDS, Finding, by_kind, summ
 from clothseg.dataset_actions.audit.page import audit_page
 from clothseg.dataset_actions.audit.photo import Audited, Subject, audit_photo
 from clothseg.dataset_actions.command import Task
-from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
 from clothseg.record import write_json, write_text
 from clothseg.report.progress import console, progress_bar
 from clothseg.report.tables import audit_table
-from clothseg.schema import Preparation
 from clothseg.threads import in_order
 
 
@@ -29,11 +27,8 @@ def act(task: Task) -> int:
     """Audit a dataset; returns 1 when it has errors.
 
     Raises:
-        ConfigError: defective samples are to be left out.
         DataError: the dataset has another layout, or the report cannot be written.
     """
-    if Preparation.of(task.settings.dataset).on_error == "skip":
-        raise ConfigError(["dataset.on_error=skip: an audit is there to find what it leaves out"])
     subjects, findings = audit(task.reader, task.labels)
     total = totals(findings, len(subjects))
     files = task.output / "audit.json", task.output / "audit.html"

@@ -94,6 +94,8 @@ def _background_only(subject: Subject, values: np.ndarray) -> list[Finding]:
     file = str(subject.sample.annotation)
     ids = ", ".join(map(str, np.flatnonzero(values)))
     message = f"{file}: nothing in {subject.name} is labelled; its only value is {ids}"
+    if values[IGNORE]:
+        message += f" ({IGNORE} counts nowhere; a class has an id from 1)"
     return [Finding("background only", subject.name, file, ids, message)]
 
 

@@ -30,6 +30,7 @@ def clone(repository: Repository, root: Path) -> None:
             )
         say(f"{root} is complete")
         return
+    root = root.absolute()
     temporary = root.with_name(f".{root.name}.cloning")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
