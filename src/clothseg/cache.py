@@ -28,7 +28,7 @@ from clothseg.labels import LabelSpace
 from clothseg.report.progress import progress_bar, say
 from clothseg.threads import in_order
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Raised when the same sources would give other arrays."""
 
 ARRAYS = ("images", "masks", "pixels", "instances", "hashes")

@@ -20,7 +20,7 @@ from clothseg.record import write_json
 from clothseg.report.progress import progress_bar, say
 from clothseg.threads import in_order
 
-DEFECTS_VERSION = 1
+DEFECTS_VERSION = 2
 """Raised when the same files would have other defects."""
 
 
