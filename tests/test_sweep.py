@@ -173,9 +173,9 @@ def test_two_starters_share_a_sweep_and_both_end_with_its_table(command_line, tm
 
 @pytest.mark.slow(seconds=15)
 def test_a_run_that_a_sweep_names_twice_is_done_and_counted_once(command_line, tmp_path):
-    said = command_line.run(command_line.tiny(tmp_path, "trainer.threads=1,2", "-m"))
+    said = command_line.run(command_line.tiny(tmp_path, "data.workers=0,1", "-m"))
     assert said.returncode == 0, said.stderr
-    assert "trainer.threads=2 fold 0 is the same run as trainer.threads=1 fold 0" in said.stdout
+    assert "data.workers=1 fold 0 is the same run as data.workers=0 fold 0" in said.stdout
     assert "2 jobs: 2 done" in said.stdout
     (summary,) = tmp_path.rglob("summary.json")
     content = json.loads(summary.read_text())

@@ -237,9 +237,15 @@ def _child(work: Work, rank: int, ranks: int, port: int | None, place: Place, se
 
     torch.set_num_threads(place.threads)
     show_on(Sender(sender.send) if rank == 0 else Silent())
-    sender.send(attempt(partial(work, rank)))
+    sender.send(attempt(partial(_interruptible, work, rank)))
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def _interruptible(work: Work, rank: int) -> Any:
+    """Do work, and hear a Ctrl-C that came since the server was started."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return work(rank)
 
 
 def _stop_once() -> None:
