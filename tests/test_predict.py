@@ -78,7 +78,11 @@ def test_masks_have_the_size_of_the_photos_and_areas_count_them(predicted):
 def test_a_photo_of_the_dataset_gets_the_classes_that_it_was_scored_with(
     swept, command_line, tmp_path
 ):
-    """The command and `scripts/evaluate.py resolution=original` see the same."""
+    """The command and `scripts/evaluate.py resolution=original` see the same.
+
+    A batch of another size is rounded otherwise on some processors, which can tip a pixel at which
+    two classes are nearly equal.
+    """
     record = records(swept[0])[0]
     roots = (command_line.folder / "datasets").iterdir()
     root = next(path for path in roots if (path / "photos").is_dir())
@@ -105,7 +109,7 @@ def test_a_photo_of_the_dataset_gets_the_classes_that_it_was_scored_with(
     matrix = np.array(json.loads(scores.read_text())["confusion_matrix"])
     masks = [png(tmp_path / "masks" / f"{name}.png") for name in names]
     predicted = sum(np.bincount(mask.ravel(), minlength=15) for mask in masks)
-    assert matrix.sum(0).tolist() == predicted.tolist()
+    assert np.abs(matrix.sum(0) - predicted).sum() <= 1e-4 * matrix.sum()
 
 
 @pytest.mark.slow
