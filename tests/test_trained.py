@@ -44,8 +44,6 @@ def other_network(path):
 def test_a_run_that_is_not_done_is_used_with_a_warning(state, told, tmp_path, capsys):
     if state:
         Record(tmp_path).set_state(state)
-    else:
-        (tmp_path / "status.json").write_text('{"sta')
     warn_of_unfinished([tmp_path])
     said = capsys.readouterr().out
     assert said.startswith(f"warning: {tmp_path} {told}" if told else "")

@@ -48,10 +48,7 @@ def recorded_config(run: Path, trust: Sequence[str]) -> dict[str, Any]:
 def warn_of_unfinished(runs: Sequence[Path]) -> None:
     """Say which runs are not done; what is used of them may be far from what they come to."""
     for run in runs:
-        try:
-            state = (Record(run).status or {}).get("state", "")
-        except ValueError:  # a damaged file is no reason to refuse a checkpoint that is not
-            state = ""
+        state = (Record(run).status or {}).get("state", "")
         if state != "done":
             what = UNFINISHED.get(state, "does not tell whether it is done")
             say(f"warning: {run} {what}; its best epoch so far is used")
