@@ -14,6 +14,7 @@ from clothseg.dataset.parsing import (
     INSTANCE_DEPTHS,
     PERSON_STEP,
     Parsing,
+    different_classes,
     examined_maps,
     list_defects,
     read_map,
@@ -110,13 +111,15 @@ class CrowdParsing(Reader):
         return [sample.image, *maps.values(), maps["instance"].with_suffix(".txt")]
 
     def oddities(self, sample: Sample) -> list[str]:
-        """People of a photo whose mask differs from the union of their parts."""
+        """Classes that are not those of the parts, and people who are not the union of theirs."""
         parsing = self.read_parsing(sample)
+        classes = different_classes(sample.annotation, parsing.category, parsing.instance)
         owner = np.where(parsing.instance > 0, parsing.instance // PERSON_STEP + 1, 0)
         different = parsing.person != owner
         people = np.union1d(parsing.person[different], owner[different])
         kind = "differs from the union of its parts"
-        return [f"{self._maps(sample)['person']}: person {p} {kind}" for p in people if p]
+        path = self._maps(sample)["person"]
+        return [*classes, *(f"{path}: person {p} {kind}" for p in people if p)]
 
     def warnings(self) -> list[str]:
         """A part that is not there."""
@@ -207,16 +210,21 @@ class CharacteristicParsing(CrowdParsing):
         return {kind: getattr(parsing, kind) for kind in self.characteristics}
 
     def oddities(self, sample: Sample) -> list[str]:
-        """Parts that lie outside their person; a person may be larger than the union of them."""
+        """Classes that are not those of the parts, and parts that lie outside their person.
+
+        A person may be larger than the union of them.
+        """
         parsing = self.read_parsing(sample)
+        classes = different_classes(sample.annotation, parsing.category, parsing.instance)
         owner = parsing.instance // PERSON_STEP + 1
         outside = (parsing.instance > 0) & (parsing.person != owner)
         people, areas = np.unique(owner[outside], return_counts=True)
         path = self._maps(sample)["person"]
-        return [
+        outsiders = (
             f"{path}: {area} pixels of the parts of person {person} are not of that person"
             for person, area in zip(people, areas, strict=True)
-        ]
+        )
+        return [*classes, *outsiders]
 
     def warnings(self) -> list[str]:
         """A part that is not there, and the folders that characteristics are read from."""
