@@ -33,9 +33,9 @@ def test_the_fcn_of_torchvision_gives_the_same_logits():
     ours = network("fcn", "model.output_stride=8", "model.head=convolutional")
     ours.body.encoder.load_state_dict(theirs.backbone.state_dict())
     ours.body.head.load_state_dict(theirs.classifier.state_dict())
-    photo = torch.randn(1, 3, 96, 64)
+    photo = torch.randn(1, 3, 96, 64, dtype=torch.float64)
     with torch.no_grad():
-        logits, expected = ours(photo)["logits"], theirs(photo)["out"]
+        logits, expected = ours.double()(photo)["logits"], theirs.double()(photo)["out"]
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -50,9 +50,9 @@ def test_a_resnet_gives_the_features_of_torchvisions(model, stride, atrous):
     theirs.avgpool, theirs.fc = nn.Identity(), nn.Identity()
     ours = network(model, "backbone=resnet50", f"model.output_stride={stride}").body.encoder
     ours.load_state_dict(theirs.state_dict())
-    photo = torch.randn(1, 3, 64, 64)
+    photo = torch.randn(1, 3, 64, 64, dtype=torch.float64)  # convolutions are ordered differently
     with torch.no_grad():
-        features, expected = ours.eval()(photo)[-1], theirs(photo)
+        features, expected = ours.double().eval()(photo)[-1], theirs.double()(photo)
     assert features.shape == (1, 2048, 64 // stride, 64 // stride)
     torch.testing.assert_close(features.flatten(1), expected, rtol=1e-4, atol=1e-4)
 
@@ -66,10 +66,11 @@ def test_every_second_feature_is_the_plain_encoders(name, stride):
     restore_rates(atrous, name, stride)
     atrous.load_state_dict(plain.state_dict())
     for encoder in (plain, atrous):
+        encoder.double()
         for place, module in encoder.named_modules():
             if place.endswith("_se_expand"):  # looks at the mean of the whole photo
                 module.register_forward_hook(lambda _, __, output: torch.zeros_like(output))
-    photo = torch.randn(1, 3, 128, 128)
+    photo = torch.randn(1, 3, 128, 128, dtype=torch.float64)
     every = 32 // stride
     with torch.no_grad():
         ours, theirs = atrous.eval()(photo)[-1][..., ::every, ::every], plain(photo)[-1]
