@@ -80,8 +80,8 @@ class Sound(Wrapped):
             if found is None:
                 found = self._examined(samples)
                 write_json(path, [asdict(each) for each in found])
-            total, root = len(samples) + len(incomplete), self.root
-            say(f"{len(incomplete) + len(found)} of {total} samples of {root} have a defect")
+                total, root = len(samples) + len(incomplete), self.root
+                say(f"{len(incomplete) + len(found)} of {total} samples of {root} have a defect")
             return [*incomplete, *found]
 
     def _examined(self, samples: Sequence[Sample]) -> list[LeftOut]:
