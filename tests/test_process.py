@@ -3,12 +3,14 @@
 import os
 import signal
 import time
+from multiprocessing.context import ForkServerProcess
 
 import pytest
 
+from clothseg.ending import Done, Failure, attempt
 from clothseg.error import DataError
 from clothseg.machine import Place
-from clothseg.process import Done, Failure, Processes, attempt
+from clothseg.process import Processes
 
 
 def name_and_place(rank):
@@ -62,6 +64,21 @@ def test_the_cause_is_told_and_nobody_waits_for_ever(work, message):
     assert ending.result == "failed"
     assert ending.detail.startswith(message)
     assert time.monotonic() - start < 40  # with the start of the server that they are forked from
+
+
+def test_a_process_that_cannot_be_started_takes_the_others_with_it(monkeypatch):
+    start, started = ForkServerProcess.start, []
+
+    def fails_later(process):
+        if started:
+            raise EOFError("unexpected EOF")
+        started.append(process)
+        start(process)
+
+    monkeypatch.setattr(ForkServerProcess, "start", fails_later)
+    ending = run(one_is_wrong)
+    assert ending == Failure("failed", "no process could be started (EOFError('unexpected EOF'))")
+    assert not started[0].is_alive()
 
 
 def test_stopped_processes_end_and_no_more_are_started():

@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from clothseg.ending import Done, Failure
 from clothseg.job import Job
 from clothseg.machine import Machine, Place
-from clothseg.process import Done, Failure
 from clothseg.record import Record, write_json
 from clothseg.sweep import do_jobs
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from clothseg import build
 from clothseg.check import check_command
+from clothseg.ending import Done
 from clothseg.error import ConfigError, DataError
 from clothseg.machine import Machine
-from clothseg.process import Done, Processes
+from clothseg.process import Processes
 from clothseg.record import write_json
 from clothseg.report.progress import console
 from clothseg.schema import Evaluate

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from clothseg.ending import Done, Failure, attempt
 from clothseg.error import ClaimedError, UserError
 from clothseg.job import Job
 from clothseg.machine import Place
-from clothseg.process import Done, Failure, Processes, attempt
+from clothseg.process import Processes
 from clothseg.record import Record, code_version
 from clothseg.report.progress import say
 

@@ -13,16 +13,14 @@ import signal
 import socket
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache, partial
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import FrameType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-from clothseg.error import ClaimedError, UserError
+from clothseg.ending import Done, Failure, Killed, Work, attempt
 from clothseg.machine import Place
 from clothseg.report.progress import Receiver, Sender, Silent, show_on
 
@@ -31,60 +29,11 @@ TIME_TO_END = 3.0
 TIME_TO_FOLLOW = 10.0
 """Seconds that the processes of a run have to end by themselves when one of them has failed."""
 
-Work = Callable[[int], Any]
-"""What a process does, given its rank among those that work together."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """The work came to its end.
-
-    Args:
-        value: what it returned.
-    """
-
-    value: Any = None
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why work did not come to its end.
-
-    Args:
-        result: `interrupted` by Ctrl-C or by a scheduler, `elsewhere` when another process does
-            the same, or `failed`.
-        detail: the error.
-        trace: the traceback of an unexpected error.
-    """
-
-    result: Literal["failed", "interrupted", "elsewhere"]
-    detail: str = ""
-    trace: str | None = None
-
-
-class Killed(Failure):
-    """A process ended without a word."""
-
 
 def prepare() -> None:
     """Begin to load the libraries of the job processes, which takes seconds, beside other work."""
     _server()
     forkserver.ensure_running()
-
-
-def attempt(work: Callable[[], Any]) -> Done | Failure:
-    """Do work in this process; never raises."""
-    try:
-        return Done(work())
-    except KeyboardInterrupt:
-        return Failure("interrupted")
-    except ClaimedError as error:
-        return Failure("elsewhere", str(error))
-    except UserError as error:
-        return Failure("failed", str(error))
-    except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), "")
-        return Failure("failed", f"{type(error).__name__}: {first}", traceback.format_exc())
 
 
 class Processes:
@@ -102,6 +51,7 @@ class Processes:
         """
         port = _free_port() if ranks > 1 else None
         members: dict[connection.Connection[Any, Any], tuple[int, ForkServerProcess]] = {}
+        lost: Failure | None = None
         for rank in range(ranks):
             receiver, sender = _server().Pipe(duplex=False)
             arguments = (work, rank, ranks, port, place, sender)
@@ -112,9 +62,11 @@ class Processes:
                 try:
                     process.start()
                 except (EOFError, OSError) as error:  # the server has ended meanwhile
-                    if self._stopped:
-                        return Failure("interrupted")
-                    return Failure("failed", f"no process could be started ({error!r})")
+                    detail = f"no process could be started ({error!r})"
+                    lost = Failure("interrupted") if self._stopped else Failure("failed", detail)
+                    for _, other in members.values():
+                        _signal(other, signal.SIGKILL)
+                    break
                 self._running.add(process)
                 if self._stopped:
                     _signal(process, signal.SIGINT)
@@ -129,7 +81,7 @@ class Processes:
                 process.join()
             with self._lock:
                 self._running.remove(process)
-        return _verdict(endings)
+        return lost or _verdict(endings)
 
     def stop(self) -> None:
         """Have all of them end in order, as Ctrl-C does, and start no more."""

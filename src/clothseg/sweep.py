@@ -8,10 +8,11 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
+from clothseg.ending import Done, Failure
 from clothseg.job import Job
 from clothseg.machine import Machine
 from clothseg.outcome import Outcome, do_apart, do_job
-from clothseg.process import Done, Failure, Processes
+from clothseg.process import Processes
 
 
 def do_jobs(jobs: Sequence[Job], machine: Machine, at_once: int | None) -> list[Outcome]:
