@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train test check lint format lock clean
+.PHONY: help setup demo train test check lint format lock wheel hooks clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -43,9 +43,15 @@ format: setup  ## rewrite all files in the project's style
 	$(RUN) -m ruff format --quiet .
 
 lock: setup  ## pin all libraries anew in requirements.lock, with hashes and without addresses
-	$(VENV)/bin/uv lock --quiet --upgrade
-	$(VENV)/bin/uv export --quiet --frozen --no-emit-project --no-header --format requirements-txt > requirements.lock
-	rm uv.lock
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --all-extras --group dev --no-emit-package clothseg --no-header --no-annotate \
+	  pyproject.toml --output-file requirements.lock
+
+wheel: setup  ## build dist/*.whl, which holds conf/ and runs without a checkout
+	$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+hooks: setup  ## run format and lint before every commit
+	$(RUN) -m pre_commit install
 
 clean:  ## remove caches and the environment; run records in outputs/ stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info outputs/cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist outputs/cache

@@ -2,7 +2,7 @@
 
 import sys
 
-from clothseg.command import benchmark
+from clothseg.commands.main import main
 
 if __name__ == "__main__":
-    sys.exit(benchmark(sys.argv[1:]))
+    sys.exit(main("benchmark", sys.argv[1:]))

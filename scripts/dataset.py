@@ -2,7 +2,7 @@
 
 import sys
 
-from clothseg.command import dataset
+from clothseg.commands.main import main
 
 if __name__ == "__main__":
-    sys.exit(dataset(sys.argv[1:]))
+    sys.exit(main("dataset", sys.argv[1:]))

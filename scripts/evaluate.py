@@ -2,7 +2,7 @@
 
 import sys
 
-from clothseg.command import evaluate
+from clothseg.commands.main import main
 
 if __name__ == "__main__":
-    sys.exit(evaluate(sys.argv[1:]))
+    sys.exit(main("evaluate", sys.argv[1:]))

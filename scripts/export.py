@@ -2,7 +2,7 @@
 
 import sys
 
-from clothseg.command import export
+from clothseg.commands.main import main
 
 if __name__ == "__main__":
-    sys.exit(export(sys.argv[1:]))
+    sys.exit(main("export", sys.argv[1:]))

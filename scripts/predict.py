@@ -2,7 +2,7 @@
 
 import sys
 
-from clothseg.command import predict
+from clothseg.commands.main import main
 
 if __name__ == "__main__":
-    sys.exit(predict(sys.argv[1:]))
+    sys.exit(main("predict", sys.argv[1:]))

@@ -2,7 +2,7 @@
 
 import sys
 
-from clothseg.command import report
+from clothseg.commands.main import main
 
 if __name__ == "__main__":
-    sys.exit(report(sys.argv[1:]))
+    sys.exit(main("report", sys.argv[1:]))

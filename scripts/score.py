@@ -2,7 +2,7 @@
 
 import sys
 
-from clothseg.command import score
+from clothseg.commands.main import main
 
 if __name__ == "__main__":
-    sys.exit(score(sys.argv[1:]))
+    sys.exit(main("score", sys.argv[1:]))

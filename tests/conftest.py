@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from clean_dataset import stripes, write_photo
-from repository import SHARED, empty_ccp, write_mask, write_own_photos
+from support.clean_ccp import stripes, write_photo
+from support.paths import SHARED
+from support.small_datasets import empty_ccp, write_mask, write_own_photos
 
 
 def pytest_configure():
@@ -129,7 +130,7 @@ def own_photos(tmp_path):
 @pytest.fixture(scope="session")
 def command_line(tmp_path_factory):
     """The commands, see :class:`command_line.CommandLine`; the dataset is drawn once."""
-    from command_line import CommandLine
+    from support.command_line import CommandLine
 
     commands = CommandLine(tmp_path_factory.mktemp("command_line"))
     yield commands

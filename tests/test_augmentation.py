@@ -6,8 +6,8 @@ import pytest
 
 from clothseg.augmentation import GaussianNoise
 from clothseg.build import _call
-from clothseg.check import check_command
-from clothseg.trust import options
+from clothseg.config.command_line import check_command
+from clothseg.shipped import options
 
 SIZE = 48
 LEFT, RIGHT = 14, 15

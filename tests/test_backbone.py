@@ -14,8 +14,8 @@ from torchvision.models.segmentation import DeepLabV3_ResNet50_Weights, deeplabv
 
 from clothseg.backbone import VOC, Backbone, backbone, load_weights
 from clothseg.error import ConfigError
-from clothseg.hub import repository
-from clothseg.trust import CONF, options
+from clothseg.shipped import CONF, options
+from clothseg.weights.hub import repository
 
 TIMM_ENCODERS = [
     name
@@ -170,13 +170,14 @@ def test_a_file_from_before_batch_normalisation_counted_is_loaded(tmp_path):
         ("tu-convnext_tiny.in12k_ft_in1k", "timm/convnext_tiny.in12k_ft_in1k"),
     ],
 )
-@pytest.mark.parametrize("offline", ["1", "0"])
+@pytest.mark.parametrize("offline", [True, False])
 def test_an_impossible_download_fails_at_once_and_says_how_to_supply_the_file(
     monkeypatch, tmp_path, offline, name, repository
 ):
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    monkeypatch.setenv("HF_HUB_OFFLINE", offline)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+    # No server listens there.
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     start = time.monotonic()
     with pytest.raises(ConfigError) as error:
         backbone(name=name, weights="imagenet")
@@ -202,13 +203,37 @@ def test_a_mistake_about_weights_is_told_without_the_libraries_of_networks():
 
 def store(tmp_path, monkeypatch, repository, revision, state):
     """Lay a file into a hub's cache, as a download would."""
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     folder = tmp_path / "hub" / f"models--{repository.replace('/', '--')}"
     (folder / "snapshots" / revision).mkdir(parents=True)
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text(revision)
     save_file(state, folder / "snapshots" / revision / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "cache"),
+    [
+        ("XDG_CACHE_HOME", "{tmp}/xdg", "xdg/huggingface/hub"),
+        ("HF_HOME", "~/hf", "home/hf/hub"),
+        ("HF_HUB_CACHE", "{tmp}/hub", "hub"),
+    ],
+)
+def test_stored_weights_are_found_wherever_the_hub_keeps_its_cache(
+    tmp_path, variable, value, cache
+):
+    snapshot = tmp_path / cache / "models--smp-hub--resnet18.imagenet" / "snapshots" / "1"
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").touch()
+    code = "from clothseg.backbone import backbone; backbone(name='resnet18', weights='imagenet')"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "XDG_"))}
+    environment = {
+        **kept,
+        "HOME": str(tmp_path / "home"),
+        "HF_HUB_OFFLINE": "1",
+        variable: value.format(tmp=tmp_path),
+    }
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 def test_stored_hub_weights_are_found_without_a_network(monkeypatch, tmp_path):
@@ -233,7 +258,7 @@ def test_stored_weights_of_timm_are_found_without_a_network(monkeypatch, tmp_pat
 
 def test_a_stored_file_of_another_revision_is_not_mistaken_for_the_right_one(monkeypatch, tmp_path):
     store(tmp_path, monkeypatch, "smp-hub/mobilenet_v2.imagenet", "0" * 40, encoder().state_dict())
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     wanted = backbone(name="mobilenet_v2", weights="imagenet")
     with pytest.raises(ConfigError, match="the weights of mobilenet_v2 are not here"):
         load_weights(encoder(), wanted)
@@ -268,7 +293,7 @@ def test_weights_of_voc_are_torchvisions_and_of_resnet50_alone(tmp_path, monkeyp
     with pytest.raises(ConfigError, match="there are those of resnet50, not of resnet18"):
         backbone(name="resnet18", weights="voc")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("clothseg.torchvision_file.answers", lambda url: False)
+    monkeypatch.setattr("clothseg.weights.torchvision.answers", lambda url: False)
     with pytest.raises(ConfigError, match=r"backbone\.weights=<path>"):
         backbone(name="resnet50", weights="voc")
     VOC.path.parent.mkdir(parents=True)

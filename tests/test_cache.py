@@ -11,10 +11,12 @@ import pytest
 from scipy.fft import dctn
 
 from clothseg import cache as cache_module
-from clothseg.cache import open_cache, perceptual_hash
+from clothseg.cache import open_cache
 from clothseg.dataset import ccp
+from clothseg.dataset.near_duplicates import perceptual_hash
 from clothseg.error import DataError
-from repository import CCP_NAMES, label_space, write_mask
+from support.shipped_config import CCP_NAMES, label_space
+from support.small_datasets import write_mask
 
 
 def cache_of(root, folder, labels="refined15", size=32):

@@ -7,12 +7,15 @@ from functools import cache
 import pytest
 import yaml
 
-from clothseg.check import check_command, group_names
-from clothseg.help import help_text
-from clothseg.schema import Preparation
-from clothseg.trust import CONF, options, resolve_target, targets
-from clothseg.validation import argument_model
-from repository import REPOSITORY, roots_of, write_own_photos
+from clothseg.config.command_line import check_command, group_names
+from clothseg.config.help import help_text
+from clothseg.config.schema import Preparation
+from clothseg.config.target import resolve_target, targets
+from clothseg.config.validation import argument_model
+from clothseg.shipped import CONF, options
+from support.paths import REPOSITORY
+from support.shipped_config import roots_of
+from support.small_datasets import write_own_photos
 
 GROUPS = [name for name in group_names("config") if name not in ("experiment", "budget")]
 FILES = [(group, option) for group in GROUPS for option in options(group)]

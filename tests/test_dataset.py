@@ -13,8 +13,8 @@ import scipy.io
 from clothseg.dataset import Sample, ccp, synthetic
 from clothseg.dataset.defect import MissingPartnersError
 from clothseg.error import ConfigError, DataError
-from repository import CCP_NAMES as NAMES
-from repository import write_mask
+from support.shipped_config import CCP_NAMES as NAMES
+from support.small_datasets import write_mask
 
 
 def read_all(root):
@@ -152,13 +152,13 @@ def test_fingerprint_follows_content_and_not_the_place(small_ccp, tmp_path):
 
 
 def test_the_drawn_dataset_is_read_by_the_ccp_reader(tmp_path):
-    reader = synthetic(root=str(tmp_path), names=NAMES, photos=3, seed=1)
+    reader = synthetic(root=str(tmp_path), names=NAMES, num_images=3, seed=1)
     samples = reader.samples()
     image, mask = reader.read(samples[0])
     assert [s.name for s in samples] == ["0001", "0002", "0003"]
     assert image.dtype == np.uint8
     assert len(np.unique(mask)) > 3
-    again = synthetic(root=str(tmp_path / "b"), names=NAMES, photos=3, seed=1)
+    again = synthetic(root=str(tmp_path / "b"), names=NAMES, num_images=3, seed=1)
     assert np.array_equal(again.read(again.samples()[0])[1], mask)
 
 
@@ -171,7 +171,7 @@ def test_sample_files_are_absolute_or_relative_as_given(small_ccp):
 def _draw_with_little_space(root, queue):
     resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
     try:
-        synthetic(root=str(root), names=NAMES, photos=2, seed=0).samples()
+        synthetic(root=str(root), names=NAMES, num_images=2, seed=0).samples()
     except DataError as error:
         queue.put(str(error))
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from clothseg.check import check_command
+from clothseg.config.command_line import check_command
 from clothseg.dataset.wardrobe import LAYOUTS
-from command_line import records
+from support.command_line import records
 
 
 def composed(name, *overrides):
@@ -52,7 +52,7 @@ def test_castro2019_has_a_file_for_every_row_of_its_tables():
             assert job.config["model"]["output_stride"] == 16
             assert job.config["backbone"]["weights"] == "voc"
     one = composed("castro2019/overfit_one", "dataset.root=x").config
-    assert (one["trainer"]["max_epochs"], one["split"]["photos"]) == (300, 1)
+    assert (one["trainer"]["max_epochs"], one["split"]["images"]) == (300, 1)
     segnet = composed("castro2019/overfit_one_segnet", "dataset.root=x").config
     kept = {key: value for key, value in segnet.items() if key not in ("model", "backbone")}
     assert kept == {key: one[key] for key in kept}

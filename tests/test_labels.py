@@ -6,7 +6,7 @@ import yaml
 
 from clothseg.error import ConfigError
 from clothseg.labels import IGNORE, UNKNOWN, LabelSpace
-from repository import CCP_NAMES, label_space
+from support.shipped_config import CCP_NAMES, label_space
 
 
 def small(**changes):

@@ -7,13 +7,13 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from clothseg import build
-from clothseg.check import check_command
+from clothseg.callbacks.history import History
+from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError, DataError
 from clothseg.logger.tracker import Subject, Tracker, require_writable
-from clothseg.logger.tracking import Tracking
-from clothseg.observe import History
-from command_line import records
-from repository import label_space
+from clothseg.run.tracking import Tracking
+from support.command_line import records
+from support.shipped_config import label_space
 
 
 def subject(folder, *overrides):
@@ -39,6 +39,7 @@ def chosen(*overrides):
         (["logger=tensorboard"], ["tensorboard"]),
         (["logger=[csv,wandb]"], ["csv", "wandb"]),
         (["logger=[wandb,tensorboard,csv]"], ["wandb", "tensorboard", "csv"]),
+        (["logger=lightning"], ["MLFlowLogger"]),
         (["logger=none"], []),
         (["logger=[]"], []),
     ],
@@ -95,6 +96,49 @@ def test_the_table_holds_every_epoch(tmp_path):
         ("2.0", "nan"),
     ]
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["history.csv"]
+
+
+def test_any_logger_of_lightning_is_given_the_epochs_and_the_configuration(tmp_path):
+    (job,) = check_command(["logger=lightning", "logger.lightning.name=CSVLogger"])
+    job.config["logger"]["lightning"]["arguments"] = {  # the default ones are those of MLflow
+        "save_dir": "{folder}",
+        "name": "csv",
+        "version": "{signature}",
+    }
+    (tracker,) = build.build_trackers(job.config)
+    run = subject(tmp_path / "run")
+    tracker.begin(run)
+    tracker.epochs([row(1, 0.25)])
+    tracker.epochs([row(1, 0.25), row(2, 0.5)])
+    tracker.close("done")
+    folder = run.folder / "csv" / "c"
+    with (folder / "metrics.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [(line["step"], line["val/iou"]) for line in table] == [("1", "0.25"), ("2", "0.5")]
+    assert "val/iou/Hat" not in table[0]
+    assert "max_epochs: 7" in (folder / "hparams.yaml").read_text()
+
+
+def test_a_logger_of_lightning_that_cannot_be_created_stops_the_run(tmp_path):
+    (job,) = check_command(["logger=lightning", "logger.lightning.name=CSVLogger"])
+    (tracker,) = build.build_trackers(job.config)  # with the arguments of MLflow
+    with pytest.raises(ConfigError, match=r"logger\.lightning\.name=CSVLogger: .*experiment_name"):
+        tracker.begin(subject(tmp_path / "run"))
+
+
+def test_a_logger_of_the_users_own_is_adapted(tmp_path, monkeypatch):
+    (tmp_path / "own_logger.py").write_text(
+        "from pytorch_lightning.loggers import CSVLogger\n"
+        f"def mine(*, name: str):\n    return CSVLogger({str(tmp_path)!r}, name=name)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own = "{_target_: own_logger.mine, name: x}"
+    (job,) = check_command(["trust=[own_logger]", f"+logger.own={own}"])
+    _, tracker = build.build_trackers(job.config)
+    tracker.begin(subject(tmp_path / "run"))
+    tracker.epochs([row(1)])
+    tracker.close("failed")
+    assert (tmp_path / "x" / "version_0" / "metrics.csv").is_file()
 
 
 def scalars(folder, key):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clothseg import loss
-from clothseg.check import check_command
+from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError
 from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels, class_weights, raw_weights
@@ -39,7 +39,9 @@ some_pixels = ClassPixels(np.array([3.0, 1.0]), np.array([4.0, 4.0]))
 
 
 def weighted(weights, mean):
-    return loss.weighted_cross_entropy(some_pixels, weights=list(weights), limit=None, mean=mean)
+    return loss.weighted_cross_entropy(
+        some_pixels, weights=list(weights), max_weight=None, mean=mean
+    )
 
 
 def generalized(weight, absent):
@@ -48,7 +50,7 @@ def generalized(weight, absent):
 
 def focal(gamma, weights=None):
     chosen = None if weights is None else list(weights)
-    return loss.focal(some_pixels, gamma=gamma, weights=chosen, limit=None)
+    return loss.focal(some_pixels, gamma=gamma, weights=chosen, max_weight=None)
 
 
 def batch_of(mask):

@@ -9,10 +9,10 @@ import yaml
 from torch import nn
 
 from clothseg.build import _call, build_task
-from clothseg.check import check_command
+from clothseg.config.command_line import check_command
 from clothseg.model.compatibility import WITHOUT_BACKBONE
 from clothseg.model.network import Auxiliary, Network
-from clothseg.trust import options
+from clothseg.shipped import options
 
 pytestmark = pytest.mark.usefixtures("cheap_weights")
 MODELS = options("model")

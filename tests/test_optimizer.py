@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from clothseg.build import _call
-from clothseg.check import check_command
-from clothseg.trust import options
+from clothseg.config.command_line import check_command
+from clothseg.shipped import options
 
 
 def step(option, *overrides, gradient=2.0, start=1.0):

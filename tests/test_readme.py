@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from clothseg.dataset.wardrobe import LAYOUTS
-from clothseg.machine import visible_gpus
-from command_line import slurm_answers
-from repository import REPOSITORY
+from clothseg.jobs.machine import visible_gpus
+from support.command_line import slurm_answers
+from support.paths import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -46,7 +46,7 @@ def small(command, root):
     """Overrides that shrink a training command of the README."""
     grid = "," in command
     division = ["split=holdout"] if grid else ["split.folds=2", "split.validation=0.3"]
-    drawn = ["dataset.photos=16", f"dataset.root={root / 'drawn'}"]
+    drawn = ["dataset.num_images=16", f"dataset.root={root / 'drawn'}"]
     return [
         *(["split.validation=0.3"] if "split=official" in command else division),
         "data.image_size=32",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from clothseg.build import _call
-from clothseg.check import check_command
+from clothseg.config.command_line import check_command
 
 
 def rates(option, *overrides, steps=20, losses=None):

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clothseg.cache import Cache, open_cache
+from clothseg.cache import open_cache
 from clothseg.dataset import Sample, ccp
+from clothseg.dataset.near_duplicates import near_duplicate_groups, near_duplicate_pairs
 from clothseg.error import ConfigError, DataError
 from clothseg.split import (
     Split,
@@ -19,27 +20,15 @@ from clothseg.split import (
     kfold,
     limited,
     missing_classes,
-    near_duplicate_groups,
-    near_duplicate_pairs,
     official,
     overfit,
     share_deviation,
     subset,
 )
-from repository import CCP_NAMES, label_space
+from support.random_cache import fake_cache
+from support.shipped_config import CCP_NAMES, label_space
 
 PAIRS = [("0183", "0730"), ("0197", "0671"), ("0223", "0616"), ("0594", "0722"), ("0692", "0732")]
-
-
-def fake_cache(photos, classes=4, seed=0, twins=0):
-    """Photos with random classes and far-apart hashes; the last `twins` repeat the first."""
-    random = np.random.default_rng(seed)
-    hashes = random.integers(0, 2**63, photos, np.uint64)
-    hashes[photos - twins :] = hashes[:twins] ^ np.uint64(7)
-    pixels = random.integers(0, 2, (photos, classes))
-    empty = np.zeros((photos, 2, 2), np.uint8)
-    samples = [Sample(f"{i:03}", Path(), Path()) for i in range(photos)]
-    return Cache(samples, empty, empty, pixels, pixels, hashes)
 
 
 @pytest.fixture(scope="module")
@@ -127,20 +116,20 @@ def test_overfitting_takes_the_photos_with_the_most_classes():
     cache = fake_cache(6)
     rows = [[9, 9, 0, 0], [5, 5, 5, 1], [0, 9, 0, 0], [5, 5, 5, 2], [9, 9, 9, 0], [0, 0, 0, 0]]
     cache = replace(cache, pixels=np.array(rows))
-    split = overfit(cache, photos=3)
+    split = overfit(cache, images=3)
     assert split.train == split.validation == split.test == ["003", "001", "004"]
-    with pytest.raises(ConfigError, match=r"split\.photos=7: there are only 6 photos"):
-        overfit(cache, photos=7)
-    assert overfit(cache, photos=["004", "000", "004"]).test == ["004", "000"]
+    with pytest.raises(ConfigError, match=r"split\.images=7: there are only 6 photos"):
+        overfit(cache, images=7)
+    assert overfit(cache, images=["004", "000", "004"]).test == ["004", "000"]
     with pytest.raises(
-        ConfigError, match=r"split\.photos: there is no photo 9; .* 000, 001, 002 …"
+        ConfigError, match=r"split\.images: there is no photo 9; .* 000, 001, 002 …"
     ):
-        overfit(cache, photos=["001", 9])
+        overfit(cache, images=["001", 9])
 
 
 def test_two_subsets_have_the_shares_of_the_whole_and_nothing_in_common():
     cache = fake_cache(400, twins=20)
-    split = subset(cache, photos=60, seed=0)
+    split = subset(cache, images=60, seed=0)
     assert split.validation == split.test
     assert not set(split.train) & set(split.test)
     for names in (split.train, split.test):
@@ -148,7 +137,7 @@ def test_two_subsets_have_the_shares_of_the_whole_and_nothing_in_common():
         shares = cache.presence[np.isin(cache.names, names)].mean(0)
         assert shares == pytest.approx(cache.presence.mean(0), abs=0.06)
     with pytest.raises(ConfigError, match="two parts of 200 photos need more than 400"):
-        subset(cache, photos=200, seed=0)
+        subset(cache, images=200, seed=0)
 
 
 def test_a_smaller_budget_keeps_parts_apart_and_shares():
@@ -161,7 +150,7 @@ def test_a_smaller_budget_keeps_parts_apart_and_shares():
         assert set(getattr(small, part)) <= set(getattr(whole, part))
     assert small.division == whole.division
     assert limited(whole, cache, 1000, seed=0) == whole
-    few = limited(overfit(cache, photos=9), cache, 3, seed=0)
+    few = limited(overfit(cache, images=9), cache, 3, seed=0)
     assert few.train == few.validation == few.test
 
 
@@ -244,7 +233,7 @@ def modanet_like(oracles):
 def test_the_evaluation_part_has_the_minimum_of_every_class(modanet_like):
     cache, photos, minimum, _ = modanet_like
     splits = [
-        constrained(cache, evaluation=photos, instances=minimum, validation=0.1, seed=seed)
+        constrained(cache, test_images=photos, min_instances=minimum, validation=0.1, seed=seed)
         for seed in (0, 0, 1)
     ]
     for split in splits:
@@ -264,9 +253,9 @@ def test_an_impossible_minimum_names_the_class_and_what_is_possible(modanet_like
     assert counts[:, column].sum() == impossible["column_total"]
     cache = replace(cache, instances=counts)
     with pytest.raises(ConfigError, match=r"scarf/tie has 6 instances in 6 photos") as error:
-        constrained(cache, evaluation=photos, instances=minimum, validation=0.1, seed=0)
-    assert "split.instances=6 at most" in str(error.value)
-    constrained(cache, evaluation=photos, instances=6, validation=0.1, seed=0)
+        constrained(cache, test_images=photos, min_instances=minimum, validation=0.1, seed=0)
+    assert "split.min_instances=6 at most" in str(error.value)
+    constrained(cache, test_images=photos, min_instances=6, validation=0.1, seed=0)
 
 
 def test_a_minimum_that_only_all_classes_together_forbid_tells_the_nearest():
@@ -274,19 +263,21 @@ def test_a_minimum_that_only_all_classes_together_forbid_tells_the_nearest():
     counts[:, 1:] = np.eye(3, dtype=int)[np.arange(12) % 3]
     cache = replace(fake_cache(12), instances=counts, class_names=["bg", "hat", "bag", "tie"])
     with pytest.raises(ConfigError, match=r"no such part was found for all together; the nearest"):
-        constrained(cache, evaluation=5, instances=2, validation="test", seed=0)
-    split = constrained(cache, evaluation=6, instances=2, validation="test", seed=0)
+        constrained(cache, test_images=5, min_instances=2, validation="test", seed=0)
+    split = constrained(cache, test_images=6, min_instances=2, validation="test", seed=0)
     assert split.validation == split.test
 
 
 def test_more_evaluation_photos_than_there_are_is_an_error():
-    with pytest.raises(ConfigError, match=r"split\.evaluation=29: there are 30 photos"):
-        constrained(fake_cache(30), evaluation=29, instances=1, validation=0.1, seed=0)
+    with pytest.raises(ConfigError, match=r"split\.test_images=29: there are 30 photos"):
+        constrained(fake_cache(30), test_images=29, min_instances=1, validation=0.1, seed=0)
 
 
 def test_pairs_do_not_add_up_to_an_odd_number():
     with pytest.raises(ConfigError, match="do not add up to this number"):
-        constrained(fake_cache(20, twins=10), evaluation=5, instances=1, validation=0.1, seed=0)
+        constrained(
+            fake_cache(20, twins=10), test_images=5, min_instances=1, validation=0.1, seed=0
+        )
 
 
 @settings(max_examples=50, deadline=None)
@@ -301,7 +292,12 @@ def test_what_a_random_draw_nearly_has_is_always_reached(photos, twins, share, t
     cache = fake_cache(photos, seed=seed, twins=twins)
     evaluation = int(photos * share)
     instances = max(1, int(tightness * share * cache.instances[:, 1:].sum(0).min()))
-    arguments = {"evaluation": evaluation, "instances": instances, "validation": 0.2, "seed": seed}
+    arguments = {
+        "test_images": evaluation,
+        "min_instances": instances,
+        "validation": 0.2,
+        "seed": seed,
+    }
     split = constrained(cache, **arguments)
     assert len(split.test) == evaluation
     assert sorted(split.train + split.validation + split.test) == cache.names

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clothseg.build import build_trainer
-from clothseg.check import check_command
+from clothseg.config.command_line import check_command
 
 
 def trainer(tmp_path, *overrides):

@@ -9,4 +9,4 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # shares the cores, a step then takes ten times as long; short spins cost an idle machine nothing.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

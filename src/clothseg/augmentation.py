@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 INTERPOLATION = {"interpolation": cv2.INTER_LINEAR, "mask_interpolation": cv2.INTER_NEAREST}
 
 Degrees = Annotated[float, Field(ge=0, le=180)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Range = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
 
@@ -61,8 +61,8 @@ class Augmentation:
     """A mirror, a chain of random changes, and noise.
 
     Args:
-        exchanged: class id of every class id in a mirror uint8 [256], see
-            :attr:`clothseg.labels.LabelSpace.exchanged`.
+        flip_table: class id of every class id in a mirror uint8 [256], see
+            :attr:`clothseg.labels.LabelSpace.flip_table`.
         mirror: share of the photos that are mirrored.
         transforms: changes of the photo and its mask, in order.
         noise: what is added to the photo in the end.
@@ -73,14 +73,14 @@ class Augmentation:
 
     def __init__(
         self,
-        exchanged: np.ndarray,
+        flip_table: np.ndarray,
         mirror: float,
         transforms: "Sequence[BasicTransform]" = (),
         noise: GaussianNoise | None = None,
     ) -> None:
         from albumentations import Compose
 
-        self.exchanged, self.mirror, self.noise = exchanged, mirror, noise
+        self.flip_table, self.mirror, self.noise = flip_table, mirror, noise
         self.chain = Compose(list(transforms)) if transforms else None
 
     def __call__(
@@ -91,7 +91,7 @@ class Augmentation:
         # draws, so that a photo would get either all changes or none.
         generator = np.random.default_rng(seed)
         if generator.random() < self.mirror:
-            image, mask = cv2.flip(image, 1), cv2.LUT(cv2.flip(mask, 1), self.exchanged)
+            image, mask = cv2.flip(image, 1), cv2.LUT(cv2.flip(mask, 1), self.flip_table)
         if self.chain is not None:
             self.chain.set_random_state(generator, random.Random(seed))
             changed = self.chain(image=image, mask=mask)
@@ -99,30 +99,30 @@ class Augmentation:
         return image if self.noise is None else self.noise(image, generator), mask
 
 
-def none(image_size: int, exchanged: np.ndarray) -> Augmentation:
+def none(image_size: int, flip_table: np.ndarray) -> Augmentation:
     """Photos as they are; arguments as in :func:`light`."""
-    return Augmentation(exchanged, mirror=0)
+    return Augmentation(flip_table, mirror=0)
 
 
-def mirror(image_size: int, exchanged: np.ndarray) -> Augmentation:
+def flip(image_size: int, flip_table: np.ndarray) -> Augmentation:
     """Half of the photos are mirrored; arguments as in :func:`light`."""
-    return Augmentation(exchanged, mirror=0.5)
+    return Augmentation(flip_table, mirror=0.5)
 
 
 def light(
     image_size: int,
-    exchanged: np.ndarray,
+    flip_table: np.ndarray,
     *,
     rotation: Degrees,
     zoom: Range,
-    brightness: Share,
-    noise: Share,
+    brightness: Fraction,
+    noise: Fraction,
 ) -> Augmentation:
     """Mirror, small turns and zooms, brightness and contrast, a little noise.
 
     Args:
         image_size: height and width of photos, pixels.
-        exchanged: class id of every class id in a mirror, uint8 [256].
+        flip_table: class id of every class id in a mirror, uint8 [256].
         rotation: largest turn either way, degrees.
         zoom: range of the scale.
         brightness: largest relative change of brightness and of contrast.
@@ -130,7 +130,7 @@ def light(
     """
     with _strict_library() as library:
         return Augmentation(
-            exchanged,
+            flip_table,
             mirror=0.5,
             transforms=[
                 library.Affine(
@@ -144,18 +144,18 @@ def light(
 
 def inacio2019(
     image_size: int,
-    exchanged: np.ndarray,
+    flip_table: np.ndarray,
     *,
     rotation: Degrees,
     crop_scale: Range,
     noise: Range,
-    brightness: Share,
+    brightness: Fraction,
 ) -> Augmentation:
     """Flip, rotation, random crop, brightness and contrast, Gaussian noise.
 
     Args:
         image_size: height and width of photos, pixels.
-        exchanged: class id of every class id in a mirror, uint8 [256].
+        flip_table: class id of every class id in a mirror, uint8 [256].
         rotation: largest turn either way, degrees; half of the photos.
         crop_scale: share of the area that a random crop keeps; half of the photos.
         noise: standard deviation of the noise, in units of the full range; one photo in five.
@@ -165,7 +165,7 @@ def inacio2019(
     """
     with _strict_library() as library:
         return Augmentation(
-            exchanged,
+            flip_table,
             mirror=0.5,
             transforms=[
                 library.Rotate((-rotation, rotation), p=0.5, **INTERPOLATION),
@@ -184,7 +184,7 @@ def inacio2019(
 
 def martellozzo2023(
     image_size: int,
-    exchanged: np.ndarray,
+    flip_table: np.ndarray,
     *,
     rotation: Degrees,
     shift: Annotated[int, Field(ge=0)],
@@ -194,7 +194,7 @@ def martellozzo2023(
 
     Args:
         image_size: height and width of photos, pixels.
-        exchanged: class id of every class id in a mirror, uint8 [256].
+        flip_table: class id of every class id in a mirror, uint8 [256].
         rotation: largest turn either way, degrees.
         shift: largest shift in each direction, pixels.
         zoom: range of the scale, drawn for height and width apart.
@@ -212,7 +212,7 @@ def martellozzo2023(
             p=1.0,
             **INTERPOLATION,
         )
-        return Augmentation(exchanged, mirror=0.5, transforms=[move])
+        return Augmentation(flip_table, mirror=0.5, transforms=[move])
 
 
 @contextmanager

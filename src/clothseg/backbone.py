@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clothseg.error import ConfigError
-from clothseg.hub import TIMM, hub_file, require_hub_weights
-from clothseg.torchvision_file import TorchvisionFile
+from clothseg.weights.hub import TIMM, hub_file, require_hub_weights
+from clothseg.weights.torchvision import TorchvisionFile
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,25 +10,24 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from clothseg.crop import cropped, cropped_parts
+from clothseg.config.schema import NO_POSTPROCESS, Preparation
+from clothseg.config.validation import config_problems
 from clothseg.dataset import Reader
+from clothseg.dataset.cropped import cropped, cropped_parts
+from clothseg.dataset.skip_defects import sound
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
-from clothseg.schema import NO_POSTPROCESS, Preparation
-from clothseg.sound import sound
-from clothseg.validation import config_problems
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
 
     from clothseg.cache import Cache
-    from clothseg.datamodule import SegmentationData
+    from clothseg.datamodule.batches import SegmentationData
+    from clothseg.datamodule.sampling import Shard
     from clothseg.logger.tracker import Tracker
     from clothseg.loss.class_weights import ClassPixels
-    from clothseg.sampling import Share
     from clothseg.split import Split
     from clothseg.task.semantic import SemanticSegmentation
-    from hydra_plugins.clothseg_launchers import ClothsegLauncher
 
 Config = Mapping[str, Any]
 
@@ -52,7 +51,7 @@ def require_inputs(config: Config) -> None:
         ConfigError: weights of the backbone or of a person detector cannot be had, or a logger's
             service refuses us.
     """
-    _call(config["backbone"])
+    call_target(config["backbone"])
     reader = build_dataset(config)
     reader.samples()
     for part in cropped_parts(reader):
@@ -61,23 +60,18 @@ def require_inputs(config: Config) -> None:
         tracker.require()
 
 
-def build_launcher(node: Config) -> "ClothsegLauncher":
-    """Where the jobs of a sweep are done."""
-    return _call(node)
-
-
 def build_dataset(config: Config) -> Reader:
     """The dataset's reader, without defective samples and cut to persons when asked for."""
     preparation = Preparation.of(config["dataset"])
     shared = Preparation.model_fields
     node = {key: value for key, value in config["dataset"].items() if key not in shared}
-    reader = _call(node)
+    reader = call_target(node)
     folder = Path(config["data"]["cache"])
     if preparation.on_error == "skip":
         reader = sound(reader, node, folder / "defects")
     if preparation.crop == "none":
         return reader
-    choice = preparation.crop, preparation.margin, preparation.detector
+    choice = preparation.crop, preparation.crop_margin, preparation.detector
     return cropped(reader, *choice, folder / "boxes")
 
 
@@ -98,27 +92,27 @@ def build_split(config: Config, cache: "Cache") -> "Split":
     """Which photo is in which part."""
     from clothseg.split import limited
 
-    split = _call(config["split"], cache)
-    photos = config["data"].get("photos")
+    split = call_target(config["split"], cache)
+    photos = config["data"].get("max_train_images")
     seed = config["split"].get("seed", 0)
     return split if photos is None else limited(split, cache, photos, seed)
 
 
 def build_data(
-    config: Config, cache: "Cache", split: "Split", share: "Share | None" = None
+    config: Config, cache: "Cache", split: "Split", share: "Shard | None" = None
 ) -> "SegmentationData":
     """The batches, or the share in them of one of several processes."""
-    from clothseg.datamodule import SegmentationData
-    from clothseg.sampling import Share, photo_weights
+    from clothseg.datamodule.batches import SegmentationData
+    from clothseg.datamodule.sampling import Shard, image_weights
 
     data = config["data"]
-    exchanged = build_labels(config).exchanged
+    flip_table = build_labels(config).flip_table
     sampling = data.get("sampling", "uniform")
     weights = None
     if sampling != "uniform":
-        presence = cache.presence[[cache.place[name] for name in split.train]]
-        weights = photo_weights(presence, sampling, data["rare"])
-    augmentation = _call(config["augmentation"], data["image_size"], exchanged)
+        presence = cache.presence[[cache.index_of[name] for name in split.train]]
+        weights = image_weights(presence, sampling, data["repeat_threshold"])
+    augmentation = call_target(config["augmentation"], data["image_size"], flip_table)
     return SegmentationData(
         cache,
         split,
@@ -126,8 +120,8 @@ def build_data(
         batch_size=data["batch_size"],
         workers=data["workers"],
         seed=config["seed"],
-        accumulate=config["trainer"]["accumulate"],
-        share=share or Share(),
+        accumulation_steps=config["trainer"]["accumulation_steps"],
+        share=share or Shard(),
         weights=weights,
     )
 
@@ -145,25 +139,25 @@ def build_task(config: Config, pixels: "ClassPixels | None" = None) -> "Semantic
 
     torch.manual_seed(config["seed"])
     labels = build_labels(config)
-    network = _call(config["model"], _call(config["backbone"]), len(labels))
+    network = call_target(config["model"], call_target(config["backbone"]), len(labels))
     if config["trainer"]["channels_last"]:
         network.to(memory_format=torch.channels_last)
     if config["trainer"]["compile"]:
         network.compile()  # in place, so that checkpoints keep their names
     return SemanticSegmentation(
         network=network,
-        loss=_call(config["loss"], pixels),
+        loss=call_target(config["loss"], pixels),
         names=labels.names,
         normalization=config["data"]["normalization"],
         seed=config["seed"],
-        postprocess=_call(config.get("postprocess", NO_POSTPROCESS)),
-        optimizer=lambda parameters: _call(config["optimizer"], parameters),
-        scheduler=lambda optimizer, steps: _call(config["scheduler"], optimizer, steps),
+        postprocess=call_target(config.get("postprocess", NO_POSTPROCESS)),
+        optimizer=lambda parameters: call_target(config["optimizer"], parameters),
+        scheduler=lambda optimizer, steps: call_target(config["scheduler"], optimizer, steps),
     )
 
 
 def build_trainer(
-    config: Config, folder: Path, observers: "list[Callback]", ranks: int = 1
+    config: Config, folder: Path, observers: "list[Callback]", world_size: int = 1
 ) -> "Trainer":
     """The trainer with the configuration's callbacks and the run's own observers.
 
@@ -171,18 +165,31 @@ def build_trainer(
         config: the resolved configuration.
         folder: the run folder.
         observers: called before the configuration's callbacks.
-        ranks: processes that train together; this is one of them.
+        world_size: processes that train together; this is one of them.
     """
-    chosen = [callback for node in config["callbacks"].values() for callback in _call(node, folder)]
-    return _call(config["trainer"], [*observers, *chosen], ranks)
+    chosen = [
+        callback for node in config["callbacks"].values() for callback in call_target(node, folder)
+    ]
+    return call_target(config["trainer"], [*observers, *chosen], world_size)
 
 
 def build_trackers(config: Config) -> "list[Tracker]":
-    """What logs the run; nothing for a record from before there were loggers."""
-    return [_call(node) for node in config.get("logger", {}).values()]
+    """The configured loggers; none for a record that is older than the group `logger`.
+
+    A function of the user's own may return a logger of PyTorch Lightning, which is adapted.
+    """
+    return [_tracker(name, call_target(node)) for name, node in config.get("logger", {}).items()]
 
 
-def _call(node: Config, *arguments: Any) -> Any:
+def _tracker(name: str, built: Any) -> "Tracker":
+    from clothseg.logger.lightning_tracker import LightningTracker
+    from clothseg.logger.tracker import Tracker
+
+    return built if isinstance(built, Tracker) else LightningTracker(lambda subject: built, name)
+
+
+def call_target(node: Config, *arguments: Any) -> Any:
+    """Call the function behind a `_target_` with the node's keys, after positional arguments."""
     try:
         return instantiate(dict(node), *arguments, _convert_="all")
     except InstantiationException as error:

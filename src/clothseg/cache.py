@@ -22,11 +22,13 @@ import cv2
 import numpy as np
 from filelock import FileLock
 
-from clothseg.dataset.reader import Reader, Sample, file_states
+from clothseg.dataset.near_duplicates import perceptual_hash
+from clothseg.dataset.reader import Reader, file_states
+from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
-from clothseg.report.progress import progress_bar, say
-from clothseg.threads import in_order
+from clothseg.screen import progress_bar, say
+from clothseg.threads import map_in_order
 
 CACHE_VERSION = 3
 """Raised when the same sources would give other arrays."""
@@ -65,7 +67,7 @@ class Cache:
         return [sample.name for sample in self.samples]
 
     @cached_property
-    def place(self) -> dict[str, int]:
+    def index_of(self) -> dict[str, int]:
         """Index of each sample by its name."""
         return {name: index for index, name in enumerate(self.names)}
 
@@ -118,17 +120,6 @@ def cache_key(samples: list[Sample], reader: Reader, labels: LabelSpace, image_s
     return digest.hexdigest()
 
 
-def perceptual_hash(image: np.ndarray) -> int:
-    """64-bit hash of a photo uint8 [H,W,3]: signs of its 8x8 lowest frequencies about the median.
-
-    Photos of one scene differ in few bits (Hamming distance).
-    """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low = cv2.dct(small)[:8, :8].ravel()
-    return int(np.packbits(low > np.median(low)).view(">u8")[0])
-
-
 def _build(
     folder: Path, samples: list[Sample], reader: Reader, labels: LabelSpace, size: int
 ) -> None:
@@ -150,7 +141,7 @@ def _build(
             advance = stack.enter_context(progress_bar("decoding", len(samples)))
             advance(done)
             decode = partial(_decode, reader=reader, table=table, classes=len(labels), size=size)
-            for row in stack.enter_context(in_order(decode, samples[done:])):
+            for row in stack.enter_context(map_in_order(decode, samples[done:])):
                 for file, values, kind in zip(files, row, kinds, strict=True):
                     file.write(np.asarray(values, kind).tobytes())
                 advance(1)

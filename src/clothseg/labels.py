@@ -55,7 +55,7 @@ class LabelSpace:
         return np.array(values, np.uint8)
 
     @property
-    def exchanged(self) -> np.ndarray:
+    def flip_table(self) -> np.ndarray:
         """Table uint8 [256] of the class that each class id is in a mirror.
 
         Left and right are a person's own sides, so that a mirrored left arm is a right arm.

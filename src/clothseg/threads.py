@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def in_order(
+def map_in_order(
     work: Callable[[Item], Result], items: Iterable[Item], ahead: int = AHEAD
 ) -> Iterator[Iterator[Result]]:
     """The results of all items in their order; whatever is not begun on leaving is dropped.

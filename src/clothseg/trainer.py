@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=1)]
 
 def trainer(
     callbacks: "list[Callback]",
-    ranks: int,
+    world_size: int,
     *,
     accelerator: Literal["auto", "cpu", "gpu"],
     devices: Count | None,
@@ -29,9 +29,9 @@ def trainer(
     precision: Literal[32, 16, "bf16"],
     channels_last: bool,
     compile: bool,
-    accumulate: Count,
-    clip: Annotated[float, Field(gt=0)] | None,
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = None,
+    accumulation_steps: Count,
+    gradient_clip_norm: Annotated[float, Field(gt=0)] | None,
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None,
     threads: Count | None,
     max_epochs: Count,
 ) -> "Trainer":
@@ -39,16 +39,16 @@ def trainer(
 
     Args:
         callbacks: what happens beside training.
-        ranks: how many processes there are, one for each device.
+        world_size: how many processes there are, one for each device.
         accelerator: `auto` takes a GPU when there is one.
-        devices: how many are wished for; :meth:`clothseg.machine.Machine.ranks` has answered that.
+        devices: how many were asked for, which :mod:`clothseg.jobs.machine` has answered.
         sync_batchnorm: batch normalisation over the whole batch instead of each device's share.
         precision: number format of the forward pass; weights stay 32 bits.
         channels_last: order of the network's weights, which :func:`clothseg.build.build_task` sets.
         compile: torch.compile of the network, which :func:`clothseg.build.build_task` starts.
-        accumulate: parts of a batch that are worked through one after the other to save memory.
-        clip: largest norm of the gradient; None leaves it as it is.
-        ema: decay of the running average of the weights that is validated, kept and tested
+        accumulation_steps: micro-batches whose gradients are accumulated, to save memory.
+        gradient_clip_norm: largest norm of the gradient; None leaves it as it is.
+        ema_decay: decay of the running average of the weights that is validated, kept and tested
             instead of them; None keeps no average.
         threads: CPU threads of PyTorch; None leaves the choice to it.
         max_epochs: passes over the training photos.
@@ -60,29 +60,32 @@ def trainer(
     from pytorch_lightning import Trainer
     from pytorch_lightning.plugins.environments import LightningEnvironment
 
-    from clothseg.running_average import RunningAverage
+    from clothseg.callbacks.ema import ExponentialMovingAverage
 
     cuda = accelerator != "cpu" and torch.cuda.is_available()
     if accelerator == "gpu" and not cuda:
         raise ConfigError(["trainer.accelerator=gpu: this PyTorch cannot use a CUDA GPU here"])
-    if sync_batchnorm and ranks > 1 and not cuda:
+    if sync_batchnorm and world_size > 1 and not cuda:
         raise ConfigError(["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"])
     if threads is not None:
         torch.set_num_threads(threads)
     return Trainer(
         accelerator="gpu" if cuda else "cpu",
-        devices=ranks,
-        strategy=_strategy(cuda) if ranks > 1 else "auto",
+        devices=world_size,
+        strategy=_strategy(cuda) if world_size > 1 else "auto",
         # The processes are clothseg's own, also inside a job of SLURM.
         plugins=[LightningEnvironment()],
-        sync_batchnorm=sync_batchnorm and ranks > 1,
-        # Which photos a process sees is decided by clothseg.datamodule, exactly once each.
+        sync_batchnorm=sync_batchnorm and world_size > 1,
+        # Which photos a process sees is decided by clothseg.datamodule.batches, exactly once each.
         use_distributed_sampler=False,
         precision=PRECISIONS[precision],
-        accumulate_grad_batches=accumulate,
-        gradient_clip_val=clip,
+        accumulate_grad_batches=accumulation_steps,
+        gradient_clip_val=gradient_clip_norm,
         max_epochs=max_epochs,
-        callbacks=[*callbacks, *([RunningAverage(ema)] if ema is not None else [])],
+        callbacks=[
+            *callbacks,
+            *([ExponentialMovingAverage(ema_decay)] if ema_decay is not None else []),
+        ],
         # Metric states are reset in evaluation and changed in training: inference mode forbids it.
         inference_mode=False,
         # The records are clothseg's own.

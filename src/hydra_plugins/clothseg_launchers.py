@@ -1,13 +1,12 @@
 """Where the jobs of a sweep are done: Hydra's launchers, options of `conf/hydra/launcher`.
 
-Hydra takes launchers from this package only. The parameters are the keys of the files; all that is
-done is in :mod:`clothseg.sweep` and :mod:`clothseg.cluster`, imported when a sweep begins, because
-Hydra imports this module at every start.
+Hydra takes launchers from this package only, and imports it at every start. The parameters are the
+keys of the files; the work is done in :mod:`clothseg.jobs`, imported when a sweep begins.
 """
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -16,9 +15,10 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from clothseg.job import Job
-    from clothseg.machine import Machine
-    from clothseg.outcome import Outcome
+    from clothseg.jobs.launch import Session
+    from clothseg.jobs.machine import Machine
+    from clothseg.jobs.outcome import Outcome
+    from clothseg.run.job import Job
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -39,43 +39,41 @@ class ClothsegLauncher(Launcher):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Keep what is needed to compose the jobs."""
-        self._context, self._config = hydra_context, config
+        self._context, self._config, self._session = hydra_context, config, task_function
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Do the jobs of some overrides; each returns its mean IoU, which sweepers can maximise."""
-        from clothseg.launch import sweep
-
         compose = self._context.config_loader.load_sweep_config
         configs = [compose(self._config, list(overrides)) for overrides in job_overrides]
-        scores = sweep(configs, self)
+        scores = cast("Session", self._session).sweep(configs, self.machine, self.do)
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=score) for score in scores]
 
 
-class JoblibLauncher(ClothsegLauncher):
+class LocalLauncher(ClothsegLauncher):
     """Jobs on this machine, several at the same time.
 
     Args:
-        n_jobs: how many; None takes as many as there are GPUs for, or three processes on the CPU.
+        max_parallel: how many; None takes as many as the GPUs allow, or three processes on the CPU.
     """
 
-    def __init__(self, *, n_jobs: Count | None) -> None:
+    def __init__(self, *, max_parallel: Count | None) -> None:
         super().__init__()
-        self.n_jobs = n_jobs
+        self.max_parallel = max_parallel
 
     @property
     def machine(self) -> "Machine":
         """This machine."""
-        from clothseg.machine import Machine
+        from clothseg.jobs.machine import Machine
 
         return Machine.here()
 
     def do(self, jobs: "list[Job]") -> "list[Outcome]":
         """Do jobs in processes of this machine."""
-        from clothseg.sweep import do_jobs
+        from clothseg.jobs.local import run_jobs
 
-        return do_jobs(jobs, self.machine, self.n_jobs)
+        return run_jobs(jobs, self.machine, self.max_parallel)
 
 
 class SubmititLauncher(ClothsegLauncher):
@@ -91,7 +89,7 @@ class SubmititLauncher(ClothsegLauncher):
         timeout_min: time limit of a job, minutes. One that reaches it is queued again and goes on
             from its last epoch.
         max_timeouts: how often one is queued again.
-        at_once: jobs of the sweep that run at the same time.
+        max_parallel: jobs of the sweep that run at the same time.
         partition: SLURM's partition; None takes the default.
         additional: other parameters of sbatch by their long names, such as `{account: vision}`.
     """
@@ -106,12 +104,12 @@ class SubmititLauncher(ClothsegLauncher):
         mem_gb: Annotated[float, Field(gt=0)] | None,
         timeout_min: Count,
         max_timeouts: Annotated[int, Field(ge=0)],
-        at_once: Count,
+        max_parallel: Count,
         partition: str | None,
         additional: dict[str, Any],
     ) -> None:
         super().__init__()
-        from clothseg.cluster import Request
+        from clothseg.jobs.slurm import Request
 
         self.request = Request(
             cluster,
@@ -121,7 +119,7 @@ class SubmititLauncher(ClothsegLauncher):
             mem_gb,
             timeout_min,
             max_timeouts,
-            at_once,
+            max_parallel,
             partition,
             additional,
         )
@@ -133,6 +131,6 @@ class SubmititLauncher(ClothsegLauncher):
 
     def do(self, jobs: "list[Job]") -> "list[Outcome]":
         """Hand the jobs over and wait for them."""
-        from clothseg.cluster import do_jobs
+        from clothseg.jobs.slurm import run_jobs
 
-        return do_jobs(jobs, self.request)
+        return run_jobs(jobs, self.request)

@@ -10,7 +10,8 @@ import scipy.io
 
 from clothseg.dataset.reader import examine
 from clothseg.error import DataError
-from repository import label_space, png, reader_of
+from support.shipped_config import label_space, reader_of
+from support.small_datasets import png
 
 FILE = "fashon_parsing_data.mat"
 NAMES = reader_of("cfpd", "anywhere").names

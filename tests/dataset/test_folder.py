@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from clothseg.build import build_dataset, build_labels
-from clothseg.check import check_command
+from clothseg.config.command_line import check_command
 from clothseg.dataset import folder
+from clothseg.dataset.skip_defects import Sound
 from clothseg.error import ConfigError, DataError
 from clothseg.label_file import read_label_file
-from clothseg.sound import Sound
-from command_line import records
-from repository import OWN_LABELS, write_own_photos
+from support.command_line import records
+from support.small_datasets import OWN_LABELS, write_own_photos
 
 NAMES = [row["name"] for row in OWN_LABELS]
 COLORS = np.array([[0, 0, 0], [255, 128, 0], [0, 128, 255]], np.uint8)
@@ -160,7 +160,7 @@ def test_the_folder_alone_gives_dataset_and_labels(own_photos):
         "ignore": [],
         "gathers": {name: [name] for name in NAMES},
     }
-    assert build_labels(config).exchanged[:4].tolist() == [0, 2, 1, 3]
+    assert build_labels(config).flip_table[:4].tolist() == [0, 2, 1, 3]
     assert len(build_dataset(config).samples()) == 3
 
 
@@ -277,7 +277,7 @@ def test_the_classes_of_a_folder_are_of_no_other_dataset(tmp_path):
 def test_a_folder_is_trained_on_with_one_command(command_line, tmp_path):
     root = write_own_photos(tmp_path / "own", photos=16)
     tiny = command_line.tiny(tmp_path / "outputs", "dataset=folder", f"dataset.root={root}")
-    said = command_line.run([argument for argument in tiny if argument != "dataset.photos=16"])
+    said = command_line.run([argument for argument in tiny if argument != "dataset.num_images=16"])
     assert said.returncode == 0, said.stderr
     (record,) = records(tmp_path / "outputs")
     assert record.config["config"]["dataset"]["names"] == NAMES
@@ -291,13 +291,13 @@ def test_a_palette_in_the_classes_colours_at_other_indices_is_suspected(own_phot
         picture.putpalette(COLORS[order].tobytes())
         picture.save(own_photos / "masks" / "0.png")
         reader = folder(root=str(own_photos), names=NAMES)
-        odd = reader.oddities(reader.samples()[0])
+        odd = reader.sample_warnings(reader.samples()[0])
         assert len(odd) == told
     assert odd[0].startswith(
         f"{own_photos}/masks/0.png: index 0 of its palette has #0080ff, the colour of right glove, "
         "but stands for background"
     )
-    assert reader.oddities(reader.samples()[1]) == []
+    assert reader.sample_warnings(reader.samples()[1]) == []
 
 
 @pytest.mark.parametrize("part", ["images/9.jpg", "masks/9.png"])
@@ -314,7 +314,9 @@ def test_a_file_that_cannot_be_opened_is_a_defect_of_its_sample(own_photos, part
     assert [sample.name for sample in sound.samples()] == ["0", "1", "2"]
     (own_photos / part).unlink()
     (own_photos / part).mkdir()
-    assert [each.sample for each in Sound(reader, {}, own_photos / "defects").left_out()] == ["9"]
+    assert [
+        each.sample for each in Sound(reader, {}, own_photos / "defects").skipped_samples()
+    ] == ["9"]
 
 
 def test_a_name_in_another_encoding_is_refused(own_photos):

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from clothseg.check import check_command
+from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError, DataError
-from repository import label_space, png, reader_of
+from support.shipped_config import label_space, reader_of
+from support.small_datasets import png
 
 KINDS = {
     "cihp": ("category", "person", "instance"),
@@ -69,7 +70,7 @@ def test_a_small_crowd_is_read_and_mirrored(tmp_path):
     parsing = reader.read_parsing(first)
     assert parsing.instance[1].tolist() == [14, 14, 0, 0, 275, 275]
     assert parsing.size is parsing.pattern is parsing.color is None
-    mirrored = parsing.mirrored(label_space("cihp20").exchanged)
+    mirrored = parsing.mirrored(label_space("cihp20").flip_table)
     assert mirrored.instance[1].tolist() == [274, 274, 0, 0, 15, 15]
     assert mirrored.category[1].tolist() == [14, 14, 0, 0, 15, 15]
     assert mirrored.person[1].tolist() == [14, 14, 0, 0, 1, 1]
@@ -135,16 +136,16 @@ def test_values_above_255_are_read(fixture, name):
 
 def test_mirrored_maps_are_those_of_the_mirrored_drawing(fixture, name):
     reader = reader_of(name, fixture)
-    exchanged = label_space(f"{name}20").exchanged
+    flip_table = label_space(f"{name}20").flip_table
     folders = sorted((fixture / "expected" / "flipped").iterdir())
     assert len(folders) == 2
     for folder in folders:
         (sample,) = [s for s in reader.samples() if s.name == folder.name]
         parsing = reader.read_parsing(sample)
-        mirrored = parsing.mirrored(exchanged)
+        mirrored = parsing.mirrored(flip_table)
         for kind in KINDS[name]:
             assert np.array_equal(getattr(mirrored, kind), png(folder / f"{kind}.png"))
-            twice = getattr(mirrored.mirrored(exchanged), kind)
+            twice = getattr(mirrored.mirrored(flip_table), kind)
             assert np.array_equal(twice, getattr(parsing, kind))
 
 
@@ -157,7 +158,7 @@ def test_labels_exchange_what_the_independent_answers_exchange(fixture, name):
 
 def test_a_person_without_parts_is_told_for_cihp_only(fixture, name):
     reader = reader_of(name, fixture)
-    told = [text for sample in reader.samples() for text in reader.oddities(sample)]
+    told = [text for sample in reader.samples() for text in reader.sample_warnings(sample)]
     if name == "cihp":
         (text,) = told
         assert text.endswith("0025618.png: person 2 differs from the union of its parts")

@@ -9,7 +9,8 @@ import pytest
 
 from clothseg.dataset.reader import examine
 from clothseg.error import DataError
-from repository import png, reader_of
+from support.shipped_config import reader_of
+from support.small_datasets import png
 
 NUMBER = "0000068"
 
@@ -100,7 +101,7 @@ def test_a_class_that_is_not_that_of_its_part_is_named(part, name):
         rf"{column}, has class 19, and part \d+ is of class {right}"
     )
     reader, sample = reader_and_sample(part, name)
-    told = reader.oddities(sample)[0]
+    told = reader.sample_warnings(sample)[0]
     assert re.search(message, told)
 
 
@@ -111,7 +112,7 @@ def test_a_part_may_be_ignored(part):
     cv2.imwrite(str(path), category)
     assert defects(part) == []
     reader, sample = reader_and_sample(part)
-    assert reader.oddities(sample) == []
+    assert reader.sample_warnings(sample) == []
 
 
 def test_parts_outside_their_person_are_told(part):
@@ -121,7 +122,7 @@ def test_parts_outside_their_person_are_told(part):
     person[person == 1] = 2
     cv2.imwrite(str(path), person)
     reader, sample = reader_and_sample(part)
-    assert reader.oddities(sample) == [
+    assert reader.sample_warnings(sample) == [
         f"{path}: {area} pixels of the parts of person 1 are not of that person"
     ]
 

@@ -9,7 +9,8 @@ import pytest
 from clothseg.dataset import Sample
 from clothseg.dataset.listing import complete_samples
 from clothseg.error import DataError
-from repository import png, reader_of
+from support.shipped_config import reader_of
+from support.small_datasets import png
 
 HEADER = "ImageId,EncodedPixels,Height,Width,ClassId"
 LINES = ["a.jpg,1 2 5 2,3,4,0_5_7", "a.jpg,2 3 12 1,3,4,31", "b.jpg,1 12,3,4,45"]
@@ -145,7 +146,7 @@ def test_a_row_without_a_pixel_is_no_object_and_told_and_so_are_rows_that_repeat
     reader = reader_of("imaterialist", write_table(tmp_path, *lines))
     (sample,) = reader.samples()
     assert reader.objects(sample) == [(1, 4), (32, 4), (1, 4), (1, 4)]
-    assert reader.oddities(sample) == [
+    assert reader.sample_warnings(sample) == [
         f"{tmp_path / 'train.csv'} line 2 (a.jpg): EncodedPixels is empty; the row is left out",
         f"{tmp_path / 'train.csv'} line 5 (a.jpg): says the same as line 3; both are kept",
     ]

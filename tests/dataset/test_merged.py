@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from clothseg.build import build_dataset, build_labels
-from clothseg.check import check_command
+from clothseg.config.command_line import check_command
 from clothseg.dataset import merged
 from clothseg.error import ConfigError, DataError
-from repository import label_space, reader_of, write_mask, write_own_photos
+from support.shipped_config import label_space, reader_of
+from support.small_datasets import write_mask, write_own_photos
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from clothseg.dataset import Sample
 from clothseg.dataset.listing import complete_samples
 from clothseg.error import DataError
-from repository import png, reader_of
+from support.shipped_config import reader_of
+from support.small_datasets import png
 
 FILE = "annotations/modanet2018_instances_train.json"
 OUTER_RULE = 0.0008

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from answers import CASES, Case, assert_close, read_case
+
+from support.metric_answers import CASES, Case, assert_close, read_case
 
 
 @pytest.fixture(params=CASES)

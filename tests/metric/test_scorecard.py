@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from clothseg.commands.mask_files import score_folders
 from clothseg.error import DataError
-from clothseg.metric.scorecard import score_folders, scorecard
+from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import SegmentationScores
 
 NAMES = ["background", "skirt", "scarf"]

@@ -42,8 +42,8 @@ def test_oracle_scores(case, close):
 
 @pytest.mark.parametrize("batches", [[[5, 0, 3, 1, 4, 2]], [[4], [1, 5], [0, 3, 2]]])
 def test_result_does_not_depend_on_order_or_batches(noisy_case, batches):
-    in_order = counted(noisy_case, [[0, 1, 2, 3, 4, 5]]).compute()
-    assert_equal_to_the_bit(counted(noisy_case, batches).compute(), in_order)
+    map_in_order = counted(noisy_case, [[0, 1, 2, 3, 4, 5]]).compute()
+    assert_equal_to_the_bit(counted(noisy_case, batches).compute(), map_in_order)
 
 
 def test_matrix_of_the_whole_is_the_sum_of_its_parts(noisy_case):

@@ -6,14 +6,14 @@ import torchvision
 from segmentation_models_pytorch.encoders import get_encoder
 from torch import nn
 
-from clothseg.build import _call
-from clothseg.check import check_command
+from clothseg.build import call_target
+from clothseg.config.command_line import check_command
 from clothseg.model.atrous import restore_rates
 
 
 def network(model, *overrides):
     (job,) = check_command([f"model={model}", *overrides])
-    return _call(job.config["model"], _call(job.config["backbone"]), 21).eval()
+    return call_target(job.config["model"], call_target(job.config["backbone"]), 21).eval()
 
 
 def lively(module):

@@ -10,11 +10,11 @@ import yaml
 from torch.nn.utils import get_total_norm
 
 from clothseg.build import build_task
-from clothseg.check import check_command
+from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError
 from clothseg.loss.combined import supervised
 from clothseg.model.compatibility import pair_problem
-from clothseg.trust import CONF, options
+from clothseg.shipped import CONF, options
 
 pytestmark = pytest.mark.usefixtures("cheap_weights")
 MODELS, BACKBONES = options("model"), options("backbone")

@@ -7,26 +7,26 @@ import numpy as np
 import pytest
 import torch
 
-from clothseg.build import _call, build_trainer
-from clothseg.check import check_command
-from clothseg.datamodule import SegmentationData
+from clothseg.build import build_trainer, call_target
+from clothseg.callbacks.history import History
+from clothseg.config.command_line import check_command
+from clothseg.datamodule.batches import SegmentationData
+from clothseg.datamodule.sampling import Shard
+from clothseg.jobs.machine import Place
+from clothseg.jobs.process import Processes
 from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels
-from clothseg.machine import Place
 from clothseg.metric.segmentation import SegmentationScores
 from clothseg.model.network import Network
-from clothseg.observe import History
 from clothseg.postprocess import none
-from clothseg.process import Processes
-from clothseg.sampling import Share
 from clothseg.split import kfold
 from clothseg.task.semantic import SemanticSegmentation
-from test_split import fake_cache
+from support.random_cache import fake_cache
 
 PIXELS = ClassPixels(np.array([40.0, 20.0, 30.0, 5.0]), np.full(4, 100.0))
 
 
-def data(share, accumulate=1):
+def data(share, accumulation_steps=1):
     """Photos of which some hardly have a pixel that counts."""
     random = np.random.default_rng(0)
     images = random.integers(0, 255, (24, 16, 16, 3), np.uint8)
@@ -35,18 +35,27 @@ def data(share, accumulate=1):
         masks[number, number % 16 :] = IGNORE
     cache = replace(fake_cache(24), images=images, masks=masks)
     split = kfold(cache, folds=4, fold=0, validation=0.2, seed=0)
-    (job,) = check_command(["augmentation=mirror"])
-    augmentation = _call(job.config["augmentation"], 16, np.arange(256, dtype=np.uint8))
-    return SegmentationData(cache, split, augmentation, 8, 0, 3, accumulate, share)
+    (job,) = check_command(["augmentation=flip"])
+    augmentation = call_target(job.config["augmentation"], 16, np.arange(256, dtype=np.uint8))
+    return SegmentationData(cache, split, augmentation, 8, 0, 3, accumulation_steps, share)
 
 
-def train(folder, ranks, accumulate, normalise, loss, rank):
+def train(folder, world_size, accumulation_steps, normalise, loss, rank):
     """Weights, history and validation scores after three epochs."""
     torch.set_num_threads(1)
     (job,) = check_command(
         [
-            *("trainer=cpu", "trainer.max_epochs=3", "trainer.clip=0.5", "data.batch_size=8"),
-            *(f"trainer.accumulate={accumulate}", f"trainer.devices={ranks}", "optimizer=sgd"),
+            *(
+                "trainer=cpu",
+                "trainer.max_epochs=3",
+                "trainer.gradient_clip_norm=0.5",
+                "data.batch_size=8",
+            ),
+            *(
+                f"trainer.accumulation_steps={accumulation_steps}",
+                f"trainer.devices={world_size}",
+                "optimizer=sgd",
+            ),
             f"loss={loss}",
         ]
     )
@@ -57,30 +66,36 @@ def train(folder, ranks, accumulate, normalise, loss, rank):
     )
     module = SemanticSegmentation(
         network=Network(body, 1),
-        loss=_call(job.config["loss"], PIXELS),
+        loss=call_target(job.config["loss"], PIXELS),
         names=["BG", "Hat", "Coat", "Skin"],
         normalization="unit",
         seed=0,
         postprocess=none(),
-        optimizer=lambda parameters: _call(job.config["optimizer"], parameters),
-        scheduler=lambda optimizer, steps: _call(job.config["scheduler"], optimizer, steps),
+        optimizer=lambda parameters: call_target(job.config["optimizer"], parameters),
+        scheduler=lambda optimizer, steps: call_target(job.config["scheduler"], optimizer, steps),
     )
     history = History()
-    trainer = build_trainer(job.config, folder, [history], ranks)
-    trainer.fit(module, datamodule=data(Share(rank, ranks), accumulate))
+    trainer = build_trainer(job.config, folder, [history], world_size)
+    trainer.fit(module, datamodule=data(Shard(rank, world_size), accumulation_steps))
     rows = [{k: v for k, v in row.items() if k != "seconds"} for row in history.rows]
     state = {name: tensor.numpy() for name, tensor in module.network.state_dict().items()}
     return state, rows, trainer.global_step
 
 
-def trained(folder, ranks=1, accumulate=1, normalise=False, loss="cross_entropy"):
+def trained(folder, world_size=1, accumulation_steps=1, normalise=False, loss="cross_entropy"):
     folder.mkdir()
-    work = partial(train, folder, ranks, accumulate, normalise, loss)
-    return Processes().run(work, ranks, Place(1)).value
+    work = partial(train, folder, world_size, accumulation_steps, normalise, loss)
+    return Processes().run(work, world_size, Place(1)).value
 
 
 @pytest.mark.parametrize(
-    "shared", [{"ranks": 2}, {"ranks": 4}, {"accumulate": 2}, {"ranks": 2, "accumulate": 2}]
+    "shared",
+    [
+        {"world_size": 2},
+        {"world_size": 4},
+        {"accumulation_steps": 2},
+        {"world_size": 2, "accumulation_steps": 2},
+    ],
 )
 def test_sharing_a_batch_changes_no_step(tmp_path, shared):
     """A loss that averaged each share by itself would fail: the shares have unequal pixels."""
@@ -96,10 +111,10 @@ def test_sharing_a_batch_changes_no_step(tmp_path, shared):
 @pytest.mark.parametrize(
     ("loss", "shared"),
     [
-        ("weighted_cross_entropy", {"ranks": 2}),
-        ("weighted_cross_entropy", {"accumulate": 2}),
-        ("ce_dice", {"ranks": 2}),
-        ("generalized_dice", {"ranks": 2}),
+        ("weighted_cross_entropy", {"world_size": 2}),
+        ("weighted_cross_entropy", {"accumulation_steps": 2}),
+        ("ce_dice", {"world_size": 2}),
+        ("generalized_dice", {"world_size": 2}),
     ],
 )
 def test_losses_are_those_of_the_whole_batch(tmp_path, loss, shared):
@@ -114,7 +129,7 @@ def test_losses_are_those_of_the_whole_batch(tmp_path, loss, shared):
 
 def test_processes_have_one_network_when_it_is_validated(tmp_path):
     """Each has normalised its own photos; what is scored and kept is the average of them."""
-    state, rows, _ = trained(tmp_path / "two", ranks=2, normalise=True)
+    state, rows, _ = trained(tmp_path / "two", world_size=2, normalise=True)
     assert all(np.isfinite(weights).all() for weights in state.values())
     kept = torch.load(tmp_path / "two" / "checkpoints" / "last.ckpt", weights_only=True)
     mean = kept["state_dict"]["network.body.1.running_mean"].numpy()
@@ -122,14 +137,17 @@ def test_processes_have_one_network_when_it_is_validated(tmp_path):
     assert len(rows) == 3
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_together_they_see_each_photo_once_and_the_same_batches(ranks):
-    alone, shares = data(Share()), [data(Share(rank, ranks)) for rank in range(ranks)]
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_together_they_see_each_photo_once_and_the_same_batches(world_size):
+    alone, shares = data(Shard()), [data(Shard(rank, world_size)) for rank in range(world_size)]
     seen = [
-        name for share in shares for b in share.in_order(share.split.test) for name in b["name"]
+        name
+        for share in shares
+        for b in share.evaluation_batches(share.split.test)
+        for name in b["name"]
     ]
     assert sorted(seen) == sorted(alone.split.test)
-    if 8 % ranks:
+    if 8 % world_size:
         return
     loaders = [share.train_dataloader() for share in shares]
     for whole, *parts in zip(alone.train_dataloader(), *loaders, strict=True):
@@ -139,8 +157,8 @@ def test_together_they_see_each_photo_once_and_the_same_batches(ranks):
 
 
 def test_parts_are_the_batch_and_know_its_pixels():
-    whole = list(data(Share()).train_dataloader())
-    parts = data(Share(), accumulate=4).train_dataloader()
+    whole = list(data(Shard()).train_dataloader())
+    parts = data(Shard(), accumulation_steps=4).train_dataloader()
     assert len(parts) == 4 * len(whole)
     for number, part in enumerate(parts):
         batch = whole[number // 4]
@@ -150,16 +168,16 @@ def test_parts_are_the_batch_and_know_its_pixels():
         assert torch.equal(part["pixels"], batch["pixels"])
 
 
-def count(ranks, rank):
+def count(world_size, rank):
     """Scores of random predictions, of which three processes have a share, and a fourth none."""
     import torch.distributed as dist
 
     random = np.random.default_rng(0)
     predictions, targets = random.integers(0, 4, (2, 9, 16, 16))
-    if ranks > 1:
+    if world_size > 1:
         dist.init_process_group("gloo")
     metric = SegmentationScores(4, detailed=True)
-    mine = torch.arange(9)[rank :: min(ranks, 3)] if rank < 3 else torch.arange(0)
+    mine = torch.arange(9)[rank :: min(world_size, 3)] if rank < 3 else torch.arange(0)
     for batch in mine.split(2) if len(mine) else ():
         metric.update(torch.tensor(predictions)[batch], torch.tensor(targets)[batch], batch)
     scores = metric.compute()

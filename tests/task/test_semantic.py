@@ -7,14 +7,14 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
-from clothseg.build import _call, build_trainer
-from clothseg.check import check_command
+from clothseg.build import build_trainer, call_target
+from clothseg.callbacks.history import History
+from clothseg.config.command_line import check_command
 from clothseg.loss import ce_dice, cross_entropy
 from clothseg.model.network import Network
-from clothseg.observe import History
 from clothseg.postprocess import none
 from clothseg.task.semantic import SemanticSegmentation
-from test_datamodule import data as small_data
+from support.random_cache import small_data
 
 NAMES = ["BG", "Hat", "Coat", "Skin"]
 
@@ -32,8 +32,8 @@ def task(normalization="imagenet", scheduler="none", dropout=0.0):
         normalization=normalization,
         seed=0,
         postprocess=none(),
-        optimizer=lambda parameters: _call(job.config["optimizer"], parameters),
-        scheduler=lambda optimizer, steps: _call(job.config["scheduler"], optimizer, steps),
+        optimizer=lambda parameters: call_target(job.config["optimizer"], parameters),
+        scheduler=lambda optimizer, steps: call_target(job.config["scheduler"], optimizer, steps),
     )
 
 
@@ -134,7 +134,7 @@ def test_test_scores_come_from_every_photo_once(tmp_path):
     (job,) = check_command(["trainer=cpu"])
     module, data = task(), small_data()
     build_trainer({**job.config, "callbacks": {}}, tmp_path, []).test(
-        module, data.in_order(data.split.test), verbose=False
+        module, data.evaluation_batches(data.split.test), verbose=False
     )
     assert module.test_scores.matrix.sum() == len(data.split.test) * 16 * 16
     names = [data.cache.names[i] for i in module.test_scores.index]
@@ -164,7 +164,7 @@ class Weights(Callback):
 
 def test_a_running_average_of_the_weights_is_validated_and_kept(tmp_path):
     module, seen = task(), Weights()
-    fit(tmp_path, module, "trainer.ema=0.6", epochs=2, observers=[seen])
+    fit(tmp_path, module, "trainer.ema_decay=0.6", epochs=2, observers=[seen])
     average = seen.stepped[0]
     for number, weights in enumerate(seen.stepped[1:]):
         # Torch takes the first weights over; from then on the decay grows up to its limit.
@@ -187,7 +187,7 @@ def test_classes_are_told_by_the_postprocessing(tmp_path):
     module.postprocess = lambda logits, size: torch.full((len(logits), *(size or (16, 16))), 2)
     (job,) = check_command(["trainer=cpu"])
     build_trainer({**job.config, "callbacks": {}}, tmp_path, []).test(
-        module, data.in_order(data.split.test), verbose=False
+        module, data.evaluation_batches(data.split.test), verbose=False
     )
     assert module.test_scores.matrix[:, [0, 1, 3]].sum() == 0
     assert (module.predict(np.zeros((1, 16, 16, 3), np.uint8)) == 2).all()

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clothseg.error import ConfigError, DataError
-from clothseg.trust import CONF
+from clothseg.shipped import CONF
 
 ROOT = CONF.parent
 TRAIN = "train.py"
-AT_ONCE = "hydra.launcher.n_jobs"
+AT_ONCE = "hydra.launcher.max_parallel"
 """The key for the number of jobs at the same time."""
 
-FEW_PHOTOS = ["dataset=synthetic", "dataset.photos=24"]
+FEW_PHOTOS = ["dataset=synthetic", "dataset.num_images=24"]
 ONE_THREAD = ["trainer=cpu", "trainer.threads=1"]
 
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from clothseg.check import check_command
-from clothseg.record import Plain
-from clothseg.report.progress import console
-from clothseg.schema import Benchmark
+from clothseg.config.command_line import check_command
+from clothseg.config.schema import Benchmark
+from clothseg.run.record import Plain
+from clothseg.screen import console
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ from clothseg import build
 from clothseg.augmentation import Augmentation
 from clothseg.benchmark.comparison import training_config
 from clothseg.cache import Cache
-from clothseg.datamodule import SegmentationData
+from clothseg.callbacks.history import History
+from clothseg.callbacks.progress import Reporter
+from clothseg.config.schema import Benchmark
+from clothseg.datamodule.batches import SegmentationData
 from clothseg.error import ConfigError
 from clothseg.logger.tracker import Subject
-from clothseg.logger.tracking import Tracking
-from clothseg.observe import History, Reporter
-from clothseg.report.run_log import run_log
-from clothseg.schema import Benchmark
+from clothseg.run.log import run_log
+from clothseg.run.tracking import Tracking
 from clothseg.split import Split
 from clothseg.trainer import stopped_in_order
 
@@ -55,8 +56,8 @@ class BareLoop:
         augmentation: Augmentation,
         steps: int,
     ) -> None:
-        self.images = [np.array(cache.images[cache.place[name]]) for name in names]
-        self.masks = [np.array(cache.masks[cache.place[name]]) for name in names]
+        self.images = [np.array(cache.images[cache.index_of[name]]) for name in names]
+        self.masks = [np.array(cache.masks[cache.index_of[name]]) for name in names]
         self.augmentation, self.batch_size = augmentation, config["data"]["batch_size"]
         self.mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
         self.deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]

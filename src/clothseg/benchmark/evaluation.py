@@ -29,10 +29,10 @@ from clothseg.benchmark.comparison import (
     training_config,
 )
 from clothseg.cache import Cache
+from clothseg.config.schema import Benchmark
 from clothseg.labels import IGNORE
 from clothseg.metric.connected import connected_scores
 from clothseg.metric.segmentation import Scores, SegmentationScores
-from clothseg.schema import Benchmark
 
 IMAGE_SIZE = 320
 """Height and width that most of the papers train with, pixels."""

@@ -21,10 +21,10 @@ from clothseg.benchmark.comparison import (
     training_config,
 )
 from clothseg.benchmark.evaluation import share_of_step
-from clothseg.datamodule import SegmentationData
+from clothseg.config.schema import Benchmark
+from clothseg.datamodule.batches import SegmentationData
 from clothseg.error import ConfigError
-from clothseg.machine import usable_cores
-from clothseg.schema import Benchmark
+from clothseg.jobs.machine import usable_cores
 from clothseg.task.semantic import SemanticSegmentation
 
 IMAGE_SIZE = 320

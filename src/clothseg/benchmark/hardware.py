@@ -4,8 +4,8 @@ import platform
 import re
 from pathlib import Path
 
-from clothseg.machine import usable_cores
-from clothseg.record import Plain
+from clothseg.jobs.machine import usable_cores
+from clothseg.run.record import Plain
 
 CPU_INFO = Path("/proc/cpuinfo")
 

@@ -25,9 +25,9 @@ from clothseg.benchmark.comparison import (
     training_config,
 )
 from clothseg.cache import Cache
+from clothseg.config.schema import Benchmark
+from clothseg.datamodule.sampling import EpochOrder
 from clothseg.dataset import Sample
-from clothseg.sampling import EpochOrder
-from clothseg.schema import Benchmark
 
 IMAGE_SIZE = 320
 """Height and width that inacio2019 trains with, pixels."""

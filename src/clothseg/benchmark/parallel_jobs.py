@@ -14,11 +14,11 @@ from clothseg.benchmark.commands import (
     workplace,
 )
 from clothseg.benchmark.comparison import Comparison, Contestant, Goal, in_turns, threads
-from clothseg.schema import Benchmark
+from clothseg.config.schema import Benchmark
 
 IMAGE_SIZE = 96
 REPETITIONS = 3
-TWO_JOBS = ["dataset=synthetic", "dataset.photos=160", "split.folds=2"]
+TWO_JOBS = ["dataset=synthetic", "dataset.num_images=160", "split.folds=2"]
 LONG_JOB = ["model=fpn", "backbone=efficientnet-b0", "trainer.max_epochs=6"]
 """Half a minute on one core of 2024, so that what starts and ends a job does not decide."""
 

@@ -16,7 +16,7 @@ from clothseg.benchmark.commands import (
     workplace,
 )
 from clothseg.benchmark.comparison import Comparison, Contestant, in_turns
-from clothseg.schema import Benchmark
+from clothseg.config.schema import Benchmark
 
 IMAGE_SIZE = 96
 """Height and width of the photos that a command without arguments trains on, pixels."""

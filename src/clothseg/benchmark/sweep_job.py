@@ -12,7 +12,7 @@ from clothseg.benchmark.commands import (
     workplace,
 )
 from clothseg.benchmark.comparison import Comparison, Contestant, in_turns, threads
-from clothseg.schema import Benchmark
+from clothseg.config.schema import Benchmark
 
 IMAGE_SIZE = 32
 REPETITIONS = 3

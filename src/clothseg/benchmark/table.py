@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from clothseg.config.schema import Benchmark
 from clothseg.error import DataError
-from clothseg.record import Plain, write_text
+from clothseg.files import write_text
 from clothseg.report.tables import measurement
-from clothseg.schema import Benchmark
-from clothseg.trust import CONF
+from clothseg.run.record import Plain
+from clothseg.shipped import CONF
 
 README = CONF.parent / "README.md"
 BEGIN = "<!-- speed: written by `python scripts/benchmark.py benchmark=table` -->"

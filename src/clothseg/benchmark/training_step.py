@@ -22,7 +22,7 @@ from clothseg.benchmark.memory import (
     peak_memory,
     start_of_peak,
 )
-from clothseg.schema import Benchmark
+from clothseg.config.schema import Benchmark
 
 REPETITIONS = 12
 MEMORY_RUNS = 5

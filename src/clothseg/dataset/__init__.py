@@ -17,7 +17,8 @@ from clothseg.dataset.human_parsing import ccihp, cihp
 from clothseg.dataset.imaterialist import imaterialist
 from clothseg.dataset.merged import merged
 from clothseg.dataset.modanet import modanet
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.reader import Reader
+from clothseg.dataset.sample import Sample
 from clothseg.dataset.synthetic import synthetic
 
 __all__ = [

@@ -7,7 +7,8 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.listing import files_of, other_layout, present
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.reader import Reader
+from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 
 LAYOUT = "photos/<number>.jpg, annotations/pixel-level/<number>.mat and label_list.mat"

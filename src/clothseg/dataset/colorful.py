@@ -9,8 +9,10 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect, DefectKind
 from clothseg.dataset.listing import other_layout, present, some
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.reader import Reader
+from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
+from clothseg.extras import require_extra
 
 if TYPE_CHECKING:
     import h5py
@@ -123,5 +125,9 @@ def cfpd(*, root: str, names: Sequence[str]) -> ColorfulFashion:
     Args:
         root: folder of the unpacked archive.
         names: the 23 names in id order.
+
+    Raises:
+        ConfigError: the library that reads its file is not installed.
     """
+    require_extra("cfpd", "dataset=cfpd")
     return ColorfulFashion(Path(root), names)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from clothseg.error import DataError
 
 if TYPE_CHECKING:
-    from clothseg.dataset.reader import Sample
+    from clothseg.dataset.sample import Sample
 
 DefectKind = Literal[
     "unreadable photo",
@@ -42,7 +42,7 @@ class Defect(DataError):
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class SkippedSample:
     """A sample that is not trained on because of a defect, in plain values.
 
     Args:
@@ -60,7 +60,7 @@ class LeftOut:
     message: str
 
     @classmethod
-    def of(cls, sample: str, defect: Defect) -> "LeftOut":
+    def of(cls, sample: str, defect: Defect) -> "SkippedSample":
         """A sample with one of its defects."""
         return cls(sample, defect.kind, str(defect.file), defect.value, defect.message)
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect, missing_partners
 from clothseg.dataset.listing import files_of, other_layout
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.png import RGB, decoded_png, png_format, read_ids, used_palette
+from clothseg.dataset.reader import Reader
+from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 from clothseg.label_file import LABEL_FILE, LabelFile, read_label_file
 from clothseg.labels import IGNORE
-from clothseg.png import RGB, decoded_png, png_format, read_ids, used_palette
 
 LAYOUT = f"images/, masks/ and {LABEL_FILE}"
 PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -64,7 +65,7 @@ class OwnPhotos(Reader):
             return self._ids_of_colors(sample.annotation)
         return read_ids(sample.annotation)
 
-    def oddities(self, sample: Sample) -> list[str]:
+    def sample_warnings(self, sample: Sample) -> list[str]:
         """A palette with the colours of the classes, but at other indices than their ids."""
         file = sample.annotation
         used = {index: color for index, color in used_palette(file).items() if index != IGNORE}

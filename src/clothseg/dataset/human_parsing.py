@@ -19,9 +19,10 @@ from clothseg.dataset.parsing import (
     list_defects,
     read_map,
 )
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.png import read_ids
+from clothseg.dataset.reader import Reader
+from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
-from clothseg.png import read_ids
 
 PARTS = {"Training": ("train", "train_id.txt"), "Validation": ("validation", "val_id.txt")}
 """Folders of the release: what they are called here, and their lists of photos."""
@@ -110,7 +111,7 @@ class CrowdParsing(Reader):
         maps = self._maps(sample)
         return [sample.image, *maps.values(), maps["instance"].with_suffix(".txt")]
 
-    def oddities(self, sample: Sample) -> list[str]:
+    def sample_warnings(self, sample: Sample) -> list[str]:
         """Classes that are not those of the parts, and people who are not the union of theirs."""
         parsing = self.read_parsing(sample)
         classes = different_classes(sample.annotation, parsing.category, parsing.instance)
@@ -209,7 +210,7 @@ class CharacteristicParsing(CrowdParsing):
         parsing = self.read_parsing(sample)
         return {kind: getattr(parsing, kind) for kind in self.characteristics}
 
-    def oddities(self, sample: Sample) -> list[str]:
+    def sample_warnings(self, sample: Sample) -> list[str]:
         """Classes that are not those of the parts, and parts that lie outside their person.
 
         A person may be larger than the union of them.

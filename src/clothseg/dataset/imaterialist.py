@@ -10,7 +10,8 @@ import numpy as np
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.listing import Missing, other_layout, present, some, unannotated
 from clothseg.dataset.painting import Overlap, painting_order
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.reader import Reader
+from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 
 COLUMNS = ("ImageId", "EncodedPixels", "Height", "Width", "ClassId")
@@ -110,7 +111,7 @@ class IMaterialist(Reader):
         """One object a row that has a pixel."""
         return [(row.source, row.area) for row in self.rows(sample) if row.area]
 
-    def oddities(self, sample: Sample) -> list[str]:
+    def sample_warnings(self, sample: Sample) -> list[str]:
         """Rows without a pixel, and rows that repeat an earlier one."""
         told: list[str] = []
         first: dict[tuple[object, ...], int] = {}

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from clothseg.dataset.defect import Defect, MissingPartnersError
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.reader import Reader
+from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 
 Missing = Literal["error", "leave_out"]

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from clothseg.dataset.defect import LeftOut
-from clothseg.dataset.reader import Inspection, Reader, Sample
+from clothseg.dataset.defect import SkippedSample
+from clothseg.dataset.reader import Inspection, Reader
+from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError
 from clothseg.labels import IGNORE, UNKNOWN
 
@@ -71,12 +72,12 @@ class Merged(Reader):
         for part in self.sources.values():
             part.prepare()
 
-    def left_out(self) -> list[LeftOut]:
+    def skipped_samples(self) -> list[SkippedSample]:
         """Defective samples of all sources; their names begin with the source's."""
         return [
             replace(each, sample=f"{source}-{each.sample}")
             for source, part in self.sources.items()
-            for each in part.left_out()
+            for each in part.skipped_samples()
         ]
 
     def warnings(self) -> list[str]:

@@ -15,8 +15,10 @@ from pydantic_core import PydanticCustomError
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.listing import Missing, other_layout, present, some
 from clothseg.dataset.painting import Overlap, painting_order
-from clothseg.dataset.reader import Reader, Sample
+from clothseg.dataset.reader import Reader
+from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
+from clothseg.extras import require_extra
 
 FILE = "annotations/modanet2018_instances_train.json"
 LAYOUT = f"{FILE} and images/<number>.jpg"
@@ -279,5 +281,9 @@ def modanet(*, root: str, names: Sequence[str], overlap: Overlap, missing: Missi
         names: background and the 13 categories, in id order.
         overlap: `small_on_top` or `later_wins`.
         missing: `error` or `leave_out`.
+
+    Raises:
+        ConfigError: the library that fills its polygons is not installed.
     """
+    require_extra("modanet", "dataset=modanet")
     return ModaNet(Path(root), names, overlap, missing)

@@ -8,9 +8,9 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.listing import some
+from clothseg.dataset.png import read_ids
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
-from clothseg.png import read_ids
 
 PERSON_STEP = 20
 """An instance value is 20 * (person - 1) + class, persons counted from 1, for 19 classes."""
@@ -38,12 +38,12 @@ class Parsing:
     pattern: np.ndarray | None = None
     color: np.ndarray | None = None
 
-    def mirrored(self, exchanged: np.ndarray) -> "Parsing":
+    def mirrored(self, flip_table: np.ndarray) -> "Parsing":
         """All maps as a mirror shows them; the mirrored left arm is a right arm.
 
         Args:
-            exchanged: class id of every class id in a mirror uint8 [256], see
-                :attr:`clothseg.labels.LabelSpace.exchanged`.
+            flip_table: class id of every class id in a mirror uint8 [256], see
+                :attr:`clothseg.labels.LabelSpace.flip_table`.
         """
         maps = {field.name: getattr(self, field.name) for field in fields(self)}
         turned = {
@@ -52,8 +52,8 @@ class Parsing:
             if values is not None
         }
         classes = turned["instance"] % PERSON_STEP
-        turned["instance"] = turned["instance"] - classes + exchanged[classes]
-        turned["category"] = exchanged[turned["category"]]
+        turned["instance"] = turned["instance"] - classes + flip_table[classes]
+        turned["category"] = flip_table[turned["category"]]
         return Parsing(**turned)
 
 
@@ -86,7 +86,7 @@ def examined_maps(
 
 
 def read_map(path: Path, depths: Collection[int] = (8,)) -> np.ndarray:
-    """Ids [H,W] of one of a photo's maps, see :func:`clothseg.png.read_ids`.
+    """Ids [H,W] of one of a photo's maps, see :func:`clothseg.dataset.png.read_ids`.
 
     Raises:
         Defect: the file is no such PNG or cannot be decoded.

@@ -11,32 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from clothseg.dataset.defect import Defect, LeftOut
+from clothseg.dataset.defect import Defect, SkippedSample
 from clothseg.dataset.photo import read_photo, rotation
+from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError, DataError
 from clothseg.labels import IGNORE
 
 EDGE = 1 << 16
 """Bytes read from each end of a file for the fingerprint; smaller files are read whole."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One photo with its annotation.
-
-    Args:
-        name: unique within the dataset; the stem of every file written for it.
-        image: the photo.
-        annotation: the file of its labels; all samples may have theirs in one file.
-        source: the dataset that it comes from, where several are merged; else empty.
-        part: `train`, `validation` or `test` where the release divides its photos; else empty.
-    """
-
-    name: str
-    image: Path
-    annotation: Path
-    source: str = ""
-    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +107,7 @@ class Reader(ABC):
         """What is odd about the dataset's files and stops nothing, one sentence each."""
         return []
 
-    def oddities(self, sample: Sample) -> list[str]:
+    def sample_warnings(self, sample: Sample) -> list[str]:
         """What is odd about one sound sample and stops nothing, one sentence each."""
         return []
 
@@ -136,8 +118,8 @@ class Reader(ABC):
         """
         return []
 
-    def left_out(self) -> Sequence[LeftOut]:
-        """Defective samples that are not among :meth:`samples`, see :mod:`clothseg.sound`."""
+    def skipped_samples(self) -> Sequence[SkippedSample]:
+        """Defective samples that are not among :meth:`samples`, see :mod:`.skip_defects`."""
         return []
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:

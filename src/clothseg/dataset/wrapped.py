@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from clothseg.dataset.defect import Defect, LeftOut
-from clothseg.dataset.reader import Inspection, Reader, Sample
+from clothseg.dataset.defect import Defect, SkippedSample
+from clothseg.dataset.reader import Inspection, Reader
+from clothseg.dataset.sample import Sample
 
 
 class Wrapped(Reader):
@@ -41,9 +42,9 @@ class Wrapped(Reader):
         """What is wrong with the files beside photo and mask."""
         return self.reader.further_defects(sample)
 
-    def left_out(self) -> Sequence[LeftOut]:
+    def skipped_samples(self) -> Sequence[SkippedSample]:
         """Defective samples that are not among the samples."""
-        return self.reader.left_out()
+        return self.reader.skipped_samples()
 
     def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
         """Source id and area of every object."""
@@ -66,9 +67,9 @@ class Wrapped(Reader):
         """Do once what all samples need."""
         self.reader.prepare()
 
-    def oddities(self, sample: Sample) -> list[str]:
+    def sample_warnings(self, sample: Sample) -> list[str]:
         """What is odd about one sound sample."""
-        return self.reader.oddities(sample)
+        return self.reader.sample_warnings(sample)
 
     def warnings(self) -> list[str]:
         """What is odd about the dataset's files."""

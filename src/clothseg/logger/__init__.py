@@ -4,9 +4,11 @@ A file of `conf/logger` names one of these functions; any number of them can be 
 Each gives a :class:`clothseg.logger.tracker.Tracker`, which follows one run.
 """
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
+
+from clothseg.extras import require_extra
 
 if TYPE_CHECKING:
     from clothseg.logger.tracker import Tracker
@@ -14,16 +16,17 @@ if TYPE_CHECKING:
 
 def csv() -> "Tracker":
     """A table of all epochs in the run folder: `history.csv`."""
-    from clothseg.logger.history_table import HistoryTable
+    from clothseg.logger.csv_tracker import CsvTracker
 
-    return HistoryTable()
+    return CsvTracker()
 
 
 def tensorboard() -> "Tracker":
     """Event files in the run folder's `tensorboard`: scores of every epoch, figures at the end."""
-    from clothseg.logger.event_files import EventFiles
+    require_extra("tensorboard", "logger=tensorboard")
+    from clothseg.logger.tensorboard_tracker import TensorBoardTracker
 
-    return EventFiles()
+    return TensorBoardTracker()
 
 
 def wandb(
@@ -51,4 +54,29 @@ def wandb(
 
     if mode == "disabled":
         return Tracker()
+    require_extra("wandb", "logger=wandb")
     return WandbTracker(mode, project, entity, tags, artifact, finish_timeout)
+
+
+def lightning(
+    *,
+    name: Literal[
+        "CSVLogger",
+        "CometLogger",
+        "MLFlowLogger",
+        "NeptuneLogger",
+        "TensorBoardLogger",
+        "WandbLogger",
+    ],
+    arguments: dict[str, Any],
+) -> "Tracker":
+    """Any logger of PyTorch Lightning, such as that of MLflow, Comet or Neptune.
+
+    Args:
+        name: a class of `pytorch_lightning.loggers`.
+        arguments: keyword arguments of the class; in texts `{folder}`, `{name}`, `{group}` and
+            `{signature}` stand for those of the run.
+    """
+    from clothseg.logger.lightning_tracker import LightningTracker, shipped_logger
+
+    return LightningTracker(shipped_logger(name, arguments), name)

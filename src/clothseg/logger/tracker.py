@@ -43,7 +43,7 @@ class Subject:
 
     @property
     def signature(self) -> str:
-        """Hash of what can change the result, see :func:`clothseg.record.signature`."""
+        """Hash of what can change the result, see :func:`clothseg.run.record.signature`."""
         return self.group.rsplit("/", 1)[-1]
 
     @property
@@ -61,11 +61,13 @@ class Results:
         metrics: the content of `metrics.json`.
         matrix: confusion matrix of the test part int64 [K,K]; rows are the truth.
         examples: the `best` and the `worst` test photos.
+        checkpoint: weights of the best epoch.
     """
 
     metrics: Mapping[str, Any]
     matrix: "np.ndarray"
     examples: Mapping[str, Sequence["Example"]]
+    checkpoint: Path
 
 
 class Tracker:
@@ -111,7 +113,7 @@ class Tracker:
 
         Args:
             subject: the cross-validation; its folder holds the figures.
-            summary: what :func:`clothseg.report.aggregate.aggregate` gives.
+            summary: what :func:`clothseg.metric.aggregate.aggregate` gives.
             matrix: pooled confusion matrix int64 [K,K]; rows are the truth.
         """
 

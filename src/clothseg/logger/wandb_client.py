@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from clothseg.error import UserError
-from clothseg.record import write_json
+from clothseg.files import write_json
 
 SECONDS_TO_ANSWER = 30.0
 """How long a server may take to answer before a run is refused; a check of the key takes 10."""

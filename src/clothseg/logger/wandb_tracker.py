@@ -5,12 +5,13 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clothseg.files import write_json
 from clothseg.logger import wandb_client as client
 from clothseg.logger.tracker import End, Results, Row, Subject, Tracker, require_writable
-from clothseg.record import Record, write_json
-from clothseg.report.aggregate import flat_class
+from clothseg.metric.aggregate import flat_class
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +83,7 @@ class WandbTracker(Tracker):
             self._log(content, self._epochs + 1)
         self._run.summary.update(_flat_scores(card) | _measurements(results.metrics))
         if self.artifact:
-            self._store_checkpoint()
+            self._store_checkpoint(results.checkpoint)
 
     def close(self, end: End) -> None:
         """End the run, with an exit code that tells how."""
@@ -135,13 +136,12 @@ class WandbTracker(Tracker):
         self._run.log(dict(content), step=step, commit=True)
         self._logged = step
 
-    def _store_checkpoint(self) -> None:
+    def _store_checkpoint(self, path: Path) -> None:
         subject = self._subject
         fold = "" if subject.fold is None else f"-fold-{subject.fold}"
         name = f"{subject.choices['model']}-{subject.choices['backbone']}-{subject.signature}{fold}"
         artifact = client.client().Artifact(re.sub(r"[^\w.-]", "-", name), type="model")
         # Not copied: the file stays in the record, and `wandb sync` finds it there.
-        path = Record(subject.folder).best_checkpoint
         artifact.add_file(str(path), policy="immutable", skip_cache=True)
         self._run.log_artifact(artifact, aliases=["best"])
 

@@ -41,7 +41,7 @@ def weighted_cross_entropy(
     pixels: ClassPixels | None,
     *,
     weights: ClassWeights,
-    limit: Limit,
+    max_weight: Limit,
     mean: Literal["weighted", "pixels"],
 ) -> "CrossEntropy":
     """Cross-entropy in which the classes have weights.
@@ -49,18 +49,18 @@ def weighted_cross_entropy(
     Args:
         pixels: how often the classes occur in the training part.
         weights: a formula of :func:`clothseg.loss.class_weights.raw_weights`, or a list.
-        limit: largest weight of a formula; None is no limit.
+        max_weight: largest weight of a formula; None is no limit.
         mean: divide by the sum of the pixels' weights, or by their number.
 
     Source: castro2019, section 8.1.
     """
     from clothseg.loss.pixelwise import CrossEntropy
 
-    return CrossEntropy(_tensor(pixels, weights, limit), weighted_mean=mean == "weighted")
+    return CrossEntropy(_tensor(pixels, weights, max_weight), weighted_mean=mean == "weighted")
 
 
 def focal(
-    pixels: ClassPixels | None, *, gamma: Gamma, weights: ClassWeights | None, limit: Limit
+    pixels: ClassPixels | None, *, gamma: Gamma, weights: ClassWeights | None, max_weight: Limit
 ) -> "Focal":
     """Focal loss of the softmax.
 
@@ -68,13 +68,13 @@ def focal(
         pixels: how often the classes occur in the training part.
         gamma: how much pixels that are right already count less; 0 is cross-entropy.
         weights: a formula or a list as of :func:`weighted_cross_entropy`; None counts all alike.
-        limit: largest weight of a formula; None is no limit.
+        max_weight: largest weight of a formula; None is no limit.
 
     Source: Lin et al., Focal loss for dense object detection, 2017; castro2019, section 8.1.
     """
     from clothseg.loss.pixelwise import Focal
 
-    return Focal(gamma, None if weights is None else _tensor(pixels, weights, limit))
+    return Focal(gamma, None if weights is None else _tensor(pixels, weights, max_weight))
 
 
 def dice(pixels: ClassPixels | None, *, smooth: Smooth, squared: bool) -> "Dice":
@@ -133,12 +133,12 @@ def ce_dice(pixels: ClassPixels | None, *, smooth: Smooth, squared: bool) -> "Su
     return Sum([CrossEntropy(), Dice(smooth, squared)])
 
 
-def _tensor(pixels: ClassPixels | None, weights: ClassWeights, limit: Limit) -> "Tensor":
+def _tensor(pixels: ClassPixels | None, weights: ClassWeights, max_weight: Limit) -> "Tensor":
     import torch
 
     if pixels is None:
         raise ValueError("weights of classes need to know how often those occur")
-    return torch.from_numpy(class_weights(pixels, weights, limit)).float()
+    return torch.from_numpy(class_weights(pixels, weights, max_weight)).float()
 
 
 __all__ = [

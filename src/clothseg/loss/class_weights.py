@@ -46,22 +46,22 @@ class ClassPixels:
         return cls(area * shares.sum(0), area * (shares > 0).sum(0).astype(float))
 
 
-def class_weights(pixels: ClassPixels, weights: ClassWeights, limit: Limit) -> np.ndarray:
+def class_weights(pixels: ClassPixels, weights: ClassWeights, max_weight: Limit) -> np.ndarray:
     """Weight of each class, float64 [K].
 
-    A formula's weights are cut off at `limit` and divided by their mean over the classes that
+    A formula's weights are cut off at `max_weight` and divided by their mean over the classes that
     occur; a class without a pixel has weight 0. A list is taken as it is.
 
     Args:
         pixels: how often the classes occur.
         weights: the formula's name or a list, see :func:`raw_weights`.
-        limit: largest weight before the division.
+        max_weight: largest weight before the division.
     """
     if not isinstance(weights, str):
         return np.asarray(weights, float)
     raw = raw_weights(pixels, weights)
-    if limit is not None:
-        raw = np.minimum(raw, limit)
+    if max_weight is not None:
+        raw = np.minimum(raw, max_weight)
     present = pixels.counts > 0
     mean = raw[present].mean() if present.any() else 0
     return raw / mean if mean > 0 else present.astype(float)  # one class alone needs no weight

@@ -118,7 +118,7 @@ class ClassScores:
 
     @property
     def accuracy(self) -> float:
-        """Share of the counted pixels that are right; NaN without any."""
+        """Shard of the counted pixels that are right; NaN without any."""
         return float(_ratio(self.true_positive.sum(), self.support.sum(), undefined=np.nan))
 
     @property

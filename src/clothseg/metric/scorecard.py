@@ -1,20 +1,14 @@
 """The JSON of a score, a fixed format that other tools read."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clothseg.metric.average import nan_mean
-from clothseg.metric.mask_files import paired_masks, read_pair
 
 if TYPE_CHECKING:
     from clothseg.metric.segmentation import ImageScores, Scores
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Takes what is done and of how many images; see :func:`clothseg.report.progress.progress_bar`."""
 
 
 def scorecard(
@@ -84,42 +78,6 @@ def _scores(
         "binary_iou": _number(classes.binary_iou),
         "classes_counted": classes.classes_counted,
     }
-
-
-def score_folders(
-    prediction: Path, target: Path, names: Sequence[str], progress: Progress | None = None
-) -> dict[str, Any]:
-    """Scorecard of a folder of predicted masks against a folder of true ones.
-
-    Masks are 8-bit one-channel or palette PNGs of class ids, paired by stem; a true pixel of 255
-    is left out. Photos may differ in size.
-
-    Args:
-        prediction: folder of predicted masks.
-        target: folder of true masks.
-        names: class names in id order [K].
-        progress: shows how many images are done.
-
-    Raises:
-        DataError: a folder is empty, a partner is missing, or a file is not what it must be.
-    """
-    pairs = paired_masks(prediction, target)
-    # Seconds of import, which a wrong folder should not cost.
-    import torch
-
-    from clothseg.metric.segmentation import SegmentationScores
-
-    metric = SegmentationScores(len(names), detailed=True)
-    with progress("scoring", len(pairs)) if progress else nullcontext(_no_report) as report:
-        for index, files in enumerate(pairs):
-            predicted, true = map(torch.tensor, read_pair(*files, classes=len(names)))
-            metric.update(predicted[None], true[None], torch.tensor([index]))
-            report(1)
-    return scorecard(metric.compute(), names)
-
-
-def _no_report(count: int) -> None:
-    """Stand in for a progress bar."""
 
 
 def _number(value: float | np.ndarray) -> float | None:

@@ -1,7 +1,6 @@
 """What every picture of a report shares: fonts, colours, titles that fit, writing the file."""
 
 import io
-import os
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
+
+from clothseg.files import write_bytes
 
 DPI = 150
 FONT = "DejaVu Sans"  # comes with matplotlib, so pictures are the same everywhere
@@ -43,16 +44,10 @@ BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#5f5f5f"
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a PNG whole or not at all, to a temporary name that is then renamed."""
+    """Write a figure as PNG."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(picture.getvalue())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(path, picture.getvalue())
 
 
 def text_width(text: str, size: float) -> float:

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from clothseg.boxes import Box
 from clothseg.report.canvas import BLUE, ORANGE, TITLE, fit_title, report_style, save_figure
 
 COLUMNS = 8
@@ -17,6 +16,9 @@ COLUMNS = 8
 
 CELL = 1.3, 2.1
 """Width and height of a photo's place, inches."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels; right and bottom are the first that lie outside."""
 
 HEIGHT = 360
 """Height that larger photos are reduced to, pixels."""

@@ -8,7 +8,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from clothseg.report.canvas import FONT
-from clothseg.report.predictions import colour_mask
+from clothseg.report.predictions import color_mask
 
 LONGEST_SIDE = 1400
 """Pixels that larger photos are reduced to."""
@@ -43,7 +43,7 @@ def overlay(
     size = max(1, round(scale * mask.shape[1])), max(1, round(scale * mask.shape[0]))
     picture = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     classes = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-    painted = cv2.addWeighted(colour_mask(classes, colors), opacity, picture, 1 - opacity, 0)
+    painted = cv2.addWeighted(color_mask(classes, colors), opacity, picture, 1 - opacity, 0)
     picture = np.where((classes > 0)[..., None], painted, picture)
     picture[_borders(classes)] = 255
     counts = np.bincount(mask.ravel(), minlength=len(names))

@@ -47,7 +47,7 @@ class Example:
     iou: float
 
 
-def colour_mask(mask: np.ndarray, colors: np.ndarray) -> np.ndarray:
+def color_mask(mask: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """Paint class ids in their colours, ignored pixels in light grey.
 
     Args:
@@ -164,7 +164,7 @@ def _paint(mask: np.ndarray, colors: np.ndarray, height: int, width: int) -> np.
     """Class colours uint8 [height,width,3] with ignored pixels hatched and regions outlined."""
     size = (width, height)
     mask = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST)
-    picture = colour_mask(mask, colors)
+    picture = color_mask(mask, colors)
     diagonal = np.add.outer(np.arange(height), np.arange(width)) % 8 < 2
     picture[(mask == IGNORE) & diagonal] = HATCH_COLOR
     border = np.zeros(mask.shape, bool)

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from clothseg.report.aggregate import Scorecard, aggregate, source_cards
+from clothseg.metric.aggregate import Scorecard, aggregate, source_cards
 
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1", "iou": "IoU"}
 """Key of a scorecard: heading of its column."""
@@ -191,7 +191,7 @@ def class_table(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> 
     """How often each class of a dataset occurs.
 
     Args:
-        rows: what :func:`clothseg.dataset_actions.statistics.counting.class_rows` gives.
+        rows: what :func:`clothseg.commands.dataset.statistics.counting.class_rows` gives.
         title: printed above the table.
         caption: printed below it.
     """

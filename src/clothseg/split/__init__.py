@@ -5,14 +5,7 @@ they are used, because they take seconds.
 """
 
 from clothseg.split.constrained import constrained
-from clothseg.split.division import (
-    Split,
-    limited,
-    missing_classes,
-    near_duplicate_groups,
-    near_duplicate_pairs,
-    share_deviation,
-)
+from clothseg.split.division import Split, limited, missing_classes, share_deviation
 from clothseg.split.official import official
 from clothseg.split.small import overfit, subset
 from clothseg.split.stratified import holdout, kfold
@@ -24,8 +17,6 @@ __all__ = [
     "kfold",
     "limited",
     "missing_classes",
-    "near_duplicate_groups",
-    "near_duplicate_pairs",
     "official",
     "overfit",
     "share_deviation",

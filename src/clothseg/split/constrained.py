@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
+from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
-from clothseg.split.division import Seed, Split, Validation, divided, near_duplicate_groups
+from clothseg.split.division import Seed, Split, Validation, divided
 
 if TYPE_CHECKING:
     from clothseg.cache import Cache
@@ -23,8 +24,8 @@ DRAWS = 20
 def constrained(
     cache: "Cache",
     *,
-    evaluation: Annotated[int, Field(ge=1)],
-    instances: Annotated[int, Field(ge=1)],
+    test_images: Annotated[int, Field(ge=1)],
+    min_instances: Annotated[int, Field(ge=1)],
     validation: Validation,
     seed: Seed,
 ) -> Split:
@@ -36,9 +37,9 @@ def constrained(
 
     Args:
         cache: the samples with their instances and hashes.
-        evaluation: number of photos in the evaluation part, which is the test part.
-        instances: annotated objects of each class that it must have; a dataset that does not tell
-            objects apart has one of each class that a photo shows.
+        test_images: number of photos in the evaluation part, which is the test part.
+        min_instances: annotated objects of each class that it must have; a dataset without
+            instances has one of each class that an image shows.
         validation: share of the other photos that is carved off for validation, or `test` for the
             papers' own protocol, which chooses the epoch on the evaluation part.
         seed: seed of the draw.
@@ -50,13 +51,15 @@ def constrained(
     Source: dang2020, section IV.A: 2,400 of 52,377 photos with at least 280 instances per class.
     """
     names = cache.class_names or [f"class {k}" for k in range(cache.instances.shape[1])]
-    problems = _impossibilities(cache.instances[:, 1:], names[1:], evaluation, instances)
+    problems = _impossibilities(cache.instances[:, 1:], names[1:], test_images, min_instances)
     if problems:
         raise ConfigError(problems)
     groups = near_duplicate_groups(cache.hashes)
     counts = np.zeros((groups.max() + 1, cache.instances.shape[1] - 1), np.int64)
     np.add.at(counts, groups, cache.instances[:, 1:])
-    search = Search(counts, np.bincount(groups), evaluation, instances, np.random.default_rng(seed))
+    search = Search(
+        counts, np.bincount(groups), test_images, min_instances, np.random.default_rng(seed)
+    )
     chosen = search.run()
     if chosen is None:
         raise ConfigError([_not_found(search, names[1:])])
@@ -162,27 +165,27 @@ def _impossibilities(
     """
     if evaluation > len(instances) - 2:
         return [
-            f"split.evaluation={evaluation}: there are {len(instances)} photos, of which two have "
+            f"split.test_images={evaluation}: there are {len(instances)} photos, of which two have "
             "to be left for training and validation"
         ]
     richest = -np.sort(-instances, axis=0)[:evaluation].sum(0)
     problems = [
-        f"split.instances={minimum}: {name} has {instances[:, k].sum()} instances in "
+        f"split.min_instances={minimum}: {name} has {instances[:, k].sum()} instances in "
         f"{np.count_nonzero(instances[:, k])} photos, of which {evaluation} photos "
-        f"(split.evaluation) can hold {richest[k]}"
+        f"(split.test_images) can hold {richest[k]}"
         for k, name in enumerate(names)
         if richest[k] < minimum
     ]
     if problems:
         most = int(richest.min())
-        possible = f"split.instances={most} at most" if most else "labels without such classes"
+        possible = f"split.min_instances={most} at most" if most else "labels without such classes"
         problems.append(f"possible with these photos: {possible}")
     return problems
 
 
 def _not_found(search: Search, names: Sequence[str]) -> str:
     """Why a search ended without a result."""
-    wanted = f"split.evaluation={search.photos}"
+    wanted = f"split.test_images={search.photos}"
     if search.nearest is None:
         return (
             f"{wanted}: groups of look-alike photos, which stay together, do not add up to "
@@ -194,9 +197,9 @@ def _not_found(search: Search, names: Sequence[str]) -> str:
         if search.nearest[k] < search.minimum
     ]
     most = int(search.nearest.min())
-    possible = f"split.instances={most} is possible; for more, " if most else ""
+    possible = f"split.min_instances={most} is possible; for more, " if most else ""
     return (
-        f"{wanted} with split.instances={search.minimum}: each class alone allows it, but no such "
-        f"part was found for all together; the nearest had {', '.join(short)}. {possible}"
-        "raise split.evaluation"
+        f"{wanted} with split.min_instances={search.minimum}: each class alone allows it, but "
+        f"no part was found for all together; the nearest had {', '.join(short)}. {possible}"
+        "raise split.test_images"
     )

@@ -12,18 +12,15 @@ from pydantic import Field
 
 from clothseg.dataset.listing import some
 from clothseg.error import ConfigError, DataError
+from clothseg.files import write_json
 
 if TYPE_CHECKING:
     from clothseg.cache import Cache
 
-NEAR_DUPLICATE_BITS = 8
-"""Photos whose 64-bit perceptual hashes differ in at most so many bits stay in one part; on CCP
-this finds the five real pairs, and 10 bits a false one."""
-
 Fraction = Annotated[float, Field(gt=0, le=0.5)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Validation = Fraction | Literal["test"]
-"""Share of the photos that are not tested, or the papers' own protocol, which chooses the epoch on
+"""Shard of the photos that are not tested, or the papers' own protocol, which chooses the epoch on
 the test part."""
 
 
@@ -52,9 +49,7 @@ class Split:
 
     def write(self, path: Path) -> None:
         """Freeze the split as JSON."""
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(self) | {"hash": self.hash}, indent=1))
-        temporary.replace(path)
+        write_json(path, asdict(self) | {"hash": self.hash})
 
     @classmethod
     def read(cls, path: Path) -> "Split":
@@ -104,35 +99,6 @@ class Split:
         parts = [self.train, self.validation, self.test]
         parts += [self.held_out] if self.held_out else []  # which splits of old do not know
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
-
-
-def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
-    """Number of the group of look-alikes of each photo, int [N]; most groups have one photo.
-
-    Args:
-        hashes: perceptual hashes uint64 [N].
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    first, second = near_duplicate_pairs(hashes)
-    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(hashes),) * 2)
-    return connected_components(graph, directed=False)[1]
-
-
-def near_duplicate_pairs(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of all pairs of look-alikes, first < second, both int [P].
-
-    Args:
-        hashes: perceptual hashes uint64 [N].
-    """
-    found = []
-    for index, value in enumerate(hashes):
-        distances = np.bitwise_count(hashes[index + 1 :] ^ value)
-        near = index + 1 + np.flatnonzero(distances <= NEAR_DUPLICATE_BITS)
-        found.append(np.stack([np.full(len(near), index), near]))
-    first, second = np.concatenate([np.empty((2, 0), int), *found], axis=1)
-    return first, second
 
 
 def missing_classes(cache: "Cache", split: Split, names: list[str]) -> list[str]:
@@ -247,7 +213,9 @@ def limited(split: Split, cache: "Cache", photos: int, seed: int) -> Split:
         wanted = max(min(1, len(names)), round(share * len(names)))
         if wanted < 2 or len(names) - wanted < 2:
             return names[:wanted]
-        chosen = carve(balanced[[cache.place[name] for name in names]], wanted / len(names), seed)
+        chosen = carve(
+            balanced[[cache.index_of[name] for name in names]], wanted / len(names), seed
+        )
         places = np.flatnonzero(chosen)
         if len(places) > wanted:  # which carving meets only approximately
             random = np.random.default_rng(seed)

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
-from clothseg.split.division import Seed, Split, Validation, divided, near_duplicate_groups
+from clothseg.split.division import Seed, Split, Validation, divided
 
 if TYPE_CHECKING:
     from clothseg.cache import Cache

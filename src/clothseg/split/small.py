@@ -8,26 +8,19 @@ import numpy as np
 from pydantic import Field
 
 from clothseg.dataset.listing import some
+from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
-from clothseg.split.division import (
-    Seed,
-    Split,
-    carve,
-    near_duplicate_groups,
-    of_groups,
-    share_deviation,
-    strata,
-)
+from clothseg.split.division import Seed, Split, carve, of_groups, share_deviation, strata
 
 if TYPE_CHECKING:
     from clothseg.cache import Cache
 
 
-Photos = Annotated[int, Field(ge=1)] | Annotated[list[str | int], Field(min_length=1)]
-"""How many photos, or which by name."""
+Images = Annotated[int, Field(ge=1)] | Annotated[list[str | int], Field(min_length=1)]
+"""How many images, or which by name."""
 
 
-def overfit(cache: "Cache", *, photos: Photos) -> Split:
+def overfit(cache: "Cache", *, images: Images) -> Split:
     """A few photos, which are trained on, validated and tested.
 
     They are those with the most classes unless they are named. Of photos with equally many classes
@@ -36,42 +29,42 @@ def overfit(cache: "Cache", *, photos: Photos) -> Split:
 
     Args:
         cache: the samples with their classes.
-        photos: how many, or which.
+        images: how many, or which.
 
     Raises:
         ConfigError: there are fewer photos, or none of such a name.
 
     Source: castro2019, section 8.4, step 1, "overfit a complex example".
     """
-    if isinstance(photos, int):
-        chosen = _most_classes(cache, photos)
+    if isinstance(images, int):
+        chosen = _most_classes(cache, images)
     else:
-        chosen = list(dict.fromkeys(map(str, photos)))
-        missing = [name for name in chosen if name not in cache.place]
+        chosen = list(dict.fromkeys(map(str, images)))
+        missing = [name for name in chosen if name not in cache.index_of]
         if missing:
             raise ConfigError(
                 [
-                    f"split.photos: there is no photo {some(missing)}; names of this dataset are "
+                    f"split.images: there is no photo {some(missing)}; names of this dataset are "
                     f"like {some(cache.names)}"
                 ]
             )
     return Split(chosen, chosen, chosen, division=_hash(chosen), deviation=0.0)
 
 
-def _most_classes(cache: "Cache", photos: int) -> list[str]:
-    if photos > len(cache.names):
-        raise ConfigError([f"split.photos={photos}: there are only {len(cache.names)} photos"])
+def _most_classes(cache: "Cache", images: int) -> list[str]:
+    if images > len(cache.names):
+        raise ConfigError([f"split.images={images}: there are only {len(cache.names)} photos"])
     sizes = np.where(cache.presence, cache.pixels, cache.pixels.max() + 1).min(1)
     order = np.lexsort((-sizes, -cache.presence.sum(1)))
-    return [cache.names[index] for index in order[:photos]]
+    return [cache.names[index] for index in order[:images]]
 
 
-def subset(cache: "Cache", *, photos: Annotated[int, Field(ge=2)], seed: Seed) -> Split:
+def subset(cache: "Cache", *, images: Annotated[int, Field(ge=2)], seed: Seed) -> Split:
     """Two small parts with about the class shares of the whole: one is trained on, one scored.
 
     Args:
         cache: the samples with their classes, sources and hashes.
-        photos: in each part, about.
+        images: in each part, about.
         seed: seed of the choice.
 
     Raises:
@@ -81,15 +74,15 @@ def subset(cache: "Cache", *, photos: Annotated[int, Field(ge=2)], seed: Seed) -
     """
     groups = near_duplicate_groups(cache.hashes)
     count = int(groups.max()) + 1
-    if 2 * photos >= count:
+    if 2 * images >= count:
         raise ConfigError(
             [
-                f"split.photos={photos}: two parts of {photos} photos need more than "
-                f"{2 * photos} different ones, and there are {count}"
+                f"split.images={images}: two parts of {images} images need more than "
+                f"{2 * images} different ones, and there are {count}"
             ]
         )
     presence = of_groups(strata(cache), groups)
-    both = carve(presence, 2 * photos / count, seed)
+    both = carve(presence, 2 * images / count, seed)
     places = np.flatnonzero(both)
     scored = np.zeros_like(both)
     scored[places[carve(presence[places], 0.5, seed)]] = True

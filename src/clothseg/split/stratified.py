@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
+from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.split.division import (
     Fraction,
     Seed,
@@ -13,7 +14,6 @@ from clothseg.split.division import (
     Validation,
     carve,
     divided,
-    near_duplicate_groups,
     of_groups,
     require_groups,
     strata,

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
-from clothseg.datamodule import derived_seed
+from clothseg.datamodule.batches import derived_seed
 from clothseg.loss.combined import supervised
 from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.segmentation import Scores, SegmentationScores

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from clothseg.trust import CONF
+from clothseg.shipped import CONF
 
 Advance = Callable[[float], None]
 """Takes the number of photos that have been added."""

@@ -41,9 +41,9 @@ COLORS = {
 """CCIHP's dark, medium and light are the colours without a hue; beige is light."""
 MULTICOLOR = 12
 ENOUGH = 0.35
-"""Share of a garment that must be seen to tell its size."""
+"""Shard of a garment that must be seen to tell its size."""
 ONE_COLOUR = 0.65
-"""Share of a cloth from which on its main colour names it."""
+"""Shard of a cloth from which on its main colour names it."""
 
 
 def cihp_class(piece: Piece) -> int:

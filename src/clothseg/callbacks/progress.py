@@ -1,0 +1,72 @@
+"""Progress of a training on the screen: a bar for the epoch, then a line."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from clothseg.callbacks.history import History
+from clothseg.screen import progress_bar
+
+
+class Reporter(Callback):
+    """An epoch bar with images/s and time left, and one line after every epoch.
+
+    Args:
+        say: prints a line and keeps it in the run's log.
+        name: what the run is called.
+        batch_size: photos in a training step.
+        history: the epochs so far; it has to be called before this one.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], name: str, batch_size: int, history: History
+    ) -> None:
+        self.say, self.name, self.batch_size, self.history = say, name, batch_size, history
+        self._bar = ExitStack()
+        self._advance: Callable[[float], None]
+        self._started = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show the bar of the epoch."""
+        self._started = time.monotonic()
+        steps = int(trainer.num_training_batches) / trainer.accumulate_grad_batches
+        total = round(steps * self.batch_size)
+        self._advance = self._bar.enter_context(progress_bar(self._title(trainer), total))
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Advance the bar."""
+        self._advance(self.batch_size / trainer.accumulate_grad_batches)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Replace the bar by the epoch's line."""
+        self._bar.close()
+        seconds = time.monotonic() - self._started
+        metrics = trainer.callback_metrics
+        iou = float(metrics["val/mean_iou"])
+        best = self.history.best("val/mean_iou") == trainer.current_epoch + 1
+        left = (int(trainer.max_epochs or 0) - trainer.current_epoch - 1) * seconds
+        self.say(
+            f"{self._title(trainer)}  loss {metrics['train/loss']:.3f}  val loss "
+            f"{metrics['val/loss']:.3f}  F1 {100 * metrics['val/mean_f1']:.1f}  IoU {100 * iou:.1f}"
+            f"{' *' if best else '  '}  {seconds:.1f} s, {left:.0f} s left"
+        )
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Take the bar off the screen before an error is shown."""
+        self._bar.close()
+
+    def _title(self, trainer: pl.Trainer) -> str:
+        return f"{self.name}  epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

@@ -1,0 +1,88 @@
+"""`action=export`: a dataset as plain files that other tools read.
+
+`images/<name>.<ext>` are the photos byte for byte, `masks/<name>.png` hold class ids in one channel
+of 8 bits (255 = ignore), and `labels.json` lists the classes.
+"""
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from clothseg.commands.dataset.context import Context
+from clothseg.dataset import Reader, Sample
+from clothseg.dataset.cropped import cropped_parts
+from clothseg.error import ConfigError, DataError
+from clothseg.files import write_json
+from clothseg.label_file import LABEL_FILE, label_rows
+from clothseg.labels import LabelSpace
+from clothseg.screen import console, progress_bar
+from clothseg.threads import map_in_order
+
+
+def act(context: Context) -> int:
+    """Export a dataset into the folder `output`.
+
+    Raises:
+        DataError: the folder holds something, a sample is defective, or a file cannot be written.
+        ConfigError: photos are to be cut, or the label space has no place for a source name.
+    """
+    if cropped_parts(context.reader):
+        crop = context.settings.dataset["crop"]
+        raise ConfigError(
+            [f"dataset.crop={crop}: an export copies whole photos; leave out dataset.crop"]
+        )
+    folder = Path(context.settings.output).absolute()
+    photos = export(context.reader, context.labels, folder)
+    console.print(
+        f"{photos} photos of {context.name} in {context.labels.name} written to {folder}",
+        soft_wrap=True,
+        markup=False,
+    )
+    return 0
+
+
+def export(reader: Reader, labels: LabelSpace, folder: Path) -> int:
+    """Write a dataset whole or not at all; returns the number of photos.
+
+    Everything goes into a temporary folder beside the other, which is then renamed. What an export
+    that was cut off has left there is dropped, because it may be of other labels.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(
+            f"output={folder} is not empty; an export fills a folder of its own: choose another "
+            "with output=<folder>, or empty this one"
+        )
+    samples = reader.samples()
+    write = partial(_write_sample, reader=reader, table=labels.lookup_table(reader.names))
+    temporary = folder.with_name(f".{folder.name}.exporting")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for kind in ("images", "masks"):
+            (temporary / kind).mkdir(parents=True)
+        bar = progress_bar("exporting", len(samples))
+        work = partial(write, folder=temporary)
+        with bar as advance, map_in_order(work, samples) as written:
+            for _ in written:
+                advance(1)
+        write_json(temporary / LABEL_FILE, label_rows(labels))
+        temporary.replace(folder)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise DataError(
+            f"the export to {folder} failed ({error.strerror or error}); nothing was kept"
+        ) from error
+    except DataError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return len(samples)
+
+
+def _write_sample(sample: Sample, reader: Reader, table: np.ndarray, folder: Path) -> None:
+    """Copy one photo and write its mask."""
+    _, source = reader.read(sample)
+    shutil.copyfile(sample.image, folder / "images" / f"{sample.name}{sample.image.suffix}")
+    encoded = cv2.imencode(".png", table[source])[1]
+    (folder / "masks" / f"{sample.name}.png").write_bytes(encoded.tobytes())

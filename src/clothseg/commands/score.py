@@ -1,0 +1,57 @@
+"""Scores of a folder of predicted masks, whoever predicted them."""
+
+from pathlib import Path
+
+import yaml
+
+from clothseg.commands.mask_files import score_folders
+from clothseg.config.command_line import check_command
+from clothseg.config.schema import Score
+from clothseg.config.validation import did_you_mean
+from clothseg.error import ConfigError
+from clothseg.files import write_json
+from clothseg.label_file import LABEL_FILE, read_label_file
+from clothseg.screen import console, progress_bar
+from clothseg.shipped import CONF, options
+
+
+def score_command(overrides: list[str]) -> int:
+    """Score, write and show; returns the exit status.
+
+    Raises:
+        ConfigError: the command line is wrong.
+        DataError: the masks are.
+    """
+    config = check_command(overrides, "score", Score)[0].config
+    names = class_names(config["labels"])
+    folders = Path(config["prediction"]), Path(config["target"])
+    card = score_folders(*folders, names, progress_bar)
+    output = Path(config["output"])
+    write_json(output, card)
+    from clothseg.report.tables import fold_table
+
+    console.print(fold_table([card], f"{folders[0].name} against {folders[1].name}"))
+    console.print(f"written to {output}", soft_wrap=True, markup=False)
+    return 0
+
+
+def class_names(labels: str) -> list[str]:
+    """Class names in id order of a label space, or of an exported `labels.json`.
+
+    Raises:
+        ConfigError: there is neither such a label space nor such a file, or the file is malformed.
+    """
+    if labels in options("labels"):
+        names = yaml.safe_load((CONF / "labels" / f"{labels}.yaml").read_text())["names"]
+        if isinstance(names, str):  # they are in a file of the dataset
+            raise ConfigError([f"labels={labels}: name the file: labels=<folder>/{LABEL_FILE}"])
+        return names
+    path = Path(labels)
+    if not path.is_file():
+        raise ConfigError(
+            [
+                f"labels={labels}: no such label space or file; "
+                f"{did_you_mean(labels, options('labels'))}"
+            ]
+        )
+    return read_label_file(path).names

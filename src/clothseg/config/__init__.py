@@ -1,0 +1,1 @@
+"""Config: from the words of a command line to a checked configuration, without torch."""

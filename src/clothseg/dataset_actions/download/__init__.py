@@ -1,5 +1,0 @@
-"""`action=download`: what of a dataset can be had openly, and where the rest comes from."""
-
-from clothseg.dataset_actions.download.action import act
-
-__all__ = ["act"]

@@ -1,5 +1,0 @@
-"""`action=statistics`: how often each class occurs, how large its objects and the photos are."""
-
-from clothseg.dataset_actions.statistics.action import act
-
-__all__ = ["act"]

@@ -1,0 +1,39 @@
+"""Optional libraries, each installed by an extra of the package."""
+
+from importlib.util import find_spec
+
+from clothseg.error import ConfigError
+
+EXTRAS = {
+    "wandb": ("wandb",),
+    "tensorboard": ("tensorboard",),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "slurm": ("submitit",),
+    "cfpd": ("h5py",),
+    "modanet": ("pycocotools",),
+}
+"""Libraries of each extra, by their import names; `all` installs every one."""
+
+
+def require_extra(extra: str, used_by: str) -> None:
+    """Fail when a library of an extra is not installed.
+
+    Args:
+        extra: a key of :data:`EXTRAS`.
+        used_by: the choice that needs it, such as `logger=wandb`.
+
+    Raises:
+        ConfigError: names the libraries and the command that installs them.
+    """
+    missing = [library for library in EXTRAS[extra] if find_spec(library) is None]
+    if missing:
+        raise ConfigError(
+            [
+                f"{used_by} needs {', '.join(missing)}, which {_is_or_are(missing)} not installed: "
+                f"pip install 'clothseg[{extra}]' (or clothseg[all])"
+            ]
+        )
+
+
+def _is_or_are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"

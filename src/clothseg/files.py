@@ -1,0 +1,83 @@
+"""Atomic writing of files: a temporary name in the same folder, flush to disk, rename.
+
+A reader sees the old content or the new one, never half of either; a full disk or a killed process
+leaves the old file as it was.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clothseg.error import WriteError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that replaces it when the block succeeds.
+
+    The folder is created when it is missing. The temporary name is short, whatever the length of
+    the file's own, and differs between processes.
+
+    Raises:
+        WriteError: the file or its folder cannot be written.
+    """
+    temporary = path.with_name(f".{os.getpid()}-{hash(path.name) & 0xFFFFFFFF:08x}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            _flush(temporary)
+            temporary.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+    except OSError as error:
+        raise WriteError(path, error) from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes; raises like :func:`replacing`, as do all functions below."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    r"""Write UTF-8 text with `\n` line ends on every platform."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON with an indentation of one space and a final newline."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table; None becomes an empty cell."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(header)
+    table.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def write_array(path: Path, array: "np.ndarray") -> None:
+    """Write an array in NumPy's `.npy` format."""
+    import numpy as np
+
+    content = io.BytesIO()
+    np.save(content, array)
+    write_bytes(path, content.getvalue())
+
+
+def _flush(path: Path) -> None:
+    """Wait until the content is on the disk: a rename may get there earlier than what it names."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,51 @@
+"""What loggers are told about the folds of one configuration together."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clothseg import build
+from clothseg.error import first_line
+from clothseg.labels import LabelSpace
+from clothseg.logger.tracker import Subject
+from clothseg.metric.aggregate import Scorecard, aggregate, pooled_matrix
+from clothseg.run.record import Record
+from clothseg.screen import say
+
+
+def log_summary(
+    loggers: Mapping[str, Any], folder: Path, name: str, run: Path, cards: Sequence[Scorecard]
+) -> None:
+    """Hand over a complete cross-validation; what goes wrong becomes a warning.
+
+    Args:
+        loggers: the nodes of the configuration's `logger`.
+        folder: the record of the cross-validation.
+        name: what the configuration is called on the screen.
+        run: the record of one of its folds.
+        cards: the scorecards of all folds.
+    """
+    for tracker in build.build_trackers({"logger": loggers}):
+        try:
+            tracker.summarise(
+                _subject(folder, f"{name}, {len(cards)} folds", run),
+                aggregate(cards),
+                pooled_matrix(cards),
+            )
+        except Exception as error:
+            text = f"{type(error).__name__}: {first_line(error)}"
+            say(f"{name}  warning: logger {tracker.name} has no summary of the folds ({text})")
+
+
+def _subject(folder: Path, name: str, run: Path) -> Subject:
+    recorded = Record(run).config
+    config = recorded["config"]
+    split = {key: value for key, value in config["split"].items() if key != "fold"}
+    return Subject(
+        name=name,
+        folder=folder,
+        group="/".join(folder.parts[-3:]),
+        config=config | {"split": split},
+        choices=recorded["choices"],
+        labels=LabelSpace(**config["labels"]),
+    )

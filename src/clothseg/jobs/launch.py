@@ -1,0 +1,226 @@
+"""From a checked command line to Hydra, its launchers, and the outcomes of all jobs."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from clothseg import build
+from clothseg.config.command_line import (
+    Composed,
+    check_command,
+    check_query,
+    constant_keys,
+    plain_config,
+    settled,
+)
+from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS
+from clothseg.error import ConfigError, UserError
+from clothseg.jobs.local import run_jobs
+from clothseg.jobs.machine import Machine
+from clothseg.jobs.outcome import Outcome, run_here, run_job
+from clothseg.jobs.process import prepare
+from clothseg.jobs.summary import report_outcomes
+from clothseg.run.job import Job, plan
+from clothseg.run.record import Record
+from clothseg.run.signature import IRRELEVANT_KEYS
+from clothseg.screen import say
+from clothseg.shipped import CONF
+
+
+@dataclass
+class Session:
+    """One training command on its way through Hydra, which takes it for the task function.
+
+    Hydra hands nothing back from a job and answers an error with a traceback, so the outcomes and
+    the refusal are kept here.
+
+    Args:
+        outcomes: of the jobs that Hydra has launched.
+        refusal: why no job was done.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    refusal: UserError | None = None
+
+    def __call__(self, config: DictConfig) -> None:
+        """Do a single run; Hydra calls this without `-m`."""
+        machine = Machine.here()
+        try:
+            job = _planned(config, HydraConfig.get(), many=False, machine=machine, known={})
+            self.outcomes.append(_do_one(job, machine))
+        except UserError as error:
+            self.refusal = error
+
+    def sweep(
+        self,
+        configs: Sequence[DictConfig],
+        machine: Machine,
+        do: Callable[[list[Job]], list[Outcome]],
+    ) -> list[float | None]:
+        """Plan the jobs of a sweep and have them done; Hydra's launcher calls this with `-m`.
+
+        Args:
+            configs: composed configurations, Hydra's own part included.
+            machine: what one job may use where it is done.
+            do: does jobs, and returns their outcomes in order.
+
+        Returns:
+            Mean IoU of each configuration; None for one that has no score.
+        """
+        known: dict[str, str] = {}
+        try:
+            jobs = [
+                _planned(_without_hydra(config), config.hydra, True, machine, known)
+                for config in configs
+            ]
+            first: dict[Path, Job] = {}
+            for job in jobs:
+                if job is not first.setdefault(job.folder, job):
+                    say(f"{job.title} is the same run as {first[job.folder].title}: done once")
+            outcomes = dict(zip(first, do(list(first.values())), strict=True))
+        except UserError as error:
+            self.refusal = error
+            return [None] * len(configs)
+        self.outcomes.extend(outcomes.values())
+        return [_mean_iou(outcomes[job.folder]) for job in jobs]
+
+
+def launch(overrides: list[str], flags: list[str]) -> int:
+    """Check a command line, do its jobs, and report on them.
+
+    Args:
+        overrides: arguments of the form key=value.
+        flags: arguments that begin with a dash, with their values.
+
+    Returns:
+        Exit status: 0 when every job is done, 1 when one failed, 130 when it was stopped.
+
+    Raises:
+        ConfigError: every problem of the command line.
+    """
+    if any(flag in QUERY_FLAGS for flag in flags):
+        check_query(overrides)
+        _hydra([*overrides, *(flag for flag in flags if flag not in MULTIRUN_FLAGS)], Session())
+        return 0
+    if alone := [flag for flag in flags if flag in QUERY_MODIFIERS]:
+        raise ConfigError([f"{flag}: says what --cfg shows, and stands with it" for flag in alone])
+    composed = check_command(overrides)
+    many = any(flag in MULTIRUN_FLAGS for flag in flags)
+    if len(composed) > 1 and not many:
+        raise ConfigError(["several values for one key are a sweep: add -m to the command"])
+    machine = build.call_target(composed[0].launcher).machine if many else Machine.here()
+    for output in dict.fromkeys(job.config["output"] for job in composed):
+        _require_writable(Path(output))
+    for job in composed:
+        machine.training_world_size(job.config)
+    if many and not all(build.build_dataset(job.config).ready for job in composed):
+        prepare()
+    for job in composed:
+        build.require_inputs(job.config)
+    if composed[0].config["rerun_from"]:
+        outcomes = [_rerun(composed, overrides)]
+    else:
+        outcomes = _run(overrides, many, composed)
+    return report_outcomes(outcomes, composed[0].config.get("logger", {}))
+
+
+def _require_writable(output: Path) -> None:
+    """Fail early when nothing can be written below a folder, which may not be there yet."""
+    nearest = next(path for path in (output, *output.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise ConfigError([f"output={output}: {nearest} is a file, and no folder"])
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError([f"output={output}: you may not write into {nearest}"])
+
+
+def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Outcome]:
+    """Let Hydra launch all jobs; returns what became of them."""
+    folds, *others = {job.config["split"].get("folds") for job in composed}
+    if others:
+        raise ConfigError(["a sweep needs one number of folds: use a command for each split"])
+    if many and folds and not any(o.lstrip("+").startswith("split.fold=") for o in overrides):
+        overrides = [*overrides, f"split.fold={','.join(map(str, range(folds)))}"]
+    constant = ",".join([*constant_keys(overrides), "split.fold"])
+    overrides = settled(overrides) if many else overrides
+    session = Session()
+    with tempfile.TemporaryDirectory() as folder:  # Hydra insists on one
+        placed = [
+            f"hydra.run.dir='{folder}'",
+            f"hydra.sweep.dir='{folder}'",
+            f"hydra.job.config.override_dirname.exclude_keys=[{constant}]",
+        ]
+        _hydra([*overrides, *placed, *(["-m"] if many else [])], session)
+    if session.refusal:
+        raise session.refusal
+    return session.outcomes
+
+
+def _hydra(arguments: list[str], session: Session) -> None:
+    sys.argv = [sys.argv[0], *arguments]
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(session)()
+
+
+def _planned(
+    config: DictConfig, hydra_config: Any, many: bool, machine: Machine, known: dict[str, str]
+) -> Job:
+    plain = plain_config(config)
+    choices = {k: v for k, v in hydra_config.runtime.choices.items() if "/" not in k and v}
+    overrides = [word.removeprefix("++") for word in hydra_config.overrides.task]
+    constant = hydra_config.job.config.override_dirname.exclude_keys
+    swept = [word for word in overrides if word.lstrip("+~").split("=")[0] not in constant]
+    name = (
+        " ".join(sorted(swept)) if many and swept else f"{choices['model']} {choices['backbone']}"
+    )
+    return plan(name, plain, choices, overrides, machine.training_world_size(plain), known)
+
+
+def _do_one(job: Job, machine: Machine) -> Outcome:
+    """Do a single run, in this process unless it needs several."""
+    if job.world_size == 1:
+        return run_job(job, run_here)
+    return run_jobs([job], machine, max_parallel=1)[0]
+
+
+def _without_hydra(config: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def _mean_iou(outcome: Outcome) -> float | None:
+    if not outcome.finished:
+        return None
+    return Record(Path(str(outcome.folder))).metrics["test"]["mean"]["iou"]
+
+
+def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
+    """Repeat a recorded run; the record it came from is kept."""
+    given = composed[0].config
+    keys = set(constant_keys(overrides))
+    changing = {key for key in keys if not key.startswith("logger.")} - {*IRRELEVANT_KEYS}
+    kept = sorted(changing | keys & {"split.fold"})
+    if len(composed) > 1 or kept:
+        raise ConfigError(
+            [f"rerun_from repeats one run as it was, so {key} cannot be set" for key in kept]
+            or ["rerun_from repeats one run, not several"]
+        )
+    recorded = Record(Path(given["rerun_from"])).config
+    config = DictConfig(recorded["config"])
+    # A record cannot vouch for itself: what is trusted, and where output goes, says the command.
+    for key in keys | {"trust", "output"}:
+        OmegaConf.update(config, key, OmegaConf.select(OmegaConf.create(given), key), merge=False)
+    config.rerun = True
+    plain = plain_config(config)
+    build.require_valid(plain)
+    choices = recorded["choices"]
+    name = f"{choices['model']} {choices['backbone']}"
+    machine = Machine.here()
+    all_overrides = [*recorded["overrides"], *overrides]
+    world_size = machine.training_world_size(plain)
+    return _do_one(plan(name, plain, choices, all_overrides, world_size, known={}), machine)

@@ -1,0 +1,101 @@
+"""Adapter of the loggers of PyTorch Lightning."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clothseg.error import ConfigError, first_line
+from clothseg.logger.tracker import End, Results, Row, Subject, Tracker
+
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
+
+STATUS: Mapping[End, str] = {"done": "success", "failed": "failed", "interrupted": "aborted"}
+
+
+class LightningTracker(Tracker):
+    """Hyperparameters, the scalars of every epoch, and the test scores at the last one.
+
+    An interrupted run begins again with a new logger, which is given the earlier epochs as well.
+
+    Args:
+        create: makes the logger of a run.
+        name: what warnings call it.
+    """
+
+    def __init__(self, create: "Callable[[Subject], Logger]", name: str) -> None:
+        self.create, self.name = create, name
+        self._logger: Logger | None = None
+        self._last = 0
+
+    def begin(self, subject: Subject) -> None:
+        """Create the logger and log the configuration.
+
+        Raises:
+            ConfigError: its library is not installed, or refuses the arguments.
+        """
+        try:
+            self._logger = self.create(subject)
+        except Exception as error:  # each service has exceptions of its own
+            raise ConfigError(
+                [
+                    f"logger.lightning.name={self.name}: the logger could not be created with "
+                    f"logger.lightning.arguments ({type(error).__name__}: {first_line(error)})"
+                ]
+            ) from error
+        self._logger.log_hyperparams(dict(subject.config) | {"choices": dict(subject.choices)})
+
+    def epochs(self, rows: Sequence[Row]) -> None:
+        """Log the epochs that are new; undefined scores are left out."""
+        for row in rows[self._last :]:
+            self._last = int(row["epoch"])
+            self._log({key: value for key, value in row.items() if key != "epoch"})
+
+    def end(self, results: Results) -> None:
+        """Log the test scores."""
+        card = results.metrics["test"]
+        scores = {f"test/mean_{key}": value for key, value in card["mean"].items()}
+        scores |= {f"test/{key}": card[key] for key in ("accuracy", "binary_iou")}
+        scores |= {f"test/iou/{row['name']}": row["iou"] for row in card["per_class"]}
+        self._log(scores)
+
+    def close(self, end: End) -> None:
+        """Finalize the logger."""
+        if self._logger is not None:
+            self._logger.save()
+            self._logger.finalize(STATUS[end])
+
+    def _log(self, scores: Mapping[str, float | None]) -> None:
+        assert self._logger is not None
+        finite = {k: v for k, v in scores.items() if v is not None and math.isfinite(v)}
+        self._logger.log_metrics(finite, step=self._last)
+
+
+def shipped_logger(name: str, arguments: Mapping[str, Any]) -> "Callable[[Subject], Logger]":
+    """Factory of a logger of `pytorch_lightning.loggers`.
+
+    Args:
+        name: name of its class.
+        arguments: its keyword arguments, with placeholders, see :func:`clothseg.logger.lightning`.
+    """
+
+    def create(subject: Subject) -> "Logger":
+        from pytorch_lightning import loggers
+
+        values = {
+            "{folder}": str(subject.folder),
+            "{name}": subject.name,
+            "{group}": subject.group,
+            "{signature}": subject.signature,
+        }
+
+        def filled(value: Any) -> Any:
+            if isinstance(value, str):
+                for placeholder, text in values.items():
+                    value = value.replace(placeholder, text)
+            return value
+
+        logger: Logger = getattr(loggers, name)(**{k: filled(v) for k, v in arguments.items()})
+        return logger
+
+    return create

@@ -1,0 +1,1 @@
+"""Run: train and test one configuration on one fold, and record it."""

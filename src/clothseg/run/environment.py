@@ -1,0 +1,65 @@
+"""Versions, commit and machine of a run."""
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from clothseg import __version__
+from clothseg.shipped import CONF
+
+Plain = dict[str, Any]
+
+CHECKOUT = CONF.parent
+"""The checkout that this code runs from, unless it is an installed package."""
+
+LIBRARIES = (
+    "torch",
+    "pytorch-lightning",
+    "segmentation-models-pytorch",
+    "timm",
+    "albumentations",
+    "opencv-python-headless",
+    "numpy",
+    "iterative-stratification",
+)
+
+
+def environment() -> Plain:
+    """Versions of the libraries, commit of the code, and the machine."""
+    versions: dict[str, str | None] = {}
+    for library in LIBRARIES:
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:
+            versions[library] = None
+    return {
+        "clothseg": __version__,
+        "python": sys.version.split()[0],
+        "versions": versions,
+        **code_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+    }
+
+
+def code_version() -> Plain:
+    """Commit of this repository and whether files differ from it; None without git.
+
+    Files of outputs/ do not count: they are results.
+    """
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", "--", ":/", ":!/outputs")
+    return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(*arguments: str) -> str | None:
+    """Answer of git about the checkout; None for an installed package, which is in none."""
+    if not (CHECKOUT / ".git").exists():
+        return None
+    command = ["git", "-C", str(CHECKOUT), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

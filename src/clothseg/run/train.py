@@ -1,0 +1,198 @@
+"""One run: train, test, measure, draw, record."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from zipfile import is_zipfile
+
+import numpy as np
+import torch
+from pytorch_lightning import Trainer
+
+from clothseg import build
+from clothseg.cache import Cache
+from clothseg.callbacks.history import History
+from clothseg.callbacks.progress import Reporter
+from clothseg.datamodule.batches import Batches, SegmentationData
+from clothseg.datamodule.sampling import Shard
+from clothseg.error import DataError
+from clothseg.files import write_array, write_json
+from clothseg.logger.tracker import Results
+from clothseg.loss.class_weights import ClassPixels, described
+from clothseg.loss.pixelwise import PixelLoss
+from clothseg.metric.scorecard import scorecard
+from clothseg.metric.segmentation import Scores
+from clothseg.report.results import draw_scores, write_per_class
+from clothseg.run.job import Job
+from clothseg.run.log import run_log
+from clothseg.run.record import Record
+from clothseg.run.restore import load_best
+from clothseg.run.results import draw_examples, draw_training
+from clothseg.run.tracking import Tracking, tracking_of
+from clothseg.split import Split, missing_classes
+from clothseg.task.semantic import SemanticSegmentation
+from clothseg.trainer import stopped_in_order
+
+WARM_UP, TIMED = 10, 50
+"""Passes before and during the measurement of inference time (networks spec: median of 50)."""
+
+
+def run(job: Job, rank: int) -> None:
+    """Do a run, or go on with one that was cut off.
+
+    Args:
+        job: the run.
+        rank: which of its processes this is. The first one records and shows what all of them do.
+
+    Raises:
+        UserError: a mistake of the user's.
+        ClaimedError: another process does this run.
+        KeyboardInterrupt: Ctrl-C; the last checkpoint is kept.
+    """
+    build.require_valid(job.config)
+    reader = build.build_dataset(job.config)
+    cache = build.build_cache(job.config, reader)
+    frozen = job.folder / "split.json"
+    split = Split.read(frozen) if frozen.is_file() else build.build_split(job.config, cache)
+    data = build.build_data(job.config, cache, split, Shard(rank, job.world_size))
+    data.require_shares("trainer.devices", ["validation", "test"])
+    task = build.build_task(job.config, training_pixels(job.config, cache, split))
+    if rank > 0:
+        with run_log(None) as say, tracking_of(job, say) as tracking:
+            _train_and_test(job, data, task, say, tracking)
+        return
+    record = Record(job.folder)
+    with record.claimed(job.wait):
+        if record.is_done(rerun=job.config["rerun"]):  # by the process that was waited for
+            return
+        with run_log(job.folder / "log.txt") as say:
+            device = device_name(job)
+            record.begin(dict(job.config), job.choices, job.overrides, device)
+            split.write(frozen)
+            size = f"{task.network.trainable / 1e6:.1f} M parameters"
+            say(f"{job.title}  {size} on {device}, kept in {job.folder}")
+            say(f"{job.title}  {split.summary}")
+            for text in reader.warnings():
+                say(f"{job.title}  warning: {text}")
+            if skipped_samples := [asdict(each) for each in reader.skipped_samples()]:
+                write_json(job.folder / "skipped.json", skipped_samples)
+                count = len(skipped_samples)
+                say(f"{job.title}  warning: {count} samples are skipped, see skipped.json")
+            for text in described_weights(task):
+                say(f"{job.title}  class weights: {text}")
+            for name in missing_classes(cache, split, task.names):
+                say(f"{job.title}  warning: no training photo has the class {name}")
+            with tracking_of(job, say) as tracking:
+                scores = _train_and_test(job, data, task, say, tracking)
+                tracking.end(_write_results(job, data, task, tracking.history, scores))
+            record.set_state("done")
+
+
+def _train_and_test(
+    job: Job,
+    data: SegmentationData,
+    task: SemanticSegmentation,
+    say: Callable[[str], None],
+    tracking: Tracking,
+) -> Scores:
+    """Train to the end, and test the best epoch."""
+    record = Record(job.folder)
+    history = tracking.history
+    reporter = Reporter(say, job.title, data.batch_size, history)
+    observers = [history, tracking, reporter]
+    trainer = build.build_trainer(job.config, job.folder, observers, job.world_size)
+    if record.last_checkpoint:
+        _require_whole(record.last_checkpoint)
+        say(f"{job.title}  goes on from {record.last_checkpoint}")
+    with stopped_in_order():
+        trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
+    load_best(task, record)
+    return scored(trainer, task, data.evaluation_batches(data.split.test))
+
+
+def _require_whole(checkpoint: Path) -> None:
+    """Fail when a checkpoint was cut, as a full disk does.
+
+    Raises:
+        DataError: says how to go on.
+    """
+    if not is_zipfile(checkpoint):  # its directory is at the end
+        raise DataError(
+            f"{checkpoint} is damaged; delete it, and the same command trains from the beginning"
+        )
+
+
+def _write_results(
+    job: Job,
+    data: SegmentationData,
+    task: SemanticSegmentation,
+    history: History,
+    scores: Scores,
+) -> Results:
+    """Write scores, measurements and pictures of a run; returns what loggers are told."""
+    best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
+    seconds = sum(row["seconds"] for row in history.rows)
+    images = len(history.rows) * data.steps_per_epoch * data.batch_size
+    card = scorecard(scores, task.names, data.cache.sources)
+    write_per_class(card, job.folder / "per_class.csv")
+    write_array(job.folder / "confusion_matrix.npy", scores.matrix)
+    draw_scores(scores.matrix, task.names, job.folder, job.title)
+    draw_training(history.rows, best_epoch, job.folder)
+    examples = draw_examples(data.cache, build.build_labels(job.config), task, scores, job.folder)
+    metrics = {
+        "test": card,
+        "best_epoch": best_epoch,
+        "epochs": len(history.rows),
+        "train_seconds": seconds,
+        "images_per_second": images / seconds,
+        "parameters": task.network.trainable,
+        "inference_ms": inference_ms(task, job.config["data"]["image_size"]),
+        "division": data.split.division,
+        "fold_deviation": data.split.deviation,
+    }
+    write_json(job.folder / "metrics.json", metrics)
+    return Results(metrics, scores.matrix, examples, Record(job.folder).best_checkpoint)
+
+
+def scored(trainer: Trainer, task: SemanticSegmentation, batches: Batches) -> Scores:
+    """Scores of a task on some photos, which all processes together see once each."""
+    with stopped_in_order():
+        trainer.test(task, batches, verbose=False)
+    assert task.test_scores is not None
+    return task.test_scores
+
+
+def device_name(job: Job) -> str:
+    """What a run is trained on, for people."""
+    trainer = job.config["trainer"]
+    if trainer["accelerator"] != "cpu" and torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    else:
+        threads = trainer["threads"] or torch.get_num_threads()
+        device = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+    return device if job.world_size == 1 else f"{job.world_size} x {device}"
+
+
+def training_pixels(config: Mapping[str, Any], cache: Cache, split: Split) -> ClassPixels:
+    """How often the classes occur in what a run is trained on."""
+    return ClassPixels.of_training(cache, split, config["data"]["image_size"])
+
+
+def described_weights(task: SemanticSegmentation) -> list[str]:
+    """The weights of classes of a task's losses, for people."""
+    losses = [loss for loss in task.loss.modules() if isinstance(loss, PixelLoss)]
+    weights = [loss.weights.tolist() for loss in losses if loss.weights is not None]
+    return [described(each, task.names) for each in weights]
+
+
+def inference_ms(task: SemanticSegmentation, image_size: int) -> float:
+    """Median time of one photo through the network, milliseconds."""
+    photo = np.zeros((1, image_size, image_size, 3), np.uint8)
+    times = []
+    for _ in range(WARM_UP + TIMED):
+        start = time.perf_counter()
+        task.predict(photo)  # ends with a copy to the CPU, which waits for the device
+        times.append(time.perf_counter() - start)
+    return 1000 * float(np.median(times[WARM_UP:]))

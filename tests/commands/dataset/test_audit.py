@@ -1,0 +1,388 @@
+"""An audit names every planted defect with file and value, and reports nothing else."""
+
+import json
+import re
+import shutil
+from functools import partial
+
+import numpy as np
+import pytest
+import scipy.ndimage
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from clothseg.commands.dataset.audit.action import audit
+from clothseg.commands.dataset.audit.collection import odd_ids, told_by_reader, unpaired_sides
+from clothseg.commands.dataset.audit.finding import KINDS, Finding, by_kind, totals
+from clothseg.commands.dataset.audit.page import LISTED, MEANING, audit_page
+from clothseg.commands.dataset.audit.photo import Subject, audit_photo, tiny_components
+from clothseg.commands.dataset.export import export
+from clothseg.commands.main import main
+from clothseg.dataset import Sample, ccp, cfpd, cihp, folder, imaterialist, merged, modanet
+from clothseg.dataset.reader import Reader
+from clothseg.error import DataError
+from clothseg.labels import LabelSpace
+from support.clean_ccp import (
+    MASK,
+    PHOTO,
+    PLANTED,
+    add_specks,
+    brighten_copy,
+    copy_photo,
+    empty_mask,
+    out_of_range,
+    scramble,
+    stripes,
+    transpose,
+    truncate,
+    write_photo,
+)
+from support.shipped_config import CCP_NAMES, label_space, source_names_of
+from support.small_datasets import write_mask
+
+
+def run(root, *overrides):
+    """Exit status and `audit.json` of the command."""
+    output = root.parent / "report"
+    status = main(
+        "dataset",
+        ["action=audit", "dataset=ccp", f"dataset.root={root}", f"output={output}", *overrides],
+    )
+    labels = next((o.split("=")[1] for o in overrides if o.startswith("labels=")), "refined15")
+    return status, json.loads((output / f"ccp-{labels}" / "audit.json").read_text())
+
+
+def test_nothing_is_found_in_clean_data(clean_ccp, capsys):
+    status, report = run(clean_ccp)
+    assert status == 0
+    assert report["findings"] == []
+    assert report["totals"]["photos"] == 3
+    assert "3 photos, 0 errors, 0 warnings" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("plant", "kind", "file", "value"),
+    [
+        *PLANTED,
+        (empty_mask, "background only", MASK, "0"),
+        (copy_photo, "exact duplicate", PHOTO, "0003"),
+        (brighten_copy, "near duplicate", PHOTO, "0003"),
+        (add_specks, "tiny components", MASK, 2),
+    ],
+)
+def test_a_planted_defect_is_found_alone(plant, kind, file, value, clean_ccp):
+    plant(clean_ccp)
+    status, report = run(clean_ccp)
+    (finding,) = report["findings"]
+    assert finding["kind"] == kind
+    assert finding["file"] == str(clean_ccp / file)
+    assert value is None or finding["value"] == value
+    assert finding["message"]
+    assert finding["sample"] == "0002"
+    errors = finding["severity"] == "error"
+    assert status == errors
+    assert (report["totals"]["errors"], report["totals"]["warnings"]) == (errors, not errors)
+
+
+def test_one_bad_sample_does_not_hide_the_others(clean_ccp, capsys):
+    for number, plant in ((4, truncate), (5, scramble), (6, out_of_range)):
+        plant(clean_ccp)
+        for name in (PHOTO, MASK):
+            path = clean_ccp / name
+            path.rename(path.with_stem(f"{number:04}"))
+            if number == 5:
+                write_photo(clean_ccp, 5, 5)
+        write_photo(clean_ccp, 2, 2)
+        write_mask(clean_ccp, 2, stripes(2))
+    (clean_ccp / "photos/0001.jpg").unlink()
+    (clean_ccp / "photos/0006.jpg").write_text("no picture")
+    status, report = run(clean_ccp)
+    found = {(f["kind"], f["file"].rpartition("/")[2]) for f in report["findings"]}
+    assert found == {
+        ("unreadable photo", "0004.jpg"),
+        ("unreadable photo", "0006.jpg"),
+        ("unreadable annotation", "0005.mat"),
+        ("label out of range", "0006.mat"),
+        ("missing partner", "0001.jpg"),
+    }
+    assert status == 1
+    assert "5 errors" in capsys.readouterr().out
+
+
+def test_photos_cut_to_persons_are_checked_as_a_whole(clean_ccp):
+    assert run(clean_ccp, "dataset.crop=mask")[1]["findings"] == []
+    transpose(clean_ccp)
+    (finding,) = run(clean_ccp, "dataset.crop=mask")[1]["findings"]
+    assert (finding["kind"], finding["value"]) == ("different sizes", "118x40 and 40x118")
+
+
+def test_a_dataset_that_lacks_all_photos_is_audited(clean_ccp):
+    for photo in (clean_ccp / "photos").iterdir():
+        photo.unlink()
+    status, report = run(clean_ccp)
+    assert status == 1
+    assert [f["sample"] for f in report["findings"]] == ["0001", "0002", "0003"]
+    assert report["totals"]["kinds"] == {"missing partner": 3}
+
+
+def test_a_decoder_that_raises_anything_is_a_finding_too(clean_ccp, monkeypatch):
+    def fail(sample):
+        raise MemoryError("3 GiB")
+
+    reader = ccp(root=str(clean_ccp), names=CCP_NAMES)
+    monkeypatch.setattr(reader, "read_mask", fail)
+    (finding,) = audit_photo(Subject("0002", reader, reader.samples()[1])).findings
+    assert (finding.kind, finding.value) == ("unreadable annotation", "MemoryError")
+
+
+def seen(*ids):
+    values = np.zeros(256, bool)
+    values[list(ids)] = True
+    return values
+
+
+class FourNames(Reader):
+    def __init__(self, root):
+        super().__init__(root, ["ground", "hat", "sock", "shoe"])
+
+    def samples(self):
+        return [Sample("a", self.root / "a.jpg", self.root / "a.png")]
+
+    def read_mask(self, sample):
+        return np.zeros((4, 4), np.uint8)
+
+    def warnings(self):
+        return ["2 hats are odd"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        (seen(0, 1, 2, 3, 255), []),
+        (seen(1, 2, 3, 4), ["ids count from 1", "names never seen"]),
+        (seen(0, 20, 40, 60), ["ids in steps", "names never seen"]),
+        (seen(0, 1, 3), ["names never seen"]),
+        (seen(), []),
+        (seen(255), []),
+    ],
+)
+def test_ids_that_mean_something_else_are_suspected(values, kinds, tmp_path):
+    found = odd_ids("", FourNames(tmp_path), values)
+    assert [finding.kind for finding in found] == kinds
+
+
+def test_names_never_seen_are_listed(tmp_path):
+    (finding,) = odd_ids("shop", FourNames(tmp_path), seen(0, 1, 3))
+    assert finding.value == "sock"
+    assert finding.message == "shop: 1 of 4 names are in no mask: sock"
+
+
+def test_warnings_of_the_reader_are_told(tmp_path):
+    (warning,) = told_by_reader("", FourNames(tmp_path))
+    assert (warning.severity, warning.message) == ("warning", "2 hats are odd")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "alone"),
+    [([], "Left-arm, right_arm"), ([("Left-arm", "right_arm")], None)],
+)
+def test_sides_that_no_mirror_exchanges_are_named(pairs, alone):
+    names = ["ground", "Left-arm", "right_arm", "leftover", "bright"]
+    colors = ["#000000"] * 5
+    found = unpaired_sides(LabelSpace("arms", names, colors, {n: [n] for n in names}, (), pairs))
+    assert [finding.value for finding in found] == ([alone] if alone else [])
+
+
+def test_merged_datasets_are_audited_in_their_own_ids(clean_ccp):
+    out_of_range(clean_ccp)
+    parts = {name: ccp(root=str(clean_ccp), names=CCP_NAMES) for name in ("one", "two")}
+    reader = merged(sources=parts)
+    subjects, findings = audit(reader, label_space("refined15"))
+    assert [s.name for s in subjects][::3] == ["one-0001", "two-0001"]
+    kinds = {kind: len(group) for kind, group in by_kind(findings).items()}
+    assert kinds == {"label out of range": 2, "exact duplicate": 3}
+    assert {f.value for f in findings if f.kind == "label out of range"} == {"59, 77"}
+
+
+@given(arrays(np.uint8, (12, 15), elements=st.sampled_from([0, 1, 2, 7, 255])))
+def test_tiny_components_are_those_of_an_independent_count(mask):
+    corners = np.ones((3, 3), int)
+    expected = []
+    for value in (1, 2):
+        labelled, number = scipy.ndimage.label(mask == value, corners)
+        sizes = np.bincount(labelled.ravel())[1:]
+        expected += [(value, size) for size in sizes if size <= 25]
+        assert len(sizes) == number
+    components, tiny = tiny_components(mask, 3)
+    found = [(components.classes[i], components.sizes[i]) for i in tiny]
+    assert sorted(found) == sorted(expected)
+
+
+def test_the_page_is_whole_in_itself_and_escapes_what_it_quotes(clean_ccp):
+    brighten_copy(clean_ccp)
+    subjects, findings = audit(ccp(root=str(clean_ccp), names=CCP_NAMES), label_space("ccp59"))
+    hostile = Finding("told by the reader", "", "f", "", "<script>alert(1)</script> & more")
+    page = audit_page("<b>", subjects, [*findings, *[hostile] * (LISTED + 4)], label_space("ccp59"))
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
+    assert "4 more in audit.json" in page
+    assert "Audit of &lt;b&gt;" in page
+    sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
+    assert len(sources) == 2
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+
+
+def test_the_page_explains_every_kind():
+    assert tuple(MEANING) == KINDS
+
+
+def test_a_wrong_root_is_one_message_and_writes_nothing(tmp_path, capsys):
+    output = tmp_path / "report"
+    root = tmp_path / "nowhere"
+    assert (
+        main("dataset", ["action=audit", "dataset=ccp", f"dataset.root={root}", f"output={output}"])
+        == 1
+    )
+    assert "is not a folder; expected there: photos/" in capsys.readouterr().err
+    assert not output.exists()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+@pytest.mark.parametrize("name", ["cfpd", "imaterialist", "modanet"])
+def test_other_formats_without_defect_have_no_error(name, oracles):
+    root = str(oracles / "fixtures" / name)
+    names = source_names_of(name)
+    readers = {
+        "cfpd": lambda: cfpd(root=root, names=names),
+        "imaterialist": lambda: imaterialist(
+            root=root, names=names, overlap="small_on_top", missing="leave_out"
+        ),
+        "modanet": lambda: modanet(
+            root=root, names=names, overlap="small_on_top", missing="leave_out"
+        ),
+    }
+    space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46", "modanet": "modanet13"}[name]
+    subjects, findings = audit(readers[name](), label_space(space))
+    assert subjects
+    assert [f.message for f in findings if f.severity == "error"] == []
+
+
+def modanet_copy(oracles, tmp_path, change):
+    """The ModaNet fixture with a changed annotation file."""
+    root = tmp_path / "modanet"
+    shutil.copytree(oracles / "fixtures" / "modanet" / "images", root / "images")
+    name = "annotations/modanet2018_instances_train.json"
+    content = json.loads((oracles / "fixtures" / "modanet" / name).read_text())
+    change(content)
+    (root / "annotations").mkdir()
+    (root / name).write_text(json.dumps(content))
+    options = {"overlap": "small_on_top", "missing": "leave_out"}
+    return modanet(root=str(root), names=source_names_of("modanet"), **options)
+
+
+def errors(reader, labels):
+    _, findings = audit(reader, label_space(labels))
+    return [(f.kind, f.sample, f.value) for f in findings if f.severity == "error"]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+def test_one_wrong_category_of_modanet_does_not_hide_the_other_photos(oracles, tmp_path):
+    def spoil(content):
+        content["annotations"][0]["category_id"] = 14
+        spoiled.append(f"{content['annotations'][0]['image_id']:07}")
+
+    spoiled = []
+    reader = modanet_copy(oracles, tmp_path, spoil)
+    assert errors(reader, "modanet13") == [("label out of range", spoiled[0], "14")]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+def test_an_annotation_of_modanet_without_image_is_named_and_stops_a_training(oracles, tmp_path):
+    def spoil(content):
+        content["annotations"][0]["image_id"] = 77
+
+    reader = modanet_copy(oracles, tmp_path, spoil)
+    assert errors(reader, "modanet13") == [("missing partner", "77", "77")]
+    with pytest.raises(DataError, match="belongs to image 77, which the file does not have"):
+        reader.samples()
+
+
+@pytest.mark.parametrize(("name", "place"), [("cfpd", "image"), ("imaterialist", "train")])
+def test_a_photo_without_annotation_is_named_and_stops_a_training(name, place, oracles, tmp_path):
+    root = tmp_path / name
+    shutil.copytree(oracles / "fixtures" / name, root)
+    (root / place).chmod(0o755)
+    shutil.copy(next((root / place).glob("*.jpg")), root / place / "stray.jpg")
+    options = {"overlap": "small_on_top", "missing": "error"}
+    readers = {"cfpd": cfpd, "imaterialist": partial(imaterialist, **options)}
+    reader = readers[name](root=str(root), names=source_names_of(name))
+    space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46"}[name]
+    lost = {"cfpd": [], "imaterialist": ["5161eb5c8679ac4ae5ff47e122dd0735"]}[name]
+    assert errors(reader, space) == [("missing partner", n, n) for n in [*lost, "stray"]]
+    with pytest.raises(DataError, match=r"1 photos are not in \S+: .*\.jpg: "):
+        reader.samples()
+
+
+def test_maps_of_people_that_contradict_each_other_are_named(oracles):
+    root = str(oracles / "fixtures" / "cihp" / "broken")
+    found = errors(cihp(root=root, names=source_names_of("cihp")), "cihp20")
+    assert [(kind, sample) for kind, sample, _ in found] == [
+        ("contradictory maps", number) for number in ("0016413", "0016858", "0017220", "0033125")
+    ]
+    assert [value for _, _, value in found][:2] == ["33", "6"]
+
+
+def test_missing_maps_of_people_do_not_hide_the_other_photos(oracles, tmp_path):
+    root = tmp_path / "cihp"
+    shutil.copytree(oracles / "fixtures" / "cihp" / "Training", root / "Training")
+    (root / "Training" / "Human_ids").chmod(0o755)
+    (root / "Training" / "Human_ids" / "0000068.png").unlink()
+    found = audit(cihp(root=str(root), names=source_names_of("cihp")), label_space("cihp20"))
+    assert len(found[0]) == 7
+    missing = [f for f in found[1] if f.severity == "error"]
+    assert [(f.kind, f.sample) for f in missing] == [("missing partner", "0000068")]
+
+
+def test_own_photos_and_masks_without_partner_are_named(clean_ccp, tmp_path):
+    root = tmp_path / "own"
+    export(ccp(root=str(clean_ccp), names=CCP_NAMES), label_space("body4"), root)
+    (root / "images" / "0001.jpg").unlink()
+    (root / "masks" / "0002.png").unlink()
+    names = label_space("body4").names
+    space = LabelSpace("own", names, ["#000000"] * 4, {name: [name] for name in names})
+    _, findings = audit(folder(root=str(root), names=names), space)
+    found = [(f.kind, f.sample, f.value) for f in findings if f.severity == "error"]
+    assert found == [
+        ("missing partner", "0002", "0002"),
+        ("missing partner", "0001", "0001"),
+    ]
+
+
+@pytest.mark.slow
+def test_real_photos_have_the_defects_that_were_counted_independently(ccp_root, oracles):
+    anomalies = json.loads((oracles / "ccp_stats" / "ccp_0001_0804.json").read_text())["anomalies"]
+    subjects, findings = audit(ccp(root=str(ccp_root), names=CCP_NAMES), label_space("refined15"))
+    groups = by_kind(findings)
+    assert len(subjects) == 804
+    assert list(groups) == [
+        "background only",
+        "near duplicate",
+        "tiny components",
+        "names never seen",
+    ]
+    assert [f.sample for f in groups["background only"]] == anomalies["background_only"]
+    assert [(f.sample, f.value) for f in groups["near duplicate"]] == [
+        ("0183", "0730"),
+        ("0197", "0671"),
+        ("0223", "0616"),
+        ("0594", "0722"),
+        ("0692", "0732"),
+    ]
+    tiny = anomalies["tiny_components"]
+    assert {f.sample: f.value for f in groups["tiny components"]} == {
+        row["id"]: len(row["components"]) for row in tiny["list"]
+    }
+    assert totals(findings, 804)["tiny_components"] == tiny["count"]
+    (unseen,) = groups["names never seen"]
+    assert unseen.value == "clogs, intimate, panties, swimwear"

@@ -1,0 +1,208 @@
+"""Statistics against counts by hand, and against independent ones on the real photos."""
+
+import csv
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clothseg.commands.dataset.context import Context
+from clothseg.commands.dataset.statistics.action import act
+from clothseg.commands.dataset.statistics.counting import (
+    breakdowns,
+    class_rows,
+    count_photos,
+    distribution,
+    image_rows,
+)
+from clothseg.commands.main import main
+from clothseg.dataset import Sample, ccp, merged
+from clothseg.dataset.reader import Reader
+from clothseg.labels import LabelSpace
+from support.clean_ccp import stripes
+from support.shipped_config import CCP_NAMES, label_space
+from support.small_datasets import png, write_mask
+
+
+class Shelf(Reader):
+    """Two photos whose objects overlap: a hat of 6 pixels lies on a coat of 20."""
+
+    def __init__(self, root):
+        super().__init__(root, ["ground", "coat", "hat", "dust"])
+        for name in "ab":
+            Image.fromarray(np.zeros((8, 5, 3), np.uint8)).save(root / f"{name}.png")
+
+    def samples(self):
+        photos = [self.root / f"{name}.png" for name in "ab"]
+        parts = ["train", "test"]
+        return [Sample(p.stem, p, p, part=part) for p, part in zip(photos, parts, strict=True)]
+
+    def read_mask(self, sample):
+        mask = np.zeros((8, 5), np.uint8)
+        if sample.name == "a":
+            mask[:4] = 1
+            mask[0] = 2
+            mask[7] = 3
+        return mask
+
+    def objects(self, sample):
+        return [(1, 20), (2, 3), (2, 3), (3, 5)] if sample.name == "a" else []
+
+
+SHELF = LabelSpace(
+    "shelf",
+    ["ground", "coat", "hat"],
+    ["#000000", "#111111", "#222222"],
+    {"ground": ["ground"], "coat": ["coat"], "hat": ["hat"]},
+    ["dust"],
+)
+
+
+def test_objects_are_counted_with_their_own_areas(tmp_path):
+    counts = count_photos(Shelf(tmp_path), SHELF)
+    ground, coat, hat = class_rows(counts, SHELF)
+    assert [row["pixels"] for row in (ground, coat, hat)] == [55, 15, 5]
+    assert [row["pixel_share"] for row in (ground, coat, hat)] == [55 / 75, 15 / 75, 5 / 75]
+    assert [row["images"] for row in (ground, coat, hat)] == [2, 1, 1]
+    assert [row["instances"] for row in (ground, coat, hat)] == [0, 1, 2]
+    assert [row["mean_area"] for row in (ground, coat, hat)] == [None, 20, 3]
+    assert [row["mean_area_share"] for row in (ground, coat, hat)] == [None, 0.5, 0.075]
+    assert [(row["classes"], row["instances"]) for row in image_rows(counts)] == [(2, 3), (0, 0)]
+    assert [(row["width"], row["height"]) for row in image_rows(counts)] == [(5, 8)] * 2
+
+
+def test_parts_are_counted_apart(tmp_path):
+    (split,) = breakdowns(count_photos(Shelf(tmp_path), SHELF)).items()
+    assert split[0] == "part"
+    images = {name: [r["images"] for r in class_rows(c, SHELF)] for name, c in split[1].items()}
+    assert images == {"train": [1, 1, 1], "test": [1, 0, 0]}
+
+
+def test_sources_are_counted_apart_and_say_what_an_instance_is(clean_ccp, tmp_path):
+    sources = {"one": ccp(root=str(clean_ccp), names=CCP_NAMES), "shelf": Shelf(tmp_path)}
+    names = [*CCP_NAMES, "ground", "dust"]
+    colors = ["#000000"] * len(names)
+    space = LabelSpace("both", names, colors, {name: [name] for name in names})
+    counts = count_photos(merged(sources=sources), space)
+    assert counts.objects.tolist() == [False] * 3 + [True] * 2
+    parts = breakdowns(counts)["source"]
+    assert {name: len(part.samples) for name, part in parts.items()} == {"one": 3, "shelf": 2}
+    assert class_rows(parts["one"], space)[CCP_NAMES.index("hat")]["instances"] == 3
+    assert class_rows(parts["shelf"], space)[CCP_NAMES.index("hat")]["instances"] == 2
+
+
+def test_a_distribution_says_how_often_each_number_occurs():
+    assert distribution(np.array([3, 1, 3, 5])) == {
+        "min": 1,
+        "mean": 3.0,
+        "median": 3.0,
+        "max": 5,
+        "images": {"1": 1, "3": 2, "5": 1},
+    }
+
+
+def run(root, *overrides):
+    folders = f"dataset.root={root}", f"output={root.parent / 'report'}"
+    return main("dataset", ["action=statistics", "dataset=ccp", *folders, *overrides])
+
+
+def test_the_command_writes_tables_and_figures(clean_ccp, capsys):
+    mask = stripes(2)
+    mask[mask == CCP_NAMES.index("hat")] = 255
+    write_mask(clean_ccp, 2, mask)
+    assert run(clean_ccp, "labels=ccp59") == 0
+    folder = clean_ccp.parent / "report" / "ccp-ccp59" / "statistics"
+    said = capsys.readouterr().out
+    assert "does not tell objects apart" in " ".join(said.split())
+    assert str(folder) in said
+    with (folder / "classes.csv").open() as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert (rows["hat"]["pixels"], rows["hat"]["images"], rows["hat"]["mean_area"]) == (
+        "160",
+        "2",
+        "80.0",
+    )
+    assert (rows["null"]["instances"], rows["null"]["mean_area"]) == ("0", "")
+    content = json.loads((folder / "statistics.json").read_text())
+    assert content["pixels"] == 3 * 118 * 40 - 80
+    assert content["image_heights"]["images"] == {"118": 3}
+    assert content["classes_per_image"]["images"] == {"57": 1, "58": 2}
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    assert pictures == [
+        "classes_per_image.png",
+        "image_sizes.png",
+        "images_per_class.png",
+        "instances_per_class.png",
+        "instances_per_image.png",
+        "pixels_per_class.png",
+    ]
+    for name in pictures:
+        with Image.open(folder / name) as picture:
+            assert min(picture.size) > 200
+    assert not list(folder.glob(".*"))
+
+
+def test_the_command_breaks_down_by_part(tmp_path):
+    reader = Shelf(tmp_path)
+    settings = SimpleNamespace(output=str(tmp_path / "report"))
+    assert act(Context("shelf", reader, SHELF, settings)) == 0
+    with (tmp_path / "report/shelf-shelf/statistics/classes_by_part.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["part"], r["name"], r["instances"]) for r in rows if r["name"] == "hat"] == [
+        ("train", "hat", "2"),
+        ("test", "hat", "0"),
+    ]
+
+
+def test_a_defect_is_one_message_and_nothing_is_written(clean_ccp, capsys):
+    mask = stripes(2)
+    mask[0, 0] = 60
+    write_mask(clean_ccp, 2, mask)
+    assert run(clean_ccp) == 1
+    assert "0002.mat: label 60 is out of range" in capsys.readouterr().err
+    assert not (clean_ccp.parent / "report").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("labels", "oracle"), [("refined15", "refined15"), ("ccp59", "labels59"), ("body4", "four")]
+)
+def test_real_photos_have_the_counts_of_an_independent_program(labels, oracle, ccp_root, oracles):
+    truth = json.loads((oracles / "ccp_stats" / "ccp_0001_0804.json").read_text())
+    expected = truth["classes"][oracle]["per_class"]
+    space = label_space(labels)
+    counts = count_photos(ccp(root=str(ccp_root), names=CCP_NAMES), space)
+    rows = class_rows(counts, space)
+    for key in ("name", "pixels", "images"):
+        assert [row[key] for row in rows] == [row[key] for row in expected]
+    assert [row["pixel_share"] for row in rows] == pytest.approx(
+        [row["pixel_fraction"] for row in expected], rel=1e-12
+    )
+    heights = distribution(counts.sizes[:, 0])
+    assert (heights["min"], heights["max"]) == (801, 872)
+    if labels == "ccp59":
+        shown = distribution((counts.pixels > 0).sum(1))
+        assert shown["images"] == truth["anomalies"]["labels_per_image"]
+
+
+def test_sizes_patterns_and_colours_are_counted_apart(oracles, tmp_path):
+    fixture = oracles / "fixtures" / "ccihp"
+    command = ["action=statistics", "dataset=ccihp", f"dataset.root={fixture}"]
+    assert main("dataset", [*command, f"output={tmp_path}"]) == 0
+    folder = tmp_path / "ccihp-ccihp20" / "statistics"
+    further = json.loads((folder / "statistics.json").read_text())["further"]
+    for kind, place in (("size", "Size_ids"), ("pattern", "Pattern_ids"), ("color", "Color_ids")):
+        maps = [png(path) for path in fixture.glob(f"*/{place}/*.png")]
+        assert len(maps) == 13
+        rows = further[kind]
+        assert [row["pixels"] for row in rows] == [
+            sum(int((values == row["id"]).sum()) for values in maps) for row in rows
+        ]
+        assert [row["images"] for row in rows] == [
+            sum(bool((values == row["id"]).any()) for values in maps) for row in rows
+        ]
+        assert sum(row["pixels"] for row in rows) == sum(values.size for values in maps)
+        assert (folder / f"{kind}.csv").read_text().startswith("id,name,pixels,images\n0,none,")
+        assert png(folder / f"images_per_{kind}.png").shape[1] > 400

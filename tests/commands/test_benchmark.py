@@ -1,0 +1,311 @@
+"""Benchmarks: equals are compared, the figures fit together, mistakes are told."""
+
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from clothseg import build
+from clothseg.augmentation import none
+from clothseg.benchmark import commands, memory, parallel_jobs, sweep_job
+from clothseg.benchmark.comparison import Comparison, Contestant, Goal, training_config
+from clothseg.benchmark.contest import CHOICES, BareLoop
+from clothseg.benchmark.evaluation import our_evaluation, shifted_batches, their_evaluation
+from clothseg.benchmark.gpu_throughput import throughput
+from clothseg.benchmark.input_pipeline import DecodedPhotos
+from clothseg.benchmark.table import (
+    BEGIN,
+    BETWEEN,
+    END,
+    README,
+    read_results,
+    speed_table,
+    write_speed_table,
+)
+from clothseg.commands.benchmark import benchmark_result
+from clothseg.commands.main import main
+from clothseg.config.command_line import check_command
+from clothseg.config.schema import Benchmark
+from clothseg.datamodule.batches import CachedImages
+from clothseg.dataset.wardrobe import write_ccp
+from clothseg.error import ConfigError, DataError
+from support.paths import REPOSITORY
+
+TINY = ["image_size=32", "batch_size=2", "batches=2", "repetitions=3"]
+UNCHANGED = np.arange(256, dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def wardrobe(tmp_path_factory):
+    """A few drawn photos in a folder whose name is hard to quote."""
+    root = tmp_path_factory.mktemp("photos") / "it's a wardrobe, =10"
+    write_ccp(root, 10, 0, lambda count: None)
+    return root
+
+
+def tiny(name, root, *overrides):
+    (job,) = check_command([f"benchmark={name}", *TINY, *overrides], "benchmark", Benchmark)
+    return Benchmark(**job.config | {"root": root and str(root)})
+
+
+def assert_consistent(comparison, measurements):
+    for side in (comparison["clothseg"], comparison["rival"]):
+        assert len(side["values"]) == measurements
+        assert min(side["values"]) > 0
+        assert side["median"] == pytest.approx(statistics.median(side["values"]))
+        low, high = side["quartiles"]
+        assert min(side["values"]) <= low <= side["median"] <= high <= max(side["values"])
+    quotient = comparison["clothseg"]["median"] / comparison["rival"]["median"]
+    turned = comparison["ratio_is"] == "rival / clothseg"
+    assert comparison["ratio"] == pytest.approx(1 / quotient if turned else quotient)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_input_pipeline_is_measured(wardrobe, here):
+    result = benchmark_result(tiny("input_pipeline", wardrobe))
+    (comparison,) = result["comparisons"]
+    assert_consistent(comparison, 3)
+    assert comparison["unit"] == "images/s"
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_a_result_says_where_it_was_measured_without_naming_the_machine(wardrobe, here):
+    result = benchmark_result(tiny("input_pipeline", wardrobe))
+    assert result["machine"]["cpu"]
+    assert result["machine"]["cores"] >= 1
+    assert result["environment"]["versions"]["torch"]
+    assert {"commit", "dirty"} <= result["environment"].keys()
+    assert datetime.date.fromisoformat(result["date"])
+    text = json.dumps(result)
+    assert_publishable(text)
+    assert str(wardrobe.parent) not in text
+    assert not re.search(rf"\b{re.escape(platform.node())}\b", text)
+
+
+@pytest.mark.slow(seconds=62)
+def test_every_training_step_is_measured(wardrobe, here):
+    result = benchmark_result(tiny("training_step", wardrobe, "repetitions=1"))
+    time, *memory = result["comparisons"]
+    assert_consistent(time, 2)
+    assert time["unit"] == "ms/step"
+    for comparison in memory:  # Linux alone tells
+        assert_consistent(comparison, 1)
+        assert comparison["unit"] == "MB"
+
+
+def test_an_evaluation_is_measured(wardrobe, here):
+    result = benchmark_result(tiny("evaluation", wardrobe, "batches=7"))
+    for comparison in result["comparisons"]:
+        assert_consistent(comparison, 3)
+
+
+def test_both_evaluations_count_the_same(wardrobe, here):
+    settings = tiny("evaluation", wardrobe, "batches=3")
+    config = training_config(settings, 32, [])
+    batches = shifted_batches(build.build_cache(config, build.build_dataset(config)), settings)
+    ours, theirs = our_evaluation(15, batches), their_evaluation(15, batches)
+    assert np.array_equal(ours.matrix, theirs["MulticlassConfusionMatrix"])
+    assert 0 < ours.classes.accuracy < 1
+    iou = np.nan_to_num(ours.classes.iou)
+    np.testing.assert_allclose(iou, theirs["MulticlassJaccardIndex"], rtol=1e-6)
+
+
+def test_a_job_of_a_sweep_is_its_share_of_the_time(here, monkeypatch):
+    """Eight seconds for two jobs together, three for each by itself."""
+    monkeypatch.setattr(sweep_job, "run", lambda arguments: "")
+    monkeypatch.setattr(sweep_job, "command_seconds", lambda a: 8.0 if "-m" in a else 3.0)
+    (comparison,) = sweep_job.compare(tiny("sweep_job", None, "repetitions=1"), jobs=2)
+    assert_consistent(comparison.plain, 1)
+    assert (comparison.clothseg.values, comparison.rival.values) == ([4.0], [3.0])
+
+
+def test_jobs_at_a_time_count_from_the_first_begin_to_the_last_end(here, monkeypatch):
+    def sweep(arguments):
+        """Leave two records: one after the other, or both at the same time."""
+        (output,) = [a.split("=", 1)[1].strip("'") for a in arguments if a.startswith("output=")]
+        together = "hydra.launcher.max_parallel=2" in arguments
+        for fold, begin in enumerate((1000, 1000 if together else 1030)):
+            folder = Path(output) / f"fold-{fold}"
+            folder.mkdir(parents=True)
+            for name, moment in (("environment.json", begin), ("status.json", begin + 30)):
+                (folder / name).write_text("{}")
+                os.utime(folder / name, (moment, moment))
+        return ""
+
+    monkeypatch.setattr(parallel_jobs, "run", sweep)
+    (comparison,) = parallel_jobs.compare(tiny("parallel_jobs", None, "repetitions=1"))
+    assert_consistent(comparison.plain, 1)
+    assert (comparison.clothseg.values, comparison.rival.values) == ([30.0], [60.0])
+
+
+def test_a_command_that_fails_is_not_timed():
+    with pytest.raises(DataError, match=r"ended with status 3:\nwhy$"):
+        commands.run(["-c", "import sys; print('why'); sys.exit(3)"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_its_benchmark_is_refused(here, capsys):
+    assert main("benchmark", ["benchmark=gpu_throughput"]) == 1
+    assert "gpu_throughput needs a CUDA GPU" in capsys.readouterr().err
+
+
+@pytest.mark.slow(seconds=20)
+@pytest.mark.filterwarnings("ignore:.*pin_memory")
+def test_throughput_is_measured_on_any_device(wardrobe, here):
+    network = ["model=fpn", "backbone=resnet18"]
+    settings = tiny("gpu_throughput", wardrobe)
+    found = throughput(settings, torch.device("cpu"), network, compiled=False)
+    assert [comparison.goal is None for comparison in found] == [True, False]
+    for comparison in found:
+        assert_consistent(comparison.plain, 3)
+
+
+@pytest.mark.skipif(not memory.can_measure_memory(), reason="Linux alone tells the peak")
+def test_memory_is_counted_from_the_start_on():
+    """In a process of its own, whose freed memory does not serve for the block."""
+    code = (
+        "import numpy as np; from clothseg.benchmark import memory; "
+        "before = memory.start_of_peak(); block = np.ones(8_000_000); del block; "
+        "print(memory.peak_memory() - before)"
+    )
+    assert 60 < float(commands.run(["-c", code]).split()[-1]) < 70
+
+
+@pytest.mark.slow(seconds=20)
+def test_the_command_writes_what_it_shows(here, capsys):
+    assert main("benchmark", ["benchmark=input_pipeline", *TINY, "output=found"]) == 0
+    result = json.loads((here / "found" / "input_pipeline.json").read_text())
+    (comparison,) = result["comparisons"]
+    assert_consistent(comparison, 3)
+    assert result["settings"]["image_size"] == 32
+    shown = capsys.readouterr().out
+    assert f"{comparison['ratio']:.3f}" in shown
+    assert "written to found/input_pipeline.json" in shown
+    assert "benchmark=table" in shown
+
+
+def test_the_table_of_the_readme_is_what_was_measured():
+    made = speed_table(read_results(REPOSITORY / "outputs" / "benchmarks"))
+    assert BETWEEN.search(README.read_text())[0] == made, (
+        "python scripts/benchmark.py benchmark=table brings it up to date"
+    )
+
+
+def test_committed_results_name_no_place_of_a_machine():
+    for path in (REPOSITORY / "outputs" / "benchmarks").glob("*.json"):
+        assert_publishable(path.read_text())
+
+
+def assert_publishable(text):
+    for private in ("/home/", "/tmp/", "/Users/", str(REPOSITORY), str(Path.home())):
+        assert private not in text
+
+
+def test_a_page_is_brought_up_to_date(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_speed_table(page, REPOSITORY / "outputs" / "benchmarks")
+    lines = page.read_text().splitlines()
+    assert lines[:3] == ["before", BEGIN, "| measured | clothseg | against | ratio | goal |"]
+    assert lines[-2:] == [END, "after"]
+    assert "old" not in lines
+
+
+def test_a_page_without_a_place_and_a_folder_without_results_are_told(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("nothing\n")
+    with pytest.raises(DataError, match=r"page.md has no place for the table"):
+        write_speed_table(page, REPOSITORY / "outputs" / "benchmarks")
+    with pytest.raises(DataError, match="has no results: run a benchmark first"):
+        write_speed_table(page, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("goal", "ratio", "met"),
+    [(Goal("<=", 1.02), 1.02, True), (Goal("<=", 1.02), 1.03, False), (Goal(">=", 6), 5.9, False)],
+)
+def test_a_goal_is_met_or_missed(goal, ratio, met):
+    assert goal.met(ratio) is met
+
+
+def test_a_missed_goal_stands_out():
+    sides = [Contestant("ours", [2.0]), Contestant("theirs", [1.0])]
+    missed = Comparison("time", "s", "here", *sides, goal=Goal(">=", 2), times_less=True)
+    assert missed.ratio == 0.5
+    result = {
+        "benchmark": "evaluation",
+        "comparisons": [missed.plain],
+        "machine": {"cpu": "a CPU", "cores": 1, "gpu": None},
+        "photos": "synthetic wardrobe",
+        "date": "2026-01-01",
+        "environment": {"commit": "0123456789", "dirty": True},
+    }
+    row, _, place = speed_table([result]).splitlines()[2:]
+    assert row == "| time | 2.00 s | 1.00 s | **0.500** | ≥ 2 |"
+    assert "a CPU, 1 core, synthetic wardrobe, 2026-01-01, commit 0123456 and changes" in place
+
+
+def test_the_rival_delivers_what_the_cache_does(wardrobe, here):
+    config = training_config(tiny("input_pipeline", wardrobe), 48, [])
+    reader = build.build_dataset(config)
+    cache = build.build_cache(config, reader)
+    table = build.build_labels(config).lookup_table(reader.names)
+    rival = DecodedPhotos(reader.samples(), table, 48, none(48, UNCHANGED))
+    ours = CachedImages(cache, cache.names, None, 0)
+    assert len(rival) == len(ours) == 10
+    for position in range(10):
+        assert np.array_equal(rival[position]["image"], ours[position]["image"])
+        assert np.array_equal(rival[position]["mask"], ours[position]["mask"])
+
+
+def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
+    config = training_config(tiny("training_step", wardrobe), 32, CHOICES)
+    cache = build.build_cache(config, build.build_dataset(config))
+    loop = BareLoop(config, cache, cache.names[:2], none(32, UNCHANGED), 4)
+    task = build.build_task(config)
+    images, masks = next(loop.batches)
+    photos = task.normalized(torch.from_numpy(cache.images[:2].copy()))
+    order = [0, 1] if np.array_equal(masks[0], cache.masks[0]) else [1, 0]
+    torch.testing.assert_close(images, photos[order])
+    assert np.array_equal(masks, cache.masks[order])
+    loop.network.eval()  # stages are dropped at random in training
+    loop.step()
+    batch = {"mask": masks, "pixels": torch.bincount(masks.flatten(), minlength=256)}
+    (loss,) = task.loss(task.network.eval()(images), batch).values()
+    assert loop.total == pytest.approx(loss.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "benchmark has no default: add benchmark=<value>"),
+        (["benchmark=speed"], "benchmark=speed: must be 'input_pipeline', 'training_step', "),
+        (
+            ["benchmark=input_pipeline", "batches=0"],
+            "batches=0: must be greater than or equal to 1",
+        ),
+        (["benchmark=input_pipeline", "imagesize=9"], "imagesize: no such key; did you mean"),
+        (["benchmark=input_pipeline", "root=nowhere"], "nowhere is not a folder"),
+    ],
+)
+def test_a_mistake_is_one_message(arguments, message, here, capsys):
+    assert main("benchmark", arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_batch_that_leaves_one_step_an_epoch_is_refused(wardrobe, here):
+    settings = tiny("training_step", wardrobe).model_copy(update={"batch_size": 5})
+    with pytest.raises(ConfigError, match="two are needed; at most 3 is possible"):
+        benchmark_result(settings)

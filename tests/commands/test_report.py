@@ -1,0 +1,115 @@
+"""`python scripts/report.py`: runs beside each other."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clothseg.commands.main import main
+from clothseg.commands.report import read_history, recorded_runs, run_names
+from clothseg.error import DataError
+from clothseg.report.curves import COLORS, LABELS, LINES, draw_curves
+from clothseg.run.record import Record
+
+
+def write_run(folder, *overrides, epochs=4, **choices):
+    """A record as far as a picture of its epochs needs it."""
+    record = Record(folder)
+    chosen = {"backbone": "resnet18", "model": "fpn", "logger": "csv"} | choices
+    record.begin({"trainer": {}}, chosen, list(overrides), "CPU")
+    random = np.random.default_rng(sum(folder.name.encode()))
+    with (folder / "history.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["epoch", "val/mean_iou", "val/accuracy", "val/loss"])
+        for epoch in range(1, epochs + 1):
+            table.writerow([epoch, *random.random(2), "nan" if epoch == 2 else random.random()])
+    return record
+
+
+def test_runs_are_called_by_what_tells_them_apart(tmp_path):
+    runs = [
+        write_run(tmp_path / "a", "output=x", "optimizer.lr=0.1", "split.fold=0"),
+        write_run(tmp_path / "b", "output=y", "optimizer.lr=0.1", "split.fold=1", model="unet"),
+        write_run(tmp_path / "c", "trainer.threads=1", "optimizer.lr=0.1", logger="wandb"),
+    ]
+    assert run_names(runs) == ["split.fold=0", "split.fold=1", ""]
+
+
+def test_choices_are_named_where_nothing_else_tells_runs_apart(tmp_path):
+    runs = [
+        write_run(tmp_path / "a", "experiment=x", model="segnet", backbone="none"),
+        write_run(tmp_path / "b", "experiment=y", model="fcn", backbone="resnet50"),
+        write_run(
+            tmp_path / "c", "experiment=y", "model.stride=16", model="fcn", backbone="resnet50"
+        ),
+    ]
+    assert run_names(runs) == ["model=segnet", "model=fcn", "model=fcn model.stride=16"]
+
+
+def test_runs_that_a_command_line_does_not_tell_apart_are_called_by_their_folders(tmp_path):
+    same = [write_run(tmp_path / name, "seed=1") for name in ("a", "b")]
+    assert run_names(same) == [str(tmp_path / "a"), str(tmp_path / "b")]
+
+
+def test_every_run_with_an_epoch_is_found(tmp_path):
+    write_run(tmp_path / "x/fold-1")
+    write_run(tmp_path / "x/fold-0")
+    (tmp_path / "stray").mkdir()
+    (tmp_path / "stray/history.csv").write_text("epoch\n1\n")
+    assert [run.folder.name for run in recorded_runs(tmp_path)] == ["fold-0", "fold-1"]
+    rows = read_history(tmp_path / "x/fold-0/history.csv")
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert np.isnan(rows[1]["val/loss"])
+
+
+def test_every_run_has_a_line_of_its_own_in_every_panel(tmp_path):
+    for name in "abc":
+        write_run(tmp_path / name, f"seed={name}")
+    output = tmp_path / "curves.png"
+    command = [f"runs={tmp_path}", f"output={output}", "scores=[mean_iou,accuracy,loss]"]
+    assert main("report", command) == 0
+    picture = np.asarray(Image.open(output).convert("RGB")).astype(int)
+    height = picture.shape[0] // 3
+    for color in COLORS[:3]:
+        rgb = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+        near = np.abs(picture - rgb).max(axis=2) < 8
+        assert all(near[n * height : (n + 1) * height].sum() > 50 for n in range(3))
+    rgb = [int(COLORS[3][i : i + 2], 16) for i in (1, 3, 5)]
+    assert not (np.abs(picture - rgb).max(axis=2) < 8).any()
+
+
+def test_a_run_of_one_epoch_is_a_point(tmp_path):
+    histories = {"one": [{"epoch": 1.0, "val/loss": 0.3}], "two": [{"epoch": 1.0}]}
+    draw_curves(histories, ["loss"], tmp_path / "curves.png")
+    picture = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int)
+    rgb = [int(COLORS[0][i : i + 2], 16) for i in (1, 3, 5)]
+    left = picture[:, : picture.shape[1] // 2 + 40]  # without the legend
+    assert (np.abs(left - rgb).max(axis=2) < 8).sum() > 20
+
+
+def test_more_runs_than_lines_are_refused(tmp_path):
+    many = {str(n): [{"epoch": 1.0, "val/loss": 1.0}] for n in range(LINES + 1)}
+    with pytest.raises(DataError, match=f"{LINES + 1} runs are too many for one picture"):
+        draw_curves(many, ["loss"], tmp_path / "curves.png")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["runs=nowhere"], "runs=nowhere: no run below this folder has a history.csv"),
+        (["runs=nowhere", "scores=[iou]"], "scores.0=iou: must be 'loss', 'accuracy'"),
+        (["runs=nowhere", "scores=[]"], "scores=[]: "),
+        (["target=curve"], "target=curve: must be 'curves'"),
+    ],
+)
+def test_a_mistake_is_one_message(arguments, message, tmp_path, capsys):
+    assert main("report", [*arguments, f"output={tmp_path / 'curves.png'}"]) == 1
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_score_has_a_label():
+    assert "mean_iou" in LABELS
+    assert all(label for label in LABELS.values())

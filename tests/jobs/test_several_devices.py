@@ -1,0 +1,128 @@
+"""Several devices as a person uses them: single runs, sweeps, evaluation, a process that dies."""
+
+import itertools
+import json
+import os
+import signal
+
+import pytest
+import torch
+
+from support.command_line import all_end, files, job_processes, records, wait_until
+
+TWO = ("trainer=ddp_cpu", "trainer.devices=2", "trainer.threads=1", "split.validation=0.4")
+
+
+def ddp(command_line, output, *overrides):
+    """A tiny command of two processes; nine photos are tested."""
+    arguments = command_line.tiny(output, "dataset.num_images=18", *TWO, *overrides)
+    return [a for a in arguments if a != "trainer=cpu"]
+
+
+def weights(record, name="last.ckpt"):
+    path = record.folder / "checkpoints" / name
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+@pytest.mark.slow(seconds=57)
+def test_a_sweep_of_two_processes_is_one_record_a_fold(command_line, tmp_path):
+    ended = command_line.run_apart([*ddp(command_line, tmp_path), "-m"])
+    assert ended.returncode == 0, ended.stderr
+    assert "2 jobs: 2 done" in ended.stdout
+    assert ended.stdout.count("epoch 1/1") == 2  # one process speaks for both
+    folds = records(tmp_path)
+    assert [record.folder.name for record in folds] == ["fold-0", "fold-1"]
+    for record in folds:
+        assert record.status["state"] == "done"
+        assert record.environment["device"].startswith("2 x CPU")
+        assert record.metrics["test"]["num_images"] == 9
+    before = files(tmp_path)
+    again = command_line.run([*ddp(command_line, tmp_path), "-m"])
+    assert "2 jobs: 2 skipped" in again.stdout
+    assert files(tmp_path) == before
+
+    # One checkpoint: two processes scored it after the training, one and three do so now.
+    cards = {}
+    for tta, devices in itertools.product(("none", "flip"), (1, 3)):
+        written = tmp_path / f"{tta}-{devices}.json"
+        run = ["scripts/evaluate.py", f"run={folds[0].folder}", f"devices={devices}", f"tta={tta}"]
+        ended = command_line.run([*run, f"output={written}"])
+        assert ended.returncode == 0, ended.stderr
+        cards[tta, devices] = json.loads(written.read_text())
+    assert cards["none", 1] == cards["none", 3] == folds[0].metrics["test"]
+    assert cards["flip", 1] == cards["flip", 3] != cards["none", 1]
+
+
+@pytest.mark.slow(seconds=125)
+def test_a_process_that_dies_ends_the_run_which_then_goes_on(command_line, tmp_path):
+    undisturbed = command_line.run(ddp(command_line, tmp_path / "a", "trainer.max_epochs=4"))
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    command = ddp(command_line, tmp_path / "b", "trainer.max_epochs=4")
+    process = command_line.start(command)
+    wait_until(lambda: list(tmp_path.glob("b/**/last.ckpt")), process)
+    # The claim is the first process's; the other one is killed, as by the system without memory.
+    (claim,) = tmp_path.glob("b/**/.claim")
+    holder = claim.read_text()
+    others = [p for p in job_processes(process.pid) if f"pid={p}\n" not in holder]
+    os.kill(others[0], signal.SIGKILL)
+    output, error = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "process 1: the process ended with signal SIGKILL" in output + error
+    assert "Traceback" not in output + error
+    assert all_end(process.pid)
+    (record,) = records(tmp_path / "b")
+    assert record.status["state"] == "failed"
+    assert "SIGKILL" in record.status["error"]
+    ended = command_line.run(command)
+    assert ended.returncode == 0, ended.stderr
+    assert "goes on from" in ended.stdout
+    (whole,) = records(tmp_path / "a")
+    for name, tensor in weights(whole).items():
+        assert torch.equal(tensor, weights(record)[name]), name
+
+
+@pytest.mark.slow(seconds=28)
+def test_two_processes_are_stopped_in_order(command_line, tmp_path):
+    process = command_line.start(ddp(command_line, tmp_path, "trainer.max_epochs=50"))
+    wait_until(lambda: list(tmp_path.glob("**/last.ckpt")), process)
+    os.killpg(process.pid, signal.SIGINT)
+    output, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "finished epochs are kept: the same command goes on from there" in output
+    assert "Traceback" not in output + error
+    assert all_end(process.pid)
+    (record,) = records(tmp_path)
+    assert record.status["state"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["trainer=gpu"], "trainer.accelerator=gpu: there is no CUDA GPU here"),
+        (["trainer=ddp"], "NCCL needs one; trainer=cpu trains on the CPU, trainer=ddp_cpu"),
+        (
+            ["trainer=ddp_cpu", "trainer.devices=3"],
+            "data.batch_size=4 cannot be shared evenly by 3 processes (trainer.devices) with at "
+            "least a photo for each of them; allowed are 3, 6, 9",
+        ),
+        (["trainer.accumulation_steps=3"], "shared evenly by 3 turns (trainer.accumulation_steps)"),
+        (["trainer=ddp_cpu", "trainer.sync_batchnorm=true"], "PyTorch offers it on CUDA GPUs only"),
+        (["trainer.gradient_clip_norm=0"], "trainer.gradient_clip_norm=0: "),
+        (["trainer=cpu", "trainer.precision=16"], "the CPU has no such arithmetic"),
+        (["hydra/launcher=loca", "-m"], "did you mean `local`?"),
+        (["hydra.launcher.max_parallel=0", "-m"], "hydra.launcher.max_parallel=0: must be greater"),
+        (["hydra.launcher.max_paralel=2", "-m"], "njobs"),
+        (
+            ["hydra/launcher=submitit_slurm", "hydra.launcher.gpus_per_node=two", "-m"],
+            "gpus_per_node",
+        ),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_done(command_line, tmp_path, overrides, message):
+    ended = command_line.run(
+        ["train.py", *overrides, f"output={tmp_path}/o"], CUDA_VISIBLE_DEVICES=""
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert message in ended.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,351 @@
+"""`logger=wandb`: what its offline files hold, and what the real client sends to a server.
+
+The server is a stand-in on this machine; the hosted service was not tried.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import wandb
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from clothseg.logger import wandb_client
+from support.command_line import all_end, files, records, segments, wait_until
+from support.wandb_server import KEY, StandIn
+
+NO_KEY = {"WANDB_API_KEY": "", "NETRC": os.devnull}
+EPOCHS = 15
+"""So many that a run can be cut off in the middle on a busy machine too."""
+pytestmark = pytest.mark.slow
+
+
+def run_entry(segment):
+    (entry,) = (record["run"] for record in segment if record["type"] == "run")
+    return entry
+
+
+def history(segment):
+    return [record["history"]["item"] for record in segment if record["type"] == "history"]
+
+
+def summary(segment):
+    whole = {}
+    for record in segment:
+        if record["type"] == "summary":
+            whole |= record["summary"]["update"]
+    return whole
+
+
+def exit_codes(segment):
+    return [r["exit"].get("exit_code", 0) for r in segment if r["type"] == "exit"]
+
+
+def artifacts(segment, kind):
+    found = [record["artifact"] for record in segment if record["type"] == "artifact"]
+    return [artifact for artifact in found if artifact["type"] == kind]
+
+
+def undefined(value):
+    return value is None or np.isnan(value)
+
+
+@pytest.fixture(scope="module")
+def offline(command_line, tmp_path_factory):
+    """A finished cross-validation, and the server that it must not have talked to."""
+    output = tmp_path_factory.mktemp("offline")
+    command = command_line.tiny(output, "logger=[csv,tensorboard,wandb]", "trainer.max_epochs=2")
+    command += ["logger.wandb.artifact=true", "logger.wandb.tags=[cloth,two words]", "-m"]
+    with StandIn() as server:
+        said = command_line.run(command, WANDB_BASE_URL=server.url, **NO_KEY)
+        assert said.returncode == 0, said.stderr
+        assert "warning" not in said.stdout
+        return output, said, command, list(server.requests)
+
+
+@pytest.mark.slow(seconds=44)
+def test_offline_needs_no_network_and_keeps_its_peace(offline):
+    _, said, _, requests = offline
+    assert requests == []
+    assert "wandb" not in said.stdout + said.stderr
+
+
+def test_jobs_are_runs_of_their_own_in_one_group(offline):
+    output, *_ = offline
+    runs, ids = [], set()
+    for number, record in enumerate(records(output)):
+        (segment,) = segments(record.folder)
+        entry = run_entry(segment)
+        runs.append(entry)
+        ids.add(entry["run_id"])
+        place = record.folder.relative_to(output).parts
+        assert entry["run_group"] == "/".join(place[:-1])
+        assert entry["display_name"] == f"unet mobilenet_v2 fold {number}"
+        assert (entry["job_type"], entry["project"]) == ("fold", "clothseg")
+        assert sorted(entry["tags"]) == ["cloth", "two words"]
+        config = entry["config"]["update"]
+        assert config["split"]["fold"] == number
+        assert config["optimizer"] == record.config["config"]["optimizer"]
+        assert config["choices"]["backbone"] == "mobilenet_v2"
+        assert config["signature"] == place[-2]
+        assert exit_codes(segment) == [0]
+        assert json.loads((record.folder / "wandb.json").read_text())["id"] == entry["run_id"]
+    assert len(ids) == len(runs) == 2
+
+
+def test_every_epoch_is_logged_with_its_number_as_step(offline):
+    output, *_ = offline
+    for record in records(output):
+        (segment,) = segments(record.folder)
+        rows = history(segment)
+        assert [row["_step"] for row in rows] == [1, 2, 3]
+        table = (record.folder / "history.csv").read_text().splitlines()
+        keys = table[0].split(",")
+        assert "val/iou/Scarf/Tie" in keys
+        for row, line in zip(rows, table[1:], strict=False):
+            for key, value in zip(keys, map(float, line.split(",")), strict=True):
+                assert (key in row) == np.isfinite(value)
+                assert key not in row or row[key] == pytest.approx(value)
+
+
+def test_results_are_in_the_summary_and_on_pictures(offline):
+    output, *_ = offline
+    for record in records(output):
+        (segment,) = segments(record.folder)
+        media, scores = history(segment)[-1], summary(segment)
+        card = record.metrics["test"]
+        assert scores["test/mean_iou"] == pytest.approx(card["mean"]["iou"])
+        assert scores["best_epoch"] == record.metrics["best_epoch"]
+        for row in card["per_class"]:
+            for key in ("precision", "recall", "f1", "iou", "boundary_iou"):
+                logged = scores.get(f"test/{key}/{row['name']}")
+                assert undefined(row[key]) if logged is None else logged == pytest.approx(row[key])
+
+        folder = next((record.folder / "wandb").glob("offline-run-*")) / "files"
+        for name in ("confusion_matrix", "learning_curves", "class_iou", "best", "worst"):
+            assert (folder / media[f"figures/{name}.path"]).is_file()
+        table = json.loads((folder / media["test/confusion_matrix_table.path"]).read_text())
+        names = [row["name"] for row in card["per_class"]]
+        expected = [
+            [names[i], names[j], card["confusion_matrix"][i][j]]
+            for i in range(len(names))
+            for j in range(len(names))
+        ]
+        assert table["data"] == expected
+        table = json.loads((folder / media["test/per_class.path"]).read_text())
+        assert [line[1] for line in table["data"]] == names
+        for kind in ("best", "worst"):
+            assert media[f"examples/{kind}.count"] == 4
+            for masks in media[f"examples/{kind}.all_masks"]:
+                assert masks.keys() == {"prediction", "truth"}
+                assert all((folder / mask["path"]).is_file() for mask in masks.values())
+            assert all("IoU" in text for text in media[f"examples/{kind}.captions"])
+        text = json.dumps(segment)
+        assert '"value": {"0": "BG", "1": "Bag"' in text
+        assert '"255": "ignored"' in text
+        assert "wandb/confusion_matrix/v1" in text
+
+
+def test_the_best_checkpoint_is_an_artifact_that_is_not_copied(offline):
+    output, *_ = offline
+    for record in records(output):
+        (segment,) = segments(record.folder)
+        (artifact,) = artifacts(segment, "model")
+        assert (
+            artifact["name"]
+            == f"unet-mobilenet_v2-{record.folder.parent.name}-fold-" + (record.folder.name[-1])
+        )
+        assert "best" in artifact["aliases"]
+        (entry,) = artifact["manifest"]["contents"]
+        assert entry["local_path"] == str(record.best_checkpoint)
+        # What waits for `wandb sync` is in the record, too.
+        for table in artifacts(segment, "run_table"):
+            (entry,) = table["manifest"]["contents"]
+            assert entry["local_path"].startswith(str(record.folder / "wandb"))
+
+
+def test_one_run_holds_the_summary_of_all_folds_and_is_not_made_twice(offline, command_line):
+    output, _, command, _ = offline
+    first, second = records(output)
+    folder = first.folder.parent
+    (segment,) = segments(folder)
+    entry, scores = run_entry(segment), summary(segment)
+    (fold,) = segments(first.folder)
+    assert entry["run_group"] == run_entry(fold)["run_group"]
+    assert entry["run_id"] not in {run_entry(s)["run_id"] for s in (fold, *segments(second.folder))}
+    assert (entry["job_type"], entry["display_name"]) == ("summary", "unet mobilenet_v2, 2 folds")
+    assert "fold" not in entry["config"]["update"]["split"]
+    kept = json.loads((folder / "summary.json").read_text())
+    for part in ("mean", "std"):
+        assert scores[f"test/mean_iou/{part}"] == pytest.approx(kept["mean"]["iou"][part])
+        for row in kept["per_class"]:
+            logged = scores.get(f"test/f1/{row['name']}/{part}")
+            assert undefined(row["f1"][part]) if logged is None else logged == row["f1"][part]
+    path = history(segment)[0]["test/confusion_matrix_table.path"]
+    run = next((folder / "wandb").glob("offline-run-*"))
+    counts = [line[2] for line in json.loads((run / "files" / path).read_text())["data"]]
+    matrices = [np.load(record.folder / "confusion_matrix.npy") for record in (first, second)]
+    assert counts == (matrices[0] + matrices[1]).flatten().tolist()
+
+    before = files(output)
+    said = command_line.run(command, **NO_KEY)
+    assert "2 jobs: 2 skipped" in said.stdout
+    assert files(output) == before
+
+
+def test_event_files_hold_scores_of_every_class_and_all_figures(offline):
+    output, *_ = offline
+    for record in records(output):
+        events = EventAccumulator(str(record.folder / "tensorboard"), {"images": 0})
+        events.Reload()
+        assert [event.step for event in events.Scalars("val/mean_iou")] == [1, 2]
+        assert [event.step for event in events.Scalars("val/iou/BG")] == [1, 2]
+        (score,) = events.Scalars("test/iou/BG")
+        assert score.step == 2
+        assert score.value == pytest.approx(record.metrics["test"]["per_class"][0]["iou"])
+        pictures = {"confusion_matrix", "learning_curves", "class_iou", "best", "worst"}
+        assert set(events.Tags()["images"]) == pictures
+
+
+@pytest.mark.slow(seconds=55)
+def test_a_run_that_was_cut_off_goes_on_under_its_id_and_sync_joins_it(command_line, tmp_path):
+    command = command_line.tiny(tmp_path, "logger=[csv,wandb]", f"trainer.max_epochs={EPOCHS}")
+    process = command_line.start(command, **NO_KEY)
+    wait_until(lambda: len(list(tmp_path.rglob("last.ckpt"))) == 1, process)
+    (record,) = records(tmp_path)
+
+    def logged():
+        return [row["_step"] for segment in segments(record.folder) for row in history(segment)]
+
+    wait_until(lambda: len(logged()) >= 2, process)
+    process.kill()
+    process.communicate(timeout=10)
+    assert all_end(process.pid)
+    cut = len(logged())
+    assert 2 <= cut < EPOCHS
+
+    said = command_line.run(command, **NO_KEY)
+    assert said.returncode == 0, said.stderr
+    assert "goes on from" in said.stdout
+    first, second = segments(record.folder)
+    assert run_entry(first)["run_id"] == run_entry(second)["run_id"]
+    assert [row["_step"] for row in history(first)] == list(range(1, cut + 1))
+    assert [row["_step"] for row in history(second)] == list(range(cut + 1, EPOCHS + 2))
+    assert (exit_codes(first), exit_codes(second)) == ([], [0])
+
+    with StandIn() as server:
+        place = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY}
+        synced = subprocess.run(
+            [sys.executable, "-m", "wandb", "sync", str(record.folder / "wandb")],
+            capture_output=True,
+            text=True,
+            env=os.environ | place,
+            cwd=tmp_path,  # it leaves a log where it is called
+            timeout=60,
+        )
+        assert synced.returncode == 0, synced.stderr
+        (run,) = server.runs.values()
+        assert [row["_step"] for row in run.history] == list(range(1, EPOCHS + 2))
+        assert run.offsets[0] == 0
+        assert cut in run.offsets
+        assert run.exit_code == 0
+
+
+@pytest.mark.slow(seconds=47)
+def test_another_run_in_the_place_of_a_replaced_one_has_another_id(command_line, tmp_path):
+    for again in ([], ["rerun=true"]):
+        command = command_line.tiny(tmp_path, "logger=wandb", *again)
+        assert command_line.run(command, **NO_KEY).returncode == 0
+    ids = [json.loads((r.folder / "wandb.json").read_text())["id"] for r in records(tmp_path)]
+    assert len(set(ids)) == len(ids) == 2
+
+
+def online(server, *more):
+    options = ["logger=wandb", "logger.wandb.mode=online", *more]
+    return options, {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "NETRC": os.devnull}
+
+
+@pytest.mark.slow(seconds=23)
+def test_an_online_run_reaches_the_server(command_line, tmp_path):
+    with StandIn() as server:
+        options, place = online(server, "logger.wandb.entity=team", "logger.wandb.artifact=true")
+        said = command_line.run(command_line.tiny(tmp_path, *options), **place)
+        assert said.returncode == 0, said.stderr
+        assert "warning" not in said.stdout
+        ((identity, run),) = server.runs.items()
+    (record,) = records(tmp_path)
+    assert json.loads((record.folder / "wandb.json").read_text())["id"] == identity
+    about = {"displayName": "unet mobilenet_v2 fold 0", "jobType": "fold", "entity": "team"}
+    about |= {"groupName": "/".join(record.folder.parts[-4:-1]), "project": "clothseg"}
+    assert about.items() <= run.about.items()
+    assert run.config["choices"]["value"]["model"] == "unet"
+    assert [row["_step"] for row in run.history] == [1, 2]
+    assert run.history[0]["val/loss"] > 0
+    assert run.summary["test/mean_iou"] == pytest.approx(record.metrics["test"]["mean"]["iou"])
+    assert run.exit_code == 0
+    assert any("mask" in name for name in run.files)
+    assert any(name.startswith("media/images/figures/confusion_matrix") for name in run.files)
+    kinds = [artifact["artifactTypeName"] for artifact in server.artifacts]
+    assert sorted(kinds) == ["model", "run_table", "run_table"]
+    assert not any("otel" in path for _, path in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "key", "message"),
+    [
+        (401, KEY, "user is not logged in"),
+        (None, "short", "API key must have 40"),
+        (None, "", "there is no key of Weights & Biases on this machine"),
+        ("gone", KEY, "logger.wandb.mode=online: Failed to authenticate with"),
+        ("silent", KEY, "logger.wandb.mode=online: Failed to authenticate with"),
+    ],
+)
+def test_a_key_or_server_that_does_not_work_is_told_before_training(
+    refusal, key, message, command_line, tmp_path
+):
+    with StandIn(refusal) as server:
+        options, place = online(server)
+        if refusal == "gone":
+            server.server_close()
+        place["WANDB_API_KEY"] = key
+        said = command_line.run(command_line.tiny(tmp_path / "runs", *options, "-m"), **place)
+    assert said.returncode == 1
+    assert message in said.stderr
+    assert "`wandb login --relogin` stores another key; logger.wandb.mode=offline" in said.stderr
+    assert said.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(shutil.which("pgrep") is None, reason="there is no pgrep here")
+def test_a_client_that_does_not_end_is_left_alone(monkeypatch):
+    monkeypatch.setattr(wandb_client, "SECONDS_TO_END", 0.5)
+    wandb.setup(wandb.Settings(silent=True))
+    own = subprocess.run(["pgrep", "-P", str(os.getpid()), "wandb-core"], capture_output=True)
+    (process,) = map(int, own.stdout.split())
+    os.kill(process, signal.SIGSTOP)
+    started = time.monotonic()
+    wandb_client._end(0)
+    waited = time.monotonic() - started
+    os.kill(process, signal.SIGCONT)
+    assert 0.5 <= waited < 5
+
+
+@pytest.mark.slow(seconds=26)
+def test_a_server_that_breaks_down_costs_no_run(command_line, tmp_path):
+    with StandIn(refusal=500) as server:
+        options, place = online(server, "logger.wandb.finish_timeout=3")
+        said = command_line.run(command_line.tiny(tmp_path, *options), **place)
+    assert said.returncode == 0, said.stderr
+    words = " ".join(said.stdout.split())
+    assert "warning: logger wandb gave up (TimeoutError: not all was uploaded in time" in words
+    assert "`wandb sync --include-online" in words
+    (record,) = records(tmp_path)
+    assert record.status["state"] == "done"
+    (segment,) = segments(record.folder)
+    assert [row["_step"] for row in history(segment)] == [1, 2]

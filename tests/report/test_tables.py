@@ -1,0 +1,234 @@
+"""Means over folds, the pooled matrix, and the tables as a person reads them in 80 columns."""
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.table import Table
+
+from clothseg.error import DataError
+from clothseg.metric.aggregate import aggregate, pooled_matrix
+from clothseg.report.tables import comparison_table, fold_table, score_tables, sweep_table
+
+KEYS = ("precision", "recall", "f1", "iou")
+NAMES = ("background", "shirt", "hat")
+
+
+def scorecard(
+    scores: list[float | None], names: tuple[str, ...] = NAMES, accuracy: float = 0.9
+) -> dict[str, Any]:
+    """A fold whose classes have the same score in every column."""
+    defined = [score for score in scores if score is not None]
+    mean = sum(defined) / len(defined) if defined else None
+    return {
+        "per_class": [
+            {"id": k, "name": name, **dict.fromkeys(KEYS, score), "support": 100 * (k + 1)}
+            for k, (name, score) in enumerate(zip(names, scores, strict=True))
+        ],
+        "mean": dict.fromkeys(KEYS, mean),
+        "accuracy": accuracy,
+        "binary_iou": None,
+        "confusion_matrix": [
+            [len(names) * i + j for j in range(len(names))] for i in range(len(names))
+        ],
+    }
+
+
+FOLDS = [scorecard([0.9, 0.5, None]), scorecard([0.8, 0.7, 0.25]), scorecard([0.95, 0.6, None])]
+
+
+def render(table: Table, **terminal: Any) -> str:
+    console = Console(file=io.StringIO(), width=80, **terminal)
+    console.print(table)
+    return console.file.getvalue()
+
+
+def row_of(table: Table, first: str) -> list[str]:
+    """Cells of the only line that starts with these words; two spaces part the columns."""
+    (line,) = (line for line in render(table).splitlines() if line.startswith(first))
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def of_two_sources(first: float, second: float | None) -> dict[str, Any]:
+    """A fold of a merged dataset; the second source may lack photos in it."""
+    scores = {"ccp": first} | ({} if second is None else {"cfpd": second})
+    cards = {name: scorecard([score] * 3) | {"num_images": 7} for name, score in scores.items()}
+    return scorecard([first] * 3) | {"by_source": cards}
+
+
+# --- numbers
+
+
+def test_sources_are_aggregated_over_the_folds_that_have_them() -> None:
+    total = aggregate([of_two_sources(0.5, 0.25), of_two_sources(0.7, None)])
+    assert total["by_source"]["ccp"]["mean"]["iou"]["mean"] == pytest.approx(0.6)
+    assert total["by_source"]["cfpd"]["mean"]["iou"] == {"mean": 0.25, "std": None, "n": 1}
+    assert "by_source" not in aggregate(FOLDS)
+
+
+def test_aggregate_is_the_mean_and_the_sample_deviation_over_folds() -> None:
+    total = aggregate(FOLDS)
+    assert total["folds"] == 3
+    for k, values in enumerate([[0.9, 0.8, 0.95], [0.5, 0.7, 0.6]]):
+        score = total["per_class"][k]["f1"]
+        assert score["mean"] == pytest.approx(np.mean(values))
+        assert score["std"] == pytest.approx(np.std(values, ddof=1))
+        assert score["n"] == 3
+    assert total["per_class"][2]["iou"] == {"mean": 0.25, "std": None, "n": 1}
+    assert [row["name"] for row in total["per_class"]] == list(NAMES)
+    assert [row["support"] for row in total["per_class"]] == [300, 600, 900]
+
+
+def test_aggregate_of_means_is_over_the_means_of_the_folds() -> None:
+    means = [0.7, 1.75 / 3, 0.775]
+    mean = aggregate(FOLDS)["mean"]["iou"]
+    assert mean["mean"] == pytest.approx(np.mean(means))
+    assert mean["std"] == pytest.approx(np.std(means, ddof=1))
+
+
+def test_aggregate_is_ready_for_json() -> None:
+    cards = [scorecard([float("nan"), None, 0.5])] * 2
+    total = json.loads(json.dumps(aggregate(cards), allow_nan=False))
+    undefined = {"mean": None, "std": None, "n": 0}
+    assert total["per_class"][0]["iou"] == undefined
+    assert total["per_class"][1]["iou"] == undefined
+    assert total["binary_iou"] == undefined
+    assert total["accuracy"] == {"mean": pytest.approx(0.9), "std": pytest.approx(0), "n": 2}
+
+
+@given(st.lists(st.lists(st.none() | st.floats(0, 1), min_size=3, max_size=3), min_size=1))
+def test_aggregate_agrees_with_numpy(folds: list[list[float | None]]) -> None:
+    rows = aggregate([scorecard(scores) for scores in folds])["per_class"]
+    for k, row in enumerate(rows):
+        values = np.array([scores[k] for scores in folds if scores[k] is not None])
+        assert row["recall"]["n"] == values.size
+        if values.size:
+            assert row["recall"]["mean"] == pytest.approx(values.sum() / values.size)
+        if values.size > 1:
+            squares = ((values - values.mean()) ** 2).sum()
+            assert row["recall"]["std"] == pytest.approx(np.sqrt(squares / (values.size - 1)))
+
+
+def test_pooled_matrix_is_the_integer_sum() -> None:
+    cards = [scorecard([0.5] * 3) for _ in range(2)]
+    cards[0]["confusion_matrix"][0][0] = 2**53 + 1
+    pooled = pooled_matrix(cards)
+    assert pooled.dtype == np.int64
+    np.testing.assert_array_equal(pooled, [[2**53 + 1, 2, 4], [6, 8, 10], [12, 14, 16]])
+
+
+@pytest.mark.parametrize("function", [aggregate, pooled_matrix])
+def test_folds_of_different_classes_are_refused(function: Any) -> None:
+    other = scorecard([0.5, 0.5], ("background", "shoe"))
+    with pytest.raises(DataError, match=r"scorecards 0 and 2 .*different classes .*shoe"):
+        function([FOLDS[0], FOLDS[1], other])
+    with pytest.raises(DataError, match="no scorecard"):
+        function([])
+
+
+# --- tables
+
+
+def test_fold_table_shows_mean_and_deviation_in_percent() -> None:
+    table = fold_table(FOLDS, "fpn on ccp")
+    assert row_of(table, "background") == ["background", *["88.3 ± 7.6"] * 4]
+    assert row_of(table, "mean") == ["mean", *["68.6 ± 9.7"] * 4]
+    text = render(table)
+    assert text.startswith("fpn on ccp")
+    assert "mean ± standard deviation over 3 folds" in text
+
+
+def test_fold_table_counts_folds_only_where_a_class_was_undefined() -> None:
+    assert row_of(fold_table(FOLDS, "title"), "hat") == ["hat", *["25.0"] * 4, "1/3"]
+    assert row_of(fold_table(FOLDS, "title"), "shirt")[-1] == "60.0 ± 10.0"
+    complete = fold_table([FOLDS[1]] * 2, "title")
+    assert "folds" not in row_of(complete, "class")
+    partly = [scorecard([0.5] * 3), scorecard([0.5] * 3)]
+    partly[0]["per_class"][1]["precision"] = None
+    assert row_of(fold_table(partly, "title"), "shirt")[-1] == "1-2/2"
+
+
+def test_fold_table_of_one_fold_shows_values_alone() -> None:
+    table = fold_table(FOLDS[:1], "title")
+    assert row_of(table, "background") == ["background", *["90.0"] * 4]
+    assert row_of(table, "hat") == ["hat", *["-"] * 4]
+    assert "±" not in render(table)
+
+
+def test_comparison_table_has_a_row_per_config() -> None:
+    other = [scorecard([0.5, 0.5, 0.5], accuracy=0.95)] * 3
+    table = comparison_table({"fpn-efficientnet-b3": FOLDS, "unet": other}, "ccp")
+    assert row_of(table, "fpn") == ["fpn-efficientnet-b3", *["68.6 ± 9.7"] * 4, "90.0 ± 0.0"]
+    assert row_of(table, "unet") == ["unet", *["50.0 ± 0.0"] * 4, "95.0 ± 0.0"]
+    assert "over 3 folds" in render(table)
+
+
+def test_comparison_table_has_the_best_of_each_column_in_bold() -> None:
+    rows = {
+        "first": [scorecard([0.5, 0.5, 0.5], accuracy=0.95)],
+        "second": [scorecard([0.6, 0.6, 0.6], accuracy=0.9)],
+        "third": [scorecard([0.60001, 0.6, 0.6], accuracy=0.1)],
+        "fourth": [scorecard([None, None, None], accuracy=0.1)],
+    }
+    lines = render(comparison_table(rows, "title"), force_terminal=True).splitlines()
+    bold = {
+        line.split()[0]: line.count("\x1b[1m") for line in lines if line.startswith(tuple(rows))
+    }
+    assert bold == {"first": 1, "second": 4, "third": 4, "fourth": 0}
+
+
+def test_comparison_table_names_the_folds_when_they_differ() -> None:
+    text = render(comparison_table({"fpn": FOLDS, "unet": FOLDS[:1]}, "title"))
+    assert "fpn (3 folds)" in text
+    assert "unet (1 fold)" in text
+
+
+def test_sweep_table_tells_and_counts_what_became_of_the_jobs() -> None:
+    jobs = [
+        ("fpn fold 0", "done", "IoU 54.2 %"),
+        ("fpn fold 1", "resumed", "from epoch 12"),
+        ("fpn fold 2", "failed", "DataError: [Errno 2] photos/0004.jpg"),
+        ("unet[a] fold 0", "failed", "out of memory"),
+    ]
+    table = sweep_table(jobs)
+    assert row_of(table, "fpn fold 2") == ["fpn fold 2", "failed", jobs[2][2]]
+    assert row_of(table, "unet[a]")[0] == "unet[a] fold 0"
+    assert "4 jobs: 1 done, 1 resumed, 2 failed" in render(table)
+    assert "skipped" not in render(table)
+    assert "0 jobs: none" in render(sweep_table([]))
+
+
+LONG = ("headband, head covering, hair accessory", "top, t-shirt, sweatshirt", "[bold]hat[/]")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        fold_table([scorecard(card, LONG) for card in ([1, 1, None], [0, 1, 1])], "title"),
+        comparison_table({"unetplusplus-timm-efficientnet-b7": FOLDS, LONG[2]: FOLDS}, "title"),
+        sweep_table(
+            [("a" * 30, "failed", "outputs/ccp-refined15/" + "b" * 90), (LONG[2], "done", "")]
+        ),
+    ],
+    ids=["folds", "comparison", "sweep"],
+)
+def test_tables_are_plain_text_of_at_most_80_columns(table: Table) -> None:
+    text = render(table)
+    assert "\x1b" not in text
+    assert "…" not in text
+    assert LONG[2] in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_a_merged_dataset_has_a_second_table_of_its_sources() -> None:
+    assert len(list(score_tables(FOLDS, "title"))) == 1
+    folds = [of_two_sources(0.5, 0.25), of_two_sources(0.7, 0.35)]
+    _, sources = score_tables(folds, "title")
+    assert row_of(sources, "ccp")[1:4] == ["14", "60.0 ± 14.1", "60.0 ± 14.1"]
+    assert row_of(sources, "cfpd")[:2] == ["cfpd", "14"]
+    assert max(map(len, render(sources).splitlines())) <= 80

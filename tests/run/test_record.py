@@ -1,0 +1,236 @@
+"""Run folders: signatures that never move, records that are never half written."""
+
+import json
+import re
+import time
+
+import pytest
+import yaml
+
+from clothseg.build import require_valid
+from clothseg.config.command_line import check_command
+from clothseg.error import ClaimedError, ConfigError, DataError
+from clothseg.files import write_json
+from clothseg.run import record as record_module
+from clothseg.run import signature as signature_module
+from clothseg.run.record import Record, run_folder
+from clothseg.run.signature import signature
+
+FROZEN = {
+    "model": {"_target_": "clothseg.model.fpn", "dropout": 0.2},
+    "split": {"_target_": "clothseg.split.kfold", "folds": 5, "fold": 3, "seed": 0},
+    "data": {"image_size": 64, "workers": 2, "cache": "somewhere"},
+    "seed": 0,
+}
+FROZEN_SIGNATURE = "c10261251764"
+"""Made once and never changed: another value here means that every user's runs are orphaned."""
+
+
+def composed(*overrides):
+    (job,) = check_command(overrides)
+    return job
+
+
+def test_the_signature_of_a_frozen_configuration_never_changes():
+    assert signature(FROZEN, "fingerprint", 1) == FROZEN_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "data.workers=2",
+        "data.cache=elsewhere",
+        "output=elsewhere",
+        "rerun=true",
+        "dataset.root=elsewhere",
+        "dataset.detector=elsewhere.pth",
+        "dataset.crop_margin=0.3",  # of boxes that nothing is cut to
+        "data.repeat_threshold=0.3",  # of a sampling that is not chosen
+        "trainer=cpu",
+        "trainer.threads=1",
+        "split.fold=3",
+        "trust=[mine]",
+    ],
+)
+def test_what_cannot_change_the_result_is_not_in_the_signature(override):
+    before, after = composed(), composed(override)
+    assert before.config != after.config
+    assert signature(before.config, "f", 1) == signature(after.config, "f", 1)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=1",
+        "data.image_size=128",
+        "optimizer.lr=1e-4",
+        "model=unet",
+        "backbone=resnet18",
+        "labels=body4",
+        "split.folds=4",
+        "split.seed=1",
+        "augmentation=none",
+        "dataset.crop=mask",
+        "scheduler=none",
+        "trainer.max_epochs=3",
+        "trainer.precision=bf16",
+        "callbacks=early_stopping",
+        "postprocess=opening",
+        "data.max_train_images=50",
+        "data.sampling=class_balanced",
+        "trainer.ema_decay=0.99",
+        "split.held_out=0.1",
+    ],
+)
+def test_what_can_change_the_result_is_in_the_signature(override):
+    assert signature(composed().config, "f", 1) != signature(composed(override).config, "f", 1)
+
+
+def test_runs_from_before_there_was_a_crop_keep_their_signature():
+    config = composed().config
+    before = {
+        key: config["dataset"][key] for key in ("_target_", "root", "num_images", "seed", "names")
+    }
+    assert signature({**config, "dataset": before}, "f", 1) == signature(config, "f", 1)
+
+
+def test_runs_from_before_there_were_other_keys_keep_their_signature():
+    config = composed("model=unet").config
+    before = {key: value for key, value in config.items() if key != "postprocess"}
+    for group, key in (
+        ("data", "max_train_images"),
+        ("data", "sampling"),
+        ("data", "repeat_threshold"),
+    ):
+        before[group] = {k: v for k, v in before[group].items() if k != key}
+    before["trainer"] = {k: v for k, v in config["trainer"].items() if k != "ema_decay"}
+    before["split"] = {k: v for k, v in config["split"].items() if k != "held_out"}
+    before["model"] = {k: v for k, v in config["model"].items() if k != "deep_supervision"}
+    assert signature(before, "f", 1) == signature(config, "f", 1)
+    require_valid(before)  # and can be evaluated
+
+
+def test_a_record_of_the_first_release_can_be_used(tmp_path):
+    config = composed().config
+    late = (
+        "devices",
+        "sync_batchnorm",
+        "channels_last",
+        "compile",
+        "accumulation_steps",
+        "clip",
+        "ema",
+    )
+    config["trainer"] = {k: v for k, v in config["trainer"].items() if k not in late}
+    record = Record(tmp_path)
+    record.begin(config, {}, [], "CPU")
+    recorded = record.config["config"]
+    require_valid(recorded)
+    assert recorded["trainer"]["channels_last"] is True  # as it was before it could be chosen
+    assert signature(recorded, "f", 1) == signature(composed().config, "f", 1)
+
+
+def test_the_margin_of_a_crop_is_in_the_signature():
+    jobs = [composed("dataset.crop=mask", f"dataset.crop_margin={margin}") for margin in (0.1, 0.3)]
+    assert len({signature(job.config, "f", 1) for job in jobs}) == 2
+
+
+def test_dataset_content_and_number_of_processes_are_in_the_signature():
+    config = composed().config
+    assert (
+        len({signature(config, "f", 1), signature(config, "g", 1), signature(config, "f", 2)}) == 3
+    )
+
+
+def test_a_new_key_with_its_neutral_value_orphans_no_run(monkeypatch):
+    before = signature(FROZEN, "f", 1)
+    later = {**FROZEN, "model": {**FROZEN["model"], "norm": "batch"}}
+    assert signature(later, "f", 1) != before
+    monkeypatch.setitem(signature_module.NEUTRAL_DEFAULTS, "model.norm", "batch")
+    assert signature(later, "f", 1) == before
+    other = {**FROZEN, "model": {**FROZEN["model"], "norm": "group"}}
+    assert signature(other, "f", 1) != before
+
+
+def test_the_folder_says_what_was_run():
+    job = composed("model=unet", "backbone=vgg16", "split.fold=2", "output=runs")
+    parts = run_folder(job.config, job.choices, "f", 1).parts
+    assert parts[:3] == ("runs", "synthetic-refined15", "unet-vgg16")
+    assert parts[4] == "fold-2"
+    job = composed("split=holdout", "output=runs")
+    assert len(run_folder(job.config, job.choices, "f", 1).parts) == 4
+    assert run_folder(job.config, job.choices, "f", 2) != run_folder(
+        job.config, job.choices, "f", 1
+    )
+
+
+def test_attempts_are_counted_and_states_kept(tmp_path):
+    record = Record(tmp_path / "run")
+    assert record.status is None
+    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"], "CPU") == 1
+    assert record.status == {"state": "running", "attempts": 1, "error": None}
+    record.set_state("failed", error="ValueError: x")
+    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"], "CPU") == 2
+    record.set_state("done")
+    assert record.status == {"state": "done", "attempts": 2, "error": None}
+    expected = {"choices": {"model": "fpn"}, "overrides": ["model=fpn"], "config": {"seed": 0}}
+    assert record.config == expected == yaml.safe_load((record.folder / "config.yaml").read_text())
+    assert record.environment["versions"]["torch"]
+    assert "dirty" in record.environment
+    assert record.environment["device"] == "CPU"
+
+
+def test_a_replaced_record_is_kept(tmp_path):
+    record = Record(tmp_path / "run")
+    for number in (1, 2):
+        record.begin({"seed": number}, {}, [], "CPU")
+        aside = record.set_aside()
+        assert aside.name == f"run.replaced-{number}"
+        assert Record(aside).config["config"]["seed"] == number
+    assert not record.folder.exists()
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"is no run folder: it has no config\.yaml"):
+        _ = Record(tmp_path).config
+
+
+def test_files_are_renamed_into_place(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        write_json(tmp_path / "file" / "a.json", {})
+
+
+def test_the_claim_of_another_machine_lapses_without_a_sign_of_life(tmp_path, monkeypatch):
+    """A claim as a process of another machine leaves it that has lost its power."""
+    monkeypatch.setattr(record_module, "CLAIM", 1.0)
+    record = Record(tmp_path)
+    with record.claimed():
+        marker = (tmp_path / ".claim").read_text()
+    foreign = re.sub(r"host=.*", "host=another-machine", marker)
+    (tmp_path / ".claim").write_text(re.sub(r"pid=.*", "pid=7", foreign))
+    with pytest.raises(ClaimedError), record.claimed():
+        pass
+    start = time.monotonic()
+    with record.claimed(wait=20):
+        assert time.monotonic() - start >= 1
+        assert "host=another-machine" not in (tmp_path / ".claim").read_text()
+
+
+def test_a_damaged_status_is_that_of_a_run_that_was_cut_off(tmp_path):
+    record = Record(tmp_path)
+    record.set_state("done", attempts=2)
+    (tmp_path / "status.json").write_text("")
+    assert record.status["state"] == "interrupted"
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(DataError, match=r"metrics\.json is missing or damaged .*; rerun=true"):
+        _ = record.metrics

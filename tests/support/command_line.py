@@ -1,0 +1,156 @@
+"""Starts the commands as a person types them, with a configuration that trains in seconds."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from clothseg.run.record import Record
+from support.command_server import ENVIRONMENT, CommandServer
+from support.paths import REPOSITORY
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The commands on one tiny drawn dataset.
+
+    Args:
+        folder: holds the dataset and the decoded photos.
+    """
+
+    folder: Path
+
+    def tiny(self, output, *overrides):
+        """A training command that ends within seconds."""
+        return [
+            "train.py",
+            "dataset.num_images=16",
+            "split.folds=2",
+            "data.image_size=32",
+            "model=unet",
+            "backbone=mobilenet_v2",
+            "model.decoder_channels=[16,16,16,16,16]",
+            *self.common(output),
+            *overrides,
+        ]
+
+    def common(self, output):
+        """What every training of these tests is told."""
+        return [
+            "trainer=cpu",
+            "trainer.threads=1",
+            "trainer.max_epochs=1",
+            "optimizer.lr=1e-3",
+            f"dataset.root={self.folder / 'datasets'}",
+            f"data.cache={self.folder / 'cache'}",
+            f"output={output}",
+        ]
+
+    def start(self, arguments, **environment):
+        """Start a command in a session of its own, as a terminal does."""
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=REPOSITORY,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, arguments, **environment):
+        """Wait for a command to end; in a process that has run others, if its environment fits."""
+        if environment.items() - ENVIRONMENT.items():
+            return self.run_apart(arguments, **environment)
+        ended = self.server.run(arguments)
+        assert "Traceback" not in ended.stdout + ended.stderr
+        return ended
+
+    def run_apart(self, arguments, **environment):
+        """Wait for a command to end, in a process of its own."""
+        process = self.start(arguments, **environment)
+        output, error = process.communicate(timeout=900)
+        assert "Traceback" not in output + error
+        return subprocess.CompletedProcess(arguments, process.returncode, output, error)
+
+    @cached_property
+    def server(self):
+        """The process that runs commands one after the other."""
+        return CommandServer(self.folder)
+
+    def close(self):
+        """End the server, if there is one."""
+        if "server" in self.__dict__:
+            self.server.close()
+
+
+def records(output):
+    """Every record under an output folder, by the path of its folder."""
+    # W&B puts a config.yaml of its own into its folder.
+    found = sorted(path.parent for path in output.rglob("config.yaml"))
+    return [Record(folder) for folder in found if (folder / "status.json").is_file()]
+
+
+def files(folder):
+    """Every file under a folder with the time of its last change."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def segments(folder):
+    """What the files of one W&B run hold, a list of records for each, oldest first."""
+    found = []
+    for path in sorted((folder / "wandb").glob("*run-*/run-*.wandb")):
+        command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
+        environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
+        said = subprocess.run(command, capture_output=True, text=True, env=environment)
+        found.append([json.loads(line) for line in said.stdout.splitlines()])
+    return found
+
+
+def wait_until(condition, process, seconds=300):
+    """Wait for something that a running command brings about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.01)
+
+
+def session_members(session):
+    """The living processes that a command started, itself included: parents by process id."""
+    members = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent, _, number = path.read_text().rpartition(")")[2].split()[:4]
+        except (OSError, ValueError):  # ended while we looked
+            continue
+        if int(number) == session and state != "Z":
+            members[int(path.parent.name)] = int(parent)
+    return members
+
+
+def all_end(session, seconds=5):
+    """Whether nothing of what a command started lives on; its memory takes a moment to be freed."""
+    end = time.monotonic() + seconds
+    while session_members(session) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not session_members(session)
+
+
+def job_processes(command):
+    """Ids of the processes that do the jobs of a sweep: children of a child of the command."""
+    members = session_members(command)
+    return sorted(pid for pid, parent in members.items() if members.get(parent) == command)
+
+
+def slurm_answers():
+    """Whether there is a SLURM with an idle node."""
+    if shutil.which("sinfo") is None:
+        return False
+    sinfo = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, timeout=60)
+    return " idle " in sinfo.stdout

@@ -1,0 +1,40 @@
+"""Caches and batches of random images, without files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from clothseg.augmentation import none
+from clothseg.cache import Cache
+from clothseg.datamodule.batches import SegmentationData
+from clothseg.dataset import Sample
+from clothseg.split import kfold
+
+UNCHANGED = np.arange(256, dtype=np.uint8)
+
+
+def fake_cache(photos, classes=4, seed=0, twins=0):
+    """Photos with random classes and far-apart hashes; the last `twins` repeat the first."""
+    random = np.random.default_rng(seed)
+    hashes = random.integers(0, 2**63, photos, np.uint64)
+    hashes[photos - twins :] = hashes[:twins] ^ np.uint64(7)
+    pixels = random.integers(0, 2, (photos, classes))
+    empty = np.zeros((photos, 2, 2), np.uint8)
+    samples = [Sample(f"{i:03}", Path(), Path()) for i in range(photos)]
+    return Cache(samples, empty, empty, pixels, pixels, hashes)
+
+
+def small_data(workers=0, augmentation=None, first_epoch=0, batch_size=4):
+    """Four folds of 24 random images of 16 pixels; no near-duplicates."""
+    cache = fake_cache(24)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (24, 16, 16, 3), np.uint8)
+    masks = random.integers(0, 4, (24, 16, 16)).astype(np.uint8)
+    cache = replace(cache, images=images, masks=masks)
+    split = kfold(cache, folds=4, fold=0, validation=0.2, seed=0)
+    module = SegmentationData(
+        cache, split, augmentation or none(16, UNCHANGED), batch_size, workers, seed=3
+    )
+    module.load_state_dict({"epoch": first_epoch})
+    return module

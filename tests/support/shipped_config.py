@@ -1,0 +1,36 @@
+"""Shipped configuration files as objects: label spaces, readers, names."""
+
+import yaml
+
+from clothseg import dataset
+from clothseg.labels import LabelSpace
+from clothseg.shipped import CONF
+
+CCP_NAMES = yaml.safe_load((CONF / "dataset" / "ccp.yaml").read_text())["names"]
+
+
+def label_space(name):
+    """A label space of `conf/labels`."""
+    return LabelSpace(**yaml.safe_load((CONF / "labels" / f"{name}.yaml").read_text()))
+
+
+def reader_of(name, root, **changes):
+    """The reader of a dataset of `conf/dataset` as its file configures it."""
+    node = yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text())
+    keys = {key: value for key, value in node.items() if key not in ("_target_", "defaults")}
+    return getattr(dataset, name)(**(keys | {"root": str(root)} | changes))
+
+
+def roots_of(option):
+    """Keys of the folders that a dataset of `conf/dataset` must be given."""
+    text = (CONF / "dataset" / f"{option}.yaml").read_text()
+    sources = [
+        entry for entry in yaml.safe_load(text).get("defaults", []) if isinstance(entry, str)
+    ]
+    named = [source.split("@")[1] for source in sources if "@" in source]
+    return [f"dataset.{name}.root" for name in named] or ["dataset.root"]
+
+
+def source_names_of(dataset):
+    """Native names of a dataset of `conf/dataset`, in id order."""
+    return yaml.safe_load((CONF / "dataset" / f"{dataset}.yaml").read_text())["names"]
