@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from clothseg.augmentation import GaussianNoise
-from clothseg.build import _call
+from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 from clothseg.shipped import options
 
@@ -17,7 +17,7 @@ EXCHANGED[[LEFT, RIGHT]] = RIGHT, LEFT
 
 def augmentation(option, *overrides):
     (job,) = check_command([f"augmentation={option}", *overrides])
-    return _call(job.config["augmentation"], SIZE, EXCHANGED)
+    return call_target(job.config["augmentation"], SIZE, EXCHANGED)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from clothseg.callbacks import checkpoints, early_stopping
-from clothseg.callbacks.early_stopping import ResumableEarlyStopping
 from clothseg.callbacks.history import History
+from clothseg.callbacks.resumable_early_stopping import ResumableEarlyStopping
 
 
 @pytest.mark.parametrize(("monitor", "mode"), [("val/mean_iou", "max"), ("val/loss", "min")])

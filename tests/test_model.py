@@ -8,7 +8,7 @@ import torch
 import yaml
 from torch import nn
 
-from clothseg.build import _call, build_task
+from clothseg.build import build_task, call_target
 from clothseg.config.command_line import check_command
 from clothseg.model.compatibility import WITHOUT_BACKBONE
 from clothseg.model.network import Auxiliary, Network
@@ -127,7 +127,7 @@ def own_network(model, classes, backbone=None, **keys):
     chosen = [] if backbone is None else [f"backbone={backbone}"]
     (job,) = check_command([f"model={model}", *chosen])
     node = {**job.config["model"], **keys}
-    return _call(node, _call(job.config["backbone"]), classes)
+    return call_target(node, call_target(job.config["backbone"]), classes)
 
 
 def count(module):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from clothseg.build import _call
+from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 from clothseg.shipped import options
 
@@ -12,7 +12,7 @@ def step(option, *overrides, gradient=2.0, start=1.0):
     """A parameter after one step along a known gradient."""
     (job,) = check_command([f"optimizer={option}", "optimizer.lr=0.1", *overrides])
     weight = torch.nn.Parameter(torch.tensor([start], dtype=torch.float64))
-    optimizer = _call(job.config["optimizer"], [weight])
+    optimizer = call_target(job.config["optimizer"], [weight])
     weight.grad = torch.full_like(weight, gradient)
     optimizer.step()
     return weight.item()

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from clothseg.build import _call
+from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 
 
@@ -13,7 +13,7 @@ def rates(option, *overrides, steps=20, losses=None):
     """Learning rate before each step, the optimizer's own being 1."""
     (job,) = check_command([f"scheduler={option}", *overrides])
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = _call(job.config["scheduler"], optimizer, steps)
+    schedule = call_target(job.config["scheduler"], optimizer, steps)
     seen = []
     for step in range(steps):
         seen.append(optimizer.param_groups[0]["lr"])
@@ -26,7 +26,7 @@ def rates(option, *overrides, steps=20, losses=None):
 def test_none_moves_nothing():
     (job,) = check_command(["scheduler=none"])
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    assert _call(job.config["scheduler"], optimizer, 5) is None
+    assert call_target(job.config["scheduler"], optimizer, 5) is None
 
 
 def test_exponential_multiplies_every_epoch():

@@ -136,7 +136,7 @@ def test_two_subsets_have_the_shares_of_the_whole_and_nothing_in_common():
         assert 50 <= len(names) <= 70
         shares = cache.presence[np.isin(cache.names, names)].mean(0)
         assert shares == pytest.approx(cache.presence.mean(0), abs=0.06)
-    with pytest.raises(ConfigError, match="two parts of 200 photos need more than 400"):
+    with pytest.raises(ConfigError, match="two parts of 200 images need more than 400"):
         subset(cache, images=200, seed=0)
 
 
@@ -262,7 +262,7 @@ def test_a_minimum_that_only_all_classes_together_forbid_tells_the_nearest():
     counts = np.ones((12, 4), int)
     counts[:, 1:] = np.eye(3, dtype=int)[np.arange(12) % 3]
     cache = replace(fake_cache(12), instances=counts, class_names=["bg", "hat", "bag", "tie"])
-    with pytest.raises(ConfigError, match=r"no such part was found for all together; the nearest"):
+    with pytest.raises(ConfigError, match=r"no part was found for all together; the nearest"):
         constrained(cache, test_images=5, min_instances=2, validation="test", seed=0)
     split = constrained(cache, test_images=6, min_instances=2, validation="test", seed=0)
     assert split.validation == split.test

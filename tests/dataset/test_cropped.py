@@ -137,7 +137,7 @@ def test_any_dataset_can_be_cut(root, tmp_path):
     [
         ("dataset.crop=person", r"dataset\.crop=person: must be 'none', 'mask' or 'detector'"),
         ("dataset.crop_margin=-1", r"dataset\.crop_margin=-1: must be greater than or equal to 0"),
-        ("dataset.margn=0", r"dataset\.margn: no such key; did you mean `margin`\?"),
+        ("dataset.crop_margn=0", r"dataset\.crop_margn: no such key; did you mean `crop_margin`\?"),
     ],
 )
 def test_a_wrong_key_or_value_is_told(root, tmp_path, override, message):

@@ -111,7 +111,7 @@ def test_two_processes_are_stopped_in_order(command_line, tmp_path):
         (["trainer=cpu", "trainer.precision=16"], "the CPU has no such arithmetic"),
         (["hydra/launcher=loca", "-m"], "did you mean `local`?"),
         (["hydra.launcher.max_parallel=0", "-m"], "hydra.launcher.max_parallel=0: must be greater"),
-        (["hydra.launcher.max_paralel=2", "-m"], "njobs"),
+        (["hydra.launcher.max_paralel=2", "-m"], "did you mean `max_parallel`?"),
         (
             ["hydra/launcher=submitit_slurm", "hydra.launcher.gpus_per_node=two", "-m"],
             "gpus_per_node",

@@ -34,7 +34,7 @@ class CommandServer:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "support.command_server", str(write_end)],
                 cwd=REPOSITORY,
-                env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(REPOSITORY / "tests")},
+                env=os.environ | ENVIRONMENT | {"PYTHONPATH": _search_path()},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=error,
@@ -66,6 +66,11 @@ class CommandServer:
         self.process.stdin.close()
         self.process.wait(timeout=60)
         os.close(self.read_end)
+
+
+def _search_path():
+    """The tests' own folder before what the environment names."""
+    return os.pathsep.join(filter(None, [str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH")]))
 
 
 def main(answers):

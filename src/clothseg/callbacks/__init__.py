@@ -42,7 +42,7 @@ def early_stopping(
         monitor: the score.
         patience: epochs without a better value.
     """
-    from clothseg.callbacks.early_stopping import ResumableEarlyStopping
+    from clothseg.callbacks.resumable_early_stopping import ResumableEarlyStopping
 
     return [ResumableEarlyStopping(monitor=monitor, patience=patience, mode=_mode(monitor))]
 

@@ -1,0 +1,89 @@
+"""Atomic writing: old content or new, the same bytes everywhere, no temporary files left."""
+
+import errno
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clothseg.error import WriteError, first_line
+from clothseg.files import replacing, write_array, write_csv, write_json, write_text
+
+
+def test_text_has_the_same_bytes_on_every_platform(tmp_path):
+    write_text(tmp_path / "new" / "a.txt", "naïve\nline\n")
+    assert (tmp_path / "new" / "a.txt").read_bytes() == b"na\xc3\xafve\nline\n"
+
+
+def test_json_csv_and_arrays_are_read_back(tmp_path):
+    write_json(tmp_path / "a.json", {"iou": [0.5, None]})
+    write_csv(tmp_path / "a.csv", ["name", "iou"], [["Hat, Cap", 0.5], ["Bag", None]])
+    write_array(tmp_path / "a.npy", np.arange(3))
+    assert json.loads((tmp_path / "a.json").read_text()) == {"iou": [0.5, None]}
+    assert (tmp_path / "a.csv").read_bytes() == b'name,iou\n"Hat, Cap",0.5\nBag,\n'
+    assert np.load(tmp_path / "a.npy").tolist() == [0, 1, 2]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_name_as_long_as_the_file_system_allows_can_be_written(tmp_path):
+    path = tmp_path / f"{'n' * 251}.txt"
+    write_text(path, "content")
+    assert path.read_text() == "content"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("half")])
+def test_what_goes_wrong_in_the_block_leaves_the_old_content(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail():
+        with replacing(path) as temporary:
+            temporary.write_text("ha")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
+
+
+def test_a_full_disk_leaves_the_old_content_and_names_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def full(self, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(WriteError, match=r"a\.txt cannot be written: No space left") as raised:
+        write_text(path, "new")
+    assert raised.value.errno == errno.ENOSPC
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(WriteError, match=r"cannot be written: (Not a directory|File exists)"):
+        write_text(tmp_path / "file" / "a.txt", "new")
+
+
+def test_a_write_error_reaches_another_process_whole(tmp_path):
+    error = WriteError(tmp_path / "a", OSError(errno.EACCES, "Permission denied"))
+    received = pickle.loads(pickle.dumps(error))
+    assert (str(received), received.errno) == (str(error), errno.EACCES)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one\ntwo"), "one"),
+        (ValueError(), "ValueError"),
+        (ValueError("\n \n"), "ValueError"),
+        (KeyError("a"), "'a'"),
+    ],
+)
+def test_the_first_line_of_an_error_always_exists(error, line):
+    assert first_line(error) == line
