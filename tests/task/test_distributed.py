@@ -12,7 +12,7 @@ from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
 from clothseg.datamodule.batches import SegmentationData
 from clothseg.datamodule.sampling import Shard
-from clothseg.jobs.machine import Place
+from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
 from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels
@@ -85,7 +85,7 @@ def train(folder, world_size, accumulation_steps, normalise, loss, rank):
 def trained(folder, world_size=1, accumulation_steps=1, normalise=False, loss="cross_entropy"):
     folder.mkdir()
     work = partial(train, folder, world_size, accumulation_steps, normalise, loss)
-    return Processes().run(work, world_size, Place(1)).value
+    return Processes().run(work, world_size, Slot(1)).value
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def count(world_size, rank):
 
 
 def test_scores_of_nine_photos_are_equal_to_the_bit_on_any_number_of_processes():
-    counted = [Processes().run(partial(count, n), n, Place(1)).value for n in (1, 2, 3, 4)]
+    counted = [Processes().run(partial(count, n), n, Slot(1)).value for n in (1, 2, 3, 4)]
     for other in counted[1:]:
         for first, second in zip(counted[0], other, strict=True):
             assert np.array_equal(first, second, equal_nan=True)
