@@ -13,10 +13,10 @@ from PIL import Image
 
 from clothseg.dataset import cfpd, imaterialist, modanet
 from clothseg.dataset.wardrobe import LAYOUTS, draw_photo
-from clothseg.dataset.wardrobe.colours import main_colour
+from clothseg.dataset.wardrobe.colors import main_color
 from clothseg.dataset.wardrobe.layouts import colorful, multi_human
-from clothseg.dataset.wardrobe.layouts import imaterialist as materialist
-from clothseg.dataset.wardrobe.layouts import modanet as polygonal
+from clothseg.dataset.wardrobe.layouts import imaterialist as imaterialist_layout
+from clothseg.dataset.wardrobe.layouts import modanet as modanet_layout
 from clothseg.dataset.wardrobe.names import CCP_ID, CCP_NAMES
 from clothseg.dataset.wardrobe.photo import Photo, draw_group, draw_portrait
 from clothseg.dataset.wardrobe.piece import Piece
@@ -75,9 +75,9 @@ def test_cfpd_is_read_back(roots: Mapping[str, Path]) -> None:
         image, mask = reader.read(sample)
         photo = draw_portrait(SEED, index, 600, 400)
         assert image.shape == (600, 400, 3)
-        assert np.array_equal(mask, colorful.classes_of(photo, reader.names)[photo.seen])
-        colours = reader.read_colors(sample)
-        assert np.array_equal(colours > 0, mask > 0), "only the background has no colour"
+        assert np.array_equal(mask, colorful.piece_classes(photo, reader.names)[photo.piece_map])
+        colors = reader.read_colors(sample)
+        assert np.array_equal(colors > 0, mask > 0), "only the background has no color"
 
 
 def test_cfpd_is_a_matlab_file_of_superpixels(roots: Mapping[str, Path]) -> None:
@@ -109,15 +109,15 @@ def test_imaterialist_is_read_back(roots: Mapping[str, Path]) -> None:
     assert len({reader.read(sample)[0].shape for sample in samples.values()}) == PHOTOS, (
         "sizes vary"
     )
-    ids = {name: category + 1 for name, category in materialist.GARMENTS.items()}
-    parts = {kind: category + 1 for kind, category in materialist.PARTS.items()}
+    ids = {name: category + 1 for name, category in imaterialist_layout.GARMENTS.items()}
+    parts = {kind: category + 1 for kind, category in imaterialist_layout.PARTS.items()}
     for index in range(PHOTOS):
-        height, width, name = materialist.form(SEED, index)
+        height, width, name = imaterialist_layout.size_and_name(SEED, index)
         photo = draw_portrait(SEED, index, height, width)
-        truth = table_of(photo, ids)[photo.seen]
+        truth = table_of(photo, ids)[photo.piece_map]
         for number, (kind, piece) in enumerate(photo.details, start=1):
             if kind in parts and photo.pieces[piece - 1].name in ids:
-                truth[photo.detail == number] = parts[kind]
+                truth[photo.detail_map == number] = parts[kind]
         assert np.array_equal(reader.read(samples[name])[1], truth)
 
 
@@ -143,12 +143,12 @@ def test_imaterialist_has_overlaps_and_attributes(roots: Mapping[str, Path]) -> 
 def test_imaterialist_descriptions_are_those_of_the_release(oracles: Path) -> None:
     path = oracles / "fixtures" / "imaterialist" / "label_descriptions.json"
     release = json.loads(path.read_text())
-    drawn = materialist.descriptions()
+    drawn = imaterialist_layout.label_descriptions()
     assert drawn["categories"] == release["categories"]
     attributes = {
         entry["id"]: (entry["name"], entry["supercategory"]) for entry in release["attributes"]
     }
-    for number, described in materialist.ATTRIBUTES.items():
+    for number, described in imaterialist_layout.ATTRIBUTES.items():
         assert attributes[number] == described
 
 
@@ -159,11 +159,11 @@ def test_modanet_is_read_back(roots: Mapping[str, Path]) -> None:
     )  # fmt: skip
     samples = reader.samples()
     assert [sample.name for sample in samples] == [f"{n:07d}" for n in range(1, PHOTOS)]
-    ids = {name: reader.names.index(group) for name, group in polygonal.CATEGORIES.items()}
+    ids = {name: reader.names.index(group) for name, group in modanet_layout.CATEGORIES.items()}
     for index, sample in enumerate(samples):
         photo = draw_portrait(SEED, index, 600, 400)
         image, mask = reader.read(sample)
-        assert np.array_equal(mask, table_of(photo, ids)[photo.seen])
+        assert np.array_equal(mask, table_of(photo, ids)[photo.piece_map])
         assert np.abs(image.astype(int) - photo.image).mean() < 6, "JPEG changes little"
     validation = roots["modanet"] / "annotations" / "modanet2018_instances_val.json"
     content = json.loads(validation.read_text())
@@ -177,7 +177,7 @@ def test_polygons_hold_exactly_their_pixels() -> None:
     random = np.random.default_rng(0)
     for density in (0.2, 0.5, 0.8):
         extent = random.random((40, 30)) < density
-        corners = [polygon.ravel().tolist() for polygon in polygonal.polygons(extent)]
+        corners = [polygon.ravel().tolist() for polygon in modanet_layout.polygons(extent)]
         filled = coco.decode(coco.merge(coco.frPyObjects(corners, 40, 30)))
         assert np.array_equal(filled.astype(bool), extent)
 
@@ -186,7 +186,7 @@ def test_polygons_hold_exactly_their_pixels() -> None:
 def test_human_parsing_maps_agree(
     roots: Mapping[str, Path], groups: list[Photo], name: str
 ) -> None:
-    truth_of = {"cihp": multi_human.cihp_truth, "ccihp": multi_human.ccihp_truth}[name]
+    make_maps = {"cihp": multi_human.cihp_maps, "ccihp": multi_human.ccihp_maps}[name]
     lists = {"Training": "train_id.txt", "Validation": "val_id.txt"}
     ids = {split: (roots[name] / split / file).read_text().split() for split, file in lists.items()}
     assert ids["Validation"] == ["0000004"]
@@ -209,14 +209,14 @@ def test_human_parsing_maps_agree(
         lines = (folder / "Instance_ids" / f"{stem}.txt").read_text().splitlines()
         values = np.unique(instance[instance > 0]).tolist()
         assert lines == [f"{value} {value % 20} {value // 20 + 1}" for value in values]
-        assert np.array_equal(category, truth_of(groups[int(stem) - 1]).category)
+        assert np.array_equal(category, make_maps(groups[int(stem) - 1]).category)
         if name == "cihp":
             assert np.array_equal(human > 0, category > 0)
 
 
 def test_every_class_of_human_parsing_is_drawn(groups: list[Photo]) -> None:
-    for truth_of in (multi_human.cihp_truth, multi_human.ccihp_truth):
-        truths = [truth_of(photo) for photo in groups]
+    for make_maps in (multi_human.cihp_maps, multi_human.ccihp_maps):
+        truths = [make_maps(photo) for photo in groups]
         found = set(np.concatenate([np.unique(truth.category) for truth in truths]))
         assert found == set(range(20))
     for kind, least in (("Size", 4), ("Pattern", 4), ("Color", 10)):
@@ -233,7 +233,7 @@ def test_sides_are_the_persons_own(groups: list[Photo]) -> None:
         for person in set(photo.people):
             of_person = [number for number, owner in enumerate(photo.people) if owner == person]
             shoulder = {
-                photo.pieces[number].side: top_of(photo.extents[number])
+                photo.pieces[number].side: top_of(photo.amodal_masks[number])
                 for number in of_person
                 if photo.pieces[number].part == "arm"
             }
@@ -252,17 +252,17 @@ def top_of(extent: NDArray[np.bool_]) -> float:
 def test_characteristics_are_those_of_the_cloth() -> None:
     rng = np.random.default_rng(0)
     red, navy = np.float32([200, 20, 30]), np.float32([30, 40, 140])
-    assert main_colour(plain(red)) == ("red", 1.0)
-    assert main_colour(plain(navy)) == ("blue", 1.0)
+    assert main_color(plain(red)) == ("red", 1.0)
+    assert main_color(plain(navy)) == ("blue", 1.0)
     for texture, pattern in ((plain, "solid"), (dots, "geometrical"), (floral, "fancy")):
         cloth = texture(red) if texture is plain else texture(rng, red)
         assert Piece("coat", cloth).pattern == pattern
-    assert main_colour(stripes(rng, red, upright=True))[1] < multi_human.ONE_COLOUR
+    assert main_color(stripes(rng, red, upright=True))[1] < multi_human.MIN_COLOR_FRACTION
     assert Piece("t-shirt", plain(red), print="letters").pattern == "letters"
 
 
 @pytest.mark.parametrize(
-    ("colour", "name"),
+    ("color", "name"),
     [
         ((20, 20, 22), "black"), ((128, 128, 128), "gray"), ((240, 240, 238), "white"),
         ((222, 200, 165), "beige"), ((110, 70, 40), "brown"), ((220, 30, 30), "red"),
@@ -270,8 +270,8 @@ def test_characteristics_are_those_of_the_cloth() -> None:
         ((40, 150, 60), "green"), ((40, 80, 200), "blue"), ((120, 40, 160), "purple"),
     ],
 )  # fmt: skip
-def test_colours_have_the_names_that_people_give(colour: tuple[int, ...], name: str) -> None:
-    assert main_colour(plain(np.float32(colour)))[0] == name
+def test_colors_have_the_names_that_people_give(color: tuple[int, ...], name: str) -> None:
+    assert main_color(plain(np.float32(color)))[0] == name
 
 
 def test_ccihp_has_no_dresses_but_masks() -> None:
@@ -287,9 +287,9 @@ def test_ccihp_has_no_dresses_but_masks() -> None:
 def test_every_name_of_the_wardrobe_has_a_class_everywhere() -> None:
     drawn = {piece.name for index in range(40) for piece in draw_portrait(2, index, 96, 64).pieces}
     assert drawn <= set(CCP_ID)
-    unlabelled = {"gloves", "necklace", "accessories"}
-    assert drawn - unlabelled <= set(colorful.CLASSES)
-    assert drawn - unlabelled - {"skin", "hair"} <= set(materialist.GARMENTS) | {"belt"}
+    unlabeled = {"gloves", "necklace", "accessories"}
+    assert drawn - unlabeled <= set(colorful.CLASSES)
+    assert drawn - unlabeled - {"skin", "hair"} <= set(imaterialist_layout.GARMENTS) | {"belt"}
 
 
 def test_folder_is_read_back(roots: Mapping[str, Path]) -> None:

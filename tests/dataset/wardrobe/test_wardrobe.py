@@ -70,7 +70,7 @@ def test_photo_depends_on_seed_and_index_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "index", "colour", "pixels"),
+    ("seed", "index", "color", "pixels"),
     [
         (0, 0, (110.5, 92.25, 94.97), {"cardigan": 30263, "bag": 7110, "skin": 6339}),
         (0, 5, (93.49, 102.78, 105.16), {"skirt": 17770, "suit": 12690, "tights": 10475}),
@@ -78,11 +78,11 @@ def test_photo_depends_on_seed_and_index_alone() -> None:
     ],
 )
 def test_version_1_draws_what_results_are_recorded_with(
-    seed: int, index: int, colour: tuple[float, ...], pixels: dict[str, int]
+    seed: int, index: int, color: tuple[float, ...], pixels: dict[str, int]
 ) -> None:
     assert WARDROBE_VERSION == 1, "another version draws other photos: write down what they have"
     image, mask = draw_photo(seed, index)
-    assert image.mean((0, 1)) == pytest.approx(colour, abs=0.1)
+    assert image.mean((0, 1)) == pytest.approx(color, abs=0.1)
     assert {name: (mask == CCP_ID[name]).sum() for name in pixels} == pytest.approx(
         pixels, rel=0.01
     )
@@ -175,10 +175,10 @@ def test_details_stay_inside_their_garment() -> None:
     assert (canvas.image[16, 10:20, 0] > 250).all()
 
 
-def nearest_neighbour_miou(
+def nearest_neighbor_miou(
     images: NDArray[np.uint8], classes: NDArray[np.uint8], train: NDArray, test: NDArray
 ) -> float:
-    """Mean IoU over 15 classes of 5 nearest neighbours on one pixel's colour and place.
+    """Mean IoU over 15 classes of 5 nearest neighbors on one pixel's color and place.
 
     Args:
         images: [N,S,S,3].
@@ -186,7 +186,7 @@ def nearest_neighbour_miou(
         train: indices of the photos whose pixels are remembered, 200,000 of them at most.
         test: indices of the photos that are scored.
     """
-    neighbours = pytest.importorskip("sklearn.neighbors")
+    neighbors = pytest.importorskip("sklearn.neighbors")
     count, size = classes.shape[:2]
     place = np.stack(np.mgrid[:size, :size], -1) / size
     features = np.concatenate(
@@ -195,7 +195,7 @@ def nearest_neighbour_miou(
     labels = classes.reshape(count, -1)
     known, answers = features[train].reshape(-1, 5), labels[train].ravel()
     some = np.random.default_rng(0).permutation(len(known))[:200_000]
-    model = neighbours.KNeighborsClassifier(5).fit(known[some], answers[some])
+    model = neighbors.KNeighborsClassifier(5).fit(known[some], answers[some])
     guess = model.predict(features[test].reshape(-1, 5)).astype(int)
     matrix = np.bincount(15 * labels[test].ravel().astype(int) + guess, minlength=225)
     matrix = matrix.reshape(15, 15)
@@ -215,6 +215,6 @@ def test_the_default_network_sees_twice_what_single_pixels_give_away(tmp_path: P
     images, classes = np.load(cache / "images.npy"), np.load(cache / "masks.npy")
     split = json.loads((run / "split.json").read_text())
     train, test = ([int(name) - 1 for name in split[part]] for part in ("train", "test"))
-    single_pixels = nearest_neighbour_miou(images, classes, np.array(train), np.array(test))
-    print(f"network {network:.3f}, nearest neighbours {single_pixels:.3f}")
+    single_pixels = nearest_neighbor_miou(images, classes, np.array(train), np.array(test))
+    print(f"network {network:.3f}, nearest neighbors {single_pixels:.3f}")
     assert single_pixels <= network / 2

@@ -1,40 +1,40 @@
-"""What people call a colour."""
+"""Color names of cloth."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clothseg.dataset.wardrobe.piece import Array, Cloth
 
-COLOURS = (
+COLORS = (
     "beige", "black", "blue", "brown", "gray", "green", "orange", "pink", "purple", "red", "white",
     "yellow",
 )  # fmt: skip
-"""The names of Colorful-Fashion Parsing Data, in its order."""
-SAMPLES = 24
-"""Points along each side of the swatch that is looked at."""
+"""Color names of Colorful-Fashion Parsing Data, in its order."""
+SWATCH_SIZE = 24
+"""Points sampled along each side of a swatch."""
 
 
-def main_colour(cloth: Cloth) -> tuple[str, float]:
-    """The name of :data:`COLOURS` that covers most of a cloth, and its share of 0 to 1.
+def main_color(cloth: Cloth) -> tuple[str, float]:
+    """Return the name in :data:`COLORS` that covers most of a cloth, and its fraction, 0 to 1.
 
-    A solid cloth has one colour, its mean: nobody counts the shades of its ribs and folds.
+    A solid cloth has one color, its mean: the shading of ribs and folds does not count.
     """
-    swatch = np.linspace(-0.6, 0.6, SAMPLES, dtype=np.float32)
+    swatch = np.linspace(-0.6, 0.6, SWATCH_SIZE, dtype=np.float32)
     across, along = np.meshgrid(swatch, swatch)
-    colours = cloth(across, along).reshape(-1, 3)
+    colors = cloth(across, along).reshape(-1, 3)
     if cloth.pattern == "solid":
-        colours = colours.mean(0, keepdims=True)
-    counts = np.bincount(_names(colours), minlength=len(COLOURS))
+        colors = colors.mean(0, keepdims=True)
+    counts = np.bincount(_classify(colors), minlength=len(COLORS))
     most = int(counts.argmax())
-    return COLOURS[most], float(counts[most] / len(colours))
+    return COLORS[most], float(counts[most] / len(colors))
 
 
-def _names(colours: Array) -> NDArray[np.intp]:
-    """The place in :data:`COLOURS` of every colour, RGB 0 to 255 [n,3]."""
-    colours = np.clip(colours, 0, 255) / 255
-    value, span = colours.max(1), np.ptp(colours, 1)
+def _classify(colors: Array) -> NDArray[np.intp]:
+    """Return the index in :data:`COLORS` of every color, RGB 0 to 255 [n,3]."""
+    colors = np.clip(colors, 0, 255) / 255
+    value, span = colors.max(1), np.ptp(colors, 1)
     saturation = span / np.maximum(value, 1e-6)
-    hue = _hue(colours, value, span)
+    hue = _hue(colors, value, span)
     red = (hue < 16) | (hue >= 345)
     rules = (
         ("black", value < 0.22),
@@ -53,13 +53,13 @@ def _names(colours: Array) -> NDArray[np.intp]:
         ("pink", value > 0.6),
         ("purple", value >= 0),
     )
-    answers = [COLOURS.index(name) for name, _ in rules]
-    return np.select([holds for _, holds in rules], answers).astype(np.intp)
+    indices = [COLORS.index(name) for name, _ in rules]
+    return np.select([condition for _, condition in rules], indices).astype(np.intp)
 
 
-def _hue(colours: Array, value: Array, span: Array) -> Array:
-    """Degrees on the colour wheel: red 0, green 120, blue 240; colours 0 to 1 [n,3]."""
-    red, green, blue = colours.T
+def _hue(colors: Array, value: Array, span: Array) -> Array:
+    """Return the hue in degrees (red 0, green 120, blue 240) of colors 0 to 1 [n,3]."""
+    red, green, blue = colors.T
     safe = np.maximum(span, 1e-6)
     sector = np.select(
         [value == red, value == green],
