@@ -1,4 +1,4 @@
-"""Rompers, skirts and dresses; each function paints one garment with a CCP name on a figure."""
+"""Rompers, skirts and dresses; each function paints one garment of a CCP name on a figure."""
 
 import numpy as np
 
