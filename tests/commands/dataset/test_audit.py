@@ -216,8 +216,8 @@ def test_tiny_components_match_an_independent_count(mask):
     corners = np.ones((3, 3), int)
     expected = []
     for value in (1, 2):
-        labelled, number = scipy.ndimage.label(mask == value, corners)
-        sizes = np.bincount(labelled.ravel())[1:]
+        labeled, number = scipy.ndimage.label(mask == value, corners)
+        sizes = np.bincount(labeled.ravel())[1:]
         expected += [(value, size) for size in sizes if size <= 25]
         assert len(sizes) == number
     components, tiny = tiny_components(mask, 3)

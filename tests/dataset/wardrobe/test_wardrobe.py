@@ -1,4 +1,4 @@
-"""The synthetic wardrobe: reproducible, exact, complete, and readable as Clothing Co-Parsing."""
+"""Synthetic wardrobe: reproducible, exact, complete, and readable as Clothing Co-Parsing."""
 
 import json
 import os

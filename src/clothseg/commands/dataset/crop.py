@@ -36,7 +36,10 @@ def act(context: Context) -> int:
         boxes = part.boxes.find_all()
         uncropped = sum(box is None for box in boxes.values())
         title = f"{part.root.name}, boxes from the {context.settings.dataset['crop']}"
-        say(f"{title}: {len(boxes) - uncropped} images cropped to a person, {uncropped} uncropped")
+        say(
+            f"{title}: {len(boxes) - uncropped} images cropped to a person, {uncropped} uncropped "
+            "(no person found)"
+        )
         suffix = f"_{number}" if len(parts) > 1 else ""
         path = context.output / f"crop_{context.settings.dataset['crop']}{suffix}.png"
         images = _choose_images(part, boxes, np.random.default_rng(context.settings.seed))

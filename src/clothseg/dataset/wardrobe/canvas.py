@@ -139,8 +139,8 @@ class Canvas:
         self.image[box] += alpha * (color - self.image[box])
         if detail:
             number = self._number(within)
-            drawn = (cover >= 128) & (self.piece_map[box] == number)
-            self.detail_map[box][drawn] = self._new_detail(detail, number)
+            painted = (cover >= 128) & (self.piece_map[box] == number)
+            self.detail_map[box][painted] = self._new_detail(detail, number)
 
     def _number(self, piece: Piece) -> int:
         """Return the number of a piece, registering it on first use."""

@@ -25,8 +25,8 @@ def main_color(cloth: Cloth) -> tuple[str, float]:
     if cloth.pattern == "solid":
         colors = colors.mean(0, keepdims=True)
     counts = np.bincount(_classify(colors), minlength=len(COLORS))
-    most = int(counts.argmax())
-    return COLORS[most], float(counts[most] / len(colors))
+    index = int(counts.argmax())
+    return COLORS[index], float(counts[index] / len(colors))
 
 
 def _classify(colors: Array) -> NDArray[np.intp]:

@@ -33,7 +33,7 @@ def act(context: Context) -> int:
     """Audit a dataset; return 1 if it has errors.
 
     Raises:
-        DataError: the layout of the dataset is different, or the report cannot be written.
+        DataError: the files do not have the dataset's layout, or the report cannot be written.
     """
     subjects, findings = audit(context.reader, context.labels)
     total = count_totals(findings, len(subjects))
@@ -57,7 +57,7 @@ def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Findi
     """Return the audited samples and all findings, errors first.
 
     Raises:
-        DataError: the layout of the dataset is different.
+        DataError: the files do not have the dataset's layout.
     """
     findings = find_unpaired_sides(labels)
     subjects: list[Subject] = []

@@ -23,7 +23,7 @@ def find_duplicates(subjects: Sequence[Subject], audited: Sequence[SampleAudit])
         content = sample_audit.content
         original = first.setdefault(content, subject) if content else subject
         if original is not subject:
-            message = f"{subject.sample.image}: identical to {original.sample.image}"
+            message = f"{subject.sample.image}: byte-for-byte identical to {original.sample.image}"
             findings.append(_pair("exact duplicate", original, subject, message))
     readable = [i for i, sample_audit in enumerate(audited) if sample_audit.hash is not None]
     hashes = np.array([audited[i].hash for i in readable], np.uint64)

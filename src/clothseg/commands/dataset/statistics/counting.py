@@ -52,8 +52,8 @@ def count_images(reader: Reader, labels: LabelSpace) -> Counts:
     """Read and count every image.
 
     Raises:
-        DataError: an image or its annotation is defective, or the layout of the dataset is
-            different.
+        DataError: an image or its annotation is defective, or the files do not have the dataset's
+            layout.
         ConfigError: the label space does not cover a source name.
     """
     samples = reader.samples()
