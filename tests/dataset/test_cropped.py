@@ -163,12 +163,12 @@ def test_the_command_counts_and_draws(root, tmp_path, command_line):
     places = [f"output={tmp_path / 'reports'}", f"data.cache={tmp_path / 'cache'}"]
     said = command_line.run([*arguments, *places, "dataset.crop=mask"])
     assert said.returncode == 0, said.stderr
-    assert "photos cut to a person 2, whole without one 1" in said.stdout
+    assert "2 images cropped to a person, 1 uncropped (no person found)" in said.stdout
     picture = cv2.imread(str(tmp_path / "reports" / "ccp-refined15" / "crop_mask.png"))
     assert min(picture.shape[:2]) > 100
     refused = command_line.run([*arguments, *places])
     assert refused.returncode == 1
-    assert "dataset.crop=none: choose where boxes come from" in refused.stderr
+    assert "dataset.crop=none: choose the source of the boxes" in refused.stderr
 
 
 @pytest.mark.slow

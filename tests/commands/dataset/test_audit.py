@@ -1,4 +1,4 @@
-"""An audit names every planted defect with file and value, and reports nothing else."""
+"""An audit reports every planted defect with file and value, and nothing else."""
 
 import json
 import re
@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from clothseg.commands.dataset.audit.action import audit
-from clothseg.commands.dataset.audit.collection import odd_ids, told_by_reader, unpaired_sides
-from clothseg.commands.dataset.audit.finding import KINDS, Finding, by_kind, totals
-from clothseg.commands.dataset.audit.page import LISTED, MEANING, audit_page
-from clothseg.commands.dataset.audit.photo import Subject, audit_photo, tiny_components
+from clothseg.commands.dataset.audit.collection import (
+    collect_reader_warnings,
+    find_suspicious_ids,
+    find_unpaired_sides,
+)
+from clothseg.commands.dataset.audit.finding import KINDS, Finding, count_totals, group_by_kind
+from clothseg.commands.dataset.audit.page import EXPLANATIONS, MAX_LISTED, render_page
+from clothseg.commands.dataset.audit.sample import Subject, audit_sample, tiny_components
 from clothseg.commands.dataset.export import export
 from clothseg.commands.main import main
 from clothseg.dataset import Sample, ccp, cfpd, cihp, folder, imaterialist, merged, modanet
@@ -43,7 +47,7 @@ from support.small_datasets import write_mask
 
 
 def run(root, *overrides):
-    """Exit status and `audit.json` of the command."""
+    """Run the command; return its exit status and the content of `audit.json`."""
     output = root.parent / "report"
     status = main(
         "dataset",
@@ -53,12 +57,12 @@ def run(root, *overrides):
     return status, json.loads((output / f"ccp-{labels}" / "audit.json").read_text())
 
 
-def test_nothing_is_found_in_clean_data(clean_ccp, capsys):
+def test_clean_data_has_no_findings(clean_ccp, capsys):
     status, report = run(clean_ccp)
     assert status == 0
     assert report["findings"] == []
     assert report["totals"]["photos"] == 3
-    assert "3 photos, 0 errors, 0 warnings" in capsys.readouterr().out
+    assert "3 images, 0 errors, 0 warnings" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,7 @@ def test_nothing_is_found_in_clean_data(clean_ccp, capsys):
         (add_specks, "tiny components", MASK, 2),
     ],
 )
-def test_a_planted_defect_is_found_alone(plant, kind, file, value, clean_ccp):
+def test_planted_defect_is_the_only_finding(plant, kind, file, value, clean_ccp):
     plant(clean_ccp)
     status, report = run(clean_ccp)
     (finding,) = report["findings"]
@@ -80,12 +84,12 @@ def test_a_planted_defect_is_found_alone(plant, kind, file, value, clean_ccp):
     assert value is None or finding["value"] == value
     assert finding["message"]
     assert finding["sample"] == "0002"
-    errors = finding["severity"] == "error"
-    assert status == errors
-    assert (report["totals"]["errors"], report["totals"]["warnings"]) == (errors, not errors)
+    is_error = finding["severity"] == "error"
+    assert status == is_error
+    assert (report["totals"]["errors"], report["totals"]["warnings"]) == (is_error, not is_error)
 
 
-def test_one_bad_sample_does_not_hide_the_others(clean_ccp, capsys):
+def test_defective_sample_does_not_hide_others(clean_ccp, capsys):
     for number, plant in ((4, truncate), (5, scramble), (6, out_of_range)):
         plant(clean_ccp)
         for name in (PHOTO, MASK):
@@ -96,7 +100,7 @@ def test_one_bad_sample_does_not_hide_the_others(clean_ccp, capsys):
         write_photo(clean_ccp, 2, 2)
         write_mask(clean_ccp, 2, stripes(2))
     (clean_ccp / "photos/0001.jpg").unlink()
-    (clean_ccp / "photos/0006.jpg").write_text("no picture")
+    (clean_ccp / "photos/0006.jpg").write_text("not an image")
     status, report = run(clean_ccp)
     found = {(f["kind"], f["file"].rpartition("/")[2]) for f in report["findings"]}
     assert found == {
@@ -110,14 +114,14 @@ def test_one_bad_sample_does_not_hide_the_others(clean_ccp, capsys):
     assert "5 errors" in capsys.readouterr().out
 
 
-def test_photos_cut_to_persons_are_checked_as_a_whole(clean_ccp):
+def test_cropped_dataset_is_audited_uncropped(clean_ccp):
     assert run(clean_ccp, "dataset.crop=mask")[1]["findings"] == []
     transpose(clean_ccp)
     (finding,) = run(clean_ccp, "dataset.crop=mask")[1]["findings"]
     assert (finding["kind"], finding["value"]) == ("different sizes", "118x40 and 40x118")
 
 
-def test_a_dataset_that_lacks_all_photos_is_audited(clean_ccp):
+def test_dataset_without_images_is_audited(clean_ccp):
     for photo in (clean_ccp / "photos").iterdir():
         photo.unlink()
     status, report = run(clean_ccp)
@@ -126,17 +130,17 @@ def test_a_dataset_that_lacks_all_photos_is_audited(clean_ccp):
     assert report["totals"]["kinds"] == {"missing partner": 3}
 
 
-def test_a_decoder_that_raises_anything_is_a_finding_too(clean_ccp, monkeypatch):
+def test_any_exception_of_a_decoder_is_a_finding(clean_ccp, monkeypatch):
     def fail(sample):
         raise MemoryError("3 GiB")
 
     reader = ccp(root=str(clean_ccp), names=CCP_NAMES)
     monkeypatch.setattr(reader, "read_mask", fail)
-    (finding,) = audit_photo(Subject("0002", reader, reader.samples()[1])).findings
+    (finding,) = audit_sample(Subject("0002", reader, reader.samples()[1])).findings
     assert (finding.kind, finding.value) == ("unreadable annotation", "MemoryError")
 
 
-def seen(*ids):
+def occurring(*ids):
     values = np.zeros(256, bool)
     values[list(ids)] = True
     return values
@@ -153,65 +157,67 @@ class FourNames(Reader):
         return np.zeros((4, 4), np.uint8)
 
     def warnings(self):
-        return ["2 hats are odd"]
+        return ["2 hats are suspicious"]
 
 
 @pytest.mark.parametrize(
     ("values", "kinds"),
     [
-        (seen(0, 1, 2, 3, 255), []),
-        (seen(1, 2, 3, 4), ["ids count from 1", "names never seen"]),
-        (seen(0, 20, 40, 60), ["ids in steps", "names never seen"]),
-        (seen(0, 1, 3), ["names never seen"]),
-        (seen(), []),
-        (seen(255), []),
+        (occurring(0, 1, 2, 3, 255), []),
+        (occurring(1, 2, 3, 4), ["ids count from 1", "names never seen"]),
+        (occurring(0, 20, 40, 60), ["ids in steps", "names never seen"]),
+        (occurring(0, 1, 3), ["names never seen"]),
+        (occurring(), []),
+        (occurring(255), []),
     ],
 )
-def test_ids_that_mean_something_else_are_suspected(values, kinds, tmp_path):
-    found = odd_ids("", FourNames(tmp_path), values)
+def test_ids_that_are_not_name_indices_are_suspicious(values, kinds, tmp_path):
+    found = find_suspicious_ids("", FourNames(tmp_path), values)
     assert [finding.kind for finding in found] == kinds
 
 
 def test_names_never_seen_are_listed(tmp_path):
-    (finding,) = odd_ids("shop", FourNames(tmp_path), seen(0, 1, 3))
+    (finding,) = find_suspicious_ids("shop", FourNames(tmp_path), occurring(0, 1, 3))
     assert finding.value == "sock"
-    assert finding.message == "shop: 1 of 4 names are in no mask: sock"
+    assert finding.message == "shop: 1 of 4 names never occur: sock"
 
 
-def test_warnings_of_the_reader_are_told(tmp_path):
-    (warning,) = told_by_reader("", FourNames(tmp_path))
-    assert (warning.severity, warning.message) == ("warning", "2 hats are odd")
+def test_reader_warnings_are_findings(tmp_path):
+    (warning,) = collect_reader_warnings("", FourNames(tmp_path))
+    assert (warning.severity, warning.message) == ("warning", "2 hats are suspicious")
 
 
 @pytest.mark.parametrize(
-    ("pairs", "alone"),
+    ("pairs", "unpaired"),
     [([], "Left-arm, right_arm"), ([("Left-arm", "right_arm")], None)],
 )
-def test_sides_that_no_mirror_exchanges_are_named(pairs, alone):
+def test_sides_without_flip_pair_are_listed(pairs, unpaired):
     names = ["ground", "Left-arm", "right_arm", "leftover", "bright"]
     colors = ["#000000"] * 5
-    found = unpaired_sides(LabelSpace("arms", names, colors, {n: [n] for n in names}, (), pairs))
-    assert [finding.value for finding in found] == ([alone] if alone else [])
+    found = find_unpaired_sides(
+        LabelSpace("arms", names, colors, {n: [n] for n in names}, (), pairs)
+    )
+    assert [finding.value for finding in found] == ([unpaired] if unpaired else [])
 
 
-def test_merged_datasets_are_audited_in_their_own_ids(clean_ccp):
+def test_merged_datasets_are_audited_with_their_own_ids(clean_ccp):
     out_of_range(clean_ccp)
     parts = {name: ccp(root=str(clean_ccp), names=CCP_NAMES) for name in ("one", "two")}
     reader = merged(sources=parts)
     subjects, findings = audit(reader, label_space("refined15"))
     assert [s.name for s in subjects][::3] == ["one-0001", "two-0001"]
-    kinds = {kind: len(group) for kind, group in by_kind(findings).items()}
+    kinds = {kind: len(group) for kind, group in group_by_kind(findings).items()}
     assert kinds == {"label out of range": 2, "exact duplicate": 3}
     assert {f.value for f in findings if f.kind == "label out of range"} == {"59, 77"}
 
 
 @given(arrays(np.uint8, (12, 15), elements=st.sampled_from([0, 1, 2, 7, 255])))
-def test_tiny_components_are_those_of_an_independent_count(mask):
+def test_tiny_components_match_an_independent_count(mask):
     corners = np.ones((3, 3), int)
     expected = []
     for value in (1, 2):
-        labelled, number = scipy.ndimage.label(mask == value, corners)
-        sizes = np.bincount(labelled.ravel())[1:]
+        labeled, number = scipy.ndimage.label(mask == value, corners)
+        sizes = np.bincount(labeled.ravel())[1:]
         expected += [(value, size) for size in sizes if size <= 25]
         assert len(sizes) == number
     components, tiny = tiny_components(mask, 3)
@@ -219,11 +225,13 @@ def test_tiny_components_are_those_of_an_independent_count(mask):
     assert sorted(found) == sorted(expected)
 
 
-def test_the_page_is_whole_in_itself_and_escapes_what_it_quotes(clean_ccp):
+def test_page_is_self_contained_and_escapes_quoted_text(clean_ccp):
     brighten_copy(clean_ccp)
     subjects, findings = audit(ccp(root=str(clean_ccp), names=CCP_NAMES), label_space("ccp59"))
     hostile = Finding("told by the reader", "", "f", "", "<script>alert(1)</script> & more")
-    page = audit_page("<b>", subjects, [*findings, *[hostile] * (LISTED + 4)], label_space("ccp59"))
+    page = render_page(
+        "<b>", subjects, [*findings, *[hostile] * (MAX_LISTED + 4)], label_space("ccp59")
+    )
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
     assert "4 more in audit.json" in page
@@ -233,11 +241,11 @@ def test_the_page_is_whole_in_itself_and_escapes_what_it_quotes(clean_ccp):
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
 
 
-def test_the_page_explains_every_kind():
-    assert tuple(MEANING) == KINDS
+def test_page_explains_every_kind():
+    assert tuple(EXPLANATIONS) == KINDS
 
 
-def test_a_wrong_root_is_one_message_and_writes_nothing(tmp_path, capsys):
+def test_wrong_root_is_one_message_and_writes_nothing(tmp_path, capsys):
     output = tmp_path / "report"
     root = tmp_path / "nowhere"
     assert (
@@ -250,7 +258,7 @@ def test_a_wrong_root_is_one_message_and_writes_nothing(tmp_path, capsys):
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 @pytest.mark.parametrize("name", ["cfpd", "imaterialist", "modanet"])
-def test_other_formats_without_defect_have_no_error(name, oracles):
+def test_other_formats_without_defects_have_no_errors(name, oracles):
     root = str(oracles / "fixtures" / name)
     names = source_names_of(name)
     readers = {
@@ -269,7 +277,7 @@ def test_other_formats_without_defect_have_no_error(name, oracles):
 
 
 def modanet_copy(oracles, tmp_path, change):
-    """The ModaNet fixture with a changed annotation file."""
+    """Return a reader of the ModaNet fixture with a modified annotation file."""
     root = tmp_path / "modanet"
     shutil.copytree(oracles / "fixtures" / "modanet" / "images", root / "images")
     name = "annotations/modanet2018_instances_train.json"
@@ -287,7 +295,7 @@ def errors(reader, labels):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
-def test_one_wrong_category_of_modanet_does_not_hide_the_other_photos(oracles, tmp_path):
+def test_invalid_modanet_category_does_not_hide_other_images(oracles, tmp_path):
     def spoil(content):
         content["annotations"][0]["category_id"] = 14
         spoiled.append(f"{content['annotations'][0]['image_id']:07}")
@@ -298,7 +306,7 @@ def test_one_wrong_category_of_modanet_does_not_hide_the_other_photos(oracles, t
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
-def test_an_annotation_of_modanet_without_image_is_named_and_stops_a_training(oracles, tmp_path):
+def test_modanet_annotation_without_image_is_reported_and_stops_training(oracles, tmp_path):
     def spoil(content):
         content["annotations"][0]["image_id"] = 77
 
@@ -308,23 +316,23 @@ def test_an_annotation_of_modanet_without_image_is_named_and_stops_a_training(or
         reader.samples()
 
 
-@pytest.mark.parametrize(("name", "place"), [("cfpd", "image"), ("imaterialist", "train")])
-def test_a_photo_without_annotation_is_named_and_stops_a_training(name, place, oracles, tmp_path):
+@pytest.mark.parametrize(("name", "images"), [("cfpd", "image"), ("imaterialist", "train")])
+def test_image_without_annotation_is_reported_and_stops_training(name, images, oracles, tmp_path):
     root = tmp_path / name
     shutil.copytree(oracles / "fixtures" / name, root)
-    (root / place).chmod(0o755)
-    shutil.copy(next((root / place).glob("*.jpg")), root / place / "stray.jpg")
+    (root / images).chmod(0o755)
+    shutil.copy(next((root / images).glob("*.jpg")), root / images / "stray.jpg")
     options = {"overlap": "small_on_top", "missing": "error"}
     readers = {"cfpd": cfpd, "imaterialist": partial(imaterialist, **options)}
     reader = readers[name](root=str(root), names=source_names_of(name))
     space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46"}[name]
-    lost = {"cfpd": [], "imaterialist": ["5161eb5c8679ac4ae5ff47e122dd0735"]}[name]
-    assert errors(reader, space) == [("missing partner", n, n) for n in [*lost, "stray"]]
+    missing = {"cfpd": [], "imaterialist": ["5161eb5c8679ac4ae5ff47e122dd0735"]}[name]
+    assert errors(reader, space) == [("missing partner", n, n) for n in [*missing, "stray"]]
     with pytest.raises(DataError, match=r"1 photos are not in \S+: .*\.jpg: "):
         reader.samples()
 
 
-def test_maps_of_people_that_contradict_each_other_are_named(oracles):
+def test_contradictory_human_parsing_maps_are_reported(oracles):
     root = str(oracles / "fixtures" / "cihp" / "broken")
     found = errors(cihp(root=root, names=source_names_of("cihp")), "cihp20")
     assert [(kind, sample) for kind, sample, _ in found] == [
@@ -333,24 +341,25 @@ def test_maps_of_people_that_contradict_each_other_are_named(oracles):
     assert [value for _, _, value in found][:2] == ["33", "6"]
 
 
-def test_missing_maps_of_people_do_not_hide_the_other_photos(oracles, tmp_path):
+def test_missing_human_parsing_maps_do_not_hide_other_images(oracles, tmp_path):
     root = tmp_path / "cihp"
     shutil.copytree(oracles / "fixtures" / "cihp" / "Training", root / "Training")
     (root / "Training" / "Human_ids").chmod(0o755)
     (root / "Training" / "Human_ids" / "0000068.png").unlink()
-    found = audit(cihp(root=str(root), names=source_names_of("cihp")), label_space("cihp20"))
-    assert len(found[0]) == 7
-    missing = [f for f in found[1] if f.severity == "error"]
+    reader = cihp(root=str(root), names=source_names_of("cihp"))
+    subjects, findings = audit(reader, label_space("cihp20"))
+    assert len(subjects) == 7
+    missing = [f for f in findings if f.severity == "error"]
     assert [(f.kind, f.sample) for f in missing] == [("missing partner", "0000068")]
 
 
-def test_own_photos_and_masks_without_partner_are_named(clean_ccp, tmp_path):
-    root = tmp_path / "own"
+def test_custom_images_and_masks_without_partner_are_reported(clean_ccp, tmp_path):
+    root = tmp_path / "custom"
     export(ccp(root=str(clean_ccp), names=CCP_NAMES), label_space("body4"), root)
     (root / "images" / "0001.jpg").unlink()
     (root / "masks" / "0002.png").unlink()
     names = label_space("body4").names
-    space = LabelSpace("own", names, ["#000000"] * 4, {name: [name] for name in names})
+    space = LabelSpace("custom", names, ["#000000"] * 4, {name: [name] for name in names})
     _, findings = audit(folder(root=str(root), names=names), space)
     found = [(f.kind, f.sample, f.value) for f in findings if f.severity == "error"]
     assert found == [
@@ -360,10 +369,10 @@ def test_own_photos_and_masks_without_partner_are_named(clean_ccp, tmp_path):
 
 
 @pytest.mark.slow
-def test_real_photos_have_the_defects_that_were_counted_independently(ccp_root, oracles):
+def test_real_dataset_has_the_independently_counted_defects(ccp_root, oracles):
     anomalies = json.loads((oracles / "ccp_stats" / "ccp_0001_0804.json").read_text())["anomalies"]
     subjects, findings = audit(ccp(root=str(ccp_root), names=CCP_NAMES), label_space("refined15"))
-    groups = by_kind(findings)
+    groups = group_by_kind(findings)
     assert len(subjects) == 804
     assert list(groups) == [
         "background only",
@@ -383,6 +392,6 @@ def test_real_photos_have_the_defects_that_were_counted_independently(ccp_root, 
     assert {f.sample: f.value for f in groups["tiny components"]} == {
         row["id"]: len(row["components"]) for row in tiny["list"]
     }
-    assert totals(findings, 804)["tiny_components"] == tiny["count"]
-    (unseen,) = groups["names never seen"]
-    assert unseen.value == "clogs, intimate, panties, swimwear"
+    assert count_totals(findings, 804)["tiny_components"] == tiny["count"]
+    (absent,) = groups["names never seen"]
+    assert absent.value == "clogs, intimate, panties, swimwear"

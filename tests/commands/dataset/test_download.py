@@ -1,4 +1,4 @@
-"""Downloads from a server on this machine: cut off, resumed, damaged, complete; and a clone."""
+"""Downloads from a local server (interrupted, resumed, corrupt, complete) and clones."""
 
 import hashlib
 import re
@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clothseg.commands.dataset.download import clone as cloning
-from clothseg.commands.dataset.download import places, transfer
+from clothseg.commands.dataset.download import sources, transfer
 from clothseg.commands.dataset.download.clone import clone
-from clothseg.commands.dataset.download.places import OpenFile, Place, Repository
+from clothseg.commands.dataset.download.sources import DatasetSource, PublicFile, Repository
 from clothseg.commands.dataset.download.transfer import fetch
 from clothseg.commands.main import main
 from clothseg.error import DataError
@@ -25,22 +25,23 @@ PATH = "annotations/modanet2018_instances_train.json"
 
 
 class Server:
-    """Serves one content and remembers what it was asked for.
+    """HTTP server of a single file that records its requests.
 
     Attributes:
-        content: what it sends.
-        stop_after: bytes after which it ends the connection.
-        ranges: whether it can begin in the middle.
-        asked: the header `Range` of every request.
+        content: content of the file.
+        stop_after: number of bytes after which it closes the connection; None sends all.
+        ranges: True if it supports range requests.
+        requested_ranges: `Range` header of every request; None without one.
     """
 
     def __init__(self):
-        self.content, self.stop_after, self.ranges, self.asked = CONTENT, None, True, []
+        self.content, self.stop_after, self.ranges = CONTENT, None, True
+        self.requested_ranges = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
-                outer.answer(self)
+                outer.respond(self)
 
             def log_message(self, *arguments):
                 pass
@@ -49,10 +50,12 @@ class Server:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/file"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def answer(self, handler):
-        asked = handler.headers.get("Range")
-        self.asked.append(asked)
-        begin = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and self.ranges else 0
+    def respond(self, handler):
+        requested = handler.headers.get("Range")
+        self.requested_ranges.append(requested)
+        begin = 0
+        if requested and self.ranges:
+            begin = int(re.fullmatch(r"bytes=(\d+)-", requested)[1])
         handler.send_response(206 if begin else 200)
         handler.send_header("Content-Length", str(len(self.content) - begin))
         handler.end_headers()
@@ -62,43 +65,43 @@ class Server:
 
 @pytest.fixture
 def server():
-    made = Server()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    running = Server()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
 
 
 @pytest.fixture
 def file(server):
-    return OpenFile(PATH, server.url, len(CONTENT), hashlib.md5(CONTENT).hexdigest())
+    return PublicFile(PATH, server.url, len(CONTENT), hashlib.md5(CONTENT).hexdigest())
 
 
-def test_a_complete_file_is_fetched_once(server, file, tmp_path):
+def test_complete_file_is_downloaded_once(server, file, tmp_path):
     for _ in range(2):
         fetch(file, tmp_path)
         assert (tmp_path / PATH).read_bytes() == CONTENT
-    assert server.asked == [None]
+    assert server.requested_ranges == [None]
     assert [path.name for path in (tmp_path / "annotations").iterdir()] == [PATH.split("/")[1]]
 
 
-def test_a_download_goes_on_where_it_was_cut(server, file, tmp_path):
+def test_interrupted_download_resumes(server, file, tmp_path):
     server.stop_after = 1_000_000
     for done in (1_000_000, 2_000_000):
-        with pytest.raises(DataError, match=rf"ended early\); {done} of 3000000 bytes are kept"):
+        with pytest.raises(DataError, match=rf"closed early\); {done} of 3000000 bytes are saved"):
             fetch(file, tmp_path)
         assert not (tmp_path / PATH).exists()
     fetch(file, tmp_path)
     assert (tmp_path / PATH).read_bytes() == CONTENT
-    assert server.asked == [None, "bytes=1000000-", "bytes=2000000-"]
+    assert server.requested_ranges == [None, "bytes=1000000-", "bytes=2000000-"]
 
 
-def test_a_server_that_cannot_go_on_sends_all(server, file, tmp_path):
+def test_server_without_range_support_sends_everything(server, file, tmp_path):
     part = tmp_path / f"{PATH}.part"
     part.parent.mkdir()
     part.write_bytes(b"something else")
     server.ranges = False
     fetch(file, tmp_path)
-    assert server.asked == ["bytes=14-"]
+    assert server.requested_ranges == ["bytes=14-"]
     assert (tmp_path / PATH).read_bytes() == CONTENT
 
 
@@ -106,7 +109,7 @@ def test_a_server_that_cannot_go_on_sends_all(server, file, tmp_path):
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(done=st.integers(0, len(CONTENT) + 10))
-def test_any_beginning_is_completed(done, server, file, tmp_path):
+def test_any_partial_file_is_completed(done, server, file, tmp_path):
     part = tmp_path / f"{PATH}.part"
     part.parent.mkdir(exist_ok=True)
     (tmp_path / PATH).unlink(missing_ok=True)
@@ -116,24 +119,24 @@ def test_any_beginning_is_completed(done, server, file, tmp_path):
     assert not part.exists()
 
 
-def test_a_wrong_checksum_is_refused_and_nothing_kept(server, file, tmp_path):
+def test_wrong_checksum_is_rejected_and_the_file_removed(server, file, tmp_path):
     server.content = CONTENT[:-1] + b"?"
-    with pytest.raises(DataError, match=rf"has not the md5 {file.md5} and was removed"):
+    with pytest.raises(DataError, match=rf"does not have the md5 {file.md5} and was removed"):
         fetch(file, tmp_path)
     assert not list((tmp_path / "annotations").iterdir())
 
 
-def test_another_file_in_its_place_is_left_alone(server, file, tmp_path):
+def test_different_existing_file_is_unchanged(server, file, tmp_path):
     target = tmp_path / PATH
     target.parent.mkdir()
-    target.write_text("my own annotations")
-    with pytest.raises(DataError, match=r"is there with another content \(18 bytes"):
+    target.write_text("custom annotations")
+    with pytest.raises(DataError, match=r"exists with different content \(18 bytes"):
         fetch(file, tmp_path)
-    assert target.read_text() == "my own annotations"
-    assert server.asked == []
+    assert target.read_text() == "custom annotations"
+    assert server.requested_ranges == []
 
 
-def test_a_pointer_of_git_lfs_is_replaced(file, tmp_path):
+def test_git_lfs_pointer_is_replaced(file, tmp_path):
     target = tmp_path / PATH
     target.parent.mkdir()
     target.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3000000\n")
@@ -141,22 +144,22 @@ def test_a_pointer_of_git_lfs_is_replaced(file, tmp_path):
     assert target.read_bytes() == CONTENT
 
 
-def test_a_server_that_is_not_there_is_told_at_once(tmp_path):
-    file = OpenFile(PATH, "http://127.0.0.1:9/file", 3, "0" * 32)
+def test_unreachable_server_fails_immediately(tmp_path):
+    file = PublicFile(PATH, "http://127.0.0.1:9/file", 3, "0" * 32)
     begin = time.monotonic()
-    with pytest.raises(DataError, match=r"cannot be downloaded \(.*put here: .*train\.json"):
+    with pytest.raises(DataError, match=r"cannot be downloaded \(.*copy it to .*train\.json"):
         fetch(file, tmp_path)
     assert time.monotonic() - begin < 5
 
 
-def test_a_server_that_says_nothing_is_given_up(server, file, tmp_path, monkeypatch):
-    answered = threading.Event()
-    monkeypatch.setattr(server, "answer", lambda handler: answered.wait(30))
-    monkeypatch.setattr(transfer, "PATIENCE", 0.3)
+def test_unresponsive_server_times_out(server, file, tmp_path, monkeypatch):
+    finished = threading.Event()
+    monkeypatch.setattr(server, "respond", lambda handler: finished.wait(30))
+    monkeypatch.setattr(transfer, "TIMEOUT", 0.3)
     begin = time.monotonic()
     with pytest.raises(DataError, match="timed out"):
         fetch(file, tmp_path)
-    answered.set()
+    finished.set()
     assert time.monotonic() - begin < 5
 
 
@@ -164,34 +167,36 @@ def run(name, root):
     return main("dataset", ["action=download", f"dataset={name}", f"dataset.root={root}"])
 
 
-def test_the_command_fetches_what_is_open_and_tells_the_rest(file, tmp_path, monkeypatch, capsys):
-    by_hand = places.PLACES["modanet"].by_hand
-    monkeypatch.setitem(places.PLACES, "modanet", Place(files=[file], by_hand=by_hand))
+def test_command_downloads_public_files_and_lists_the_manual_ones(
+    file, tmp_path, monkeypatch, capsys
+):
+    manual = sources.SOURCES["modanet"].manual
+    monkeypatch.setitem(sources.SOURCES, "modanet", DatasetSource(files=[file], manual=manual))
     assert run("modanet", tmp_path / "modanet") == 0
-    said = capsys.readouterr().out
-    assert f"written to {tmp_path / 'modanet' / PATH}" in said
-    assert "modanet: to be fetched by hand" in said
-    assert f"to   {tmp_path / 'modanet' / 'images'}" in said
+    output = capsys.readouterr().out
+    assert f"written to {tmp_path / 'modanet' / PATH}" in output
+    assert "modanet: to be downloaded manually" in output
+    assert f"to   {tmp_path / 'modanet' / 'images'}" in output
 
 
 @pytest.mark.parametrize("name", ["cfpd", "imaterialist"])
-def test_what_cannot_be_downloaded_is_explained(name, tmp_path, capsys):
+def test_manual_downloads_are_explained(name, tmp_path, capsys):
     assert run(name, tmp_path / name) == 1
-    said = capsys.readouterr().out
-    assert f"{name}: to be fetched by hand" in said
-    assert "from https://" in said or "https://sites.google.com" in said
+    output = capsys.readouterr().out
+    assert f"{name}: to be downloaded manually" in output
+    assert "from https://" in output or "https://sites.google.com" in output
     assert not (tmp_path / name).exists()
 
 
-def test_a_dataset_of_nobody_is_one_message(tmp_path, capsys):
+def test_dataset_without_download_is_one_message(tmp_path, capsys):
     assert run("synthetic", tmp_path) == 1
-    assert "no download is known for synthetic; there are" in capsys.readouterr().err
+    assert "no download is known for synthetic; downloads or" in capsys.readouterr().err
 
 
-def test_places_are_stated_for_every_dataset_of_others():
-    assert {"ccp", "cfpd", "imaterialist", "modanet", "cihp", "ccihp"} <= set(places.PLACES)
-    for place in places.PLACES.values():
-        assert place.repository or place.files or place.by_hand
+def test_every_published_dataset_has_a_source():
+    assert {"ccp", "cfpd", "imaterialist", "modanet", "cihp", "ccihp"} <= set(sources.SOURCES)
+    for source in sources.SOURCES.values():
+        assert source.repository or source.files or source.manual
 
 
 def git(folder, *arguments):
@@ -201,7 +206,7 @@ def git(folder, *arguments):
 
 @pytest.fixture
 def repository(tmp_path):
-    """A repository on this machine with two photos, one mask and a list."""
+    """Local repository with two images and a list."""
     origin = tmp_path / "origin"
     (origin / "photos").mkdir(parents=True)
     for number in (1, 2):
@@ -214,9 +219,9 @@ def repository(tmp_path):
     return Repository(origin.as_uri(), {"photos/*.jpg": 2}, "list.mat", checksum)
 
 
-def test_a_repository_is_cloned_once_and_checked(repository, tmp_path, monkeypatch, capsys):
+def test_repository_is_cloned_once_and_verified(repository, tmp_path, monkeypatch, capsys):
     root = tmp_path / "data" / "ccp"
-    monkeypatch.setitem(places.PLACES, "ccp", Place(repository=repository))
+    monkeypatch.setitem(sources.SOURCES, "ccp", DatasetSource(repository=repository))
     assert run("ccp", root) == 0
     assert (root / "photos" / "2.jpg").read_bytes() == b"\x02"
     assert [path.name for path in root.parent.iterdir()] == ["ccp"]
@@ -225,29 +230,31 @@ def test_a_repository_is_cloned_once_and_checked(repository, tmp_path, monkeypat
     assert f"{root} is complete" in capsys.readouterr().out
 
 
-def test_a_folder_that_lacks_something_is_left_alone(repository, tmp_path):
+def test_incomplete_folder_is_unchanged(repository, tmp_path):
     root = tmp_path / "ccp"
     clone(repository, root)
     (root / "photos" / "1.jpg").unlink()
     (root / "list.mat").write_bytes(b"other names")
-    with pytest.raises(DataError, match=r"1 files photos/\*\.jpg instead of 2; list\.mat has"):
+    with pytest.raises(
+        DataError, match=r"1 files match photos/\*\.jpg instead of 2; list\.mat does"
+    ):
         clone(repository, root)
     assert (root / "photos" / "2.jpg").is_file()
 
 
-def test_a_repository_that_has_changed_is_refused(repository, tmp_path):
+def test_changed_repository_is_rejected(repository, tmp_path):
     changed = Repository(repository.url, {"photos/*.jpg": 3}, "list.mat", repository.sha256)
     root = tmp_path / "data" / "ccp"
-    with pytest.raises(DataError, match=r"has changed: 2 files photos/\*\.jpg instead of 3"):
+    with pytest.raises(DataError, match=r"has changed: 2 files match photos/\*\.jpg instead of 3"):
         clone(changed, root)
     assert not list(root.parent.iterdir())
 
 
-def test_what_a_cut_clone_left_is_dropped(repository, tmp_path):
+def test_leftovers_of_an_interrupted_clone_are_removed(repository, tmp_path):
     root = tmp_path / "data" / "ccp"
-    left = root.with_name(".ccp.cloning")
-    left.mkdir(parents=True)
-    (left / "half").write_text("half")
+    leftovers = root.with_name(".ccp.cloning")
+    leftovers.mkdir(parents=True)
+    (leftovers / "half").write_text("half")
     clone(repository, root)
     assert [path.name for path in root.parent.iterdir()] == ["ccp"]
 
@@ -255,11 +262,11 @@ def test_what_a_cut_clone_left_is_dropped(repository, tmp_path):
 @pytest.mark.parametrize(
     ("url", "path", "message"),
     [
-        ("http://127.0.0.1:9/nothing", None, "cannot be cloned .*127.0.0.1.*copy it here"),
+        ("http://127.0.0.1:9/nothing", None, "cannot be cloned .*127.0.0.1.*copy it to"),
         ("http://127.0.0.1:9/nothing", "/nowhere", "git is not installed"),
     ],
 )
-def test_a_clone_that_cannot_be_says_how_to_go_on(url, path, message, tmp_path, monkeypatch):
+def test_failed_clone_states_how_to_proceed(url, path, message, tmp_path, monkeypatch):
     if path:
         monkeypatch.setenv("PATH", path)
     root = tmp_path / "data" / "ccp"
@@ -268,6 +275,7 @@ def test_a_clone_that_cannot_be_says_how_to_go_on(url, path, message, tmp_path, 
     assert not root.exists()
 
 
-def test_the_local_copy_of_ccp_has_the_checksum(ccp_root):
-    repository = places.PLACES["ccp"].repository
-    assert not [text for text in cloning.differences(repository, ccp_root) if "label_list" in text]
+def test_local_copy_of_ccp_has_the_checksum(ccp_root):
+    repository = sources.SOURCES["ccp"].repository
+    problems = cloning.find_differences(repository, ccp_root)
+    assert not [problem for problem in problems if "label_list" in problem]

@@ -1,4 +1,4 @@
-"""`scripts/dataset.py action=draw` fills a new folder with a dataset that can be trained on."""
+"""`scripts/dataset.py action=draw` fills a new folder with a dataset ready for training."""
 
 import pytest
 
@@ -20,19 +20,19 @@ def reader_of(*overrides):
 
 
 @pytest.mark.parametrize("name", ["ccp", "cfpd", "imaterialist", "modanet"])
-def test_what_is_drawn_can_be_read(name, tmp_path, capsys):
+def test_rendered_dataset_is_readable(name, tmp_path, capsys):
     choice = f"dataset={name}", f"dataset.root={tmp_path / 'new' / name}"
     assert draw(*choice) == 0
     reader = reader_of(*choice)
     assert len(reader.samples()) == 2
     for sample in reader.samples():
         reader.read(sample)
-    told = capsys.readouterr().out
-    assert f"drew 2 photos in the layout of {name}: {tmp_path / 'new' / name}" in told
-    assert f"python train.py dataset={name} dataset.root={tmp_path / 'new' / name}" in told
+    output = capsys.readouterr().out
+    assert f"rendered 2 photos in the layout of {name}: {tmp_path / 'new' / name}" in output
+    assert f"python train.py dataset={name} dataset.root={tmp_path / 'new' / name}" in output
 
 
-def test_every_source_of_a_mixture_is_drawn(tmp_path, capsys):
+def test_every_source_of_a_merged_dataset_is_rendered(tmp_path, capsys):
     roots = [f"dataset.sources.{name}.root={tmp_path / name}" for name in ("ccp", "cfpd")]
     assert draw("dataset=ccp_cfpd", *roots) == 0
     samples = reader_of("dataset=ccp_cfpd", *roots).samples()
@@ -40,16 +40,16 @@ def test_every_source_of_a_mixture_is_drawn(tmp_path, capsys):
     assert f"python train.py dataset=ccp_cfpd {' '.join(roots)}" in capsys.readouterr().out
 
 
-def test_a_folder_with_something_in_it_is_refused(tmp_path):
-    (tmp_path / "mine.txt").write_text("keep")
+def test_non_empty_folder_is_rejected(tmp_path):
+    (tmp_path / "notes.txt").write_text("keep")
     with pytest.raises(DataError, match=r"dataset\.root=.* exists and is not empty"):
         draw("dataset=ccp", f"dataset.root={tmp_path}")
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_nothing_of_a_mixture_is_drawn_when_one_source_is_there(tmp_path):
+def test_no_source_is_rendered_if_one_exists(tmp_path):
     (tmp_path / "cfpd").mkdir()
-    (tmp_path / "cfpd" / "mine.txt").write_text("keep")
+    (tmp_path / "cfpd" / "notes.txt").write_text("keep")
     with pytest.raises(DataError, match=r"dataset\.sources\.cfpd\.root"):
         draw(
             "dataset=ccp_cfpd",
@@ -59,29 +59,29 @@ def test_nothing_of_a_mixture_is_drawn_when_one_source_is_there(tmp_path):
     assert not (tmp_path / "ccp").exists()
 
 
-def test_an_empty_folder_is_filled(tmp_path):
+def test_empty_folder_is_filled(tmp_path):
     assert draw("dataset=ccp", f"dataset.root={tmp_path}") == 0
     assert (tmp_path / "label_list.mat").is_file()
 
 
-def test_a_dataset_without_a_layout_says_which_there_are():
-    with pytest.raises(DataError, match="these can: ccihp, ccp, cfpd, cihp, folder"):
+def test_dataset_without_layout_lists_the_available_ones():
+    with pytest.raises(DataError, match="available layouts: ccihp, ccp, cfpd, cihp, folder"):
         draw("dataset=synthetic")
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_folder_that_cannot_be_created_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="photos could not be drawn"):
+    with pytest.raises(DataError, match="the photos could not be written"):
         draw("dataset=ccp", f"dataset.root={tmp_path / 'file' / 'new'}")
 
 
-def test_a_folder_of_ones_own_is_drawn_before_it_has_classes(tmp_path):
-    root = tmp_path / "own"
+def test_custom_folder_is_rendered_before_it_has_classes(tmp_path):
+    root = tmp_path / "custom"
     assert draw("dataset=folder", f"dataset.root={root}") == 0
     assert len(reader_of("dataset=folder", f"dataset.root={root}").samples()) == 2
 
 
-def test_sources_of_a_mixture_need_folders_of_their_own(tmp_path):
+def test_sources_of_a_merged_dataset_need_separate_folders(tmp_path):
     roots = [f"dataset.sources.{name}.root={tmp_path / 'one'}" for name in ("ccp", "cfpd")]
     with pytest.raises(DataError, match=r"ccp\.root and \S+cfpd\.root must be different folders"):
         draw("dataset=ccp_cfpd", *roots)

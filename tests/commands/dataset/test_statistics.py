@@ -1,4 +1,4 @@
-"""Statistics against counts by hand, and against independent ones on the real photos."""
+"""Statistics against manual counts, and against independent counts on the real dataset."""
 
 import csv
 import json
@@ -11,9 +11,9 @@ from PIL import Image
 from clothseg.commands.dataset.context import Context
 from clothseg.commands.dataset.statistics.action import act
 from clothseg.commands.dataset.statistics.counting import (
-    breakdowns,
+    break_down,
     class_rows,
-    count_photos,
+    count_images,
     distribution,
     image_rows,
 )
@@ -27,7 +27,7 @@ from support.small_datasets import png, write_mask
 
 
 class Shelf(Reader):
-    """Two photos whose objects overlap: a hat of 6 pixels lies on a coat of 20."""
+    """Two images; in one, objects overlap: hats of 6 pixels lie on a coat of 20."""
 
     def __init__(self, root):
         super().__init__(root, ["ground", "coat", "hat", "dust"])
@@ -35,9 +35,9 @@ class Shelf(Reader):
             Image.fromarray(np.zeros((8, 5, 3), np.uint8)).save(root / f"{name}.png")
 
     def samples(self):
-        photos = [self.root / f"{name}.png" for name in "ab"]
+        images = [self.root / f"{name}.png" for name in "ab"]
         parts = ["train", "test"]
-        return [Sample(p.stem, p, p, part=part) for p, part in zip(photos, parts, strict=True)]
+        return [Sample(p.stem, p, p, part=part) for p, part in zip(images, parts, strict=True)]
 
     def read_mask(self, sample):
         mask = np.zeros((8, 5), np.uint8)
@@ -61,7 +61,7 @@ SHELF = LabelSpace(
 
 
 def test_objects_are_counted_with_their_own_areas(tmp_path):
-    counts = count_photos(Shelf(tmp_path), SHELF)
+    counts = count_images(Shelf(tmp_path), SHELF)
     ground, coat, hat = class_rows(counts, SHELF)
     assert [row["pixels"] for row in (ground, coat, hat)] == [55, 15, 5]
     assert [row["pixel_share"] for row in (ground, coat, hat)] == [55 / 75, 15 / 75, 5 / 75]
@@ -73,27 +73,27 @@ def test_objects_are_counted_with_their_own_areas(tmp_path):
     assert [(row["width"], row["height"]) for row in image_rows(counts)] == [(5, 8)] * 2
 
 
-def test_parts_are_counted_apart(tmp_path):
-    (split,) = breakdowns(count_photos(Shelf(tmp_path), SHELF)).items()
-    assert split[0] == "part"
-    images = {name: [r["images"] for r in class_rows(c, SHELF)] for name, c in split[1].items()}
+def test_parts_are_counted_separately(tmp_path):
+    ((key, groups),) = break_down(count_images(Shelf(tmp_path), SHELF)).items()
+    assert key == "part"
+    images = {name: [r["images"] for r in class_rows(c, SHELF)] for name, c in groups.items()}
     assert images == {"train": [1, 1, 1], "test": [1, 0, 0]}
 
 
-def test_sources_are_counted_apart_and_say_what_an_instance_is(clean_ccp, tmp_path):
+def test_sources_are_counted_separately_by_their_own_instances(clean_ccp, tmp_path):
     sources = {"one": ccp(root=str(clean_ccp), names=CCP_NAMES), "shelf": Shelf(tmp_path)}
     names = [*CCP_NAMES, "ground", "dust"]
     colors = ["#000000"] * len(names)
     space = LabelSpace("both", names, colors, {name: [name] for name in names})
-    counts = count_photos(merged(sources=sources), space)
+    counts = count_images(merged(sources=sources), space)
     assert counts.objects.tolist() == [False] * 3 + [True] * 2
-    parts = breakdowns(counts)["source"]
+    parts = break_down(counts)["source"]
     assert {name: len(part.samples) for name, part in parts.items()} == {"one": 3, "shelf": 2}
     assert class_rows(parts["one"], space)[CCP_NAMES.index("hat")]["instances"] == 3
     assert class_rows(parts["shelf"], space)[CCP_NAMES.index("hat")]["instances"] == 2
 
 
-def test_a_distribution_says_how_often_each_number_occurs():
+def test_distribution_counts_each_value():
     assert distribution(np.array([3, 1, 3, 5])) == {
         "min": 1,
         "mean": 3.0,
@@ -108,15 +108,15 @@ def run(root, *overrides):
     return main("dataset", ["action=statistics", "dataset=ccp", *folders, *overrides])
 
 
-def test_the_command_writes_tables_and_figures(clean_ccp, capsys):
+def test_command_writes_tables_and_figures(clean_ccp, capsys):
     mask = stripes(2)
     mask[mask == CCP_NAMES.index("hat")] = 255
     write_mask(clean_ccp, 2, mask)
     assert run(clean_ccp, "labels=ccp59") == 0
     folder = clean_ccp.parent / "report" / "ccp-ccp59" / "statistics"
-    said = capsys.readouterr().out
-    assert "does not tell objects apart" in " ".join(said.split())
-    assert str(folder) in said
+    output = capsys.readouterr().out
+    assert "does not annotate objects" in " ".join(output.split())
+    assert str(folder) in output
     with (folder / "classes.csv").open() as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
     assert (rows["hat"]["pixels"], rows["hat"]["images"], rows["hat"]["mean_area"]) == (
@@ -129,8 +129,8 @@ def test_the_command_writes_tables_and_figures(clean_ccp, capsys):
     assert content["pixels"] == 3 * 118 * 40 - 80
     assert content["image_heights"]["images"] == {"118": 3}
     assert content["classes_per_image"]["images"] == {"57": 1, "58": 2}
-    pictures = sorted(path.name for path in folder.glob("*.png"))
-    assert pictures == [
+    figures = sorted(path.name for path in folder.glob("*.png"))
+    assert figures == [
         "classes_per_image.png",
         "image_sizes.png",
         "images_per_class.png",
@@ -138,13 +138,13 @@ def test_the_command_writes_tables_and_figures(clean_ccp, capsys):
         "instances_per_image.png",
         "pixels_per_class.png",
     ]
-    for name in pictures:
-        with Image.open(folder / name) as picture:
-            assert min(picture.size) > 200
+    for name in figures:
+        with Image.open(folder / name) as figure:
+            assert min(figure.size) > 200
     assert not list(folder.glob(".*"))
 
 
-def test_the_command_breaks_down_by_part(tmp_path):
+def test_command_breaks_down_by_part(tmp_path):
     reader = Shelf(tmp_path)
     settings = SimpleNamespace(output=str(tmp_path / "report"))
     assert act(Context("shelf", reader, SHELF, settings)) == 0
@@ -156,7 +156,7 @@ def test_the_command_breaks_down_by_part(tmp_path):
     ]
 
 
-def test_a_defect_is_one_message_and_nothing_is_written(clean_ccp, capsys):
+def test_defect_is_one_message_and_nothing_is_written(clean_ccp, capsys):
     mask = stripes(2)
     mask[0, 0] = 60
     write_mask(clean_ccp, 2, mask)
@@ -169,11 +169,11 @@ def test_a_defect_is_one_message_and_nothing_is_written(clean_ccp, capsys):
 @pytest.mark.parametrize(
     ("labels", "oracle"), [("refined15", "refined15"), ("ccp59", "labels59"), ("body4", "four")]
 )
-def test_real_photos_have_the_counts_of_an_independent_program(labels, oracle, ccp_root, oracles):
-    truth = json.loads((oracles / "ccp_stats" / "ccp_0001_0804.json").read_text())
-    expected = truth["classes"][oracle]["per_class"]
+def test_real_dataset_matches_independent_counts(labels, oracle, ccp_root, oracles):
+    oracle_counts = json.loads((oracles / "ccp_stats" / "ccp_0001_0804.json").read_text())
+    expected = oracle_counts["classes"][oracle]["per_class"]
     space = label_space(labels)
-    counts = count_photos(ccp(root=str(ccp_root), names=CCP_NAMES), space)
+    counts = count_images(ccp(root=str(ccp_root), names=CCP_NAMES), space)
     rows = class_rows(counts, space)
     for key in ("name", "pixels", "images"):
         assert [row[key] for row in rows] == [row[key] for row in expected]
@@ -183,18 +183,22 @@ def test_real_photos_have_the_counts_of_an_independent_program(labels, oracle, c
     heights = distribution(counts.sizes[:, 0])
     assert (heights["min"], heights["max"]) == (801, 872)
     if labels == "ccp59":
-        shown = distribution((counts.pixels > 0).sum(1))
-        assert shown["images"] == truth["anomalies"]["labels_per_image"]
+        labels_per_image = distribution((counts.pixels > 0).sum(1))
+        assert labels_per_image["images"] == oracle_counts["anomalies"]["labels_per_image"]
 
 
-def test_sizes_patterns_and_colours_are_counted_apart(oracles, tmp_path):
+def test_sizes_patterns_and_colors_are_counted(oracles, tmp_path):
     fixture = oracles / "fixtures" / "ccihp"
     command = ["action=statistics", "dataset=ccihp", f"dataset.root={fixture}"]
     assert main("dataset", [*command, f"output={tmp_path}"]) == 0
     folder = tmp_path / "ccihp-ccihp20" / "statistics"
     further = json.loads((folder / "statistics.json").read_text())["further"]
-    for kind, place in (("size", "Size_ids"), ("pattern", "Pattern_ids"), ("color", "Color_ids")):
-        maps = [png(path) for path in fixture.glob(f"*/{place}/*.png")]
+    for kind, subfolder in (
+        ("size", "Size_ids"),
+        ("pattern", "Pattern_ids"),
+        ("color", "Color_ids"),
+    ):
+        maps = [png(path) for path in fixture.glob(f"*/{subfolder}/*.png")]
         assert len(maps) == 13
         rows = further[kind]
         assert [row["pixels"] for row in rows] == [

@@ -1,4 +1,4 @@
-"""The layouts of the wardrobe: each is read back, and what is read is what was drawn."""
+"""Layouts of the wardrobe: each is read back and compared with the rendered ground truth."""
 
 import json
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from PIL import Image
 
 from clothseg.dataset import cfpd, imaterialist, modanet
 from clothseg.dataset.wardrobe import LAYOUTS, draw_photo
-from clothseg.dataset.wardrobe.colours import main_colour
+from clothseg.dataset.wardrobe.colors import main_color
 from clothseg.dataset.wardrobe.layouts import colorful, multi_human
-from clothseg.dataset.wardrobe.layouts import imaterialist as materialist
-from clothseg.dataset.wardrobe.layouts import modanet as polygonal
+from clothseg.dataset.wardrobe.layouts import imaterialist as imaterialist_layout
+from clothseg.dataset.wardrobe.layouts import modanet as modanet_layout
 from clothseg.dataset.wardrobe.names import CCP_ID, CCP_NAMES
 from clothseg.dataset.wardrobe.photo import Photo, draw_group, draw_portrait
 from clothseg.dataset.wardrobe.piece import Piece
@@ -34,7 +34,7 @@ def native_names(dataset: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Every layout, drawn once."""
+    """Folder of every layout, rendered once."""
     folder = tmp_path_factory.mktemp("layouts")
     for name, write in LAYOUTS.items():
         write(folder / name, PHOTOS, SEED, lambda photos: None)
@@ -43,16 +43,16 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 @pytest.fixture(scope="module")
 def groups() -> list[Photo]:
-    """What the photos of several people were drawn from, and some more."""
+    """Photos of several people: those in the `roots` folders and more."""
     return [draw_group(SEED, index) for index in range(20)]
 
 
-def table_of(photo: Photo, ids: Mapping[str, int]) -> NDArray[np.int64]:
-    """The id of every piece by its number, 0 for names that have none."""
+def piece_ids(photo: Photo, ids: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return the id of every piece, indexed by piece number; 0 for names without an id."""
     return np.array([0, *(ids.get(piece.name, 0) for piece in photo.pieces)])
 
 
-def test_every_layout_makes_the_same_bytes_again(roots: Mapping[str, Path], tmp_path: Path) -> None:
+def test_every_layout_writes_reproducible_bytes(roots: Mapping[str, Path], tmp_path: Path) -> None:
     for name, write in LAYOUTS.items():
         counts: list[float] = []
         first, second = tmp_path / "first" / name, tmp_path / "second" / name
@@ -65,19 +65,21 @@ def test_every_layout_makes_the_same_bytes_again(roots: Mapping[str, Path], tmp_
             content = (first / path).read_bytes()
             assert content == (second / path).read_bytes(), f"{name}: {path}"
             if path.suffix in (".jpg", ".png"):
-                assert content == (roots[name] / path).read_bytes(), "whatever the number of photos"
+                assert content == (roots[name] / path).read_bytes(), (
+                    "independent of the number of photos"
+                )
 
 
-def test_cfpd_is_read_back(roots: Mapping[str, Path]) -> None:
+def test_cfpd_round_trip(roots: Mapping[str, Path]) -> None:
     reader = cfpd(root=str(roots["cfpd"]), names=native_names("cfpd"))
     assert len(reader.samples()) == PHOTOS
     for index, sample in enumerate(reader.samples()):
         image, mask = reader.read(sample)
         photo = draw_portrait(SEED, index, 600, 400)
         assert image.shape == (600, 400, 3)
-        assert np.array_equal(mask, colorful.classes_of(photo, reader.names)[photo.seen])
-        colours = reader.read_colors(sample)
-        assert np.array_equal(colours > 0, mask > 0), "only the background has no colour"
+        assert np.array_equal(mask, colorful.piece_classes(photo, reader.names)[photo.piece_map])
+        colors = reader.read_colors(sample)
+        assert np.array_equal(colors > 0, mask > 0), "only the background has no color"
 
 
 def test_cfpd_is_a_matlab_file_of_superpixels(roots: Mapping[str, Path]) -> None:
@@ -91,7 +93,7 @@ def test_cfpd_is_a_matlab_file_of_superpixels(roots: Mapping[str, Path]) -> None
         assert file["all_category_name"].shape == (1, 23)
         assert file["all_colors_name"].shape == (1, 13)
         assert file["fashion_dataset"].shape == (PHOTOS, 1)
-        # Records, names and the empty array of MATLAB, as in the release.
+        # Records, names and MATLAB's empty array, as in the release.
         assert len(file["#refs#"]) == PHOTOS + 23 + 13 + 1
         record = file[file["fashion_dataset"][0, 0]]
         assert record["segmentation"].shape == (400, 600)
@@ -100,7 +102,7 @@ def test_cfpd_is_a_matlab_file_of_superpixels(roots: Mapping[str, Path]) -> None
         assert len(np.unique(record["segmentation"])) > 100
 
 
-def test_imaterialist_is_read_back(roots: Mapping[str, Path]) -> None:
+def test_imaterialist_round_trip(roots: Mapping[str, Path]) -> None:
     names = native_names("imaterialist")
     settings = {"names": names, "missing": "error", "root": str(roots["imaterialist"])}
     reader = imaterialist(**settings, overlap="small_on_top")
@@ -109,16 +111,16 @@ def test_imaterialist_is_read_back(roots: Mapping[str, Path]) -> None:
     assert len({reader.read(sample)[0].shape for sample in samples.values()}) == PHOTOS, (
         "sizes vary"
     )
-    ids = {name: category + 1 for name, category in materialist.GARMENTS.items()}
-    parts = {kind: category + 1 for kind, category in materialist.PARTS.items()}
+    ids = {name: category + 1 for name, category in imaterialist_layout.GARMENTS.items()}
+    parts = {kind: category + 1 for kind, category in imaterialist_layout.PARTS.items()}
     for index in range(PHOTOS):
-        height, width, name = materialist.form(SEED, index)
+        height, width, name = imaterialist_layout.size_and_name(SEED, index)
         photo = draw_portrait(SEED, index, height, width)
-        truth = table_of(photo, ids)[photo.seen]
+        expected = piece_ids(photo, ids)[photo.piece_map]
         for number, (kind, piece) in enumerate(photo.details, start=1):
             if kind in parts and photo.pieces[piece - 1].name in ids:
-                truth[photo.detail == number] = parts[kind]
-        assert np.array_equal(reader.read(samples[name])[1], truth)
+                expected[photo.detail_map == number] = parts[kind]
+        assert np.array_equal(reader.read(samples[name])[1], expected)
 
 
 def test_imaterialist_has_overlaps_and_attributes(roots: Mapping[str, Path]) -> None:
@@ -128,7 +130,7 @@ def test_imaterialist_has_overlaps_and_attributes(roots: Mapping[str, Path]) -> 
         for overlap in ("small_on_top", "later_wins")
     )
     pairs = [(first.read_mask(sample), last.read_mask(sample)) for sample in first.samples()]
-    assert any(not np.array_equal(*pair) for pair in pairs), "the order of painting matters"
+    assert any(not np.array_equal(*pair) for pair in pairs), "the painting order matters"
     rows = [row for sample in first.samples() for row in first.rows(sample)]
     assert any(row.attributes for row in rows)
     described = json.loads((roots["imaterialist"] / "label_descriptions.json").read_text())
@@ -140,30 +142,30 @@ def test_imaterialist_has_overlaps_and_attributes(roots: Mapping[str, Path]) -> 
     assert (roots["imaterialist"] / "train.csv").read_text().count("\n") == len(rows) + 1
 
 
-def test_imaterialist_descriptions_are_those_of_the_release(oracles: Path) -> None:
+def test_imaterialist_descriptions_match_the_release(oracles: Path) -> None:
     path = oracles / "fixtures" / "imaterialist" / "label_descriptions.json"
     release = json.loads(path.read_text())
-    drawn = materialist.descriptions()
-    assert drawn["categories"] == release["categories"]
+    written = imaterialist_layout.label_descriptions()
+    assert written["categories"] == release["categories"]
     attributes = {
         entry["id"]: (entry["name"], entry["supercategory"]) for entry in release["attributes"]
     }
-    for number, described in materialist.ATTRIBUTES.items():
+    for number, described in imaterialist_layout.ATTRIBUTES.items():
         assert attributes[number] == described
 
 
-def test_modanet_is_read_back(roots: Mapping[str, Path]) -> None:
+def test_modanet_round_trip(roots: Mapping[str, Path]) -> None:
     reader = modanet(
         root=str(roots["modanet"]), names=native_names("modanet"), overlap="small_on_top",
         missing="error",
     )  # fmt: skip
     samples = reader.samples()
     assert [sample.name for sample in samples] == [f"{n:07d}" for n in range(1, PHOTOS)]
-    ids = {name: reader.names.index(group) for name, group in polygonal.CATEGORIES.items()}
+    ids = {name: reader.names.index(group) for name, group in modanet_layout.CATEGORIES.items()}
     for index, sample in enumerate(samples):
         photo = draw_portrait(SEED, index, 600, 400)
         image, mask = reader.read(sample)
-        assert np.array_equal(mask, table_of(photo, ids)[photo.seen])
+        assert np.array_equal(mask, piece_ids(photo, ids)[photo.piece_map])
         assert np.abs(image.astype(int) - photo.image).mean() < 6, "JPEG changes little"
     validation = roots["modanet"] / "annotations" / "modanet2018_instances_val.json"
     content = json.loads(validation.read_text())
@@ -172,21 +174,21 @@ def test_modanet_is_read_back(roots: Mapping[str, Path]) -> None:
     assert (roots["modanet"] / "images" / "0000005.jpg").is_file()
 
 
-def test_polygons_hold_exactly_their_pixels() -> None:
+def test_polygons_cover_exactly_their_mask() -> None:
     coco = pytest.importorskip("pycocotools.mask")
     random = np.random.default_rng(0)
     for density in (0.2, 0.5, 0.8):
-        extent = random.random((40, 30)) < density
-        corners = [polygon.ravel().tolist() for polygon in polygonal.polygons(extent)]
+        mask = random.random((40, 30)) < density
+        corners = [polygon.ravel().tolist() for polygon in modanet_layout.polygons(mask)]
         filled = coco.decode(coco.merge(coco.frPyObjects(corners, 40, 30)))
-        assert np.array_equal(filled.astype(bool), extent)
+        assert np.array_equal(filled.astype(bool), mask)
 
 
 @pytest.mark.parametrize("name", ["cihp", "ccihp"])
-def test_human_parsing_maps_agree(
+def test_human_parsing_maps_are_consistent(
     roots: Mapping[str, Path], groups: list[Photo], name: str
 ) -> None:
-    truth_of = {"cihp": multi_human.cihp_truth, "ccihp": multi_human.ccihp_truth}[name]
+    make_maps = {"cihp": multi_human.cihp_maps, "ccihp": multi_human.ccihp_maps}[name]
     lists = {"Training": "train_id.txt", "Validation": "val_id.txt"}
     ids = {split: (roots[name] / split / file).read_text().split() for split, file in lists.items()}
     assert ids["Validation"] == ["0000004"]
@@ -209,60 +211,60 @@ def test_human_parsing_maps_agree(
         lines = (folder / "Instance_ids" / f"{stem}.txt").read_text().splitlines()
         values = np.unique(instance[instance > 0]).tolist()
         assert lines == [f"{value} {value % 20} {value // 20 + 1}" for value in values]
-        assert np.array_equal(category, truth_of(groups[int(stem) - 1]).category)
+        assert np.array_equal(category, make_maps(groups[int(stem) - 1]).category)
         if name == "cihp":
             assert np.array_equal(human > 0, category > 0)
 
 
-def test_every_class_of_human_parsing_is_drawn(groups: list[Photo]) -> None:
-    for truth_of in (multi_human.cihp_truth, multi_human.ccihp_truth):
-        truths = [truth_of(photo) for photo in groups]
-        found = set(np.concatenate([np.unique(truth.category) for truth in truths]))
+def test_every_human_parsing_class_is_rendered(groups: list[Photo]) -> None:
+    for make_maps in (multi_human.cihp_maps, multi_human.ccihp_maps):
+        parsings = [make_maps(photo) for photo in groups]
+        found = set(np.concatenate([np.unique(parsing.category) for parsing in parsings]))
         assert found == set(range(20))
-    for kind, least in (("Size", 4), ("Pattern", 4), ("Color", 10)):
-        maps = [truth.characteristics[kind] for truth in truths]
-        assert len(set(np.concatenate([np.unique(ids) for ids in maps])) - {0}) >= least, kind
-    larger = [((truth.human > 0) & (truth.category == 0)).any() for truth in truths]
-    assert any(larger), "belts and necklaces belong to a person and to no class"
+    for kind, minimum in (("Size", 4), ("Pattern", 4), ("Color", 10)):
+        maps = [parsing.characteristics[kind] for parsing in parsings]
+        assert len(set(np.concatenate([np.unique(ids) for ids in maps])) - {0}) >= minimum, kind
+    larger = [((maps.human > 0) & (maps.category == 0)).any() for maps in parsings]
+    assert any(larger), "belts and necklaces belong to a person but to no class"
 
 
-def test_sides_are_the_persons_own(groups: list[Photo]) -> None:
-    """Glasses tell who faces us; shoulders do not cross, as hands may."""
-    turned = []
+def test_sides_are_anatomical(groups: list[Photo]) -> None:
+    """People with visible glasses face the camera; unlike hands, shoulders do not cross."""
+    facing = []
     for photo in groups[:12]:
         for person in set(photo.people):
             of_person = [number for number, owner in enumerate(photo.people) if owner == person]
-            shoulder = {
-                photo.pieces[number].side: top_of(photo.extents[number])
+            shoulder_columns = {
+                photo.pieces[number].side: topmost_column(photo.amodal_masks[number])
                 for number in of_person
                 if photo.pieces[number].part == "arm"
             }
-            mirrored = shoulder["left"] > shoulder["right"]
-            turned.append(mirrored)
+            faces_camera = shoulder_columns["left"] > shoulder_columns["right"]
+            facing.append(faces_camera)
             if {photo.pieces[n].name for n in of_person} & {"glasses", "sunglasses", "tie"}:
-                assert mirrored
-    assert 0.5 < np.mean(turned) < 0.95, "some are seen from behind"
+                assert faces_camera
+    assert 0.5 < np.mean(facing) < 0.95, "some are seen from behind"
 
 
-def top_of(extent: NDArray[np.bool_]) -> float:
-    """The column of the highest pixels."""
-    return float(np.flatnonzero(extent[extent.any(1).argmax()]).mean())
+def topmost_column(mask: NDArray[np.bool_]) -> float:
+    """Return the mean column of the pixels in the topmost row of a mask."""
+    return float(np.flatnonzero(mask[mask.any(1).argmax()]).mean())
 
 
-def test_characteristics_are_those_of_the_cloth() -> None:
+def test_characteristics_follow_the_cloth() -> None:
     rng = np.random.default_rng(0)
     red, navy = np.float32([200, 20, 30]), np.float32([30, 40, 140])
-    assert main_colour(plain(red)) == ("red", 1.0)
-    assert main_colour(plain(navy)) == ("blue", 1.0)
+    assert main_color(plain(red)) == ("red", 1.0)
+    assert main_color(plain(navy)) == ("blue", 1.0)
     for texture, pattern in ((plain, "solid"), (dots, "geometrical"), (floral, "fancy")):
         cloth = texture(red) if texture is plain else texture(rng, red)
         assert Piece("coat", cloth).pattern == pattern
-    assert main_colour(stripes(rng, red, upright=True))[1] < multi_human.ONE_COLOUR
+    assert main_color(stripes(rng, red, upright=True))[1] < multi_human.MIN_COLOR_FRACTION
     assert Piece("t-shirt", plain(red), print="letters").pattern == "letters"
 
 
 @pytest.mark.parametrize(
-    ("colour", "name"),
+    ("color", "name"),
     [
         ((20, 20, 22), "black"), ((128, 128, 128), "gray"), ((240, 240, 238), "white"),
         ((222, 200, 165), "beige"), ((110, 70, 40), "brown"), ((220, 30, 30), "red"),
@@ -270,11 +272,11 @@ def test_characteristics_are_those_of_the_cloth() -> None:
         ((40, 150, 60), "green"), ((40, 80, 200), "blue"), ((120, 40, 160), "purple"),
     ],
 )  # fmt: skip
-def test_colours_have_the_names_that_people_give(colour: tuple[int, ...], name: str) -> None:
-    assert main_colour(plain(np.float32(colour)))[0] == name
+def test_colors_have_common_names(color: tuple[int, ...], name: str) -> None:
+    assert main_color(plain(np.float32(color)))[0] == name
 
 
-def test_ccihp_has_no_dresses_but_masks() -> None:
+def test_ccihp_has_masks_but_no_dresses() -> None:
     cloth = plain(np.float32([0, 0, 0]))
     upper, lower = (Piece("dress", cloth, part=part) for part in ("upper", "lower"))
     assert [multi_human.cihp_class(piece) for piece in (upper, lower)] == [6, 6]
@@ -284,15 +286,17 @@ def test_ccihp_has_no_dresses_but_masks() -> None:
     assert (multi_human.cihp_class(tie), multi_human.ccihp_class(tie)) == (5, 11)
 
 
-def test_every_name_of_the_wardrobe_has_a_class_everywhere() -> None:
-    drawn = {piece.name for index in range(40) for piece in draw_portrait(2, index, 96, 64).pieces}
-    assert drawn <= set(CCP_ID)
-    unlabelled = {"gloves", "necklace", "accessories"}
-    assert drawn - unlabelled <= set(colorful.CLASSES)
-    assert drawn - unlabelled - {"skin", "hair"} <= set(materialist.GARMENTS) | {"belt"}
+def test_every_wardrobe_name_has_a_class_in_every_layout() -> None:
+    rendered = {
+        piece.name for index in range(40) for piece in draw_portrait(2, index, 96, 64).pieces
+    }
+    assert rendered <= set(CCP_ID)
+    unlabeled = {"gloves", "necklace", "accessories"}
+    assert rendered - unlabeled <= set(colorful.CLASSES)
+    assert rendered - unlabeled - {"skin", "hair"} <= set(imaterialist_layout.GARMENTS) | {"belt"}
 
 
-def test_folder_is_read_back(roots: Mapping[str, Path]) -> None:
+def test_folder_round_trip(roots: Mapping[str, Path]) -> None:
     root = roots["folder"]
     space = LabelSpace(**yaml.safe_load((CONF / "labels" / "refined15.yaml").read_text()))
     entries = json.loads((root / "labels.json").read_text())

@@ -1,4 +1,4 @@
-"""The synthetic wardrobe: repeatable, exact, complete, and readable as Clothing Co-Parsing."""
+"""Synthetic wardrobe: reproducible, exact, complete, and readable as Clothing Co-Parsing."""
 
 import json
 import os
@@ -24,8 +24,8 @@ from support.paths import REPOSITORY
 PHOTOS = 160
 
 
-def silent(photos: float) -> None:
-    """Nobody watches the progress."""
+def ignore_progress(photos: float) -> None:
+    """Discard progress updates."""
 
 
 def _labels(name: str) -> dict:
@@ -40,17 +40,17 @@ def masks() -> list[NDArray[np.uint8]]:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("wardrobe") / "set"
-    write_ccp(root, 4, 3, silent)
+    write_ccp(root, 4, 3, ignore_progress)
     return root
 
 
-def test_names_are_those_of_ccp(oracles: Path) -> None:
-    truth = yaml.safe_load((oracles / "mappings" / "ccp59.yaml").read_text())["names"]
-    assert dict(enumerate(CCP_NAMES)) == truth
+def test_names_match_ccp(oracles: Path) -> None:
+    expected = yaml.safe_load((oracles / "mappings" / "ccp59.yaml").read_text())["names"]
+    assert dict(enumerate(CCP_NAMES)) == expected
     assert list(CCP_NAMES) == _labels("ccp59")["names"]
 
 
-def test_photo_and_mask_have_one_size_and_valid_ids() -> None:
+def test_photo_and_mask_have_equal_size_and_valid_ids() -> None:
     for index in range(12):
         image, mask = draw_photo(5, index)
         assert image.dtype == mask.dtype == np.uint8
@@ -60,7 +60,7 @@ def test_photo_and_mask_have_one_size_and_valid_ids() -> None:
         assert 0.1 < (mask > 0).mean() < 0.9
 
 
-def test_photo_depends_on_seed_and_index_alone() -> None:
+def test_photo_depends_only_on_seed_and_index() -> None:
     first = draw_photo(7, 5)
     draw_photo(7, 6)
     again = draw_photo(7, 5)
@@ -70,25 +70,25 @@ def test_photo_depends_on_seed_and_index_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "index", "colour", "pixels"),
+    ("seed", "index", "color", "pixels"),
     [
         (0, 0, (110.5, 92.25, 94.97), {"cardigan": 30263, "bag": 7110, "skin": 6339}),
         (0, 5, (93.49, 102.78, 105.16), {"skirt": 17770, "suit": 12690, "tights": 10475}),
         (3, 1, (128.52, 97.26, 105.65), {"stockings": 16896, "romper": 10637, "bag": 6609}),
     ],
 )
-def test_version_1_draws_what_results_are_recorded_with(
-    seed: int, index: int, colour: tuple[float, ...], pixels: dict[str, int]
+def test_version_1_renders_the_photos_of_recorded_results(
+    seed: int, index: int, color: tuple[float, ...], pixels: dict[str, int]
 ) -> None:
-    assert WARDROBE_VERSION == 1, "another version draws other photos: write down what they have"
+    assert WARDROBE_VERSION == 1, "another version renders other photos: record their values here"
     image, mask = draw_photo(seed, index)
-    assert image.mean((0, 1)) == pytest.approx(colour, abs=0.1)
+    assert image.mean((0, 1)) == pytest.approx(color, abs=0.1)
     assert {name: (mask == CCP_ID[name]).sum() for name in pixels} == pytest.approx(
         pixels, rel=0.01
     )
 
 
-def test_every_refined_class_is_common_and_varied(masks: list[NDArray[np.uint8]]) -> None:
+def test_refined_classes_are_common_and_varied(masks: list[NDArray[np.uint8]]) -> None:
     present = np.stack([np.bincount(mask.ravel(), minlength=59) > 0 for mask in masks])
     for name, sources in _labels("refined15")["gathers"].items():
         ids = [CCP_ID[source] for source in sources if source in CCP_ID]
@@ -99,13 +99,13 @@ def test_every_refined_class_is_common_and_varied(masks: list[NDArray[np.uint8]]
         assert present[:, ids].any(0).sum() >= varied, name
 
 
-def test_rompers_are_rare_in_any_run_of_photos(masks: list[NDArray[np.uint8]]) -> None:
+def test_rompers_are_rare_among_any_consecutive_photos(masks: list[NDArray[np.uint8]]) -> None:
     romper = [bool(np.isin(mask, (CCP_ID["romper"], CCP_ID["bodysuit"])).any()) for mask in masks]
     for start in range(0, PHOTOS, 40):
         assert 0.05 <= np.mean(romper[start : start + 40]) <= 0.25
 
 
-def test_layout_is_that_of_ccp(written: Path) -> None:
+def test_layout_matches_ccp(written: Path) -> None:
     names = loadmat(written / "label_list.mat")["label_list"]
     assert names.shape == (1, 59)
     assert tuple(str(name[0]) for name in names[0]) == CCP_NAMES
@@ -121,8 +121,8 @@ def test_layout_is_that_of_ccp(written: Path) -> None:
         assert np.abs(photo.astype(int) - image).mean() < 6, "JPEG changes little"
 
 
-def test_bytes_repeat_and_do_not_depend_on_the_count(written: Path, tmp_path: Path) -> None:
-    write_ccp(tmp_path / "again", 2, 3, silent)
+def test_bytes_are_reproducible_and_independent_of_the_count(written: Path, tmp_path: Path) -> None:
+    write_ccp(tmp_path / "again", 2, 3, ignore_progress)
     for path in sorted((tmp_path / "again").rglob("*.*")):
         assert path.read_bytes() == (written / path.relative_to(tmp_path / "again")).read_bytes()
 
@@ -142,15 +142,15 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_existing_files_are_never_replaced(tmp_path: Path) -> None:
+def test_existing_files_are_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "mine.txt").write_text("keep")
+    (tmp_path / "set" / "notes.txt").write_text("keep")
     with pytest.raises(OSError, match="set"):
-        write_ccp(tmp_path / "set", 1, 0, silent)
-    assert [path.name for path in tmp_path.rglob("*")] == ["set", "mine.txt"]
+        write_ccp(tmp_path / "set", 1, 0, ignore_progress)
+    assert [path.name for path in tmp_path.rglob("*")] == ["set", "notes.txt"]
 
 
-def test_mask_is_where_paint_covers_half_a_pixel() -> None:
+def test_mask_contains_pixels_at_least_half_covered() -> None:
     canvas = Canvas(
         np.zeros((64, 64, 3), np.float32), np.zeros((64, 64), np.uint8), np.float32([0, -1])
     )
@@ -162,7 +162,7 @@ def test_mask_is_where_paint_covers_half_a_pixel() -> None:
     assert (canvas.mask > 0).sum() == pytest.approx(np.pi * 20**2, rel=0.05)
 
 
-def test_details_stay_inside_their_garment() -> None:
+def test_strokes_stay_inside_their_garment() -> None:
     canvas = Canvas(
         np.zeros((32, 32, 3), np.float32), np.zeros((32, 32), np.uint8), np.float32([0, -1])
     )
@@ -175,46 +175,47 @@ def test_details_stay_inside_their_garment() -> None:
     assert (canvas.image[16, 10:20, 0] > 250).all()
 
 
-def nearest_neighbour_miou(
+def nearest_neighbor_miou(
     images: NDArray[np.uint8], classes: NDArray[np.uint8], train: NDArray, test: NDArray
 ) -> float:
-    """Mean IoU over 15 classes of 5 nearest neighbours on one pixel's colour and place.
+    """Return the 15-class mean IoU of 5 nearest neighbors on the color and position of a pixel.
 
     Args:
         images: [N,S,S,3].
         classes: ids of the refined classes [N,S,S].
-        train: indices of the photos whose pixels are remembered, 200,000 of them at most.
-        test: indices of the photos that are scored.
+        train: indices of the training photos, of which at most 200,000 pixels are used.
+        test: indices of the photos to score.
     """
-    neighbours = pytest.importorskip("sklearn.neighbors")
+    neighbors = pytest.importorskip("sklearn.neighbors")
     count, size = classes.shape[:2]
-    place = np.stack(np.mgrid[:size, :size], -1) / size
+    position = np.stack(np.mgrid[:size, :size], -1) / size
     features = np.concatenate(
-        [images / 255, np.broadcast_to(place, (count, size, size, 2))], -1
+        [images / 255, np.broadcast_to(position, (count, size, size, 2))], -1
     ).reshape(count, -1, 5)
     labels = classes.reshape(count, -1)
-    known, answers = features[train].reshape(-1, 5), labels[train].ravel()
-    some = np.random.default_rng(0).permutation(len(known))[:200_000]
-    model = neighbours.KNeighborsClassifier(5).fit(known[some], answers[some])
-    guess = model.predict(features[test].reshape(-1, 5)).astype(int)
-    matrix = np.bincount(15 * labels[test].ravel().astype(int) + guess, minlength=225)
+    train_features, train_labels = features[train].reshape(-1, 5), labels[train].ravel()
+    subset = np.random.default_rng(0).permutation(len(train_features))[:200_000]
+    model = neighbors.KNeighborsClassifier(5).fit(train_features[subset], train_labels[subset])
+    prediction = model.predict(features[test].reshape(-1, 5)).astype(int)
+    matrix = np.bincount(15 * labels[test].ravel().astype(int) + prediction, minlength=225)
     matrix = matrix.reshape(15, 15)
-    hit = np.diag(matrix)
-    return float(np.mean(hit / np.maximum(matrix.sum(0) + matrix.sum(1) - hit, 1)))
+    intersection = np.diag(matrix)
+    union = matrix.sum(0) + matrix.sum(1) - intersection
+    return float(np.mean(intersection / np.maximum(union, 1)))
 
 
 @pytest.mark.slow(seconds=130)
-def test_the_default_network_sees_twice_what_single_pixels_give_away(tmp_path: Path) -> None:
+def test_default_network_doubles_the_miou_of_single_pixels(tmp_path: Path) -> None:
     command = [sys.executable, "train.py", "trainer=cpu", "trainer.threads=1", f"output={tmp_path}"]
-    places = [f"dataset.root={tmp_path / 'drawn'}", f"data.cache={tmp_path / 'cache'}"]
+    folders = [f"dataset.root={tmp_path / 'drawn'}", f"data.cache={tmp_path / 'cache'}"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    subprocess.run([*command, *places], cwd=REPOSITORY, env=environment, check=True)
+    subprocess.run([*command, *folders], cwd=REPOSITORY, env=environment, check=True)
     (run,) = tmp_path.glob("*/*/*/fold-0")
     network = json.loads((run / "metrics.json").read_text())["test"]["mean"]["iou"]
     (cache,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
     images, classes = np.load(cache / "images.npy"), np.load(cache / "masks.npy")
     split = json.loads((run / "split.json").read_text())
     train, test = ([int(name) - 1 for name in split[part]] for part in ("train", "test"))
-    single_pixels = nearest_neighbour_miou(images, classes, np.array(train), np.array(test))
-    print(f"network {network:.3f}, nearest neighbours {single_pixels:.3f}")
+    single_pixels = nearest_neighbor_miou(images, classes, np.array(train), np.array(test))
+    print(f"network {network:.3f}, nearest neighbors {single_pixels:.3f}")
     assert single_pixels <= network / 2

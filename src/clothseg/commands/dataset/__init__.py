@@ -1,7 +1,7 @@
-"""`scripts/dataset.py`: one module for each action.
+"""Implementation of `scripts/dataset.py`, one module per action.
 
-A module `<action>.py` has a function ``act(context: Context) -> int`` that does the work, prints
-what it wrote, and returns the exit status.
+Each module `<action>` defines ``act(context: Context) -> int``, which performs the action, prints
+the paths it wrote, and returns the exit status.
 """
 
 from importlib import import_module
@@ -16,27 +16,29 @@ from clothseg.screen import say
 
 
 def dataset_command(overrides: list[str]) -> int:
-    """Do what the command line asks for; returns the exit status.
+    """Run the action given on the command line; return the exit status.
 
     Raises:
-        ConfigError: the command line is wrong, or has an audit leave out what it is to find.
+        ConfigError: the command line is invalid, or an audit is configured to skip defects.
         DataError: the dataset cannot be read, or a file cannot be written.
     """
-    composed = check_command(_drawable(overrides), "dataset", DatasetTask)[0]
+    composed = check_command(_add_placeholder_classes(overrides), "dataset", DatasetTask)[0]
     settings = DatasetTask(**composed.config)
     if settings.action == "audit" and Preparation.of(settings.dataset).on_error == "skip":
-        raise ConfigError(["dataset.on_error=skip: an audit is there to find what it leaves out"])
+        raise ConfigError(
+            ["dataset.on_error=skip: an audit reports defects, it cannot skip them; use stop"]
+        )
     reader = build.build_dataset(composed.config)
     labels = build.build_labels(composed.config)
     if skipped_samples := reader.skipped_samples():
-        names = some([each.sample for each in skipped_samples])
-        say(f"warning: {len(skipped_samples)} samples with a defect are left out: {names}")
+        names = some([skipped.sample for skipped in skipped_samples])
+        say(f"warning: skipping {len(skipped_samples)} defective samples: {names}")
     context = Context(composed.choices["dataset"], reader, labels, settings)
     return import_module(f"clothseg.commands.dataset.{settings.action}").act(context)
 
 
-def _drawable(overrides: list[str]) -> list[str]:
-    """The command line, with some classes where a folder needs no labels.json yet."""
+def _add_placeholder_classes(overrides: list[str]) -> list[str]:
+    """Add placeholder classes for a folder without labels.json that is about to be filled."""
     if "dataset=folder" in overrides and {"action=draw", "action=download"} & set(overrides):
         return [*overrides, "labels=refined15", "dataset.names=${labels.gathers.BG}"]
     return overrides

@@ -10,13 +10,13 @@ from clothseg.labels import LabelSpace
 
 @dataclass(frozen=True)
 class Context:
-    """What an action works on.
+    """Inputs of an action.
 
     Args:
-        name: the chosen option of the group `dataset`.
-        reader: the dataset.
-        labels: the label space.
-        settings: the keys of the command line.
+        name: selected option of the config group `dataset`.
+        reader: reader of the dataset.
+        labels: label space.
+        settings: settings of the command.
     """
 
     name: str
@@ -26,5 +26,5 @@ class Context:
 
     @property
     def output(self) -> Path:
-        """Folder of what the action writes about this dataset."""
+        """Output folder of the action for this dataset."""
         return Path(self.settings.output) / f"{self.name}-{self.labels.name}"

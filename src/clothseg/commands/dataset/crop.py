@@ -1,6 +1,6 @@
-"""Finds the box of the person in every photo in advance, counts, and shows some of them.
+"""`action=crop`: precompute the person box of every image and render contact sheets.
 
-Boxes of a detector are kept, so that trainings with the same dataset and weights find them there.
+Boxes of a detector are cached for later trainings with the same dataset and weights.
 """
 
 import numpy as np
@@ -14,48 +14,51 @@ from clothseg.error import ConfigError
 from clothseg.report.contact_sheet import BoxedPhoto, draw_contact_sheet
 from clothseg.screen import say
 
-SHOWN = 24
-"""Photos on a contact sheet."""
+MAX_SHOWN = 24
+"""Maximum number of images on a contact sheet."""
 
-SHOWN_WHOLE = 4
-"""Photos on it without a person, at most: those are the ones to look at."""
+MAX_SHOWN_UNCROPPED = 4
+"""Maximum number of images without a person, which come first on a contact sheet."""
 
 
 def act(context: Context) -> int:
-    """Find all boxes, tell how many photos stay whole, and draw a contact sheet of each source.
+    """Find all boxes, report how many images stay uncropped, and draw a contact sheet per source.
 
     Raises:
-        ConfigError: no crop is chosen, or a detector's weights cannot be had.
-        DataError: a mask or a photo cannot be read.
+        ConfigError: no crop is selected, or the weights of the detector are not available.
+        DataError: a mask or an image cannot be read.
     """
     parts = cropped_parts(context.reader)
     if not parts:
-        raise ConfigError(["dataset.crop=none: choose where boxes come from: mask or detector"])
+        raise ConfigError(["dataset.crop=none: choose the source of the boxes: mask or detector"])
     for number, part in enumerate(parts):
         part.boxes.require()
         boxes = part.boxes.find_all()
-        whole = sum(box is None for box in boxes.values())
-        title = f"{part.root.name}, boxes of the {context.settings.dataset['crop']}"
-        say(f"{title}: photos cut to a person {len(boxes) - whole}, whole without one {whole}")
+        uncropped = sum(box is None for box in boxes.values())
+        title = f"{part.root.name}, boxes from the {context.settings.dataset['crop']}"
+        say(
+            f"{title}: {len(boxes) - uncropped} images cropped to a person, {uncropped} uncropped "
+            "(no person found)"
+        )
         suffix = f"_{number}" if len(parts) > 1 else ""
         path = context.output / f"crop_{context.settings.dataset['crop']}{suffix}.png"
-        photos = _shown(part, boxes, np.random.default_rng(context.settings.seed))
-        draw_contact_sheet(photos, path, title)
+        images = _choose_images(part, boxes, np.random.default_rng(context.settings.seed))
+        draw_contact_sheet(images, path, title)
         say(f"written to {path}")
     return 0
 
 
-def _shown(
+def _choose_images(
     part: Cropped, boxes: dict[str, Box | None], random: np.random.Generator
 ) -> list[BoxedPhoto]:
-    """Photos drawn at random with their boxes, those without a person first."""
+    """Sample images with their boxes, those without a person first."""
     samples = part.samples()
     order: list[Sample] = [samples[i] for i in random.permutation(len(samples))]
-    whole = [sample for sample in order if boxes[sample.name] is None][:SHOWN_WHOLE]
-    cut = [sample for sample in order if boxes[sample.name] is not None]
-    return [_boxed(part, s, boxes[s.name]) for s in [*whole, *cut][:SHOWN]]
+    uncropped = [sample for sample in order if boxes[sample.name] is None][:MAX_SHOWN_UNCROPPED]
+    cropped = [sample for sample in order if boxes[sample.name] is not None]
+    return [_with_box(part, s, boxes[s.name]) for s in [*uncropped, *cropped][:MAX_SHOWN]]
 
 
-def _boxed(part: Cropped, sample: Sample, box: Box | None) -> BoxedPhoto:
-    photo = read_photo(sample.image)
-    return BoxedPhoto(sample.name, photo, box, widened(box, part.margin, *photo.shape[:2]))
+def _with_box(part: Cropped, sample: Sample, box: Box | None) -> BoxedPhoto:
+    image = read_photo(sample.image)
+    return BoxedPhoto(sample.name, image, box, widened(box, part.margin, *image.shape[:2]))

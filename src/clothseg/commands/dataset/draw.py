@@ -1,4 +1,4 @@
-"""Draws people in clothes in the layout of a dataset, so that it can be tried without a download.
+"""`action=draw`: render people in clothes in the layout of a dataset, to try it without a download.
 
 `python scripts/dataset.py action=draw dataset=cihp dataset.root=<new folder> num_images=40`
 """
@@ -17,34 +17,34 @@ from clothseg.screen import progress_bar, say
 
 
 def act(context: Context) -> int:
-    """Draw the dataset into its root; of a mixture, every source into its own.
+    """Render the dataset into its root; for merged datasets, every source into its own root.
 
     Raises:
-        DataError: the dataset has no layout that can be drawn, a root holds something already, or
-            it cannot be written.
+        DataError: the layout of the dataset cannot be rendered, or a root is not empty or cannot be
+            written.
     """
     photos, seed = context.settings.num_images, context.settings.seed
-    drawings = {
-        key: (_layout(key, node), _free(key, reader.root))
+    targets = {
+        key: (_layout_of(key, node), _check_empty(key, reader.root))
         for key, (node, reader) in _sources(context).items()
     }
-    roots = [root.resolve() for _, root in drawings.values()]
+    roots = [root.resolve() for _, root in targets.values()]
     if len(set(roots)) < len(roots):
         raise DataError(
-            f"{' and '.join(f'{key}.root' for key in drawings)} must be different folders; nothing "
-            "was drawn"
+            f"{' and '.join(f'{key}.root' for key in targets)} must be different folders; nothing "
+            "was rendered"
         )
-    for place, (layout, root) in enumerate(drawings.values()):
-        # Sources of a mixture have seeds of their own: nobody is in two of them.
-        _draw(layout, root, photos, seed + place)
-        say(f"drew {photos} photos in the layout of {layout}: {root}")
-    places = [shlex.quote(f"{key}.root={root}") for key, (_, root) in drawings.items()]
-    say(f"train on them: python train.py dataset={context.name} {' '.join(places)}")
+    for index, (layout, root) in enumerate(targets.values()):
+        # Each source of a merged dataset has its own seed, so that no person is in two of them.
+        _render(layout, root, photos, seed + index)
+        say(f"rendered {photos} photos in the layout of {layout}: {root}")
+    overrides = [shlex.quote(f"{key}.root={root}") for key, (_, root) in targets.items()]
+    say(f"train on them: python train.py dataset={context.name} {' '.join(overrides)}")
     return 0
 
 
 def _sources(context: Context) -> dict[str, tuple[Mapping[str, Any], Reader]]:
-    """Configuration and reader of every single dataset, by the key that configures it."""
+    """Return the config and reader of every single dataset by its config key."""
     node, reader = context.settings.dataset, context.reader
     if not isinstance(reader, Merged):
         return {"dataset": (node, reader)}
@@ -54,34 +54,34 @@ def _sources(context: Context) -> dict[str, tuple[Mapping[str, Any], Reader]]:
     }
 
 
-def _layout(key: str, node: Mapping[str, Any]) -> str:
-    """The layout that a dataset is read from: the name of its reader."""
+def _layout_of(key: str, node: Mapping[str, Any]) -> str:
+    """Return the layout that a dataset is read from: the name of its reader function."""
     target = str(node["_target_"])
     name = target.rpartition(".")[2]
     if name not in LAYOUTS:
         raise DataError(
-            f"{key}._target_={target}: its layout cannot be drawn; these can: "
-            f"{', '.join(sorted(LAYOUTS))}. dataset=synthetic draws itself when it is first read"
+            f"{key}._target_={target}: its layout cannot be rendered; available layouts: "
+            f"{', '.join(sorted(LAYOUTS))}. dataset=synthetic is rendered when it is first read"
         )
     return name
 
 
-def _free(key: str, root: Path) -> Path:
-    """The root, which has nothing in it yet."""
+def _check_empty(key: str, root: Path) -> Path:
+    """Return the root if it is empty or does not exist; raise DataError otherwise."""
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
         raise DataError(
-            f"{key}.root={root} exists and is not empty; nothing was drawn. Choose a new folder, "
-            "or train on what is there"
+            f"{key}.root={root} exists and is not empty; nothing was rendered. Choose a new "
+            "folder, or train on the existing one"
         )
     return root
 
 
-def _draw(layout: str, root: Path, photos: int, seed: int) -> None:
+def _render(layout: str, root: Path, photos: int, seed: int) -> None:
     try:
-        with progress_bar(f"drawing {layout}", photos) as advance:
+        with progress_bar(f"rendering {layout}", photos) as advance:
             LAYOUTS[layout](root, photos, seed, advance)
     except OSError as error:
         raise DataError(
-            f"photos could not be drawn into {root} ({error.strerror or error}); nothing was kept. "
-            "Free some space there or choose another folder"
+            f"{root}: the photos could not be written ({error.strerror or error}); nothing was "
+            "saved. Free some space there or choose another folder"
         ) from error

@@ -1,7 +1,7 @@
-"""`action=export`: a dataset as plain files that other tools read.
+"""`action=export`: write a dataset as plain files for other tools.
 
-`images/<name>.<ext>` are the photos byte for byte, `masks/<name>.png` hold class ids in one channel
-of 8 bits (255 = ignore), and `labels.json` lists the classes.
+`images/<name>.<ext>` are byte-for-byte copies of the images, `masks/<name>.png` hold class ids in
+one 8-bit channel (255 = ignore), and `labels.json` lists the classes.
 """
 
 import shutil
@@ -26,18 +26,18 @@ def act(context: Context) -> int:
     """Export a dataset into the folder `output`.
 
     Raises:
-        DataError: the folder holds something, a sample is defective, or a file cannot be written.
-        ConfigError: photos are to be cut, or the label space has no place for a source name.
+        DataError: the folder is not empty, a sample is defective, or a file cannot be written.
+        ConfigError: a crop is selected, or the label space does not cover a source name.
     """
     if cropped_parts(context.reader):
         crop = context.settings.dataset["crop"]
         raise ConfigError(
-            [f"dataset.crop={crop}: an export copies whole photos; leave out dataset.crop"]
+            [f"dataset.crop={crop}: an export copies uncropped images; remove dataset.crop"]
         )
     folder = Path(context.settings.output).absolute()
-    photos = export(context.reader, context.labels, folder)
+    count = export(context.reader, context.labels, folder)
     console.print(
-        f"{photos} photos of {context.name} in {context.labels.name} written to {folder}",
+        f"{count} images of {context.name} in {context.labels.name} written to {folder}",
         soft_wrap=True,
         markup=False,
     )
@@ -45,15 +45,15 @@ def act(context: Context) -> int:
 
 
 def export(reader: Reader, labels: LabelSpace, folder: Path) -> int:
-    """Write a dataset whole or not at all; returns the number of photos.
+    """Write a dataset completely or not at all; return the number of images.
 
-    Everything goes into a temporary folder beside the other, which is then renamed. What an export
-    that was cut off has left there is dropped, because it may be of other labels.
+    Files are written to a temporary folder next to the target, which is then renamed. The leftovers
+    of an interrupted export are removed, because they may belong to other labels.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(
-            f"output={folder} is not empty; an export fills a folder of its own: choose another "
-            "with output=<folder>, or empty this one"
+            f"output={folder} is not empty; an export needs an empty folder: choose another with "
+            "output=<folder>, or empty this one"
         )
     samples = reader.samples()
     write = partial(_write_sample, reader=reader, table=labels.lookup_table(reader.names))
@@ -72,7 +72,7 @@ def export(reader: Reader, labels: LabelSpace, folder: Path) -> int:
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise DataError(
-            f"the export to {folder} failed ({error.strerror or error}); nothing was kept"
+            f"the export to {folder} failed ({error.strerror or error}); nothing was saved"
         ) from error
     except DataError:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -81,7 +81,7 @@ def export(reader: Reader, labels: LabelSpace, folder: Path) -> int:
 
 
 def _write_sample(sample: Sample, reader: Reader, table: np.ndarray, folder: Path) -> None:
-    """Copy one photo and write its mask."""
+    """Copy one image and write its mask."""
     _, source = reader.read(sample)
     shutil.copyfile(sample.image, folder / "images" / f"{sample.name}{sample.image.suffix}")
     encoded = cv2.imencode(".png", table[source])[1]

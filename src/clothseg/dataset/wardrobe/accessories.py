@@ -11,10 +11,10 @@ Random = np.random.Generator
 
 
 def draw_tie(canvas: Canvas, figure: Figure, rng: Random) -> None:
-    """A tie: a knot at the collar and a blade down to the waist."""
+    """Draw a tie: a knot at the collar and a blade down to the waist."""
     unit = figure.unit
-    colour = cloth.cloth_colour(rng)
-    texture = cloth.folded(rng, cloth.stripes(rng, colour, False), 0.08)
+    color = cloth.cloth_color(rng)
+    texture = cloth.add_folds(rng, cloth.stripes(rng, color, False), 0.08)
     tie = Piece("tie", texture, "long")
     levels = floats([0.12, 0.3, 0.62, 0.74])
     widths = floats([0.06, 0.1, 0.16, 0.01]) * unit
@@ -28,11 +28,11 @@ def draw_tie(canvas: Canvas, figure: Figure, rng: Random) -> None:
 
 
 def draw_scarf(canvas: Canvas, figure: Figure, rng: Random) -> None:
-    """A scarf: thick wraps around the neck and one or two fringed tails."""
+    """Draw a scarf: thick wraps around the neck and one or two fringed tails."""
     unit, neck = figure.unit, figure.neck
-    colour = cloth.cloth_colour(rng)
-    base = cloth.pick(rng, (cloth.ribbed, cloth.plaid))(rng, colour)
-    texture = cloth.folded(rng, base, 0.25)
+    color = cloth.cloth_color(rng)
+    base = cloth.pick(rng, (cloth.ribbed, cloth.plaid))(rng, color)
+    texture = cloth.add_folds(rng, base, 0.25)
     scarf = Piece("scarf", texture, "long")
     for side in (0, 1)[: rng.integers(1, 3)]:
         start = neck + unit * floats([(2 * side - 1) * 0.24, 0.15])
@@ -47,7 +47,7 @@ def draw_scarf(canvas: Canvas, figure: Figure, rng: Random) -> None:
             tube(thread + floats([x * unit, 0]), [0.022 * unit, 0.012 * unit])
             for x in np.linspace(-0.19, 0.17, 7)
         ]
-        yarn = cloth.plain(0.8 * colour)
+        yarn = cloth.plain(0.8 * color)
         canvas.paint(fringe, scarf, yarn, grain, 0.3, 0.3, detail="fringe")
     for height, wide in ((0.14, 0.47), (-0.03, 0.4), (-0.17, 0.33)):
         middle = neck + floats([0.05 * figure.turn * unit, height * unit])
@@ -58,7 +58,7 @@ def draw_scarf(canvas: Canvas, figure: Figure, rng: Random) -> None:
 
 
 def draw_necklace(canvas: Canvas, figure: Figure, rng: Random) -> None:
-    """A chain with a pendant, from the neck to the chest."""
+    """Draw a chain with a pendant, from the neck to the chest."""
     unit = figure.unit
     metal = cloth.plain(cloth.pick(rng, (floats([214, 178, 92]), floats([206, 208, 214]))))
     necklace = Piece("necklace", metal)
@@ -72,9 +72,9 @@ def draw_necklace(canvas: Canvas, figure: Figure, rng: Random) -> None:
 
 
 def draw_belt(canvas: Canvas, figure: Figure, rng: Random) -> None:
-    """A belt around the waist with a buckle in front."""
+    """Draw a belt around the waist, with a buckle in front."""
     unit = figure.unit
-    texture = cloth.leather(rng, cloth.cloth_colour(rng))
+    texture = cloth.leather(rng, cloth.cloth_color(rng))
     belt = Piece("belt", texture)
     level = rng.uniform(0.66, 0.74)
     band = figure.trunk(level, level + 0.09, 0.07)
@@ -88,14 +88,14 @@ def draw_belt(canvas: Canvas, figure: Figure, rng: Random) -> None:
 
 
 def choose_gloves(rng: Random) -> Cloth:
-    """The cloth of a pair of gloves."""
-    return cloth.pick(rng, (cloth.leather, cloth.ribbed))(rng, cloth.cloth_colour(rng))
+    """Sample the cloth of a pair of gloves."""
+    return cloth.pick(rng, (cloth.leather, cloth.ribbed))(rng, cloth.cloth_color(rng))
 
 
 def draw_glove(canvas: Canvas, figure: Figure, texture: Cloth, side: int) -> None:
-    """A glove over hand and wrist."""
+    """Draw one glove over hand and wrist."""
     unit, arm = figure.unit, figure.arms[side]
-    glove = Piece("gloves", texture, "short", side=figure.own(side))
+    glove = Piece("gloves", texture, "short", side=figure.anatomical_side(side))
     wrist = arm[2] + 0.2 * (arm[1] - arm[2])
     path = np.stack([wrist, arm[2], 0.5 * (arm[2] + arm[3]), arm[3]])
     shape = tube(path, [0.16 * unit, 0.13 * unit, 0.15 * unit, 0.08 * unit])
@@ -103,11 +103,11 @@ def draw_glove(canvas: Canvas, figure: Figure, texture: Cloth, side: int) -> Non
 
 
 def draw_bag(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:
-    """A handbag, shoulder bag, cross-body bag or tote; a purse is a clutch in the hand."""
+    """Draw a handbag, shoulder bag or cross-body bag; a purse is a clutch held in the hand."""
     unit = figure.unit
-    colour = cloth.cloth_colour(rng)
-    texture = cloth.pick(rng, (cloth.leather, cloth.quilted))(rng, colour)
-    trim = cloth.contrast_colour(rng, colour, 50)
+    color = cloth.cloth_color(rng)
+    texture = cloth.pick(rng, (cloth.leather, cloth.quilted))(rng, color)
+    trim = cloth.contrast_color(rng, color, 50)
     bag = Piece(name, texture)
     side = int(rng.integers(2))
     hand = figure.arms[side][3]

@@ -1,4 +1,4 @@
-"""Skin: legs, torso, arms, hands and face."""
+"""Rendering of skin: legs, torso, arms, hands and face."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from clothseg.dataset.wardrobe.textures import noise, noise_tile, plain
 
 
 def draw_body(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
-    """Paint legs, torso and neck in skin; arms and head come later, above the clothes."""
+    """Paint the skin of legs, torso and neck; arms and head follow later, on top of the clothes."""
     for side in (0, 1):
         leg = figure.legs[side]
         foot = tube(leg[2:], [0.13 * figure.unit, 0.08 * figure.unit])
@@ -28,7 +28,7 @@ def draw_body(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
 
 
 def draw_arm(canvas: Canvas, figure: Figure, rng: np.random.Generator, side: int) -> None:
-    """Paint one bare arm with its hand."""
+    """Paint one bare arm and its hand."""
     unit, arm, piece = figure.unit, figure.arms[side], figure.body.arms[side]
     hand = tube(
         np.stack([arm[2], 0.5 * (arm[2] + arm[3]), arm[3]]),
@@ -45,38 +45,38 @@ def draw_arm(canvas: Canvas, figure: Figure, rng: np.random.Generator, side: int
 
 def draw_face(canvas: Canvas, figure: Figure, rng: np.random.Generator) -> None:
     """Paint the head with eyes, brows, nose and mouth."""
-    unit, centre, face = figure.unit, figure.head, figure.body.face
+    unit, center, face = figure.unit, figure.head, figure.body.face
     head = curve(
-        centre + unit * floats(
+        center + unit * floats(
             [[0, -0.5], [0.3, -0.38], [0.37, -0.05], [0.3, 0.26], [0.12, 0.49], [-0.12, 0.49],
              [-0.3, 0.26], [-0.37, -0.05], [-0.3, -0.38]]
         ), closed=True,
     )  # fmt: skip
     ears = [
-        ellipse(centre + unit * floats([s * 0.37, 0.03]), 0.06 * unit, 0.11 * unit) for s in (-1, 1)
+        ellipse(center + unit * floats([s * 0.37, 0.03]), 0.06 * unit, 0.11 * unit) for s in (-1, 1)
     ]
-    canvas.paint([*ears, head], face, skin(rng, figure), figure.grain(centre), relief=0.55)
+    canvas.paint([*ears, head], face, skin(rng, figure), figure.grain(center), relief=0.55)
     if figure.behind:
         return
     shift = 0.1 * figure.turn * unit
     dark = 0.45 * figure.skin
     for side in (-1, 1):
-        eye = centre + floats([shift + side * 0.16 * unit, -0.01 * unit])
-        for shape, colour in (
+        eye = center + floats([shift + side * 0.16 * unit, -0.01 * unit])
+        for shape, color in (
             (ellipse(eye, 0.075 * unit, 0.035 * unit), floats([240, 236, 230])),
             (ellipse(eye, 0.036 * unit, 0.036 * unit), floats([50, 36, 28])),
         ):
-            canvas.paint([shape], None, plain(colour), figure.grain(), 0, 0, within=face)
+            canvas.paint([shape], None, plain(color), figure.grain(), 0, 0, within=face)
         brow = eye + unit * floats([[-0.09, -0.08], [0, -0.11], [0.09, -0.08]])
         canvas.stroke(curve(brow), dark, 0.035 * unit, face)
-    nose = centre + floats([shift, 0]) + unit * floats([[0.02, 0.02], [0.05, 0.16], [-0.04, 0.17]])
+    nose = center + floats([shift, 0]) + unit * floats([[0.02, 0.02], [0.05, 0.16], [-0.04, 0.17]])
     canvas.stroke(nose, 0.78 * figure.skin, 0.025 * unit, face)
     lips = figure.skin * floats([0.85, 0.5, 0.5]) + floats([rng.uniform(0, 40), 0, 0])
-    mouth = ellipse(centre + floats([0.9 * shift, 0.29 * unit]), 0.12 * unit, 0.036 * unit)
+    mouth = ellipse(center + floats([0.9 * shift, 0.29 * unit]), 0.12 * unit, 0.036 * unit)
     canvas.paint([mouth], None, plain(lips), figure.grain(), 0, 0, within=face)
 
 
 def skin(rng: np.random.Generator, figure: Figure) -> Cloth:
-    """Skin with a soft, uneven blush."""
+    """Return skin with a soft, uneven blush."""
     tile = noise_tile(rng)
     return Cloth(lambda u, v: figure.skin * (1 + 0.05 * noise(tile, 2 * u, 2 * v))[..., None])

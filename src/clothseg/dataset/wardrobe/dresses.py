@@ -1,4 +1,4 @@
-"""Rompers, skirts and dresses. Each function paints one garment of a CCP name on a figure."""
+"""Rompers, skirts and dresses; each function paints one garment of a CCP name on a figure."""
 
 import numpy as np
 
@@ -17,20 +17,20 @@ from clothseg.dataset.wardrobe.garments import (
 from clothseg.dataset.wardrobe.piece import Cloth, Piece
 
 KNEE = 1.76
-"""Level of the spine at which a skirt ends at the knees."""
+"""Spine level of a skirt that ends at the knees."""
 
 
 def draw_romper(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Sleeve:
-    """A romper or bodysuit: one lively print from the chest to short legs, gathered by a tie."""
-    unit, colour = figure.unit, cloth.cloth_colour(rng)
-    texture = cloth.folded(rng, cloth.floral(rng, colour), 0.14)
+    """Draw a romper or bodysuit: one floral print from chest to short legs, tied at the waist."""
+    unit, color = figure.unit, cloth.cloth_color(rng)
+    texture = cloth.add_folds(rng, cloth.floral(rng, color), 0.14)
     piece = Piece(name, texture, "short", part="upper")
     end = rng.uniform(0.14, 0.28) if name == "romper" else 0.05
     legs = Piece(name, texture, "short", part="lower")
     draw_short_legs(canvas, figure, legs, end, 0.16 if name == "romper" else 0.02)
     top = rng.choice([0.04, 0.22])
     canvas.paint([figure.trunk(top, 1.02, 0.06)], piece, texture, figure.grain(), relief=0.7)
-    trim = cloth.contrast_colour(rng, colour)
+    trim = cloth.contrast_color(rng, color)
     if top < 0.1:
         draw_neckline(canvas, figure, rng, piece, trim)
     else:
@@ -55,20 +55,20 @@ def draw_romper(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Sleev
 
 
 def _ribbon(line: Array, half: float) -> Array:
-    """A straight band around a line of two points."""
+    """Return the outline of a straight band around a line of two points."""
     step = line[1] - line[0]
     normal = floats([-step[1], step[0]]) / max(float(np.linalg.norm(step)), 1e-6) * half
     return np.concatenate([line + normal, (line - normal)[::-1]])
 
 
 def draw_skirt(canvas: Canvas, figure: Figure, rng: Random, name: str, start: float) -> Cloth:
-    """A pleated skirt, or that of a dress; returns the cloth with pleats that do not spread."""
-    colour = cloth.cloth_colour(rng)
-    base = cloth.dots(rng, colour) if rng.random() < 0.35 else cloth.plain(colour)
+    """Draw a pleated skirt, or that of a dress; return its cloth with pleats that do not spread."""
+    color = cloth.cloth_color(rng)
+    base = cloth.dots(rng, color) if rng.random() < 0.35 else cloth.plain(color)
     hem = rng.uniform(1.45, 2.3)
     flare = rng.uniform(0.12, 0.6)
     pleats = rng.uniform(2.6, 3.8)
-    texture = cloth.folded(rng, cloth.pleated(base, pleats, 0.55 * flare), 0.1)
+    texture = cloth.add_folds(rng, cloth.add_pleats(base, pleats, 0.55 * flare), 0.1)
     part = "lower" if name == "dress" else ""
     piece = Piece(name, texture, "short" if hem < KNEE else "long", part)
     levels = np.linspace(start, hem, 12)
@@ -84,18 +84,18 @@ def draw_skirt(canvas: Canvas, figure: Figure, rng: Random, name: str, start: fl
     outline = np.concatenate([left, edge, right[::-1]]).astype(np.float32)
     canvas.paint([outline], piece, texture, figure.grain(), relief=0.6, shadow=0.5)
     rim = np.concatenate([left[-1:], edge, right[-1:]]) - floats([0, 0.07 * figure.unit])
-    canvas.stroke(rim, 0.65 * colour, 0.05 * figure.unit, piece)
-    return cloth.pleated(base, pleats, 0.0)
+    canvas.stroke(rim, 0.65 * color, 0.05 * figure.unit, piece)
+    return cloth.add_pleats(base, pleats, 0.0)
 
 
 def draw_dress(canvas: Canvas, figure: Figure, rng: Random) -> Sleeve:
-    """A dress: a fitted bodice over a skirt, both pleated, with a seam at the waist."""
+    """Draw a dress: a fitted bodice over a skirt, both pleated, with a seam at the waist."""
     unit = figure.unit
     base = draw_skirt(canvas, figure, rng, "dress", 0.66)
-    texture = cloth.folded(rng, base, 0.14)
+    texture = cloth.add_folds(rng, base, 0.14)
     piece = Piece("dress", texture, part="upper")
     canvas.paint([figure.trunk(0.04, 0.76, 0.03)], piece, texture, figure.grain(), relief=0.7)
-    trim = cloth.cloth_colour(rng)
+    trim = cloth.cloth_color(rng)
     draw_neckline(canvas, figure, rng, piece, trim)
     half = 0.9 * unit
     band = np.concatenate([figure.edge(floats([0.7]), s, half) for s in (0, 1)])

@@ -1,4 +1,4 @@
-"""A body in a pose: joints, widths and how far the frame lets one see it."""
+"""Posed body: joints, widths and its framing in the image."""
 
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ hips (1) and the thighs (above 1)."""
 
 @dataclass(frozen=True)
 class Body:
-    """The parts of a body that carry a label; pairs as in :class:`Figure`."""
+    """Labeled parts of a body; pairs as in :class:`Figure`."""
 
     torso: Piece
     face: Piece
@@ -31,22 +31,22 @@ class Body:
 
 @dataclass(frozen=True)
 class Figure:
-    """Joints in pixels; pairs are (left in the picture, right in the picture).
+    """Joints of a body in pixels; pairs are (left in the image, right in the image).
 
     Args:
         unit: pixels per head height.
-        build: width of the body, 1 is average.
-        turn: where the face and feet point, -1 (left) to 1 (right).
-        head: centre of the head.
+        build: width of the body; 1 is average.
+        turn: direction of face and feet, -1 (left) to 1 (right).
+        head: center of the head.
         neck: base of the neck.
         waist: middle of the waist.
         pelvis: middle of the hips.
         across: unit vector from the left to the right shoulder.
-        arms: per side, shoulder, elbow, wrist and finger tips [4,2].
+        arms: per side, shoulder, elbow, wrist and fingertips [4,2].
         legs: per side, hip, knee, ankle and toes [4,2].
         skin: RGB.
-        behind: whether it is seen from behind.
-        body: its parts.
+        behind: True if the body is seen from behind.
+        body: its labeled parts.
     """
 
     unit: float
@@ -63,12 +63,12 @@ class Figure:
     behind: bool
     body: Body
 
-    def own(self, side: int) -> Side:
-        """The person's own name of a side (0 left in the picture, 1 right)."""
-        return own_side(side, self.behind)
+    def anatomical_side(self, side: int) -> Side:
+        """Return the anatomical side of an image side (0 left, 1 right)."""
+        return anatomical_side(side, self.behind)
 
     def spine(self, level: Array | float) -> Array:
-        """Points of the body's middle line: neck at 0, hips at 1, straight down beyond."""
+        """Return points of the body's midline: neck at 0, hips at 1, straight down beyond."""
         level = np.atleast_1d(np.asarray(level, np.float32))[:, None]
         upper = self.neck + (self.waist - self.neck) * level / 0.66
         lower = self.waist + (self.pelvis - self.waist) * (level - 0.66) / 0.34
@@ -76,19 +76,19 @@ class Figure:
         return np.where(level < 0.66, upper, np.where(level < 1, lower, beyond)).astype(np.float32)
 
     def torso_width(self, level: Array) -> Array:
-        """Half-width of the body at levels of the spine, in pixels."""
+        """Return the half-width of the body at spine levels, in pixels."""
         narrow = 1 - 0.12 * abs(self.turn)
         width = np.interp(level, TORSO_LEVELS, TORSO_WIDTHS)
         return width * (self.build * narrow * self.unit)
 
     def trunk(self, start: float, end: float, ease: float, flare: float = 0.0) -> Array:
-        """The outline of the body from one level to another.
+        """Return the outline of the body between two spine levels.
 
         Args:
             start: upper level.
             end: lower level.
             ease: distance of the cloth from the body, in head heights.
-            flare: further distance per level below the waist.
+            flare: additional distance per level below the waist.
         """
         levels = np.linspace(start, end, 14)
         extra = (ease + flare * np.maximum(levels - 0.66, 0)) * self.unit
@@ -98,12 +98,12 @@ class Figure:
         return np.concatenate([middle - half, (middle + half)[::-1]])
 
     def edge(self, levels: Array, side: int, offset: Array | float) -> Array:
-        """Points beside the spine, offset pixels away on a side (0 left, 1 right)."""
+        """Return points next to the spine, offset pixels away on a side (0 left, 1 right)."""
         half = np.broadcast_to(np.asarray(offset), levels.shape)[:, None] * self.across
         return (self.spine(levels) + (2 * side - 1) * half).astype(np.float32)
 
     def sleeve(self, side: int, length: float, ease: float, cuff: float = 0.0) -> Array:
-        """The outline of an arm from the shoulder to a length of 0 to 1 (the wrist)."""
+        """Return the outline of an arm from the shoulder to a length of 0 to 1 (the wrist)."""
         widths = np.interp(
             np.linspace(0, length, LIMB_POINTS), [0, 0.15, 0.5, 1], [0.2, 0.19, 0.145, 0.1]
         )
@@ -114,20 +114,20 @@ class Figure:
     def trouser(
         self, side: int, start: float, end: float, ease: float, flare: float = 0.0
     ) -> Array:
-        """The outline of a leg between two lengths, 0 at the hip, 0.5 the knee, 1 the ankle."""
-        places = np.linspace(start, end, LIMB_POINTS)
+        """Return the outline of a leg between two lengths: hip 0, knee 0.5, ankle 1."""
+        lengths = np.linspace(start, end, LIMB_POINTS)
         widths = np.interp(
-            places, [0, 0.2, 0.48, 0.62, 0.9, 1.1], [0.35, 0.32, 0.2, 0.21, 0.115, 0.11]
+            lengths, [0, 0.2, 0.48, 0.62, 0.9, 1.1], [0.35, 0.32, 0.2, 0.21, 0.115, 0.11]
         )
-        grown = ease * np.clip(0.4 + places, 0, 1) + flare * np.maximum(places - 0.45, 0)
+        extra = ease * np.clip(0.4 + lengths, 0, 1) + flare * np.maximum(lengths - 0.45, 0)
         return tube(
             self.along(self.legs[side], start, end),
-            list((widths * self.build + grown) * self.unit),
+            list((widths * self.build + extra) * self.unit),
             4,
         )
 
-    def moved(self, offset: Array) -> "Figure":
-        """The same body elsewhere in the picture, offset pixels (x, y) away."""
+    def translate(self, offset: Array) -> "Figure":
+        """Return the body translated by offset (x, y) pixels."""
         return replace(
             self,
             head=self.head + offset,
@@ -140,7 +140,7 @@ class Figure:
 
     @staticmethod
     def along(limb: Array, start: float, end: float) -> Array:
-        """Points of a limb [4,2] between two lengths, 0 at its first joint, 1 at its third."""
+        """Return points of a limb [4,2] between two lengths, 0 at joint 1 and 1 at joint 3."""
         path = curve(limb[:3], 8)
         at = np.linspace(start, end, LIMB_POINTS) * (len(path) - 1)
         beyond = np.maximum(at - (len(path) - 1), 0)[:, None] * (path[-1] - path[-2])
@@ -149,33 +149,33 @@ class Figure:
         ).astype(np.float32)
 
     def grain(self, origin: Array | None = None, along: Array | None = None) -> Grain:
-        """Texture coordinates from a point along a vector, by default down the spine."""
+        """Return a grain from an origin along a vector, by default down the spine."""
         origin = self.waist if origin is None else origin
         along = self.pelvis - self.neck if along is None else along
         return Grain(origin, along / max(float(np.linalg.norm(along)), 1e-6), self.unit)
 
     def limb_grain(self, limb: Array) -> Grain:
-        """Texture coordinates that run along an arm or a leg."""
+        """Return a grain that runs along an arm or a leg."""
         return self.grain(limb[0], limb[2] - limb[0])
 
 
-def own_side(side: int, behind: bool) -> Side:
-    """A person who faces us has the right hand at the left of the picture."""
+def anatomical_side(side: int, behind: bool) -> Side:
+    """Return the anatomical side; a person facing the camera has the right hand at image left."""
     return "left" if (side == 1) != behind else "right"
 
 
 def pose(
     rng: np.random.Generator, crop: str, height: int, width: int, behind: bool = False
 ) -> Figure:
-    """Draw a body in a pose.
+    """Sample a body in a pose.
 
     Args:
-        rng: decides everything.
-        crop: what is in the frame: `full`, `knee` (head to knees), `half` (head to hips) or `legs`
-            (waist to shoes).
-        height: pixels of the photo.
-        width: pixels of the photo.
-        behind: whether it is seen from behind.
+        rng: the only source of randomness.
+        crop: framing: `full`, `knee` (head to knees), `half` (head to hips) or `legs` (waist to
+            shoes).
+        height: height of the photo in pixels.
+        width: width of the photo in pixels.
+        behind: True if the body is seen from behind.
     """
     heads = {"full": (7.0, 7.6), "knee": (4.7, 5.5), "half": (3.1, 3.9), "legs": (3.7, 4.6)}[crop]
     unit = height / rng.uniform(*heads)
@@ -201,9 +201,9 @@ def pose(
         y = height * rng.uniform(0.94, 0.99) - 3.45 * unit
     else:
         y = height * rng.uniform(0.02, 0.05) - (head[1] - 0.6) * unit
-    place = floats([x, y])
+    origin = floats([x, y])
     tone = _skin_tone(rng)
-    head, neck, waist, pelvis = (place + unit * point for point in (head, neck, waist, pelvis))
+    head, neck, waist, pelvis = (origin + unit * point for point in (head, neck, waist, pelvis))
     return Figure(
         unit=unit,
         build=build,
@@ -213,8 +213,8 @@ def pose(
         waist=waist,
         pelvis=pelvis,
         across=across,
-        arms=(place + unit * arms[0], place + unit * arms[1]),
-        legs=(place + unit * legs[0], place + unit * legs[1]),
+        arms=(origin + unit * arms[0], origin + unit * arms[1]),
+        legs=(origin + unit * legs[0], origin + unit * legs[1]),
         skin=tone,
         behind=behind,
         body=_body(tone, behind),
@@ -222,11 +222,13 @@ def pose(
 
 
 def _body(tone: Array, behind: bool) -> Body:
-    """Parts of one skin tone."""
+    """Return body parts of one skin tone."""
     cloth = plain(tone)
 
     def pair(part: str) -> tuple[Piece, Piece]:
-        left, right = (Piece("skin", cloth, part=part, side=own_side(s, behind)) for s in (0, 1))
+        left, right = (
+            Piece("skin", cloth, part=part, side=anatomical_side(s, behind)) for s in (0, 1)
+        )
         return left, right
 
     torso, face = (Piece("skin", cloth, part=part) for part in ("torso", "face"))
@@ -234,19 +236,19 @@ def _body(tone: Array, behind: bool) -> Body:
 
 
 def _skin_tone(rng: np.random.Generator) -> Array:
-    """A skin tone between two neighbours of the scale."""
+    """Sample a skin tone by interpolating :data:`SKIN_TONES`."""
     at = rng.uniform(0, len(SKIN_TONES) - 1)
     tones = floats(SKIN_TONES)
     return floats([np.interp(at, np.arange(len(tones)), tones[:, k]) for k in range(3)])
 
 
 def _direction(side: int, angle: float) -> Array:
-    """A unit vector that hangs down at 0 and points away from the body at a positive angle."""
+    """Return a unit vector, downward at angle 0 and away from the body at positive angles."""
     return floats([(2 * side - 1) * np.sin(angle), np.cos(angle)])
 
 
 def _arm(rng: np.random.Generator, shoulder: Array, side: int) -> Array:
-    """Shoulder, elbow, wrist and finger tips of one arm."""
+    """Sample shoulder, elbow, wrist and fingertips of one arm."""
     kind = rng.choice(["hang", "hang", "hip", "front", "raised", "away"])
     upper, lower = {
         "hang": (rng.uniform(0.12, 0.3), rng.uniform(-0.05, 0.15)),
@@ -261,7 +263,7 @@ def _arm(rng: np.random.Generator, shoulder: Array, side: int) -> Array:
 
 
 def _leg(rng: np.random.Generator, hip: Array, side: int, stance: str, turn: float) -> Array:
-    """Hip, knee, ankle and toes of one leg."""
+    """Sample hip, knee, ankle and toes of one leg."""
     thigh, shin, length = {
         "straight": (rng.uniform(-0.02, 0.06), rng.uniform(-0.04, 0.04), 1.0),
         "step": (rng.uniform(0, 0.14), rng.uniform(-0.2, 0.08), rng.uniform(0.88, 1)),

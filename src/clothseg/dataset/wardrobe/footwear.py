@@ -11,19 +11,21 @@ Random = np.random.Generator
 
 
 def draw_socks(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:
-    """Socks up to the calf or knee, or stockings above it, with a striped, ribbed cuff."""
-    colour = cloth.cloth_colour(rng)
+    """Draw striped socks up to calf or knee, or stockings above it, with a ribbed cuff."""
+    color = cloth.cloth_color(rng)
     start = rng.uniform(0.44, 0.66) if name == "socks" else rng.uniform(0.24, 0.4)
-    stripe = cloth.contrast_colour(rng, colour)
+    stripe = cloth.contrast_color(rng, color)
     period = rng.uniform(0.16, 0.26)
-    rib = cloth.ribbed(rng, colour)
+    rib = cloth.ribbed(rng, color)
 
     def texture(u: Array, v: Array) -> Array:
         return cloth.mix(rib(u, v), stripe, cloth.wave(v / period, 6))
 
     striped = Cloth(texture, "geometrical")
     for side in (0, 1):
-        sock = Piece(name, striped, "short" if start > 0.55 else "long", side=figure.own(side))
+        sock = Piece(
+            name, striped, "short" if start > 0.55 else "long", side=figure.anatomical_side(side)
+        )
         leg = figure.legs[side]
         grain = figure.limb_grain(leg)
         foot = tube(leg[2:], [0.15 * figure.unit, 0.1 * figure.unit])
@@ -35,17 +37,17 @@ def draw_socks(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:
 
 
 def draw_shoes(canvas: Canvas, figure: Figure, rng: Random, name: str, bare: bool) -> None:
-    """A pair of shoes with soles, and shafts, heels, laces or straps as the kind has them.
+    """Draw a pair of shoes with soles and, depending on the kind, shafts, heels, laces or straps.
 
     Low shoes show the instep of a bare foot.
     """
-    colour = cloth.cloth_colour(rng)
-    sole = floats([240, 238, 230]) if name == "sneakers" else cloth.contrast_colour(rng, colour, 60)
-    hide = cloth.leather(rng, colour)
+    color = cloth.cloth_color(rng)
+    sole = floats([240, 238, 230]) if name == "sneakers" else cloth.contrast_color(rng, color, 60)
+    leather = cloth.leather(rng, color)
     shaft = rng.uniform(0.62, 0.86)
     size: Size = "long" if name == "boots" else "short"
     for side in (0, 1):
-        shoe = Piece(name, hide, size, side=figure.own(side))
+        shoe = Piece(name, leather, size, side=figure.anatomical_side(side))
         _shoe(canvas, figure, shoe, side, sole, shaft, bare)
 
 
@@ -58,8 +60,8 @@ def _shoe(
     shaft: float,
     bare: bool,
 ) -> None:
-    """One shoe: sole and heel, then straps, or an upper with what shows on it."""
-    unit, name, hide = figure.unit, shoe.name, shoe.cloth
+    """Draw one shoe: sole and heel, then straps or an upper with its details."""
+    unit, name, leather = figure.unit, shoe.name, shoe.cloth
     _, _, ankle, toe = figure.legs[side]
     forward = toe - ankle
     tip = toe + floats([0.25 * forward[0], 0.04 * unit])
@@ -68,14 +70,14 @@ def _shoe(
     if name == "sandals":
         for start, end in ((0.0, 0.14), (0.45, 0.62), (0.8, 1.0)):
             line = np.stack([ankle + start * (tip - ankle), ankle + end * (tip - ankle)])
-            canvas.paint([tube(line, [0.18 * unit] * 2)], shoe, hide, grain, relief=0.6)
+            canvas.paint([tube(line, [0.18 * unit] * 2)], shoe, leather, grain, relief=0.6)
         return
     instep = 0.5 * (ankle + toe) + floats([0, 0.03 * unit])
     path = np.stack([ankle + floats([0, 0.04 * unit]), instep, toe, tip])
     shapes = [tube(path, [0.14 * unit, 0.17 * unit, 0.15 * unit, 0.09 * unit])]
     if name == "boots":
         shapes.append(figure.trouser(side, shaft, 1.06, 0.06))
-    canvas.paint(shapes, shoe, hide, grain, relief=1.0, shadow=0.4)
+    canvas.paint(shapes, shoe, leather, grain, relief=1.0, shadow=0.4)
     if name == "boots":
         rim = figure.trouser(side, shaft, shaft + 0.04, 0.08)
         canvas.paint([rim], shoe, cloth.plain(sole), figure.limb_grain(figure.legs[side]))
@@ -91,9 +93,9 @@ def _shoe(
 
 
 def _sole(
-    canvas: Canvas, figure: Figure, shoe: Piece, heel: Array, tip: Array, colour: Array
+    canvas: Canvas, figure: Figure, shoe: Piece, heel: Array, tip: Array, color: Array
 ) -> None:
-    """The sole from heel to tip, and a raised heel where the kind of shoe has one."""
+    """Draw the sole from heel to tip, with a raised heel if the kind of shoe has one."""
     unit = figure.unit
     raised = {"heels": 0.18, "pumps": 0.16, "wedges": 0.16, "boots": 0.08}.get(shoe.name, 0.0)
     middle = 0.5 * (heel + tip) + floats([0, 0.06 * unit])
@@ -103,4 +105,4 @@ def _sole(
         post = np.stack([heel, heel + floats([0, (0.12 + raised) * unit])])
         shapes.append(tube(post, [0.1 * unit, 0.06 * unit]))
     grain = figure.grain(heel, tip - heel)
-    canvas.paint(shapes, shoe, cloth.plain(colour), grain, relief=0.3, shadow=0.6)
+    canvas.paint(shapes, shoe, cloth.plain(color), grain, relief=0.3, shadow=0.6)

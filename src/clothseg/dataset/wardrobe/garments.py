@@ -1,4 +1,4 @@
-"""Clothes for trunk, arms and legs. Each function paints one garment of a CCP name on a figure."""
+"""Clothes for trunk, arms and legs; each function paints one garment of a CCP name on a figure."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from clothseg.dataset.wardrobe.piece import Cloth, Piece, Size
 
 Random = np.random.Generator
 Sleeve = Callable[[int], None]
-"""Paints the sleeve of one side; called after the arm, which may cross the trunk."""
+"""Function that paints the sleeve of one side, called after the arm, which may cross the trunk."""
 
 SLEEVES = {
     "t-shirt": (0.3, 0.42), "blouse": (0.55, 0.95), "shirt": (0.9, 0.97), "sweater": (0.9, 0.99),
@@ -20,15 +20,15 @@ SLEEVES = {
 }  # fmt: skip
 
 
-def _shirting(rng: Random, colour: Array) -> Cloth:
-    """Cloth for shirts: striped across, or plain."""
-    return cloth.stripes_across(rng, colour) if rng.random() < 0.6 else cloth.plain(colour)
+def _shirting(rng: Random, color: Array) -> Cloth:
+    """Sample cloth for shirts: horizontal stripes, or plain."""
+    return cloth.stripes_across(rng, color) if rng.random() < 0.6 else cloth.plain(color)
 
 
 def sleeve_painter(
     canvas: Canvas, figure: Figure, piece: Piece, length: float, ease: float, trim: Array
 ) -> Sleeve:  # fmt: skip
-    """A function that paints one sleeve and its cuff; a length of 0 paints none."""
+    """Return a function that paints one sleeve and its cuff; a length of 0 paints none."""
 
     def paint(side: int) -> None:
         if length < 0.08:
@@ -46,27 +46,27 @@ def sleeve_painter(
 
 
 def sleeve_size(length: float) -> Size:
-    """Short down to the elbow; length is 0 at the shoulder and 1 at the wrist."""
+    """Return `short` for sleeves down to the elbow; length is 0 at the shoulder, 1 at the wrist."""
     return "short" if length < 0.6 else "long"
 
 
 def draw_top(canvas: Canvas, figure: Figure, rng: Random, name: str, tucked: bool) -> Sleeve:
-    """A shirt of any kind, with its neckline, hem and, where it has them, buttons or a pocket."""
+    """Draw a top of any kind with its neckline, hem and, if the kind has them, buttons or print."""
     unit = figure.unit
-    colour = cloth.cloth_colour(rng)
+    color = cloth.cloth_color(rng)
     knitted = name in ("sweater", "jumper", "vest")
-    base = cloth.knit(rng, colour) if knitted else _shirting(rng, colour)
+    base = cloth.knit(rng, color) if knitted else _shirting(rng, color)
     loose = {"sweater": 0.1, "jumper": 0.1, "sweatshirt": 0.11, "hoodie": 0.13}.get(name, 0.05)
-    texture = cloth.folded(rng, base, 0.16)
+    texture = cloth.add_folds(rng, base, 0.16)
     piece = Piece(name, texture)
     hem = 0.98 if tucked else rng.uniform(1.02, 1.2)
     canvas.paint([figure.trunk(0.03, hem, loose, 0.05)], piece, texture, figure.grain(), relief=0.7)
-    trim = colour * 0.72 if colour.mean() > 90 else colour + 55
+    trim = color * 0.72 if color.mean() > 90 else color + 55
     draw_neckline(canvas, figure, rng, piece, trim)
     if name in ("shirt", "blouse", "vest"):
         _placket(canvas, figure, piece, trim, hem)
     if name in ("sweatshirt", "t-shirt") and rng.random() < 0.6:
-        _badge(canvas, figure, rng, piece, colour)
+        _badge(canvas, figure, rng, piece, color)
     if knitted or name in ("sweatshirt", "hoodie"):
         band = (
             figure.edge(floats([hem - 0.03]), 0, 0.9 * unit),
@@ -79,7 +79,7 @@ def draw_top(canvas: Canvas, figure: Figure, rng: Random, name: str, tucked: boo
 
 
 def draw_neckline(canvas: Canvas, figure: Figure, rng: Random, piece: Piece, trim: Array) -> None:
-    """Skin above a round or pointed neckline, with a rim or a collar around it."""
+    """Draw the skin above a round or pointed neckline, with a rim or a collar around it."""
     if figure.behind:
         return
     unit, name = figure.unit, piece.name
@@ -117,7 +117,7 @@ def draw_neckline(canvas: Canvas, figure: Figure, rng: Random, piece: Piece, tri
 
 
 def _placket(canvas: Canvas, figure: Figure, piece: Piece, trim: Array, hem: float) -> None:
-    """The line of buttons down the front."""
+    """Draw the line of buttons down the front."""
     if figure.behind:
         return
     levels = np.linspace(0.2, hem, 12).astype(np.float32)
@@ -129,12 +129,12 @@ def _placket(canvas: Canvas, figure: Figure, piece: Piece, trim: Array, hem: flo
         )
 
 
-def _badge(canvas: Canvas, figure: Figure, rng: Random, piece: Piece, colour: Array) -> None:
-    """A print on the chest: one to three bars."""
+def _badge(canvas: Canvas, figure: Figure, rng: Random, piece: Piece, color: Array) -> None:
+    """Draw a chest print of one to three bars."""
     if figure.behind:
         return
     piece.print = "geometrical"
-    ink = cloth.contrast_colour(rng, colour)
+    ink = cloth.contrast_color(rng, color)
     for level in (0.33, 0.41, 0.49)[: rng.integers(1, 4)]:
         half = rng.uniform(0.15, 0.36) * figure.unit
         points = np.concatenate([figure.edge(floats([level]), side, half) for side in (0, 1)])
@@ -142,16 +142,16 @@ def _badge(canvas: Canvas, figure: Figure, rng: Random, piece: Piece, colour: Ar
 
 
 def draw_trousers(canvas: Canvas, figure: Figure, rng: Random, name: str) -> None:
-    """Jeans, pants, leggings or tights."""
+    """Draw jeans, pants, leggings or tights."""
     unit = figure.unit
-    colour = cloth.cloth_colour(rng)
+    color = cloth.cloth_color(rng)
     if name == "tights":
-        colour = 0.25 * figure.skin + 0.5 * colour * min(1.0, 90 / max(colour.mean(), 1))
+        color = 0.25 * figure.skin + 0.5 * color * min(1.0, 90 / max(color.mean(), 1))
     tight = name in ("leggings", "tights")
     ease = 0.01 if tight else rng.uniform(0.03, 0.1)
     flare = 0.0 if tight else float(rng.choice([0.0, 0.0, 0.12, 0.3]))
-    base = {"jeans": cloth.twill, "leggings": cloth.ribbed}.get(name, _suiting)(rng, colour)
-    texture = cloth.folded(rng, cloth.plain(colour) if name == "tights" else base, 0.2, 1.2)
+    base = {"jeans": cloth.twill, "leggings": cloth.ribbed}.get(name, _suiting)(rng, color)
+    texture = cloth.add_folds(rng, cloth.plain(color) if name == "tights" else base, 0.2, 1.2)
     piece = Piece(name, texture, "long")
     end = 1.03 if tight else rng.uniform(0.9, 1.06)
     grain = figure.grain()
@@ -164,40 +164,40 @@ def draw_trousers(canvas: Canvas, figure: Figure, rng: Random, name: str) -> Non
         )  # fmt: skip
         if tight:
             continue
-        seam = floats([196, 150, 84]) if name == "jeans" else np.minimum(colour * 1.3 + 25, 255)
+        seam = floats([196, 150, 84]) if name == "jeans" else np.minimum(color * 1.3 + 25, 255)
         crease = figure.along(leg, 0.08, end) + floats([(2 * side - 1) * 0.09 * unit, 0])
         canvas.stroke(crease, seam, 0.08 * unit, piece)
         pocket = leg[0] + unit * floats(
             [[0.28 * (2 * side - 1), -0.1], [0.08 * (2 * side - 1), 0.2]]
         )
-        canvas.stroke(pocket, 0.6 * colour, 0.05 * unit, piece, "pocket")
+        canvas.stroke(pocket, 0.6 * color, 0.05 * unit, piece, "pocket")
     if not tight:
-        _waistband(canvas, figure, piece, 0.62 * colour)
+        _waistband(canvas, figure, piece, 0.62 * color)
 
 
-def _suiting(rng: Random, colour: Array) -> Cloth:
-    """Smooth cloth for trousers: plain or leather."""
-    return cloth.leather(rng, colour) if rng.random() < 0.4 else cloth.plain(colour)
+def _suiting(rng: Random, color: Array) -> Cloth:
+    """Sample smooth cloth for trousers: plain or leather."""
+    return cloth.leather(rng, color) if rng.random() < 0.4 else cloth.plain(color)
 
 
-def _waistband(canvas: Canvas, figure: Figure, piece: Piece, colour: Array) -> None:
-    """A band at the waist and the fly below it."""
+def _waistband(canvas: Canvas, figure: Figure, piece: Piece, color: Array) -> None:
+    """Draw a waistband and the fly below it."""
     half = 0.9 * figure.unit
     for level in (0.86, 0.95):
         band = np.concatenate([figure.edge(floats([level]), s, half) for s in (0, 1)])
-        canvas.stroke(band, colour, 0.035 * figure.unit, piece)
-    canvas.stroke(figure.spine(floats([0.9, 1.12])), colour, 0.04 * figure.unit, piece)
+        canvas.stroke(band, color, 0.035 * figure.unit, piece)
+    canvas.stroke(figure.spine(floats([0.9, 1.12])), color, 0.04 * figure.unit, piece)
 
 
 def draw_shorts(canvas: Canvas, figure: Figure, rng: Random) -> None:
-    """Shorts with turned-up, frayed legs."""
-    unit, colour = figure.unit, cloth.cloth_colour(rng)
-    texture = cloth.folded(rng, cloth.twill(rng, colour), 0.18)
+    """Draw shorts with turned-up, frayed legs."""
+    unit, color = figure.unit, cloth.cloth_color(rng)
+    texture = cloth.add_folds(rng, cloth.twill(rng, color), 0.18)
     piece = Piece("shorts", texture, "short")
     end = rng.uniform(0.16, 0.36)
     draw_short_legs(canvas, figure, piece, end, rng.uniform(0.05, 0.12))
-    _waistband(canvas, figure, piece, 0.6 * colour)
-    light = np.minimum(0.4 * colour + 150, 255)
+    _waistband(canvas, figure, piece, 0.6 * color)
+    light = np.minimum(0.4 * color + 150, 255)
     for side in (0, 1):
         leg = figure.legs[side]
         cuff = figure.trouser(side, end - 0.06, end, 0.15)
@@ -209,7 +209,7 @@ def draw_shorts(canvas: Canvas, figure: Figure, rng: Random) -> None:
 
 
 def draw_short_legs(canvas: Canvas, figure: Figure, piece: Piece, end: float, ease: float) -> None:
-    """The seat and the two short legs of shorts or a romper."""
+    """Draw the seat and the two short legs of shorts or a romper."""
     seat = [figure.trunk(0.76, 1.16, 0.04)]
     canvas.paint(seat, piece, piece.cloth, figure.grain(), relief=0.7)
     for side in (0, 1):

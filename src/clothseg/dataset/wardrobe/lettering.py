@@ -1,4 +1,4 @@
-"""Words printed on the chest."""
+"""Lettering printed on the chest."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ LETTERS = (
     (((0, 0), (0.5, 1), (1, 0)),),  # V
     (((0, 0), (1, 1)), ((1, 0), (0, 1))),  # X
 )
-"""The strokes of each letter in a unit square, x to the right and y down."""
+"""Strokes of each letter in a unit square, x to the right and y down."""
 
 
 def draw_lettering(
@@ -30,23 +30,23 @@ def draw_lettering(
     """Print a word of three or four letters across the trunk.
 
     Args:
-        canvas: the photo.
-        figure: who wears it.
-        rng: decides word and colour.
-        piece: what it is printed on.
-        level: of the spine, at the top of the letters.
+        canvas: the canvas to paint on.
+        figure: the wearer.
+        rng: source of word and color.
+        piece: the garment to print on.
+        level: spine level of the top of the letters.
     """
     unit = figure.unit
-    colour = piece.cloth(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))[0, 0]
-    ink = cloth.contrast_colour(rng, colour)
+    color = piece.cloth(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))[0, 0]
+    ink = cloth.contrast_color(rng, color)
     across, down = figure.across, floats([-figure.across[1], figure.across[0]])
     word = rng.choice(len(LETTERS), int(rng.integers(3, 5)))
     wide, tall, step = 0.16 * unit, 0.28 * unit, 0.24 * unit
     corner = figure.spine(level)[0] - 0.5 * (step * (len(word) - 1) + wide) * across
-    for place, letter in enumerate(word):
+    for position, letter in enumerate(word):
         for stroke in LETTERS[letter]:
             points = floats(stroke)
-            line = corner + (place * step + wide * points[:, :1]) * across
+            line = corner + (position * step + wide * points[:, :1]) * across
             line = line + tall * points[:, 1:] * down
             canvas.stroke(line.astype(np.float32), ink, 0.055 * unit, piece, "applique")
     piece.print = "letters"

@@ -1,4 +1,4 @@
-"""The 59 label names of Clothing Co-Parsing in id order; a pixel's value is its index here."""
+"""59 label names of Clothing Co-Parsing in id order; a pixel value is an index into them."""
 
 CCP_NAMES = (
     "null", "accessories", "bag", "belt", "blazer", "blouse", "bodysuit", "boots", "bra",

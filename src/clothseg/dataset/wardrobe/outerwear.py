@@ -17,57 +17,57 @@ HEMS = {
 
 @dataclass(frozen=True)
 class Coat:
-    """One coat, decided once and painted in three steps: back, front and sleeves.
+    """Coat, sampled once and painted in three steps: back, front and sleeves.
 
     Args:
-        piece: what its pixels belong to.
-        colour: RGB.
-        hem: level of the spine at which it ends.
+        piece: the labeled piece that its pixels belong to.
+        color: RGB.
+        hem: spine level of its lower edge.
         gap: half the distance between its fronts, in head heights; 0 is closed.
-        flare: how much it widens below the waist.
+        flare: widening per spine level below the waist, in head heights.
     """
 
     piece: Piece
-    colour: Array
+    color: Array
     hem: float
     gap: float
     flare: float
 
     @property
     def name(self) -> str:
-        """The CCP name."""
+        """CCP name of the coat."""
         return self.piece.name
 
 
 def choose_coat(rng: np.random.Generator, name: str) -> Coat:
-    """Draw cloth and cut of a coat."""
-    colour = cloth.cloth_colour(rng)
-    weave = {
+    """Sample cloth and cut of a coat."""
+    color = cloth.cloth_color(rng)
+    weaves = {
         "cardigan": [cloth.argyle], "jacket": [cloth.quilted, cloth.quilted, cloth.leather],
         "cape": [cloth.tweed, cloth.plaid],
     }.get(name, [cloth.tweed, cloth.plaid, _wool])  # fmt: skip
-    texture = cloth.folded(rng, weave[rng.integers(len(weave))](rng, colour), 0.2)
+    texture = cloth.add_folds(rng, weaves[rng.integers(len(weaves))](rng, color), 0.2)
     gap = 0.0 if rng.random() < 0.2 else rng.uniform(0.16, 0.36)
     hem = rng.uniform(*HEMS[name])
     piece = Piece(name, texture, "short" if hem < 1.15 else "long")
-    return Coat(piece, colour, hem, gap, rng.uniform(0.02, 0.22))
+    return Coat(piece, color, hem, gap, rng.uniform(0.02, 0.22))
 
 
-def _wool(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Felted wool: one colour with a coarse, soft grain."""
+def _wool(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return felted wool: one color with a coarse, soft grain."""
     tile = cloth.noise_tile(rng)
-    return Cloth(lambda u, v: colour * (1 + 0.08 * cloth.noise(tile, 13 * u, 13 * v))[..., None])
+    return Cloth(lambda u, v: color * (1 + 0.08 * cloth.noise(tile, 13 * u, 13 * v))[..., None])
 
 
 def draw_coat_back(canvas: Canvas, figure: Figure, coat: Coat) -> None:
-    """The inside of the back, seen between the fronts and the legs."""
-    lining = cloth.plain(0.45 * coat.colour)
+    """Draw the inside of the back, visible between the fronts and the legs."""
+    lining = cloth.plain(0.45 * coat.color)
     back = figure.trunk(0.05, coat.hem - 0.03, 0.08, coat.flare)
     canvas.paint([back], coat.piece, lining, figure.grain(), relief=0.3)
 
 
 def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.Generator) -> None:
-    """Two fronts with lapels, edges, pockets and buttons; from behind one back with a seam."""
+    """Draw two fronts with lapels, edges, pockets and buttons; from behind, a back with a seam."""
     if figure.behind:
         _draw_whole_back(canvas, figure, coat)
         return
@@ -80,8 +80,8 @@ def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.G
     outer = figure.torso_width(levels) + ease * unit
     inner = unit * (np.clip(coat.gap * (0.75 + 0.5 * levels), 0, None) - 0.04 * (coat.gap == 0))
     inner = np.minimum(np.maximum(inner, 0.2 * unit * (levels < 0.12)), 0.8 * outer)
-    pale = np.minimum(coat.colour * 1.35 + 30, 255)
-    dark = 0.55 * coat.colour
+    pale = np.minimum(coat.color * 1.35 + 30, 255)
+    dark = 0.55 * coat.color
     for side in rng.permutation(2):
         edge = figure.edge(levels, side, inner)
         panel = np.concatenate([edge, figure.edge(levels, side, outer)[::-1]])
@@ -101,35 +101,35 @@ def draw_coat_front(canvas: Canvas, figure: Figure, coat: Coat, rng: np.random.G
             at = np.interp(level, levels, inner) + 0.16 * unit
             button = figure.edge(floats([level]), side, at)[0]
             canvas.stroke(
-                button + floats([[0, 0], [0.5, 0]]), 255 - 0.85 * coat.colour, 0.13 * unit,
+                button + floats([[0, 0], [0.5, 0]]), 255 - 0.85 * coat.color, 0.13 * unit,
                 coat.piece,
             )  # fmt: skip
 
 
 def _draw_whole_back(canvas: Canvas, figure: Figure, coat: Coat) -> None:
-    """The outside of the back; a cape is as wide there as in front."""
+    """Draw the outside of the back; a cape is as wide there as in front."""
     ease = 0.5 if coat.name == "cape" else 0.12
     back = figure.trunk(0.02, coat.hem, ease, coat.flare)
     canvas.paint([back], coat.piece, coat.piece.cloth, figure.grain(), relief=0.9, shadow=0.5)
     seam = figure.spine(np.linspace(0.08, coat.hem, 12).astype(np.float32))
-    canvas.stroke(seam, 0.55 * coat.colour, 0.035 * figure.unit, coat.piece)
+    canvas.stroke(seam, 0.55 * coat.color, 0.035 * figure.unit, coat.piece)
 
 
-def _pocket(canvas: Canvas, figure: Figure, coat: Coat, side: int, colour: Array) -> None:
-    """The flap of a pocket below the waist."""
+def _pocket(canvas: Canvas, figure: Figure, coat: Coat, side: int, color: Array) -> None:
+    """Draw the flap of a pocket below the waist."""
     if coat.hem < 1:
         return
     middle = figure.edge(floats([0.95]), side, 0.5 * figure.unit)[0]
     flap = np.stack(
         [middle - 0.16 * figure.unit * figure.across, middle + 0.16 * figure.unit * figure.across]
     )
-    canvas.stroke(flap, colour, 0.07 * figure.unit, coat.piece, "pocket")
+    canvas.stroke(flap, color, 0.07 * figure.unit, coat.piece, "pocket")
 
 
 def _lapel(
-    canvas: Canvas, figure: Figure, coat: Coat, side: int, inner: Array, colour: Array
+    canvas: Canvas, figure: Figure, coat: Coat, side: int, inner: Array, color: Array
 ) -> None:
-    """A turned-back collar that ends in a point beside the opening."""
+    """Draw a turned-back collar that ends in a point next to the opening."""
     unit, sign = figure.unit, 2 * side - 1
     neck = figure.edge(floats([-0.02]), side, 0.2 * unit)[0]
     low = figure.edge(floats([0.52]), side, inner[4])[0]
@@ -138,14 +138,14 @@ def _lapel(
     shape = curve(np.stack([neck, collar, notch, low]), 4)
 
     def texture(u: Array, v: Array) -> Array:
-        return 0.35 * colour + 0.65 * coat.piece.cloth(u * sign, v)
+        return 0.35 * color + 0.65 * coat.piece.cloth(u * sign, v)
 
     canvas.paint([shape], coat.piece, texture, figure.grain(), 0.5, 0.5, detail="lapel")
-    canvas.stroke(np.stack([collar, notch, low]), 0.45 * coat.colour, 0.035 * unit, coat.piece)
+    canvas.stroke(np.stack([collar, notch, low]), 0.45 * coat.color, 0.035 * unit, coat.piece)
 
 
 def draw_coat_sleeve(canvas: Canvas, figure: Figure, coat: Coat, side: int) -> None:
-    """One long sleeve with a cuff."""
+    """Draw one long sleeve with a cuff."""
     grain = figure.limb_grain(figure.arms[side])
     outline = figure.sleeve(side, 0.97, 0.075, 0.03)
     canvas.paint([outline], coat.piece, coat.piece.cloth, grain, 0.9, 0.5, detail="sleeve")
@@ -153,4 +153,4 @@ def draw_coat_sleeve(canvas: Canvas, figure: Figure, coat: Coat, side: int) -> N
     step = cuff[1] - cuff[0]
     normal = floats([-step[1], step[0]]) / max(float(np.linalg.norm(step)), 1e-6) * 0.4
     line = np.stack([cuff[1] - normal * figure.unit, cuff[1] + normal * figure.unit])
-    canvas.stroke(line, 0.55 * coat.colour, 0.05 * figure.unit, coat.piece)
+    canvas.stroke(line, 0.55 * coat.color, 0.05 * figure.unit, coat.piece)

@@ -1,4 +1,4 @@
-"""What a person wears, and the order in which it is painted."""
+"""Outfit of a person and the order in which it is painted."""
 
 from dataclasses import dataclass, replace
 
@@ -21,31 +21,31 @@ TOPS = ("t-shirt", "blouse", "shirt", "sweater", "jumper", "sweatshirt", "hoodie
 COATS = ("coat", "coat", "blazer", "jacket", "cardigan", "cape", "suit")
 TROUSERS = ("jeans", "jeans", "pants", "pants", "leggings")
 SHOES = ("boots", "heels", "sneakers", "sandals", "flats", "loafers", "pumps", "shoes", "wedges")
-SEQUENCE = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19, 23, 29])
-"""Irrational steps: one coordinate per decision, so that every run of photos is evenly filled."""
+KRONECKER_STEPS = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19, 23, 29])
+"""Irrational step per decision, so that any run of consecutive photos covers it evenly."""
 
 
 @dataclass(frozen=True)
 class Outfit:
-    """The CCP names that one person wears; empty where there is nothing.
+    """CCP names that one person wears; empty where nothing is worn.
 
     Args:
         main: romper, bodysuit, dress, skirt, shorts or a kind of trousers.
-        top: what is worn above skirt, shorts or trousers.
-        coat: worn over it.
-        socks: below bare legs, or tights.
-        shoes: on both feet.
+        top: garment above skirt, shorts or trousers.
+        coat: garment over the top.
+        socks: socks or stockings below bare legs, or tights.
+        shoes: kind of shoes, on both feet.
         hat: on the hair.
-        glasses: before the eyes.
+        glasses: glasses or sunglasses.
         scarf: scarf or tie.
         bag: bag or purse.
-        crop: how much of the figure is in the frame: full, knee, half or legs.
+        crop: framing of the figure: full, knee, half or legs.
         belt: around the waist.
         necklace: on the chest.
         gloves: on both hands.
         face_mask: over mouth and nose.
         lettering: on the top, if its cloth has no pattern.
-        sparse: whether most of the hair is lost.
+        sparse: True if the hair is sparse.
     """
 
     main: str
@@ -67,45 +67,45 @@ class Outfit:
 
 
 def choose_outfit(seed: int, index: int, rng: np.random.Generator) -> Outfit:
-    """Draw the outfit of one photo.
+    """Sample the outfit of one photo.
 
-    The share of every class comes from a Kronecker sequence (index times an irrational number,
-    modulo 1) that starts at a place given by the seed: frequencies are met in any run of photos,
-    and a photo does not depend on how many others there are.
+    Decisions follow a Kronecker sequence (index times an irrational number, modulo 1) with an
+    offset given by the seed: class frequencies hold in any run of consecutive photos, and a photo
+    does not depend on the number of photos.
     """
-    start = np.random.default_rng(np.random.SeedSequence([seed, 1])).random(len(SEQUENCE))
-    share = np.mod(start + (index + 1) * SEQUENCE, 1)
-    main = _at(
-        share[0],
+    offset = np.random.default_rng(np.random.SeedSequence([seed, 1])).random(len(KRONECKER_STEPS))
+    quantiles = np.mod(offset + (index + 1) * KRONECKER_STEPS, 1)
+    main = _look_up(
+        quantiles[0],
         ((0.14, "romper"), (0.30, "dress"), (0.44, "skirt"), (0.64, "shorts"), (1, "trousers")),
     )
-    crop = _at(share[1], ((0.18, "full"), (0.4, "knee"), (0.7, "half"), (1, "legs")))
+    crop = _look_up(quantiles[1], ((0.18, "full"), (0.4, "knee"), (0.7, "half"), (1, "legs")))
     if main != "trousers" and crop == "half":
         crop = "knee"
     bare = main != "trousers"
     top = "" if main in ("romper", "dress") else str(rng.choice(TOPS))
-    coat = str(rng.choice(COATS)) if share[2] < (0.2 if main == "romper" else 0.42) else ""
-    scarf = "scarf" if share[3] < 0.26 else ""
-    if not scarf and share[3] < 0.42 and top in ("shirt", "blouse", "vest"):
+    coat = str(rng.choice(COATS)) if quantiles[2] < (0.2 if main == "romper" else 0.42) else ""
+    scarf = "scarf" if quantiles[3] < 0.26 else ""
+    if not scarf and quantiles[3] < 0.42 and top in ("shirt", "blouse", "vest"):
         scarf = "tie"
     return Outfit(
         main=str(rng.choice(TROUSERS)) if not bare
         else str(rng.choice(["romper", "romper", "bodysuit"])) if main == "romper" else main,
         top=top,
         coat=coat,
-        socks=str(rng.choice(["socks", "socks", "stockings"])) if bare and share[4] < 0.76
-        else "tights" if bare and share[4] > 0.93 else "",
+        socks=str(rng.choice(["socks", "socks", "stockings"])) if bare and quantiles[4] < 0.76
+        else "tights" if bare and quantiles[4] > 0.93 else "",
         shoes=str(rng.choice(SHOES)),
-        hat="hat" if share[5] < 0.32 else "",
-        glasses=str(rng.choice(["sunglasses", "glasses"])) if share[6] < 0.5 else "",
+        hat="hat" if quantiles[5] < 0.32 else "",
+        glasses=str(rng.choice(["sunglasses", "glasses"])) if quantiles[6] < 0.5 else "",
         scarf=scarf,
-        bag=str(rng.choice(["bag", "bag", "purse"])) if share[7] < 0.52 else "",
+        bag=str(rng.choice(["bag", "bag", "purse"])) if quantiles[7] < 0.52 else "",
         crop=crop,
     )  # fmt: skip
 
 
 def add_extras(outfit: Outfit, rng: np.random.Generator) -> Outfit:
-    """The outfit with what people wear in other datasets than Clothing Co-Parsing."""
+    """Add accessories that other datasets than Clothing Co-Parsing annotate."""
     belt, necklace, gloves, face_mask, lettering, sparse = rng.random(6) < (
         [0.3, 0.3, 0.22, 0.15, 0.4, 0.14]
     )
@@ -120,13 +120,13 @@ def add_extras(outfit: Outfit, rng: np.random.Generator) -> Outfit:
     )
 
 
-def _at(share: float, table: tuple[tuple[float, str], ...]) -> str:
-    """The first entry whose upper bound lies above a share of 0 to 1."""
-    return next(name for bound, name in table if share < bound)
+def _look_up(quantile: float, table: tuple[tuple[float, str], ...]) -> str:
+    """Return the first entry whose upper bound lies above a quantile of 0 to 1."""
+    return next(name for bound, name in table if quantile < bound)
 
 
 def dress_figure(canvas: Canvas, figure: Figure, outfit: Outfit, rng: np.random.Generator) -> None:
-    """Paint a person from the back to the front: what lies nearer hides what lies behind."""
+    """Paint a person from back to front, so that nearer pieces occlude those behind."""
     hair = head.choose_hair(rng)
     if outfit.sparse:
         hair = head.thin_out(hair)
@@ -170,7 +170,7 @@ def dress_figure(canvas: Canvas, figure: Figure, outfit: Outfit, rng: np.random.
 def _draw_on_clothes(
     canvas: Canvas, figure: Figure, outfit: Outfit, rng: np.random.Generator
 ) -> None:
-    """Paint what lies on the clothes and below a coat."""
+    """Paint the items on top of the clothes and below a coat."""
     for piece in canvas.pieces:
         if outfit.lettering and piece.name == outfit.top and piece.pattern == "solid":
             lettering.draw_lettering(canvas, figure, rng, piece, rng.uniform(0.3, 0.4))
@@ -187,7 +187,7 @@ def _draw_on_clothes(
 def _draw_clothes(
     canvas: Canvas, figure: Figure, outfit: Outfit, rng: np.random.Generator
 ) -> garments.Sleeve:
-    """Paint everything between skin and coat; returns what paints the sleeves."""
+    """Paint everything between skin and coat; return the function that paints the sleeves."""
     if outfit.socks == "tights":
         garments.draw_trousers(canvas, figure, rng, "tights")
     elif outfit.socks:

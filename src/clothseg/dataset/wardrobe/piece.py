@@ -1,4 +1,4 @@
-"""What a photo is made of: cloth, and the garments and limbs that carry a label."""
+"""Elements of a photo: cloth, and the garments and limbs that carry a label."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,45 +9,45 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 Texture = Callable[[Array, Array], Array]
-"""Maps coordinates across and along a piece of cloth [h,w], in head heights, to RGB [h,w,3]."""
+"""Function from coordinates across and along a cloth [h,w], in head heights, to RGB [h,w,3]."""
 
 Pattern = Literal["solid", "geometrical", "fancy", "letters"]
-"""What is printed or woven into a cloth; ribs, quilting and folds are no pattern."""
+"""Pattern printed on or woven into a cloth; ribs, quilting and folds are not patterns."""
 Size = Literal["", "short", "long", "sparse"]
-"""How long a garment or hair is, how large a hat; empty where nobody would say."""
+"""Length of a garment or of hair, or size of a hat; empty where size does not apply."""
 Side = Literal["", "left", "right"]
-"""The person's own side: the left arm of somebody seen from the front is right in the picture."""
+"""Anatomical side: the left arm of a person seen from the front is on the right in the image."""
 
 
 @dataclass(frozen=True)
 class Cloth:
-    """A texture and the pattern that one would call it.
+    """Texture and the name of its pattern.
 
     Args:
-        texture: its colours.
-        pattern: what they form.
+        texture: function that returns its colors.
+        pattern: pattern that the colors form.
     """
 
     texture: Texture
     pattern: Pattern = "solid"
 
     def __call__(self, across: Array, along: Array) -> Array:
-        """Colours at coordinates [h,w], in head heights: RGB [h,w,3]."""
+        """Return the colors at coordinates [h,w], in head heights: RGB [h,w,3]."""
         return self.texture(across, along)
 
 
 @dataclass(eq=False)
 class Piece:
-    """One garment, or one part of the body; pieces are told apart by identity.
+    """Garment or body part; pieces are compared by identity.
 
     Args:
         name: its CCP name.
-        cloth: what most of it is made of.
-        size: how long or large it is.
-        part: of the body, where the name is skin: face, torso, arm or leg; upper or lower half of
-            a garment that covers trunk and legs.
-        side: of limbs, and of what comes in pairs.
-        print: the pattern of what is printed on it; empty leaves that of the cloth.
+        cloth: its main cloth.
+        size: its length or size.
+        part: body part (face, torso, arm or leg) where the name is skin; upper or lower half of a
+            garment that covers trunk and legs.
+        side: side of limbs and of garments that come in pairs.
+        print: pattern of its print; empty falls back to that of the cloth.
     """
 
     name: str
@@ -59,5 +59,5 @@ class Piece:
 
     @property
     def pattern(self) -> Pattern:
-        """The pattern that one sees."""
+        """Visible pattern: that of the print, else that of the cloth."""
         return self.print or self.cloth.pattern

@@ -1,13 +1,13 @@
-"""Streets and rooms: walls, windows, foliage, shop fronts, passers-by and other clutter."""
+"""Background scenes: walls, windows, foliage, shop fronts, passers-by and other clutter."""
 
 import cv2
 import numpy as np
 
 from clothseg.dataset.wardrobe.canvas import Array, floats
 from clothseg.dataset.wardrobe.textures import (
-    cloth_colour,
-    contrast_colour,
-    earth_colour,
+    cloth_color,
+    contrast_color,
+    earth_color,
     noise,
     noise_tile,
     pick,
@@ -15,7 +15,7 @@ from clothseg.dataset.wardrobe.textures import (
 
 
 def draw_scene(rng: np.random.Generator, height: int, width: int) -> Array:
-    """A background without a person in focus: float32 [height,width,3], RGB, 0 to 255."""
+    """Render a background without labeled people: float32 [height,width,3], RGB, 0 to 255."""
     horizon = int(height * rng.uniform(0.5, 0.8))
     image = np.empty((height, width, 3), np.float32)
     image[:horizon] = pick(rng, (_bricks, _facade, _park, _shop_front, _room, _skyline))(
@@ -28,7 +28,7 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> Array:
 
 
 def _out_of_focus(image: Array, sigma: float) -> Array:
-    """Blur by a Gaussian of sigma pixels; at half the size, which is four times as fast."""
+    """Blur with a Gaussian of sigma pixels, at half resolution, which is four times as fast."""
     height, width = image.shape[:2]
     half = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     blurred: Array = cv2.resize(cv2.GaussianBlur(half, (0, 0), sigma / 2), (width, height))
@@ -40,18 +40,16 @@ def _grid(height: int, width: int) -> tuple[Array, Array]:
     return x, y
 
 
-def _rectangle(
-    image: Array, x: float, y: float, width: float, height: float, colour: Array
-) -> None:
+def _rectangle(image: Array, x: float, y: float, width: float, height: float, color: Array) -> None:
     corner = (int(x), int(y)), (int(x + width), int(y + height))
-    cv2.rectangle(image, *corner, [float(c) for c in colour], -1)
+    cv2.rectangle(image, *corner, [float(c) for c in color], -1)
 
 
-def _wall_colour(rng: np.random.Generator) -> Array:
+def _wall_color(rng: np.random.Generator) -> Array:
     if rng.random() < 0.4:
-        return earth_colour(rng)
-    colour = cloth_colour(rng)
-    return colour + rng.uniform(0.1, 0.5) * (rng.uniform(150, 225) - colour)
+        return earth_color(rng)
+    color = cloth_color(rng)
+    return color + rng.uniform(0.1, 0.5) * (rng.uniform(150, 225) - color)
 
 
 def _bricks(rng: np.random.Generator, height: int, width: int) -> Array:
@@ -61,14 +59,14 @@ def _bricks(rng: np.random.Generator, height: int, width: int) -> Array:
     across = x / (2.2 * tall) + 0.5 * np.mod(row, 2)
     joint = (np.mod(y, tall) < 1.5) | (np.mod(across, 1) < 0.07)
     tone = noise(noise_tile(rng), np.floor(across) * 3.7, row * 5.3)
-    wall = _wall_colour(rng) * (1 + 0.12 * tone)[..., None]
-    return np.where(joint[..., None], _wall_colour(rng), wall)
+    wall = _wall_color(rng) * (1 + 0.12 * tone)[..., None]
+    return np.where(joint[..., None], _wall_color(rng), wall)
 
 
 def _facade(rng: np.random.Generator, height: int, width: int) -> Array:
     image = np.empty((height, width, 3), np.float32)
-    image[:] = _wall_colour(rng)
-    glass, frame = cloth_colour(rng) * 0.6, _wall_colour(rng)
+    image[:] = _wall_color(rng)
+    glass, frame = cloth_color(rng) * 0.6, _wall_color(rng)
     step_x, step_y = rng.uniform(45, 90), rng.uniform(60, 110)
     for top in np.arange(rng.uniform(-40, 10), height, step_y):
         for left in np.arange(rng.uniform(-40, 10), width, step_x):
@@ -111,24 +109,24 @@ def _skyline(rng: np.random.Generator, height: int, width: int) -> Array:
     left = -rng.uniform(0, 40)
     while left < width:
         wide, tall = rng.uniform(30, 90), rng.uniform(0.2, 0.95) * height
-        colour = _wall_colour(rng)
-        _rectangle(image, left, height - tall, wide, tall, colour)
+        color = _wall_color(rng)
+        _rectangle(image, left, height - tall, wide, tall, color)
         for top in np.arange(height - tall + 6, height, 13):
-            _rectangle(image, left + 4, top, wide - 9, 5, 0.7 * colour)
+            _rectangle(image, left + 4, top, wide - 9, 5, 0.7 * color)
         left += wide
     return image
 
 
 def _shop_front(rng: np.random.Generator, height: int, width: int) -> Array:
     image = np.empty((height, width, 3), np.float32)
-    image[:] = cloth_colour(rng)
+    image[:] = cloth_color(rng)
     x, y = _grid(height, width)
     top = int(height * rng.uniform(0.2, 0.4))
-    inside = cloth_colour(rng) * (0.7 + 0.3 * noise(noise_tile(rng), x / 25, y / 40))[..., None]
+    inside = cloth_color(rng) * (0.7 + 0.3 * noise(noise_tile(rng), x / 25, y / 40))[..., None]
     image[top:-14, 12:-12] = inside[top:-14, 12:-12]
     for left in np.arange(12, width, rng.uniform(60, 110)):
-        _rectangle(image, left, top, 5, height, _wall_colour(rng))
-    first, second = cloth_colour(rng), cloth_colour(rng)
+        _rectangle(image, left, top, 5, height, _wall_color(rng))
+    first, second = cloth_color(rng), cloth_color(rng)
     for index, left in enumerate(range(0, width, 18)):
         _rectangle(image, left, top - 34, 18, 40, (first, second)[index % 2])
     return image
@@ -136,23 +134,23 @@ def _shop_front(rng: np.random.Generator, height: int, width: int) -> Array:
 
 def _room(rng: np.random.Generator, height: int, width: int) -> Array:
     image = np.empty((height, width, 3), np.float32)
-    image[:] = _wall_colour(rng)
+    image[:] = _wall_color(rng)
     if rng.random() < 0.6:
         x, _ = _grid(height, width)
         folds = np.sin(x / rng.uniform(4, 9)) * 0.16
         edge = int(width * rng.uniform(0.2, 0.5))
         part = np.s_[:, :edge] if rng.random() < 0.5 else np.s_[:, -edge:]
-        image[part] = (cloth_colour(rng) * (1 + folds)[..., None])[part]
-    _rectangle(image, 0, height - 12, width, 12, _wall_colour(rng))
+        image[part] = (cloth_color(rng) * (1 + folds)[..., None])[part]
+    _rectangle(image, 0, height - 12, width, 12, _wall_color(rng))
     return image
 
 
 def _ground(rng: np.random.Generator, height: int, width: int) -> Array:
     x, y = _grid(height, width)
     tile = noise_tile(rng)
-    colour = _wall_colour(rng) * rng.uniform(0.6, 1)
+    color = _wall_color(rng) * rng.uniform(0.6, 1)
     image = (
-        colour
+        color
         * (1 + 0.07 * noise(tile, x / 3, y / 2) + 0.08 * noise(tile, x / 40, y / 20))[..., None]
     )
     if rng.random() < 0.6:
@@ -168,27 +166,27 @@ def _pole(rng: np.random.Generator, image: Array, horizon: int) -> None:
     height, width = image.shape[:2]
     wide = rng.uniform(4, 16)
     x = rng.uniform(0, width)
-    colour = cloth_colour(rng)
-    _rectangle(image, x, 0, wide, rng.uniform(horizon, height), colour)
-    _rectangle(image, x, 0, wide / 3, rng.uniform(horizon, height), np.minimum(1.25 * colour, 255))
+    color = cloth_color(rng)
+    _rectangle(image, x, 0, wide, rng.uniform(horizon, height), color)
+    _rectangle(image, x, 0, wide / 3, rng.uniform(horizon, height), np.minimum(1.25 * color, 255))
 
 
 def _poster(rng: np.random.Generator, image: Array, horizon: int) -> None:
     wide, tall = rng.uniform(30, 80), rng.uniform(40, 110)
     x, y = rng.uniform(-10, image.shape[1] - 20), rng.uniform(0, max(horizon - tall, 1))
-    paper = cloth_colour(rng)
+    paper = cloth_color(rng)
     _rectangle(image, x, y, wide, tall, paper)
     for _ in range(rng.integers(2, 6)):
         _rectangle(
             image, x + rng.uniform(2, wide / 2), y + rng.uniform(2, tall - 8),
-            rng.uniform(5, wide / 2), rng.uniform(3, tall / 5), contrast_colour(rng, paper, 30),
+            rng.uniform(5, wide / 2), rng.uniform(3, tall / 5), contrast_color(rng, paper, 30),
         )  # fmt: skip
 
 
 def _car(rng: np.random.Generator, image: Array, horizon: int) -> None:
     width = image.shape[1]
     size, x = rng.uniform(50, 110), rng.uniform(-30, width - 20)
-    colour = cloth_colour(rng)
+    color = cloth_color(rng)
     body = floats(
         [
             [0, 0],
@@ -202,19 +200,19 @@ def _car(rng: np.random.Generator, image: Array, horizon: int) -> None:
         ]
     )
     glass = floats([[0.3, -0.27], [0.44, -0.45], [0.9, -0.45], [1.08, -0.27]])
-    place = floats([x, horizon + 8])
-    for shape, tone in ((body, colour), (glass, 0.3 * colour + 40)):
-        cv2.fillPoly(image, [np.int32(place + size * shape)], [float(c) for c in tone])
+    corner = floats([x, horizon + 8])
+    for shape, tone in ((body, color), (glass, 0.3 * color + 40)):
+        cv2.fillPoly(image, [np.int32(corner + size * shape)], [float(c) for c in tone])
     for wheel in (0.3, 1.2):
-        centre = int(x + wheel * size), horizon + 8
-        cv2.circle(image, centre, int(0.14 * size), (25, 25, 28), -1)
+        center = int(x + wheel * size), horizon + 8
+        cv2.circle(image, center, int(0.14 * size), (25, 25, 28), -1)
 
 
 def _passer_by(rng: np.random.Generator, image: Array, horizon: int) -> None:
-    """A distant person, who is background: nobody labels the crowd."""
+    """Draw a distant person, who is unlabeled background."""
     size = rng.uniform(9, 17)
     x, y = rng.uniform(0, image.shape[1]), horizon - rng.uniform(2.5, 4) * size
-    upper, lower, hair = cloth_colour(rng), cloth_colour(rng), rng.uniform(20, 110) * np.ones(3)
+    upper, lower, hair = cloth_color(rng), cloth_color(rng), rng.uniform(20, 110) * np.ones(3)
     tone = floats([205, 160, 130]) * rng.uniform(0.5, 1.1)
     for side in (-1, 1):
         leg = floats([[0, 3], [side * 0.75, 3], [side * 0.6, 6.6], [side * 0.15, 6.6]])
@@ -226,18 +224,18 @@ def _passer_by(rng: np.random.Generator, image: Array, horizon: int) -> None:
 
 
 def _bench(rng: np.random.Generator, image: Array, horizon: int) -> None:
-    x, size, colour = rng.uniform(-40, image.shape[1]), rng.uniform(60, 120), cloth_colour(rng)
+    x, size, color = rng.uniform(-40, image.shape[1]), rng.uniform(60, 120), cloth_color(rng)
     for plank in range(4):
-        _rectangle(image, x, horizon - 26 + 11 * plank, size, 7, colour * (1 - 0.06 * plank))
+        _rectangle(image, x, horizon - 26 + 11 * plank, size, 7, color * (1 - 0.06 * plank))
     for leg in (0.1, 0.85):
-        _rectangle(image, x + leg * size, horizon + 14, 5, 26, 0.5 * colour)
+        _rectangle(image, x + leg * size, horizon + 14, 5, 26, 0.5 * color)
 
 
 def _rack(rng: np.random.Generator, image: Array, horizon: int) -> None:
-    """A market stall's row of hanging cloth."""
+    """Draw a row of hanging cloth, as on a market stall."""
     x, y = rng.uniform(-20, image.shape[1] - 30), rng.uniform(0.3, 0.7) * horizon
     for _ in range(rng.integers(3, 8)):
-        wide, tall, colour = rng.uniform(8, 20), rng.uniform(50, 110), cloth_colour(rng)
-        _rectangle(image, x, y, wide, tall, colour)
-        _rectangle(image, x + 0.6 * wide, y, 0.3 * wide, tall, 0.8 * colour)
+        wide, tall, color = rng.uniform(8, 20), rng.uniform(50, 110), cloth_color(rng)
+        _rectangle(image, x, y, wide, tall, color)
+        _rectangle(image, x + 0.6 * wide, y, 0.3 * wide, tall, 0.8 * color)
         x += wide

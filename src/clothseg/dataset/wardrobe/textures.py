@@ -1,4 +1,4 @@
-"""Cloth: colours and weaves as functions of texture coordinates in head heights."""
+"""Cloth textures: colors and weaves as functions of texture coordinates in head heights."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,49 +10,50 @@ from clothseg.dataset.wardrobe.canvas import floats
 from clothseg.dataset.wardrobe.piece import Array, Cloth
 
 TILE = 64
+"""Side of a noise tile."""
 Option = TypeVar("Option")
 
 
 def pick(rng: np.random.Generator, options: Sequence[Option]) -> Option:
-    """One of some options, all equally likely."""
+    """Sample one of several options uniformly."""
     return options[int(rng.integers(len(options)))]
 
 
-def cloth_colour(rng: np.random.Generator) -> Array:
-    """A colour as clothes, walls, cars and posters all have it: RGB, 0 to 255."""
+def cloth_color(rng: np.random.Generator) -> Array:
+    """Sample a color, as clothes, walls, cars and posters share it: RGB, 0 to 255."""
     if rng.random() < 0.4:
-        grey = rng.choice([24, 45, 90, 140, 190, 232])
-        return np.clip(grey + rng.normal(0, 7, 3), 8, 248).astype(np.float32)
+        gray = rng.choice([24, 45, 90, 140, 190, 232])
+        return np.clip(gray + rng.normal(0, 7, 3), 8, 248).astype(np.float32)
     if rng.random() < 0.3:
-        return earth_colour(rng)
+        return earth_color(rng)
     hue, saturation, value = rng.uniform(0, 360), rng.uniform(0.2, 0.85), rng.uniform(0.25, 0.95)
     pixel = floats([[[hue, saturation, value]]])
-    colour: Array = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0] * 255
-    return colour
+    color: Array = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0] * 255
+    return color
 
 
-def earth_colour(rng: np.random.Generator) -> Array:
-    """A colour of camel hair, wood, brick or sand, which skin and hair have too: RGB."""
+def earth_color(rng: np.random.Generator) -> Array:
+    """Sample an earth tone (camel, wood, brick, sand), close to skin and hair: RGB, 0 to 255."""
     light = rng.uniform(35, 245)
     warmth = floats([1.0, rng.uniform(0.68, 0.9), rng.uniform(0.48, 0.8)])
     return (light * warmth).astype(np.float32)
 
 
-def contrast_colour(rng: np.random.Generator, colour: Array, gap: float = 70) -> Array:
-    """Another cloth colour whose brightness differs by at least gap (0 to 100)."""
-    other = cloth_colour(rng)
-    while abs(float((other - colour) @ [0.3, 0.6, 0.1])) < gap:
-        other = cloth_colour(rng)
+def contrast_color(rng: np.random.Generator, color: Array, gap: float = 70) -> Array:
+    """Sample a cloth color whose brightness differs by at least gap (0 to 100)."""
+    other = cloth_color(rng)
+    while abs(float((other - color) @ [0.3, 0.6, 0.1])) < gap:
+        other = cloth_color(rng)
     return other
 
 
 def noise_tile(rng: np.random.Generator) -> Array:
-    """White noise [TILE,TILE] to be sampled by `noise`."""
+    """Sample white noise [TILE,TILE], the input of :func:`noise`."""
     return rng.normal(0, 1, (TILE, TILE)).astype(np.float32)
 
 
 def noise(tile: Array, u: Array, v: Array) -> Array:
-    """Smooth noise at coordinates [h,w], one bump per unit, without end."""
+    """Return smooth periodic noise at coordinates [h,w], one bump per unit."""
     return cv2.remap(
         tile,
         np.mod(u, TILE).astype(np.float32),
@@ -62,28 +63,28 @@ def noise(tile: Array, u: Array, v: Array) -> Array:
     )
 
 
-def plain(colour: Array) -> Cloth:
-    """One colour."""
-    return Cloth(lambda u, v: np.broadcast_to(colour, (*u.shape, 3)))
+def plain(color: Array) -> Cloth:
+    """Return a cloth of one color."""
+    return Cloth(lambda u, v: np.broadcast_to(color, (*u.shape, 3)))
 
 
 def mix(first: Array, second: Array, weight: Array) -> Array:
-    """Blend two colours by a weight map [h,w] in 0 to 1: [h,w,3]."""
+    """Blend two colors by a weight map [h,w] in 0 to 1: [h,w,3]."""
     return first + np.clip(weight, 0, 1)[..., None] * (second - first)
 
 
 def wave(x: Array, sharpness: float = 4.0) -> Array:
-    """A periodic band, 0 to 1, of period 1."""
+    """Return a periodic band, 0 to 1, of period 1."""
     return np.clip(0.5 + sharpness * np.sin(2 * np.pi * x) / 2, 0, 1)
 
 
-def folded(rng: np.random.Generator, base: Cloth, depth: float, along: float = 0.7) -> Cloth:
-    """Add folds, long in the second coordinate, and a slight unevenness.
+def add_folds(rng: np.random.Generator, base: Cloth, depth: float, along: float = 0.7) -> Cloth:
+    """Add folds that run along the second coordinate, and slight unevenness.
 
     Args:
-        rng: places them.
+        rng: source of their positions.
         base: the cloth.
-        depth: brightness change of a fold, 0 to 1.
+        depth: change in brightness of a fold, 0 to 1.
         along: bumps per head height along the cloth; across it there are 3.
     """
     tile, slant = noise_tile(rng), rng.uniform(-0.5, 0.5)
@@ -95,143 +96,143 @@ def folded(rng: np.random.Generator, base: Cloth, depth: float, along: float = 0
     return Cloth(texture, base.pattern)
 
 
-def stripes(rng: np.random.Generator, colour: Array, upright: bool) -> Cloth:
-    """Bands across the cloth, or along it when upright."""
-    other, period = contrast_colour(rng, colour), rng.uniform(0.16, 0.34)
+def stripes(rng: np.random.Generator, color: Array, upright: bool) -> Cloth:
+    """Return stripes across the cloth, or along it if upright."""
+    other, period = contrast_color(rng, color), rng.uniform(0.16, 0.34)
     return Cloth(
-        lambda u, v: mix(colour, other, wave((u if upright else v) / period)), "geometrical"
+        lambda u, v: mix(color, other, wave((u if upright else v) / period)), "geometrical"
     )
 
 
-def stripes_across(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Bands across the cloth."""
-    return stripes(rng, colour, upright=False)
+def stripes_across(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return stripes across the cloth."""
+    return stripes(rng, color, upright=False)
 
 
-def plaid(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Crossing bands and a thin line."""
-    other, line = contrast_colour(rng, colour, 50), cloth_colour(rng)
+def plaid(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return plaid: crossing bands and a thin line."""
+    other, line = contrast_color(rng, color, 50), cloth_color(rng)
     period = rng.uniform(0.3, 0.5)
 
     def texture(u: Array, v: Array) -> Array:
         weight = 0.45 * wave(u / period) + 0.45 * wave(v / period)
         thin = np.maximum(wave(u / period + 0.3, 9), wave(v / period + 0.3, 9))
-        return mix(mix(colour, other, weight)[..., :], line, 0.35 * (thin > 0.97))
+        return mix(mix(color, other, weight)[..., :], line, 0.35 * (thin > 0.97))
 
     return Cloth(texture, "geometrical")
 
 
-def dots(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Round spots on a staggered grid."""
-    other, period, radius = contrast_colour(rng, colour), rng.uniform(0.2, 0.32), 0.28
+def dots(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return round dots on a staggered grid."""
+    other, period, radius = contrast_color(rng, color), rng.uniform(0.2, 0.32), 0.28
 
     def texture(u: Array, v: Array) -> Array:
         row = np.floor(v / period)
         x = np.mod(u / period + 0.5 * np.mod(row, 2), 1) - 0.5
         y = np.mod(v / period, 1) - 0.5
-        return mix(colour, other, (radius - np.hypot(x, y)) * 12 + 0.5)
+        return mix(color, other, (radius - np.hypot(x, y)) * 12 + 0.5)
 
     return Cloth(texture, "geometrical")
 
 
-def floral(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Blotches of two further colours, as printed flowers or leopard spots."""
-    petal, leaf = contrast_colour(rng, colour, 60), cloth_colour(rng)
+def floral(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return blotches of two more colors, like printed flowers or leopard spots."""
+    petal, leaf = contrast_color(rng, color, 60), cloth_color(rng)
     tile, scale = noise_tile(rng), rng.uniform(3.5, 5.5)
 
     def texture(u: Array, v: Array) -> Array:
         bloom = noise(tile, scale * u, scale * v)
         stem = noise(tile, scale * u + 17, scale * v + 31)
-        return mix(mix(colour, leaf, (stem - 0.5) * 4)[...], petal, (bloom - 0.35) * 5)
+        return mix(mix(color, leaf, (stem - 0.5) * 4)[...], petal, (bloom - 0.35) * 5)
 
     return Cloth(texture, "fancy")
 
 
-def knit(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Columns of slanted stitches."""
+def knit(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return a knit: columns of slanted stitches."""
     period = rng.uniform(0.1, 0.16)
 
     def texture(u: Array, v: Array) -> Array:
         column = np.abs(np.mod(u / period, 1) - 0.5) * 2
         stitch = np.sin(2 * np.pi * (v / (0.7 * period) + column))
-        return colour * (0.88 + 0.2 * column + 0.1 * stitch)[..., None]
+        return color * (0.88 + 0.2 * column + 0.1 * stitch)[..., None]
 
     return Cloth(texture)
 
 
-def ribbed(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Ridges along the cloth."""
+def ribbed(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return ribbed cloth: ridges along it."""
     period = rng.uniform(0.09, 0.13)
-    return Cloth(lambda u, v: colour * (0.88 + 0.22 * wave(u / period, 1.2))[..., None])
+    return Cloth(lambda u, v: color * (0.88 + 0.22 * wave(u / period, 1.2))[..., None])
 
 
-def twill(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Denim: a fine diagonal weave, washed out in places."""
+def twill(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return denim: a fine diagonal weave, washed out in places."""
     tile = noise_tile(rng)
-    washed = colour + 0.35 * (225 - colour)
+    washed = color + 0.35 * (225 - color)
 
     def texture(u: Array, v: Array) -> Array:
         weave = np.sin(2 * np.pi * (u + v) / 0.07) * 0.06 + 0.1 * noise(tile, 30 * u, 12 * v)
         worn = 0.5 + 0.45 * noise(tile, 1.5 * u, 0.8 * v)
-        return mix(colour, washed, worn) * (1 + weave)[..., None]
+        return mix(color, washed, worn) * (1 + weave)[..., None]
 
     return Cloth(texture)
 
 
-def tweed(rng: np.random.Generator, colour: Array) -> Cloth:
-    """A coarse zigzag weave with flecks."""
-    other, tile = contrast_colour(rng, colour, 40), noise_tile(rng)
+def tweed(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return tweed: a coarse zigzag weave with flecks."""
+    other, tile = contrast_color(rng, color, 40), noise_tile(rng)
 
     def texture(u: Array, v: Array) -> Array:
         zigzag = np.abs(np.mod(u / 0.36, 1) - 0.5) * 2
         weight = 0.4 + 0.4 * np.sin(2 * np.pi * (v / 0.2 + zigzag))
-        return mix(colour, other, weight + 0.2 * noise(tile, 22 * u, 22 * v))
+        return mix(color, other, weight + 0.2 * noise(tile, 22 * u, 22 * v))
 
     return Cloth(texture, "geometrical")
 
 
-def leather(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Smooth hide with bright streaks of reflected light."""
+def leather(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return leather: smooth, with bright streaks of reflected light."""
     tile = noise_tile(rng)
 
     def texture(u: Array, v: Array) -> Array:
         shine = np.clip(noise(tile, 4 * u + v, 1.6 * v - u) - 0.6, 0, 1)
-        return colour * 0.9 + 110 * shine[..., None]
+        return color * 0.9 + 110 * shine[..., None]
 
     return Cloth(texture)
 
 
-def quilted(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Diamonds with stitched grooves between them."""
+def quilted(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return quilted cloth: diamonds with stitched grooves between them."""
     period = rng.uniform(0.28, 0.38)
 
     def texture(u: Array, v: Array) -> Array:
         groove = np.minimum(
             np.abs(np.mod((u + v) / period, 1) - 0.5), np.abs(np.mod((u - v) / period, 1) - 0.5)
         )
-        return colour * (0.7 + 0.4 * np.clip(groove * 5, 0, 1))[..., None]
+        return color * (0.7 + 0.4 * np.clip(groove * 5, 0, 1))[..., None]
 
     return Cloth(texture)
 
 
-def argyle(rng: np.random.Generator, colour: Array) -> Cloth:
-    """Diamonds in two colours, one stitch softer than a print."""
-    other, period = contrast_colour(rng, colour, 60), rng.uniform(0.4, 0.56)
+def argyle(rng: np.random.Generator, color: Array) -> Cloth:
+    """Return argyle: diamonds in two colors with softer edges than a print."""
+    other, period = contrast_color(rng, color, 60), rng.uniform(0.4, 0.56)
 
     def texture(u: Array, v: Array) -> Array:
         diamond = np.sin(np.pi * (u + v) / period) * np.sin(np.pi * (u - v) / period)
-        return mix(colour, other, 0.5 + 4 * diamond)
+        return mix(color, other, 0.5 + 4 * diamond)
 
     return Cloth(texture, "geometrical")
 
 
-def pleated(base: Cloth, pleats: float, spread: float) -> Cloth:
-    """Pleats that fan out from the waist.
+def add_pleats(base: Cloth, pleats: float, spread: float) -> Cloth:
+    """Add pleats that fan out from the waist.
 
     Args:
         base: the cloth.
-        pleats: per head height at the waist.
-        spread: how much wider a pleat is one head height further down.
+        pleats: number of pleats per head height at the waist.
+        spread: relative increase of the width of a pleat per head height below the waist.
     """
 
     def texture(u: Array, v: Array) -> Array:
@@ -241,13 +242,13 @@ def pleated(base: Cloth, pleats: float, spread: float) -> Cloth:
     return Cloth(texture, base.pattern)
 
 
-def strands(rng: np.random.Generator, colour: Array, wavy: float) -> Cloth:
-    """Hair: thin light and dark streaks, swinging by wavy (0 is straight)."""
+def strands(rng: np.random.Generator, color: Array, wavy: float) -> Cloth:
+    """Return hair: thin light and dark streaks, with waves of amplitude wavy (0 is straight)."""
     tile = noise_tile(rng)
 
     def texture(u: Array, v: Array) -> Array:
         x = u + wavy * np.sin(4.5 * v + 2 * u)
         streak = 0.8 * noise(tile, 24 * x, 0.9 * v) + noise(tile, 8 * x, 0.4 * v)
-        return np.clip(colour * (1 + 0.22 * streak)[..., None] + 8 * streak[..., None], 0, 255)
+        return np.clip(color * (1 + 0.22 * streak)[..., None] + 8 * streak[..., None], 0, 255)
 
     return Cloth(texture)

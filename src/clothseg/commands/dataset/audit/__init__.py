@@ -1,7 +1,8 @@
-"""`action=audit`: every defect of a dataset, found before anything is trained on it.
+"""`action=audit`: find every defect of a dataset before training on it.
 
-Errors would stop a training or spoil it; warnings are odd and stop nothing. One bad sample
-never hides the others; what is said of them all, such as a list that cannot be read, ends it.
+Errors would stop or corrupt a training; warnings are suspicious but stop nothing. A defective
+sample never hides others; a defect of the entire dataset, such as an unreadable list of samples,
+ends the audit.
 """
 
 from clothseg.commands.dataset.audit.action import act

@@ -1,18 +1,24 @@
-"""Runs an audit and says what it found."""
+"""Run an audit and report its findings."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from clothseg.commands.dataset.audit.collection import (
-    duplicates,
-    odd_ids,
-    told_by_reader,
-    unpaired_sides,
+    collect_reader_warnings,
+    find_duplicates,
+    find_suspicious_ids,
+    find_unpaired_sides,
 )
-from clothseg.commands.dataset.audit.finding import KINDS, Finding, by_kind, summary, totals
-from clothseg.commands.dataset.audit.page import audit_page
-from clothseg.commands.dataset.audit.photo import Audited, Subject, audit_photo
+from clothseg.commands.dataset.audit.finding import (
+    KINDS,
+    Finding,
+    count_totals,
+    group_by_kind,
+    summarize,
+)
+from clothseg.commands.dataset.audit.page import render_page
+from clothseg.commands.dataset.audit.sample import SampleAudit, Subject, audit_sample
 from clothseg.commands.dataset.context import Context
 from clothseg.dataset import Reader
 from clothseg.dataset.listing import complete_samples
@@ -24,55 +30,55 @@ from clothseg.threads import map_in_order
 
 
 def act(context: Context) -> int:
-    """Audit a dataset; returns 1 when it has errors.
+    """Audit a dataset; return 1 if it has errors.
 
     Raises:
-        DataError: the dataset has another layout, or the report cannot be written.
+        DataError: the files do not have the dataset's layout, or the report cannot be written.
     """
     subjects, findings = audit(context.reader, context.labels)
-    total = totals(findings, len(subjects))
+    total = count_totals(findings, len(subjects))
     files = context.output / "audit.json", context.output / "audit.html"
-    listed = [finding.plain for finding in findings]
+    listed = [finding.as_dict for finding in findings]
     write_json(files[0], {"dataset": context.name, "totals": total, "findings": listed})
-    write_text(files[1], audit_page(context.name, subjects, findings, context.labels))
+    write_text(files[1], render_page(context.name, subjects, findings, context.labels))
     kinds = {
-        kind: (group[0].severity, [finding.place for finding in group])
-        for kind, group in by_kind(findings).items()
+        kind: (group[0].severity, [finding.location for finding in group])
+        for kind, group in group_by_kind(findings).items()
     }
     if kinds:
         console.print(audit_table(kinds, f"audit of {context.name}"))
-    console.print(f"{context.name}: {summary(total)}", soft_wrap=True, markup=False)
+    console.print(f"{context.name}: {summarize(total)}", soft_wrap=True, markup=False)
     for file in files:
         console.print(f"written to {file}", soft_wrap=True, markup=False)
     return 1 if total["errors"] else 0
 
 
 def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Finding]]:
-    """Everything that was audited, and everything that was found, errors first.
+    """Return the audited samples and all findings, errors first.
 
     Raises:
-        DataError: the dataset has another layout.
+        DataError: the files do not have the dataset's layout.
     """
-    findings = unpaired_sides(labels)
+    findings = find_unpaired_sides(labels)
     subjects: list[Subject] = []
     for source, part in reader.parts.items():
-        found, missing = _listed(source, part)
-        subjects += found
-        findings += [*missing, *told_by_reader(source, part)]
-    audited = _audit_photos(subjects)
-    findings += [finding for photo in audited for finding in photo.findings]
-    findings += duplicates(subjects, audited)
+        complete, missing = _list_samples(source, part)
+        subjects += complete
+        findings += [*missing, *collect_reader_warnings(source, part)]
+    audited = _audit_samples(subjects)
+    findings += [finding for sample_audit in audited for finding in sample_audit.findings]
+    findings += find_duplicates(subjects, audited)
     for source, part in reader.parts.items():
         values = np.zeros(256, bool)
-        for subject, photo in zip(subjects, audited, strict=True):
+        for subject, sample_audit in zip(subjects, audited, strict=True):
             if subject.reader is part:
-                values |= photo.values
-        findings += odd_ids(source, part, values)
+                values |= sample_audit.values
+        findings += find_suspicious_ids(source, part, values)
     return subjects, sorted(findings, key=lambda finding: KINDS.index(finding.kind))
 
 
-def _listed(source: str, reader: Reader) -> tuple[list[Subject], list[Finding]]:
-    """The samples of one dataset, and what is missing to others."""
+def _list_samples(source: str, reader: Reader) -> tuple[list[Subject], list[Finding]]:
+    """Return the complete samples of one dataset, and findings for the incomplete ones."""
     samples, defects = complete_samples(reader)
     prefix = f"{source}-" if source else ""
     subjects = [Subject(f"{prefix}{sample.name}", reader, sample) for sample in samples]
@@ -82,12 +88,12 @@ def _listed(source: str, reader: Reader) -> tuple[list[Subject], list[Finding]]:
     return subjects, missing
 
 
-def _audit_photos(subjects: Sequence[Subject]) -> list[Audited]:
-    """Every sample in turn, decoded by several threads."""
+def _audit_samples(subjects: Sequence[Subject]) -> list[SampleAudit]:
+    """Audit all samples in order, decoding them in several threads."""
     audited = []
     bar = progress_bar("auditing", len(subjects))
-    with bar as advance, map_in_order(audit_photo, subjects) as photos:
-        for photo in photos:
-            audited.append(photo)
+    with bar as advance, map_in_order(audit_sample, subjects) as sample_audits:
+        for sample_audit in sample_audits:
+            audited.append(sample_audit)
             advance(1)
     return audited

@@ -1,4 +1,4 @@
-"""What an audit finds."""
+"""Findings of an audit."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,24 +20,24 @@ WarningKind = Literal[
     "sides without flip pair",
     "told by the reader",
 ]
-ERRORS: tuple[str, ...] = get_args(DefectKind)
-KINDS: tuple[str, ...] = ERRORS + get_args(WarningKind)
-"""In the order in which they are shown."""
-PAIRS: tuple[WarningKind, ...] = ("exact duplicate", "near duplicate")
-"""Kinds whose value is the name of another sample."""
+ERROR_KINDS: tuple[str, ...] = get_args(DefectKind)
+KINDS: tuple[str, ...] = ERROR_KINDS + get_args(WarningKind)
+"""All kinds in display order."""
+PAIR_KINDS: tuple[WarningKind, ...] = ("exact duplicate", "near duplicate")
+"""Kinds whose value names another sample."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One defect or oddity.
+    """Defect or anomaly of a dataset.
 
     Args:
-        kind: what it is.
-        sample: name of the sample; empty when it concerns no single one.
-        file: where it is.
-        value: what was found there: a label, sizes, the other photo of a pair, a number of
+        kind: kind of the finding.
+        sample: name of the sample; empty if it does not concern a single one.
+        file: path of the affected file.
+        value: offending value: a label, sizes, the other sample of a pair, or a number of
             components.
-        message: a sentence for people.
+        message: human-readable description.
     """
 
     kind: DefectKind | WarningKind
@@ -48,13 +48,13 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """Whether it stops or spoils a training."""
-        return "error" if self.kind in ERRORS else "warning"
+        """`error` if it stops or corrupts a training, else `warning`."""
+        return "error" if self.kind in ERROR_KINDS else "warning"
 
     @property
-    def place(self) -> str:
-        """Where it is and what was found there, in a few words."""
-        if self.kind in PAIRS:
+    def location(self) -> str:
+        """Short description of the location and value."""
+        if self.kind in PAIR_KINDS:
             return f"{self.sample}/{self.value}"
         if not self.sample and self.severity == "warning":
             return self.message
@@ -63,34 +63,34 @@ class Finding:
         return where + (f" ({self.value})" if self.value != "" else "")
 
     @property
-    def plain(self) -> dict[str, Any]:
-        """As it is written into `audit.json`."""
+    def as_dict(self) -> dict[str, Any]:
+        """Entry of `audit.json`."""
         return {"severity": self.severity} | asdict(self)
 
 
-def by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
-    """The findings of each kind that occurs, errors first."""
+def group_by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    """Group the findings by kind, errors first; kinds without findings are omitted."""
     groups = {kind: [finding for finding in findings if finding.kind == kind] for kind in KINDS}
     return {kind: group for kind, group in groups.items() if group}
 
 
-def totals(findings: Sequence[Finding], photos: int) -> dict[str, Any]:
-    """How many findings there are of each severity and each kind, and the tiny components."""
+def count_totals(findings: Sequence[Finding], images: int) -> dict[str, Any]:
+    """Count the findings by severity and by kind, and all tiny components."""
     severities = Counter(finding.severity for finding in findings)
     tiny = [finding for finding in findings if finding.kind == "tiny components"]
     return {
-        "photos": photos,
+        "photos": images,
         "errors": severities["error"],
         "warnings": severities["warning"],
-        "kinds": {kind: len(group) for kind, group in by_kind(findings).items()},
+        "kinds": {kind: len(group) for kind, group in group_by_kind(findings).items()},
         "tiny_components": sum(int(finding.value) for finding in tiny),
     }
 
 
-def summary(total: dict[str, Any]) -> str:
-    """The totals in one line."""
+def summarize(total: dict[str, Any]) -> str:
+    """Format the totals in one line."""
     counts = (
-        (total["photos"], "photo"),
+        (total["photos"], "image"),
         (total["errors"], "error"),
         (total["warnings"], "warning"),
     )

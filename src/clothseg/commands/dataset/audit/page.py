@@ -1,38 +1,46 @@
-"""An audit as one page that needs nothing beside it: no script, no other file."""
+"""Self-contained HTML page of an audit, without scripts or other files."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from clothseg.commands.dataset.audit.finding import ERRORS, PAIRS, Finding, by_kind, summary, totals
-from clothseg.commands.dataset.audit.photo import Subject
-from clothseg.commands.dataset.audit.thumbnail import thumbnail
+from clothseg.commands.dataset.audit.finding import (
+    ERROR_KINDS,
+    PAIR_KINDS,
+    Finding,
+    count_totals,
+    group_by_kind,
+    summarize,
+)
+from clothseg.commands.dataset.audit.sample import Subject
+from clothseg.commands.dataset.audit.thumbnail import make_thumbnail
 from clothseg.labels import LabelSpace
 
-PICTURED = 8
-"""Findings of each kind that have a picture."""
-LISTED = 200
-"""Findings of each kind that are written out; all are in `audit.json`."""
+MAX_FIGURES = 8
+"""Maximum number of findings per kind with a thumbnail."""
+MAX_LISTED = 200
+"""Maximum number of findings listed per kind; `audit.json` has all of them."""
 
-MEANING = {
-    "unreadable photo": "The file cannot be decoded whole; get it again.",
-    "unreadable annotation": "The labels cannot be decoded; get the file again.",
-    "label out of range": "Values that are no id of the dataset's names.",
-    "interpolated label": "Values between two ids: the mask was resized or blurred as if it were "
-    "a photo.",
-    "different sizes": "Photo and mask do not lie on each other.",
-    "missing partner": "A photo without annotation, or an annotation without photo.",
-    "contradictory maps": "The files that describe one photo disagree with each other.",
-    "rotated photo": "EXIF has viewers and other loaders turn the photo, but not its mask.",
-    "background only": "Nothing is labelled; is there nobody in the photo?",
-    "exact duplicate": "Two files of the same bytes.",
-    "near duplicate": "Two photos of one scene. Splits of clothseg keep them in one part.",
-    "tiny components": "Specks that are hardly drawn on purpose, ringed in the photos.",
-    "ids count from 1": "The ids may be shifted against the names.",
-    "ids in steps": "The ids may be grey levels instead of positions in the names.",
-    "names never seen": "Names without a pixel anywhere: nothing can be learned about them.",
-    "sides without flip pair": "Left and right must trade places when a photo is mirrored.",
-    "told by the reader": "What is odd about the files as a whole.",
+EXPLANATIONS = {
+    "unreadable photo": "The image file cannot be decoded completely; download it again.",
+    "unreadable annotation": "The annotation cannot be decoded; download the file again.",
+    "label out of range": "The mask contains values that are not ids of the dataset.",
+    "interpolated label": "The mask contains values between two ids: it was resized or blurred as "
+    "if it were an image.",
+    "different sizes": "Image and mask differ in size.",
+    "missing partner": "An image has no annotation, or an annotation has no image.",
+    "contradictory maps": "The annotation files of one image contradict each other.",
+    "rotated photo": "An EXIF tag makes viewers and other loaders rotate the image, but not its "
+    "mask.",
+    "background only": "Nothing is labeled; does the image show a person at all?",
+    "exact duplicate": "Two image files are identical.",
+    "near duplicate": "Two images show the same scene; clothseg keeps them in the same split.",
+    "tiny components": "Connected components too small to be intentional, circled in the images.",
+    "ids count from 1": "The ids may be offset by one from the names.",
+    "ids in steps": "The ids may be gray levels instead of indices into the names.",
+    "names never seen": "Names without a single pixel; a network cannot learn them.",
+    "sides without flip pair": "Left and right must be swapped in horizontally flipped images.",
+    "told by the reader": "Warnings that the dataset reader raised about the files.",
 }
 STYLE = """
 :root { color-scheme: light dark }
@@ -56,23 +64,28 @@ figcaption { font-size: .85rem; opacity: .8; max-width: 20rem; overflow-wrap: an
 """
 
 
-def audit_page(
+def render_page(
     dataset: str, subjects: Sequence[Subject], findings: Sequence[Finding], labels: LabelSpace
 ) -> str:
-    """The HTML page of an audit.
+    """Render the HTML page of an audit.
 
     Args:
         dataset: name of the dataset.
-        subjects: what was audited.
-        findings: what was found.
-        labels: where the colours of the masks come from.
+        subjects: audited samples.
+        findings: findings of the audit.
+        labels: label space that provides the colors of the masks.
     """
-    total = totals(findings, len(subjects))
-    verdict = "Errors stop or spoil a training." if total["errors"] else "Nothing stops a training."
+    total = count_totals(findings, len(subjects))
+    verdict = (
+        "Errors stop or corrupt training."
+        if total["errors"]
+        else "The dataset has no errors that would stop training."
+    )
     roots = list(dict.fromkeys(subject.reader.root for subject in subjects))
     by_name = {subject.name: subject for subject in subjects}
     sections = [
-        _section(kind, group, by_name, labels, roots) for kind, group in by_kind(findings).items()
+        _section(kind, group, by_name, labels, roots)
+        for kind, group in group_by_kind(findings).items()
     ]
     title = f"Audit of {escape(dataset)}"
     return "\n".join(
@@ -82,8 +95,8 @@ def audit_page(
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{title}</title><style>{STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
-            f'<p><span class="verdict">{summary(total)}.</span> {verdict}</p>',
-            f"<p>Files below {escape(', '.join(map(str, roots)))}</p>",
+            f'<p><span class="verdict">{summarize(total)}.</span> {verdict}</p>',
+            f"<p>Paths are relative to {escape(', '.join(map(str, roots)))}</p>",
             *sections,
             _legend(labels),
             "</body></html>\n",
@@ -98,38 +111,45 @@ def _section(
     labels: LabelSpace,
     roots: Sequence[Path],
 ) -> str:
-    severity = "error" if kind in ERRORS else "warning"
-    figures = [_figure(finding, subjects, labels) for finding in group[:PICTURED]]
-    items = [f"<li>{escape(_below(finding.message, roots))}</li>" for finding in group[:LISTED]]
-    if len(group) > LISTED:
-        items.append(f"<li>… and {len(group) - LISTED} more in audit.json</li>")
+    severity = "error" if kind in ERROR_KINDS else "warning"
+    figures = [_figure(finding, subjects, labels) for finding in group[:MAX_FIGURES]]
+    items = [
+        f"<li>{escape(_shorten_paths(finding.message, roots))}</li>"
+        for finding in group[:MAX_LISTED]
+    ]
+    if len(group) > MAX_LISTED:
+        items.append(f"<li>… and {len(group) - MAX_LISTED} more in audit.json</li>")
     return "\n".join(
         [
             f'<h2 class="{severity}">{escape(kind)}: {len(group)}</h2>',
-            f"<p>{MEANING[kind]}</p>",
+            f"<p>{EXPLANATIONS[kind]}</p>",
             f'<div class="pictures">{"".join(figures)}</div>',
             f"<ul>{''.join(items)}</ul>",
         ]
     )
 
 
-def _below(message: str, roots: Sequence[Path]) -> str:
-    """A message without the folders that the page names at its top."""
+def _shorten_paths(message: str, roots: Sequence[Path]) -> str:
+    """Remove the root folders, which are given at the top of the page, from a message."""
     for root in roots:
         message = message.replace(f"{root}/", "")
     return message
 
 
 def _figure(finding: Finding, subjects: Mapping[str, Subject], labels: LabelSpace) -> str:
-    """The photo of a finding, or both of a pair; nothing when there is none to be seen."""
-    paired = finding.kind in PAIRS
+    """Return the figure of a finding, or of both samples of a pair; empty without thumbnails."""
+    paired = finding.kind in PAIR_KINDS
     names = [finding.sample, str(finding.value)] if paired else [finding.sample]
-    ringed = finding.kind == "tiny components"
-    pictures = [
-        (name, thumbnail(subjects[name], labels, ringed)) for name in names if name in subjects
+    circled = finding.kind == "tiny components"
+    thumbnails = [
+        (name, make_thumbnail(subjects[name], labels, circled))
+        for name in names
+        if name in subjects
     ]
     images = "".join(
-        f'<img src="{picture}" alt="{escape(name)}">' for name, picture in pictures if picture
+        f'<img src="{thumbnail}" alt="{escape(name)}">'
+        for name, thumbnail in thumbnails
+        if thumbnail
     )
     if not images:
         return ""
@@ -143,4 +163,4 @@ def _legend(labels: LabelSpace) -> str:
         f'<span><i style="background:{escape(color)}"></i> {escape(name)}</span>'
         for name, color in zip(labels.names, labels.colors, strict=True)
     ]
-    return f'<h2>colours of {escape(labels.name)}</h2><div class="classes">{"".join(classes)}</div>'
+    return f'<h2>Colors of {escape(labels.name)}</h2><div class="classes">{"".join(classes)}</div>'

@@ -1,4 +1,4 @@
-"""`action=download`: what of a dataset can be had openly, and where the rest comes from."""
+"""`action=download`: fetch the public files of a dataset and list the manual downloads."""
 
 from clothseg.commands.dataset.download.action import act
 

@@ -1,4 +1,4 @@
-"""Clones a dataset that is a git repository."""
+"""Clone a dataset that is a git repository."""
 
 import hashlib
 import os
@@ -6,26 +6,26 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from clothseg.commands.dataset.download.places import Repository
+from clothseg.commands.dataset.download.sources import Repository
 from clothseg.error import DataError
 from clothseg.screen import say
 
-PATIENCE = 10.0
-"""Seconds that the server has for its first answer, and that a transfer may stand still."""
+TIMEOUT = 10.0
+"""Seconds until the first response of the server, and before a stalled transfer is aborted."""
 
 
 def clone(repository: Repository, root: Path) -> None:
-    """Clone a repository into a dataset's folder, whole or not at all.
+    """Clone a repository into the folder of a dataset, completely or not at all.
 
     Raises:
-        DataError: the folder holds something else, git is missing or fails, or the copy is not
-            what it is known to be; says what to do.
+        DataError: the folder has other content, git is missing or fails, or the copy does not match
+            the known files; the message states what to do.
     """
     if root.is_dir() and any(root.iterdir()):
-        problems = differences(repository, root)
+        problems = find_differences(repository, root)
         if problems:
             raise DataError(
-                f"dataset.root={root} is there and is no complete copy of {repository.url}: "
+                f"dataset.root={root} exists and is not a complete copy of {repository.url}: "
                 f"{'; '.join(problems)}. Move it away, or choose another folder"
             )
         say(f"{root} is complete")
@@ -38,10 +38,10 @@ def clone(repository: Repository, root: Path) -> None:
         reason = _clone(repository, temporary)
         if reason:
             raise DataError(
-                f"{repository.url} cannot be cloned ({reason}); clone it on a machine with a "
-                f"network and copy it here: {root}"
+                f"{repository.url} cannot be cloned ({reason}); clone it on a machine with network "
+                f"access and copy it to {root}"
             )
-        problems = differences(repository, temporary)
+        problems = find_differences(repository, temporary)
         if problems:
             raise DataError(f"{repository.url} has changed: {'; '.join(problems)}")
         temporary.replace(root)
@@ -52,39 +52,39 @@ def clone(repository: Repository, root: Path) -> None:
     say(f"written to {root}")
 
 
-def differences(repository: Repository, root: Path) -> list[str]:
-    """What a folder lacks to be a complete copy, one sentence each."""
+def find_differences(repository: Repository, root: Path) -> list[str]:
+    """Return the differences between a folder and a complete copy, one description each."""
     problems = []
     for pattern, expected in repository.counts.items():
-        found = sum(1 for _ in root.glob(pattern))
-        if found != expected:
-            problems.append(f"{found} files {pattern} instead of {expected}")
+        count = sum(1 for _ in root.glob(pattern))
+        if count != expected:
+            problems.append(f"{count} files match {pattern} instead of {expected}")
     checked = root / repository.checked
     if not checked.is_file():
-        problems.append(f"no {repository.checked}")
+        problems.append(f"{repository.checked} is missing")
     elif hashlib.sha256(checked.read_bytes()).hexdigest() != repository.sha256:
-        problems.append(f"{repository.checked} has not the sha256 {repository.sha256}")
+        problems.append(f"{repository.checked} does not have the sha256 {repository.sha256}")
     return problems
 
 
 def _clone(repository: Repository, folder: Path) -> str:
-    """Run git; returns why it failed, and nothing when it did not.
+    """Run git; return the reason of a failure, or an empty string.
 
-    It asks for no password and gives up on a server that does not answer or stands still.
+    Git never asks for a password and aborts if the server does not respond or stalls.
     """
-    stalled = ("-c", "http.lowSpeedLimit=1", "-c", f"http.lowSpeedTime={PATIENCE:.0f}")
+    stall_limit = ("-c", "http.lowSpeedLimit=1", "-c", f"http.lowSpeedTime={TIMEOUT:.0f}")
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
-    first_answer = ["git", "ls-remote", repository.url, "HEAD"]
-    whole = ["git", *stalled, "clone", "--depth", "1", repository.url, str(folder)]
+    probe = ["git", "ls-remote", repository.url, "HEAD"]
+    command = ["git", *stall_limit, "clone", "--depth", "1", repository.url, str(folder)]
     try:
-        asked = subprocess.run(
-            first_answer, env=environment, capture_output=True, text=True, timeout=PATIENCE
+        response = subprocess.run(
+            probe, env=environment, capture_output=True, text=True, timeout=TIMEOUT
         )
-        if asked.returncode:
-            return asked.stderr.strip().rpartition("\n")[2]
-        status = subprocess.run(whole, env=environment).returncode  # shows its own progress
+        if response.returncode:
+            return response.stderr.strip().rpartition("\n")[2]
+        status = subprocess.run(command, env=environment).returncode  # shows its own progress
     except FileNotFoundError:
         return "git is not installed"
     except subprocess.TimeoutExpired:
-        return f"no answer within {PATIENCE:.0f} seconds"
-    return f"git ended with status {status}" if status else ""
+        return f"no response within {TIMEOUT:.0f} seconds"
+    return f"git exited with status {status}" if status else ""

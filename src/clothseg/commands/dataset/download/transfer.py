@@ -1,4 +1,4 @@
-"""Downloads a file whole or not at all, and goes on where an earlier attempt was cut off."""
+"""Download of a file, complete or not at all, that resumes an interrupted attempt."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,52 +9,53 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from clothseg.commands.dataset.download.places import OpenFile
+from clothseg.commands.dataset.download.sources import PublicFile
 from clothseg.dataset.modanet import LFS_POINTER
 from clothseg.error import DataError
 from clothseg.screen import byte_bar, say
 
-PATIENCE = 10.0
-"""Seconds that a server has for an answer, and for every block of it."""
-BLOCK = 1 << 18
-"""Bytes that are read at once."""
+TIMEOUT = 10.0
+"""Seconds to wait for a response and for each of its blocks."""
+BLOCK_SIZE = 1 << 18
+"""Bytes per read."""
 
 
-def fetch(file: OpenFile, root: Path) -> None:
-    """Download a file below a folder; one that is there and intact is left alone.
+def fetch(file: PublicFile, root: Path) -> None:
+    """Download a file into a folder, unless an intact copy exists.
 
-    What has arrived is in `<name>.part` until it is complete and its checksum is right.
+    The content is stored in `<name>.part` until it is complete and its checksum is verified.
 
     Raises:
-        DataError: another file is in its place, the server does not answer, the connection ended
-            early, the checksum is wrong, or the file cannot be written; says what to do.
+        DataError: a different file exists, the server does not respond, the connection closed
+            early, the checksum is wrong, or the file cannot be written; the message states what to
+            do.
     """
     target = root / file.path
     if target.is_file() and not _is_pointer(target):
         if not _is_intact(target, file):
             raise DataError(
-                f"{target} is there with another content ({target.stat().st_size} bytes, expected "
-                f"are {file.size} with md5 {file.md5}); move it away and try again"
+                f"{target} exists with different content ({target.stat().st_size} bytes, expected "
+                f"{file.size} with md5 {file.md5}); move it away and try again"
             )
         say(f"{target} is complete")
         return
     part = target.with_name(f"{target.name}.part")
-    with _explained(file, target, part):
+    with _explain_errors(file, target, part):
         part.parent.mkdir(parents=True, exist_ok=True)
         _receive(file, part)
         if not _is_intact(part, file):
             size = part.stat().st_size
             part.unlink()
             raise DataError(
-                f"{file.url}: what arrived ({size} bytes) has not the md5 {file.md5} and was "
+                f"{file.url}: the download ({size} bytes) does not have the md5 {file.md5} and was "
                 "removed; try again, or compare with the publisher's checksum"
             )
         part.replace(target)
     say(f"written to {target}")
 
 
-def _receive(file: OpenFile, part: Path) -> None:
-    """Download what `part` lacks; all of it from a server that cannot go on in the middle."""
+def _receive(file: PublicFile, part: Path) -> None:
+    """Download the missing rest of `part`, or everything if the server does not support ranges."""
     done = part.stat().st_size if part.is_file() else 0
     if done > file.size:
         part.unlink()
@@ -62,21 +63,21 @@ def _receive(file: OpenFile, part: Path) -> None:
     if done == file.size:
         return
     request = Request(file.url, headers={"Range": f"bytes={done}-"} if done else {})
-    with urlopen(request, timeout=PATIENCE) as answer:
-        if answer.status != HTTPStatus.PARTIAL_CONTENT:
+    with urlopen(request, timeout=TIMEOUT) as response:
+        if response.status != HTTPStatus.PARTIAL_CONTENT:
             done = 0
         bar = byte_bar(part.stem, file.size, done)
         with part.open("ab" if done else "wb") as output, bar as advance:
-            while block := answer.read(BLOCK):
+            while block := response.read(BLOCK_SIZE):
                 output.write(block)
                 advance(len(block))
     if part.stat().st_size < file.size:
-        raise HTTPException("the connection ended early")
+        raise HTTPException("the connection closed early")
 
 
 @contextmanager
-def _explained(file: OpenFile, target: Path, part: Path) -> Iterator[None]:
-    """Turn what goes wrong on the way into a message that says how to go on."""
+def _explain_errors(file: PublicFile, target: Path, part: Path) -> Iterator[None]:
+    """Convert download errors to a DataError whose message states how to proceed."""
     try:
         yield
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
@@ -84,16 +85,16 @@ def _explained(file: OpenFile, target: Path, part: Path) -> Iterator[None]:
         if isinstance(error, HTTPError):
             reason = f"{error.code} {error.reason}"
         done = part.stat().st_size if part.is_file() else 0
-        kept = f"; {done} of {file.size} bytes are kept, with which the same command goes on"
+        resumable = f"; {done} of {file.size} bytes are saved, and the same command resumes there"
         raise DataError(
-            f"{file.url} cannot be downloaded ({reason}){kept if done else ''}. It can also be "
-            f"downloaded on another machine and put here: {target}"
+            f"{file.url} cannot be downloaded ({reason}){resumable if done else ''}. You can also "
+            f"download it on another machine and copy it to {target}"
         ) from error
     except OSError as error:
         raise DataError(f"{target} cannot be written: {error.strerror or error}") from error
 
 
-def _is_intact(path: Path, file: OpenFile) -> bool:
+def _is_intact(path: Path, file: PublicFile) -> bool:
     if path.stat().st_size != file.size:
         return False
     with path.open("rb") as content:
@@ -101,6 +102,6 @@ def _is_intact(path: Path, file: OpenFile) -> bool:
 
 
 def _is_pointer(path: Path) -> bool:
-    """Whether it is what a clone without Git LFS has in place of the file."""
+    """Return whether a file is the pointer that a clone without Git LFS has instead of the file."""
     with path.open("rb") as content:
         return content.read(len(LFS_POINTER)) == LFS_POINTER

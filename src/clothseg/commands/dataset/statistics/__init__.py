@@ -1,4 +1,4 @@
-"""`action=statistics`: how often each class occurs, how large its objects and the photos are."""
+"""`action=statistics`: class frequencies, object sizes and image sizes of a dataset."""
 
 from clothseg.commands.dataset.statistics.action import act
 

@@ -1,4 +1,4 @@
-"""Counts a dataset and writes what it counted."""
+"""Compute the statistics of a dataset and write them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Any
 
 from clothseg.commands.dataset.context import Context
 from clothseg.commands.dataset.statistics.counting import (
-    INSTANCES_ARE,
+    INSTANCE_MEANINGS,
     Counts,
-    breakdowns,
+    break_down,
     class_rows,
     classes_per_image,
-    count_further,
-    count_photos,
+    count_further_maps,
+    count_images,
     distribution,
     image_rows,
 )
@@ -22,38 +22,40 @@ from clothseg.screen import console
 
 
 def act(context: Context) -> int:
-    """Count a dataset and write tables and figures.
+    """Compute the statistics of a dataset and write tables and figures.
 
     Raises:
         DataError: a sample is defective, or a file cannot be written.
     """
-    counts = count_photos(context.reader, context.labels)
+    counts = count_images(context.reader, context.labels)
     rows = class_rows(counts, context.labels)
     folder, labels = context.output / "statistics", context.labels
-    further = count_further(context.reader)
+    further = count_further_maps(context.reader)
     write_json(folder / "statistics.json", _summary(context, counts, rows) | {"further": further})
     _write_csv(folder / "classes.csv", rows)
     _write_csv(folder / "images.csv", image_rows(counts))
-    for key, parts in breakdowns(counts).items():
-        split = [{key: name} | row for name, c in parts.items() for row in class_rows(c, labels)]
-        _write_csv(folder / f"classes_by_{key}.csv", split)
-    for kind, named in further.items():
-        _write_csv(folder / f"{kind}.csv", named)
+    for key, groups in break_down(counts).items():
+        by_group = [
+            {key: name} | row for name, group in groups.items() for row in class_rows(group, labels)
+        ]
+        _write_csv(folder / f"classes_by_{key}.csv", by_group)
+    for kind, kind_rows in further.items():
+        _write_csv(folder / f"{kind}.csv", kind_rows)
     _draw(context, counts, rows, folder)
-    _draw_further(context, further, len(counts.samples), folder)
+    _draw_further_maps(context, further, len(counts.samples), folder)
     console.print(class_table(rows, f"{context.name} in {labels.name}", _caption(counts)))
     console.print(f"written to {folder}", soft_wrap=True, markup=False)
     return 0
 
 
 def _summary(context: Context, counts: Counts, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """All that is in `statistics.json`."""
+    """Return the content of `statistics.json`, except for further maps."""
     return {
         "dataset": context.name,
         "labels": context.labels.name,
         "images": len(counts.samples),
         "pixels": int(counts.pixels.sum()),
-        "instances_are": _meaning(counts),
+        "instances_are": _instance_meaning(counts),
         "classes": rows,
         "classes_per_image": distribution(classes_per_image(counts)),
         "instances_per_image": distribution(counts.instances.sum(1)),
@@ -61,22 +63,22 @@ def _summary(context: Context, counts: Counts, rows: Sequence[dict[str, Any]]) -
         "image_widths": distribution(counts.sizes[:, 1]),
     } | {
         f"classes_by_{key}": {
-            name: class_rows(part, context.labels) for name, part in parts.items()
+            name: class_rows(group, context.labels) for name, group in groups.items()
         }
-        for key, parts in breakdowns(counts).items()
+        for key, groups in break_down(counts).items()
     }
 
 
-def _meaning(counts: Counts) -> str:
-    """What is counted as an instance."""
-    meanings = [INSTANCES_ARE[kind] for kind in (True, False) if (counts.objects == kind).any()]
-    return "; in other photos ".join(meanings)
+def _instance_meaning(counts: Counts) -> str:
+    """Describe the objects that are counted as instances."""
+    meanings = [INSTANCE_MEANINGS[kind] for kind in (True, False) if (counts.objects == kind).any()]
+    return "; in other images ".join(meanings)
 
 
 def _caption(counts: Counts) -> str:
     return (
-        f"{len(counts.samples)} photos. Instances are {_meaning(counts)}; those of the background "
-        "are not counted. Area: mean of an instance, in pixels and in percent of its photo."
+        f"{len(counts.samples)} images. Instances are {_instance_meaning(counts)}; background "
+        "instances are not counted. Area: mean per instance, in pixels and in percent of its image."
     )
 
 
@@ -84,7 +86,7 @@ def _draw(context: Context, counts: Counts, rows: Sequence[dict[str, Any]], fold
     from clothseg.report.dataset_figures import draw_class_bars, draw_numbers, draw_sizes
 
     names = [row["name"] for row in rows]
-    title = f"{context.name} in {context.labels.name}, {len(counts.samples)} photos"
+    title = f"{context.name} in {context.labels.name}, {len(counts.samples)} images"
     for key in ("pixels", "images", "instances"):
         values = [row[key] for row in rows]
         total = sum(values) if key != "images" else len(counts.samples)
@@ -93,23 +95,23 @@ def _draw(context: Context, counts: Counts, rows: Sequence[dict[str, Any]], fold
         ("classes", classes_per_image(counts)),
         ("instances", counts.instances.sum(1)),
     ):
-        draw_numbers(numbers, folder / f"{key}_per_image.png", f"{key} in a photo", title)
+        draw_numbers(numbers, folder / f"{key}_per_image.png", f"{key} per image", title)
     draw_sizes(counts.sizes, folder / "image_sizes.png", title)
 
 
-def _draw_further(
-    context: Context, further: Mapping[str, Sequence[dict[str, Any]]], photos: int, folder: Path
+def _draw_further_maps(
+    context: Context, further: Mapping[str, Sequence[dict[str, Any]]], count: int, folder: Path
 ) -> None:
     from clothseg.report.dataset_figures import draw_class_bars
 
     for kind, rows in further.items():
-        seen = rows[1:]  # without `none`, which every photo has
-        names, images = [row["name"] for row in seen], [row["images"] for row in seen]
+        values = rows[1:]  # without `none`, which every image has
+        names, images = [row["name"] for row in values], [row["images"] for row in values]
         path, title = (
             folder / f"images_per_{kind}.png",
-            f"{kind} in {context.name}, {photos} photos",
+            f"{kind} in {context.name}, {count} images",
         )
-        draw_class_bars(images, photos, names, path, "images", title, kind)
+        draw_class_bars(images, count, names, path, "images", title, kind)
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:

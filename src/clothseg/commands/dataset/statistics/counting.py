@@ -1,4 +1,4 @@
-"""Counts of every photo, and what they amount to."""
+"""Per-image counts and their aggregates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from clothseg.labels import LabelSpace
 from clothseg.screen import progress_bar
 from clothseg.threads import map_in_order
 
-INSTANCES_ARE = {
-    True: "objects that the dataset annotates",
-    False: "classes of a photo, one each, because the dataset does not tell objects apart",
+INSTANCE_MEANINGS = {
+    True: "objects annotated by the dataset",
+    False: "one per class and image, because the dataset does not annotate objects",
 }
-"""What is counted as an instance, by whether objects are told apart."""
+"""Meaning of an instance, by whether the dataset annotates objects."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What was counted in N photos of K classes; the background has no instances.
+    """Counts of N images and K classes; the background has no instances.
 
-    Objects may cover each other, so that their areas can add up to more than the class's pixels.
+    Objects may overlap, so that their areas can sum to more than the pixels of the class.
 
     Args:
-        samples: the photos.
+        samples: samples of the images.
         sizes: height and width in pixels, int64 [N,2].
         pixels: visible pixels of each class, int64 [N,K].
         instances: objects of each class, int64 [N,K].
         areas: pixels of all objects of each class, int64 [N,K].
-        objects: whether the dataset of each photo tells objects apart, bool [N].
+        objects: True for images whose dataset annotates objects, bool [N].
     """
 
     samples: Sequence[Sample]
@@ -41,23 +41,24 @@ class Counts:
     areas: np.ndarray
     objects: np.ndarray
 
-    def of(self, chosen: np.ndarray) -> "Counts":
-        """The counts of some photos, bool [N]."""
+    def select(self, chosen: np.ndarray) -> "Counts":
+        """Return the counts of selected images, bool [N]."""
         samples = [s for s, is_chosen in zip(self.samples, chosen, strict=True) if is_chosen]
         arrays = (self.sizes, self.pixels, self.instances, self.areas, self.objects)
         return Counts(samples, *(array[chosen] for array in arrays))
 
 
-def count_photos(reader: Reader, labels: LabelSpace) -> Counts:
-    """Read every photo and count.
+def count_images(reader: Reader, labels: LabelSpace) -> Counts:
+    """Read and count every image.
 
     Raises:
-        DataError: a photo or its annotation is defective, or the dataset has another layout.
-        ConfigError: the label space has no place for a source name.
+        DataError: an image or its annotation is defective, or the files do not have the dataset's
+            layout.
+        ConfigError: the label space does not cover a source name.
     """
     samples = reader.samples()
     table = labels.lookup_table(reader.names)
-    count = partial(_count_photo, reader=reader, table=table, classes=len(labels))
+    count = partial(_count_image, reader=reader, table=table, classes=len(labels))
     bar = progress_bar("counting", len(samples))
     rows = []
     with bar as advance, map_in_order(count, samples) as counted:
@@ -67,8 +68,8 @@ def count_photos(reader: Reader, labels: LabelSpace) -> Counts:
     return Counts(samples, *(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def count_further(reader: Reader) -> dict[str, list[dict[str, Any]]]:
-    """One row for each name of further maps, such as colours, by kind: its pixels and photos.
+def count_further_maps(reader: Reader) -> dict[str, list[dict[str, Any]]]:
+    """Count pixels and images of each name of further maps, such as colors: rows by kind of map.
 
     Source: loesch2021, Fig. 2.
     """
@@ -95,17 +96,17 @@ def count_further(reader: Reader) -> dict[str, list[dict[str, Any]]]:
 
 
 def class_rows(counts: Counts, labels: LabelSpace) -> list[dict[str, Any]]:
-    """One row per class: pixels, photos and instances, and their shares from 0 to 1.
+    """Return one row per class: pixels, images and instances, and fractions from 0 to 1.
 
-    Mean areas are in pixels and, as the mean of each object's share of its own photo, from 0 to 1;
-    None for a class without instances.
+    Mean areas are in pixels and in fractions of the image of each object, from 0 to 1; None for
+    classes without instances.
 
     Source: the columns of inacio2019, Fig. 4, and dang2020, Table I.
     """
     pixels, instances = counts.pixels.sum(0), counts.instances.sum(0)
     images = (counts.pixels > 0).sum(0)
     area = counts.areas.sum(0)
-    share = (counts.areas / counts.sizes.prod(1)[:, None]).sum(0)
+    fraction = (counts.areas / counts.sizes.prod(1)[:, None]).sum(0)
     return [
         {
             "id": k,
@@ -116,14 +117,14 @@ def class_rows(counts: Counts, labels: LabelSpace) -> list[dict[str, Any]]:
             "image_share": float(images[k] / len(counts.samples)),
             "instances": int(instances[k]),
             "mean_area": float(area[k] / instances[k]) if instances[k] else None,
-            "mean_area_share": float(share[k] / instances[k]) if instances[k] else None,
+            "mean_area_share": float(fraction[k] / instances[k]) if instances[k] else None,
         }
         for k, name in enumerate(labels.names)
     ]
 
 
 def image_rows(counts: Counts) -> list[dict[str, Any]]:
-    """One row per photo: its size in pixels, and how many classes and instances it shows."""
+    """Return one row per image: its size in pixels and its numbers of classes and instances."""
     classes, instances = classes_per_image(counts), counts.instances.sum(1)
     return [
         {
@@ -140,53 +141,53 @@ def image_rows(counts: Counts) -> list[dict[str, Any]]:
 
 
 def classes_per_image(counts: Counts) -> np.ndarray:
-    """How many classes beside the background each photo shows, int64 [N]."""
+    """Return the number of classes in each image, excluding the background, int64 [N]."""
     return (counts.pixels[:, 1:] > 0).sum(1)
 
 
-def breakdowns(counts: Counts) -> dict[str, dict[str, Counts]]:
-    """The counts of each source and each part, where the samples have them.
+def break_down(counts: Counts) -> dict[str, dict[str, Counts]]:
+    """Split the counts by source and by part, where the samples have them.
 
     Returns:
-        `source` and `part`, each with the counts by its names; without those that never differ.
+        Counts by name for the keys `source` and `part`; keys that no sample sets are omitted.
     """
     keys = {
         "source": [sample.source for sample in counts.samples],
         "part": [sample.part for sample in counts.samples],
     }
     return {
-        key: {name: counts.of(np.array(values) == name) for name in dict.fromkeys(values)}
+        key: {name: counts.select(np.array(values) == name) for name in dict.fromkeys(values)}
         for key, values in keys.items()
         if any(values)
     }
 
 
 def distribution(values: np.ndarray) -> dict[str, Any]:
-    """Smallest, mean, median and largest of whole numbers [N], and how often each occurs."""
-    numbers, times = np.unique(values, return_counts=True)
+    """Return minimum, mean, median and maximum of integers [N], and the frequency of each value."""
+    numbers, frequencies = np.unique(values, return_counts=True)
     return {
         "min": int(numbers[0]),
         "mean": float(values.mean()),
         "median": float(np.median(values)),
         "max": int(numbers[-1]),
-        "images": dict(zip(map(str, numbers.tolist()), times.tolist(), strict=True)),
+        "images": dict(zip(map(str, numbers.tolist()), frequencies.tolist(), strict=True)),
     }
 
 
-def _count_photo(
+def _count_image(
     sample: Sample, reader: Reader, table: np.ndarray, classes: int
 ) -> tuple[tuple[int, int], np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Size, pixels [K], instances [K] and areas [K] of one photo, and whether it has objects."""
+    """Return size, pixels [K], instances [K], areas [K] and whether objects are annotated."""
     image, source = reader.read(sample)
     pixels = np.bincount(table[source].ravel(), minlength=256)[:classes]
     objects = reader.objects(sample)
     if objects is None:
         instances, areas = (pixels > 0).astype(np.int64), pixels.copy()
     else:
-        found = table[[source for source, _ in objects]]
-        instances = np.bincount(found, minlength=256)[:classes]
+        classes_of_objects = table[[source for source, _ in objects]]
+        instances = np.bincount(classes_of_objects, minlength=256)[:classes]
         areas = np.zeros(256, np.int64)
-        np.add.at(areas, found, [area for _, area in objects])
+        np.add.at(areas, classes_of_objects, [area for _, area in objects])
         areas = areas[:classes]
     instances[0] = areas[0] = 0
     height, width = image.shape[:2]

@@ -1,8 +1,8 @@
-"""The layouts of datasets that the wardrobe can be written in; one module for each format.
+"""Dataset layouts that the wardrobe can be written in, one module per format.
 
-Every function draws so many photos from a seed and leaves a complete folder or none; it calls
-`advance` with the number of photos that have been added. Equal arguments give equal bytes on one
-machine, and a photo does not depend on how many others there are.
+Every function renders a number of photos from a seed and leaves a complete folder or none; it calls
+`advance` with the number of photos added. Equal arguments produce identical bytes on one machine,
+and a photo does not depend on the number of photos.
 """
 
 from collections.abc import Callable
@@ -24,12 +24,12 @@ LAYOUTS: dict[str, Callable[[Path, int, int, Callable[[float], None]], None]] = 
     "ccihp": write_ccihp,
     "folder": write_folder,
 }
-"""What writes each layout: (root, photos, seed, advance).
+"""Writer of each layout: (root, photos, seed, advance).
 
 Args:
-    root: the folder to make; it must not exist or be empty.
-    photos: how many.
-    seed: of the wardrobe.
+    root: the folder to create; it must not exist or be empty.
+    photos: number of photos.
+    seed: seed of the wardrobe.
     advance: called after every photo.
 
 Raises:

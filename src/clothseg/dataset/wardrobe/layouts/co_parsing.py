@@ -1,18 +1,18 @@
-"""Clothing Co-Parsing: one MATLAB file of ids for every photo."""
+"""Clothing Co-Parsing: one MATLAB file of ids per photo."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clothseg.dataset.wardrobe.layouts.files import Advance, complete_folder, save_jpeg
+from clothseg.dataset.wardrobe.layouts.files import Advance, atomic_folder, save_jpeg
 from clothseg.dataset.wardrobe.names import CCP_NAMES
 from clothseg.dataset.wardrobe.photo import draw_photo
 
 
 def write_ccp(root: Path, photos: int, seed: int, advance: Advance) -> None:
-    """Draw photos and write them as Clothing Co-Parsing comes."""
-    with complete_folder(root) as part:
+    """Render photos and write them in the layout of Clothing Co-Parsing."""
+    with atomic_folder(root) as part:
         labels = part / "annotations" / "pixel-level"
         labels.mkdir(parents=True)
         (part / "photos").mkdir()
@@ -28,8 +28,8 @@ def write_ccp(root: Path, photos: int, seed: int, advance: Advance) -> None:
 
 
 def _save_mat(path: Path, **variables: NDArray) -> None:
-    """Write a compressed MATLAB v5 file whose header carries no date, so that bytes repeat."""
-    from scipy.io import savemat  # takes half a second, which a mistyped command should not
+    """Write a compressed MATLAB v5 file without a date in its header, for reproducible bytes."""
+    from scipy.io import savemat  # imported here because it takes half a second
 
     savemat(path, variables, do_compression=True)
     with path.open("r+b") as file:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clothseg.dataset.wardrobe.colours import COLOURS, main_colour
+from clothseg.dataset.wardrobe.colors import COLORS, main_color
 from clothseg.dataset.wardrobe.layouts.files import (
     Advance,
-    complete_folder,
+    atomic_folder,
     native_names,
     save_jpeg,
 )
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 HEIGHT, WIDTH = 600, 400
 SUPERPIXELS = 425
-CELLS = (25, 30, 35, 40, 50, 60, 80, 120)
-"""Sides of the square cells that may cut a photo into superpixels, in pixels."""
+"""Maximum number of superpixels in a photo."""
+CELL_SIZES = (25, 30, 35, 40, 50, 60, 80, 120)
+"""Sides in pixels of the square cells that may divide a photo into superpixels, finest first."""
 USER_BLOCK = 512
-"""Bytes before the HDF5 content, in which MATLAB says what the file is."""
+"""Bytes before the HDF5 content; MATLAB describes the file there."""
 CLASSES = {
     **dict.fromkeys(("t-shirt", "top"), "T-shirt"),
     **dict.fromkeys(("bag", "purse"), "bag"),
@@ -45,15 +46,15 @@ CLASSES = {
         "belt", "hair", "hat", "jeans", "pants", "shorts", "skin", "skirt", "socks",
     )},
 }  # fmt: skip
-"""CFPD's class of everything that it labels, by CCP name."""
+"""CFPD class by CCP name, for everything that CFPD labels."""
 
 
 def write_cfpd(root: Path, photos: int, seed: int, advance: Advance) -> None:
-    """Draw photos and write them as the archive of CFPD unpacks."""
+    """Render photos and write them as the unpacked archive of CFPD."""
     import h5py
 
     names = native_names("cfpd")
-    with complete_folder(root) as part:
+    with atomic_folder(root) as part:
         (part / "image").mkdir()
         path = part / "fashon_parsing_data.mat"
         with h5py.File(path, "w", userblock_size=USER_BLOCK) as file:
@@ -69,14 +70,14 @@ def write_cfpd(root: Path, photos: int, seed: int, advance: Advance) -> None:
                 records.append(_record(cells, name, photo, names))
                 advance(1)
             _cell(file, "fashion_dataset", np.array(records, object)[:, None])
-            for kind, words in (("category", names), ("colors", ["bk", *COLOURS])):
+            for kind, words in (("category", names), ("colors", ["bk", *COLORS])):
                 texts = [_text(cells, _free_name(cells), word) for word in words]
                 _cell(file, f"all_{kind}_name", np.array(texts, object)[None])
-        _sign(path)
+        _write_header(path)
 
 
-def classes_of(photo: Photo, names: list[str]) -> NDArray[np.intp]:
-    """Class id of every piece of a photo by its number; index 0 is the background."""
+def piece_classes(photo: Photo, names: list[str]) -> NDArray[np.intp]:
+    """Return the class id of every piece, indexed by piece number; index 0 is the background."""
     return np.array([0, *(names.index(_class_name(piece)) for piece in photo.pieces)])
 
 
@@ -85,33 +86,33 @@ def _class_name(piece: Piece) -> str:
 
 
 def _superpixels(photo: Photo) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The finest cut into at most :data:`SUPERPIXELS`: ids [H,W] from 0, and each one's piece.
+    """Return the finest division into at most :data:`SUPERPIXELS`: ids [H,W] and pieces [S].
 
-    No superpixel holds two pieces, so that together they are the drawing.
+    Ids count from 0; every superpixel lies in one piece, so that they preserve the ground truth.
     """
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     count = len(photo.pieces) + 1
-    for side in CELLS:
+    for side in CELL_SIZES:
         cell = (y // side) * (WIDTH // side + 1) + x // side
-        found, ids = np.unique(cell * count + photo.seen, return_inverse=True)
+        found, ids = np.unique(cell * count + photo.piece_map, return_inverse=True)
         if len(found) <= SUPERPIXELS:
             break
     return ids.reshape(HEIGHT, WIDTH), found % count
 
 
 def _record(cells: "h5py.Group", name: str, photo: Photo, names: list[str]) -> Any:
-    """One photo as a MATLAB struct; returns the reference to it."""
+    """Write one photo as a MATLAB struct and return a reference to it."""
     ids, pieces = _superpixels(photo)
-    classes = classes_of(photo, names)
-    colours = np.array([0, *(COLOURS.index(main_colour(p.cloth)[0]) + 1 for p in photo.pieces)])
-    # MATLAB counts classes and colours from 1; a superpixel that does not occur is background.
+    classes = piece_classes(photo, names)
+    colors = np.array([0, *(COLORS.index(main_color(p.cloth)[0]) + 1 for p in photo.pieces)])
+    # MATLAB counts classes and colors from 1; unused superpixels are background.
     category, color = np.ones((2, 1, SUPERPIXELS))
     category[0, : len(pieces)] += classes[pieces]
-    color[0, : len(pieces)] += np.where(classes > 0, colours, 0)[pieces]
+    color[0, : len(pieces)] += np.where(classes > 0, colors, 0)[pieces]
     group = cells.create_group(_free_name(cells))
     group.attrs["MATLAB_class"] = np.bytes_("struct")
     _text(group, "img_name", name)
-    # MATLAB stores columns first, so that HDF5 sees every array transposed.
+    # MATLAB is column-major, so HDF5 sees every array transposed.
     _array(group, "segmentation", ids.T.astype(np.float32), "single")
     _array(group, "category_label", category, "double")
     _array(group, "color_label", color, "double")
@@ -119,19 +120,19 @@ def _record(cells: "h5py.Group", name: str, photo: Photo, names: list[str]) -> A
 
 
 def _free_name(cells: "h5py.Group") -> str:
-    """A name for the next object that only references lead to."""
+    """Return an unused name for an object that is only reached through references."""
     return f"r{len(cells):05d}"
 
 
 def _array(group: "h5py.Group", name: str, values: NDArray, kind: str) -> "h5py.Dataset":
-    """A compressed array of a MATLAB class."""
+    """Write a compressed array of a MATLAB class."""
     dataset = group.create_dataset(name, data=values, compression="gzip", compression_opts=4)
     dataset.attrs["MATLAB_class"] = np.bytes_(kind)
     return dataset
 
 
 def _text(group: "h5py.Group", name: str, text: str) -> Any:
-    """A row of characters as MATLAB has it; returns the reference to it."""
+    """Write a MATLAB row of characters and return a reference to it."""
     letters = np.array([[ord(letter)] for letter in text], np.uint16)
     dataset = _array(group, name, letters, "char")
     dataset.attrs["MATLAB_int_decode"] = np.int32(2)
@@ -139,15 +140,15 @@ def _text(group: "h5py.Group", name: str, text: str) -> Any:
 
 
 def _cell(file: "h5py.File", name: str, references: NDArray) -> None:
-    """A cell array of references."""
+    """Write a cell array of references."""
     import h5py
 
     dataset = file.create_dataset(name, data=references, dtype=h5py.ref_dtype)
     dataset.attrs["MATLAB_class"] = np.bytes_("cell")
 
 
-def _sign(path: Path) -> None:
-    """Fill the user block: text without a date, so that bytes repeat; version and byte order."""
+def _write_header(path: Path) -> None:
+    """Write the user block: text without a date, for reproducible bytes, version and byte order."""
     text = b"MATLAB 7.3 MAT-file, Platform: clothseg wardrobe, HDF5 schema 1.00 ."
     with path.open("r+b") as file:
         file.write((text.ljust(116) + bytes(8) + b"\x00\x02IM").ljust(USER_BLOCK, b"\x00"))

@@ -1,4 +1,4 @@
-"""Files and folders as every layout writes them."""
+"""Writers of files and folders shared by all layouts."""
 
 import shutil
 import tempfile
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from clothseg.shipped import CONF
 
 Advance = Callable[[float], None]
-"""Takes the number of photos that have been added."""
+"""Callback that receives the number of photos added."""
 
 JPEG_QUALITY = 92
 
 
 @contextmanager
-def complete_folder(root: Path) -> Iterator[Path]:
-    """A temporary folder beside `root`, which takes its name at the end.
+def atomic_folder(root: Path) -> Iterator[Path]:
+    """Yield a temporary folder next to `root`, renamed to `root` at the end.
 
-    `root` is complete or does not exist: whatever goes wrong removes the temporary folder.
+    `root` is either complete or does not exist: any failure removes the temporary folder.
 
     Raises:
         OSError: `root` exists and is not empty, or cannot be written.
@@ -41,24 +41,24 @@ def complete_folder(root: Path) -> Iterator[Path]:
 
 
 def native_names(dataset: str) -> list[str]:
-    """A dataset's names in id order, from its file in `conf/dataset`."""
-    return configuration("dataset", dataset)["names"]
+    """Return the native names of a dataset in id order, from its file in `conf/dataset`."""
+    return load_config("dataset", dataset)["names"]
 
 
-def configuration(group: str, name: str) -> dict[str, Any]:
-    """One file of `conf`, as it stands there."""
+def load_config(group: str, name: str) -> dict[str, Any]:
+    """Load one file of `conf`, without composition."""
     content: dict[str, Any] = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
     return content
 
 
 def save_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write an RGB image; cv2 keeps BGR and reports failure by a value only."""
+    """Write an RGB image; cv2 expects BGR and reports failure only by its return value."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     if not cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality):
-        raise OSError(f"{path}: the photo could not be written")
+        raise OSError(f"{path}: the image could not be written")
 
 
 def save_png(path: Path, values: NDArray[np.uint8]) -> None:
-    """Write ids [H,W] as a grey picture of 8 bits."""
+    """Write ids [H,W] as an 8-bit grayscale image."""
     if not cv2.imwrite(str(path), values):
         raise OSError(f"{path}: the map could not be written")

@@ -1,12 +1,12 @@
-"""A plain folder of photos and masks, as `scripts/dataset.py action=export` writes it."""
+"""Plain folder of photos and masks, as written by `scripts/dataset.py action=export`."""
 
 import json
 from pathlib import Path
 
 from clothseg.dataset.wardrobe.layouts.files import (
     Advance,
-    complete_folder,
-    configuration,
+    atomic_folder,
+    load_config,
     save_jpeg,
     save_png,
 )
@@ -17,10 +17,10 @@ from clothseg.labels import LabelSpace
 
 
 def write_folder(root: Path, photos: int, seed: int, advance: Advance) -> None:
-    """Draw photos of the 15 refined classes: `images/`, `masks/` and `labels.json`."""
-    labels = LabelSpace(**configuration("labels", "refined15"))
+    """Render photos of the 15 refined classes into `images/`, `masks/` and `labels.json`."""
+    labels = LabelSpace(**load_config("labels", "refined15"))
     classes = labels.lookup_table(CCP_NAMES)
-    with complete_folder(root) as part:
+    with atomic_folder(root) as part:
         (part / "images").mkdir()
         (part / "masks").mkdir()
         (part / LABEL_FILE).write_text(json.dumps(label_rows(labels), indent=1) + "\n")

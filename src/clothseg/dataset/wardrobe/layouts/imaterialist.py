@@ -1,4 +1,4 @@
-"""iMaterialist (Fashion) 2019: a table with one run-length encoded object in every row."""
+"""iMaterialist (Fashion) 2019: a table with one run-length encoded object per row."""
 
 import csv
 import hashlib
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from clothseg.dataset.wardrobe.layouts.files import (
     Advance,
-    complete_folder,
+    atomic_folder,
     native_names,
     save_jpeg,
 )
-from clothseg.dataset.wardrobe.layouts.objects import Outlined, outlined
+from clothseg.dataset.wardrobe.layouts.objects import AnnotatedObject, annotate_objects
 from clothseg.dataset.wardrobe.outfit import SHOES
 from clothseg.dataset.wardrobe.photo import draw_portrait
 
@@ -35,53 +35,61 @@ GARMENTS = {
     **dict.fromkeys(("bag", "purse"), 24),
     "scarf": 25,
 }  # fmt: skip
-"""Category of every garment by CCP name."""
+"""Category of garments by CCP name."""
 PARTS = {
     "collar": 28, "lapel": 29, "sleeve": 31, "pocket": 32, "neckline": 33, "buckle": 34,
     "applique": 36, "bow": 38, "fringe": 40,
 }  # fmt: skip
-"""Category of every part of a garment."""
+"""Category of garment parts by kind of detail."""
 SUPERCATEGORIES = (
     (6, "upperbody"), (9, "lowerbody"), (13, "wholebody"), (16, "head"), (17, "neck"),
     (19, "arms and hands"), (20, "waist"), (24, "legs and feet"), (27, "others"),
     (34, "garment parts"), (36, "closures"), (46, "decorations"),
 )  # fmt: skip
-"""Name of the group of all categories below an id."""
+"""Upper bound of the category ids, and name, of each supercategory."""
 ATTRIBUTES = {
     3: ("mini (length)", "length"), 7: ("midi", "length"),
     61: ("plain (pattern)", "textile pattern"), 64: ("letters, numbers", "textile pattern"),
     69: ("floral", "textile pattern"), 70: ("geometric", "textile pattern"),
 }  # fmt: skip
-"""Name and group of the attributes that are drawn, of the release's 92."""
+"""Name and group of the rendered attributes; the release has 92."""
 PATTERNS = {"solid": 61, "letters": 64, "fancy": 69, "geometrical": 70}
 LENGTHS = {"short": 3, "long": 7}
-DESCRIBED = (8, 9, 10)
-"""Categories whose rows have attributes: skirt, coat and dress; in the release few rows do."""
+CATEGORIES_WITH_ATTRIBUTES = (8, 9, 10)
+"""Categories with attributes: skirt, coat and dress; few rows of the release have any."""
 
 
 def write_imaterialist(root: Path, photos: int, seed: int, advance: Advance) -> None:
-    """Draw photos of several sizes and write them as the Kaggle download unpacks.
+    """Render photos of several sizes and write them as the unpacked Kaggle download.
 
-    The rows of a photo are in random order, as in the release: who paints them in that order covers
-    pockets and sleeves with the garments below them.
+    The rows of a photo are in random order, as in the release: painting them in file order would
+    cover pockets and sleeves with the garments below them.
     """
     rows: list[tuple[str, str, int, int, str]] = []
-    with complete_folder(root) as part:
+    with atomic_folder(root) as part:
         (part / "train").mkdir()
-        (part / "label_descriptions.json").write_text(json.dumps(descriptions(), indent=1) + "\n")
+        (part / "label_descriptions.json").write_text(
+            json.dumps(label_descriptions(), indent=1) + "\n"
+        )
         for index in range(photos):
-            height, width, name = form(seed, index)
+            height, width, name = size_and_name(seed, index)
             photo = draw_portrait(seed, index, height, width)
             save_jpeg(part / "train" / f"{name}.jpg", photo.image)
-            objects = outlined(photo, GARMENTS, PARTS)
+            objects = annotate_objects(photo, GARMENTS, PARTS)
             order = (
                 np.random.default_rng(np.random.SeedSequence([seed, 5, index]))
                 .permutation(len(objects))
                 .tolist()
             )
             rows += [
-                (f"{name}.jpg", runs(objects[at].extent), height, width, _class_id(objects[at]))
-                for at in order
+                (
+                    f"{name}.jpg",
+                    encode_runs(objects[position].mask),
+                    height,
+                    width,
+                    _class_id(objects[position]),
+                )
+                for position in order
             ]
             advance(1)
         rows.sort(key=lambda row: row[0])
@@ -91,33 +99,33 @@ def write_imaterialist(root: Path, photos: int, seed: int, advance: Advance) -> 
             table.writerows(rows)
 
 
-def form(seed: int, index: int) -> tuple[int, int, str]:
-    """Height and width of a photo in pixels, and its name of 32 hexadecimal digits."""
+def size_and_name(seed: int, index: int) -> tuple[int, int, str]:
+    """Return height and width of a photo in pixels, and its name of 32 hexadecimal digits."""
     name = hashlib.blake2b(f"{seed} {index}".encode(), digest_size=16).hexdigest()
     rng = np.random.default_rng(np.random.SeedSequence([seed, 4, index]))
     height = int(rng.integers(320, 721))
     return height, round(height * rng.uniform(0.62, 0.85)), name
 
 
-def runs(extent: NDArray[np.bool_]) -> str:
-    """Starts and lengths of runs down the columns of bool [H,W]; the first pixel is 1."""
-    edges = np.diff(np.concatenate([[False], extent.T.ravel(), [False]]).astype(np.int8))
+def encode_runs(mask: NDArray[np.bool_]) -> str:
+    """Encode bool [H,W] as starts and lengths of column-wise runs; the first pixel is 1."""
+    edges = np.diff(np.concatenate([[False], mask.T.ravel(), [False]]).astype(np.int8))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     return " ".join(map(str, np.stack([starts + 1, ends - starts], 1).ravel()))
 
 
-def _class_id(thing: Outlined) -> str:
-    """The category, and behind underscores the attributes of what is drawn."""
+def _class_id(item: AnnotatedObject) -> str:
+    """Return the category id followed by its attribute ids, separated by underscores."""
     attributes = set()
-    if thing.category in DESCRIBED:
-        attributes = {PATTERNS[piece.pattern] for piece in thing.pieces}
+    if item.category in CATEGORIES_WITH_ATTRIBUTES:
+        attributes = {PATTERNS[piece.pattern] for piece in item.pieces}
         # The upper half of a dress has the length of its sleeves.
-        attributes |= {LENGTHS[piece.size] for piece in thing.pieces if piece.part != "upper"}
-    return "_".join(map(str, [thing.category, *sorted(attributes)]))
+        attributes |= {LENGTHS[piece.size] for piece in item.pieces if piece.part != "upper"}
+    return "_".join(map(str, [item.category, *sorted(attributes)]))
 
 
-def descriptions() -> dict[str, list[dict[str, str | int]]]:
-    """All categories, and the attributes that are drawn."""
+def label_descriptions() -> dict[str, list[dict[str, str | int]]]:
+    """Return all categories and the rendered attributes."""
     categories: list[dict[str, str | int]] = [
         {"id": number, "name": name, "supercategory": _supercategory(number), "level": 2}
         for number, name in enumerate(native_names("imaterialist")[1:])

@@ -1,4 +1,4 @@
-"""ModaNet: one COCO file of polygons for all photos."""
+"""ModaNet: a COCO file of polygons for all photos."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from clothseg.dataset.wardrobe.layouts.files import (
     Advance,
-    complete_folder,
+    atomic_folder,
     native_names,
     save_jpeg,
 )
-from clothseg.dataset.wardrobe.layouts.objects import Outlined, outlined
+from clothseg.dataset.wardrobe.layouts.objects import AnnotatedObject, annotate_objects
 from clothseg.dataset.wardrobe.outfit import COATS, SHOES
 from clothseg.dataset.wardrobe.photo import draw_portrait
 
 HEIGHT, WIDTH = 600, 400
 VALIDATION_EVERY = 5
-"""Every fifth photo belongs to the validation file, which has no annotations."""
+"""Interval of photos listed in the validation file, which has no annotations."""
 CATEGORIES = {
     **dict.fromkeys(("bag", "purse"), "bag"),
     "belt": "belt",
@@ -36,15 +36,15 @@ CATEGORIES = {
     "hat": "headwear",
     **dict.fromkeys(("scarf", "tie"), "scarf/tie"),
 }
-"""ModaNet's category of every garment that it annotates."""
+"""ModaNet category by CCP name, for every garment that ModaNet annotates."""
 
 
 def write_modanet(root: Path, photos: int, seed: int, advance: Advance) -> None:
-    """Draw photos and write them as ModaNet's repository and a folder of its photos."""
+    """Render photos and write them as ModaNet's repository with a folder of its photos."""
     names = native_names("modanet")
     categories = {name: names.index(category) for name, category in CATEGORIES.items()}
     train, validation = _coco(names), _coco(names)
-    with complete_folder(root) as part:
+    with atomic_folder(root) as part:
         (part / "annotations").mkdir()
         (part / "images").mkdir()
         for index in range(photos):
@@ -59,9 +59,9 @@ def write_modanet(root: Path, photos: int, seed: int, advance: Advance) -> None:
                 validation["images"].append(entry)
             else:
                 train["images"].append(entry)
-                for thing in outlined(photo, categories, details={}):
-                    serial = len(train["annotations"]) + 1
-                    train["annotations"].append(_annotation(serial, number, thing))
+                for item in annotate_objects(photo, categories, details={}):
+                    annotation_id = len(train["annotations"]) + 1
+                    train["annotations"].append(_annotation(annotation_id, number, item))
             advance(1)
         for kind, content in (("train", train), ("val", validation)):
             path = part / "annotations" / f"modanet2018_instances_{kind}.json"
@@ -69,7 +69,7 @@ def write_modanet(root: Path, photos: int, seed: int, advance: Advance) -> None:
 
 
 def _coco(names: list[str]) -> dict[str, Any]:
-    """A COCO file of ModaNet's categories without photos."""
+    """Return a COCO file with ModaNet's categories and no images."""
     return {
         "info": {"version": "1.0", "description": "drawn by the wardrobe of clothseg"},
         "licenses": [{"id": 3, "name": "drawn", "url": ""}],
@@ -84,44 +84,44 @@ def _coco(names: list[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _annotation(serial: int, image: int, thing: Outlined) -> dict[str, Any]:
-    """One garment as COCO has it."""
-    left, top, width, height = cv2.boundingRect(thing.extent.astype(np.uint8))
+def _annotation(annotation_id: int, image_id: int, item: AnnotatedObject) -> dict[str, Any]:
+    """Return the COCO annotation of one garment."""
+    left, top, width, height = cv2.boundingRect(item.mask.astype(np.uint8))
     return {
-        "id": serial,
-        "image_id": image,
-        "category_id": thing.category,
-        "area": int(thing.extent.sum()),
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": item.category,
+        "area": int(item.mask.sum()),
         "bbox": [left, top, width, height],
-        "segmentation": [polygon.ravel().tolist() for polygon in polygons(thing.extent)],
+        "segmentation": [polygon.ravel().tolist() for polygon in polygons(item.mask)],
         "iscrowd": 0,
     }
 
 
-def polygons(extent: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
-    """Closed outlines along pixel edges, so that exactly these pixels have their centre inside.
+def polygons(mask: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
+    """Convert a mask to closed polygons along pixel edges that contain exactly its pixel centers.
 
-    A list of polygons cannot say what is a hole: a shape with one is cut through it.
+    Polygons cannot express holes: a shape with a hole is split through it.
 
     Args:
-        extent: the pixels, bool [H,W].
+        mask: bool [H,W].
 
     Returns:
         Corners (x, y) of every polygon, [n,2].
     """
-    # Contours run through pixel centres; with 3x3 pixels for one, a corner rounds to its edge.
-    large = cv2.resize(extent.astype(np.uint8), None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
+    # Contours run through pixel centers; at 3x upsampling, corners round to pixel edges.
+    large = cv2.resize(mask.astype(np.uint8), None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
     contours, hierarchy = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     outlines = [(contour[:, 0] + 1) // 3 for contour in contours]
     for outline, (_, _, _, parent) in zip(outlines, hierarchy[0], strict=True):
         if parent >= 0:
             cut = int(outline[:, 0].min()) + 1
-            return polygons(_columns(extent, 0, cut)) + polygons(_columns(extent, cut, None))
+            return polygons(_columns(mask, 0, cut)) + polygons(_columns(mask, cut, None))
     return outlines
 
 
-def _columns(extent: NDArray[np.bool_], start: int, end: int | None) -> NDArray[np.bool_]:
-    """The part of a shape that lies in some columns."""
-    part = np.zeros_like(extent)
-    part[:, start:end] = extent[:, start:end]
+def _columns(mask: NDArray[np.bool_], start: int, end: int | None) -> NDArray[np.bool_]:
+    """Return the part of a mask that lies in a range of columns."""
+    part = np.zeros_like(mask)
+    part[:, start:end] = mask[:, start:end]
     return part

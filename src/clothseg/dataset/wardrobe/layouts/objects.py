@@ -1,4 +1,4 @@
-"""Garments as annotators outline them, one by one."""
+"""Object annotations: garments outlined one by one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ from clothseg.dataset.wardrobe.piece import Piece
 
 
 @dataclass(frozen=True)
-class Outlined:
-    """One annotated object.
+class AnnotatedObject:
+    """Annotated object.
 
     Args:
-        category: its id in the dataset.
-        pieces: what it consists of, such as the two halves of a dress; none for a detail.
-        extent: its pixels, bool [H,W].
+        category: category id in the dataset.
+        pieces: its pieces, such as the two halves of a dress; empty for a detail.
+        mask: bool [H,W].
     """
 
     category: int
     pieces: list[Piece]
-    extent: NDArray[np.bool_]
+    mask: NDArray[np.bool_]
 
 
-def outlined(
+def annotate_objects(
     photo: Photo, categories: Mapping[str, int], details: Mapping[str, int]
-) -> list[Outlined]:
-    """All annotated objects of a photo, the smallest first.
+) -> list[AnnotatedObject]:
+    """Return all annotated objects of a photo, the smallest first.
 
-    An outline runs on below smaller objects that lie on the garment, as below a pocket or a bag,
-    and stops at larger ones: painted by area, the largest first, the objects give what one sees.
+    A mask continues below smaller objects on top of the garment, such as a pocket or a bag, and
+    stops at larger ones: painting by area, the largest first, reproduces the visible pixels.
 
     Args:
         photo: the photo.
@@ -39,43 +39,45 @@ def outlined(
         details: ids of details by kind; others belong to their garment.
     """
     objects, owner = _garments(photo, categories)
-    top = np.array(owner)[photo.seen]
+    top = np.array(owner)[photo.piece_map]
     for number, (kind, piece) in enumerate(photo.details, start=1):
-        here = photo.detail == number
+        here = photo.detail_map == number
         if kind in details and owner[piece] and here.any():
-            objects.append(Outlined(details[kind], [], here))
+            objects.append(AnnotatedObject(details[kind], [], here))
             top[here] = len(objects)
     visible = np.bincount(top.ravel(), minlength=len(objects) + 1)
     areas = np.full(len(objects) + 1, np.inf)
     found = []
     for number in np.argsort(visible[1:], kind="stable") + 1:
-        thing = objects[number - 1]
-        extent = (top == number) | (thing.extent & (areas < visible[number])[top])
-        areas[number] = extent.sum()
+        item = objects[number - 1]
+        mask = (top == number) | (item.mask & (areas < visible[number])[top])
+        areas[number] = mask.sum()
         if visible[number]:
-            found.append(Outlined(thing.category, thing.pieces, extent))
+            found.append(AnnotatedObject(item.category, item.pieces, mask))
     return found
 
 
-def _garments(photo: Photo, categories: Mapping[str, int]) -> tuple[list[Outlined], list[int]]:
-    """Garments with all of their pixels, hidden ones too, and which one every piece belongs to.
+def _garments(
+    photo: Photo, categories: Mapping[str, int]
+) -> tuple[list[AnnotatedObject], list[int]]:
+    """Return garments with their amodal masks, and the garment number of every piece.
 
-    Pieces of one name and side are one garment. The second list is indexed by a piece's number and
-    holds the garment's, both counted from 1.
+    Pieces of one person, name and side form one garment. The second list is indexed by piece
+    number and holds garment numbers, both counted from 1; 0 is not annotated.
     """
-    objects: list[Outlined] = []
+    objects: list[AnnotatedObject] = []
     numbers: dict[tuple[int, str, str], int] = {}
     owner = [0]
-    for piece, person, extent in zip(photo.pieces, photo.people, photo.extents, strict=True):
+    for piece, person, mask in zip(photo.pieces, photo.people, photo.amodal_masks, strict=True):
         if piece.name not in categories:
             owner.append(0)
             continue
         key = person, piece.name, piece.side
         if key not in numbers:
-            objects.append(Outlined(categories[piece.name], [], np.zeros_like(extent)))
+            objects.append(AnnotatedObject(categories[piece.name], [], np.zeros_like(mask)))
             numbers[key] = len(objects)
         owner.append(numbers[key])
         garment = objects[numbers[key] - 1]
         garment.pieces.append(piece)
-        np.logical_or(garment.extent, extent, out=garment.extent)
+        np.logical_or(garment.mask, mask, out=garment.mask)
     return objects, owner

@@ -1,4 +1,4 @@
-"""What can be found in one photo and its mask."""
+"""Findings in one image and its mask."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from clothseg.dataset.reader import examine
 from clothseg.labels import IGNORE
 from clothseg.metric.connected import Components, connected_components
 
-TINY = 25
-"""Most pixels of a component that counts as tiny."""
+MAX_TINY_PIXELS = 25
+"""Maximum size of a tiny component, in pixels."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A sample and the reader of its own dataset, where several are merged.
+    """Sample with the reader of its own dataset, of which several may be merged.
 
     Args:
-        name: name of the sample among all that are audited.
+        name: unique name of the sample in the audit.
         reader: reader of its dataset.
-        sample: the sample as that reader knows it.
+        sample: the sample as listed by that reader.
     """
 
     name: str
@@ -34,14 +34,14 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Audited:
-    """What one sample was found to be.
+class SampleAudit:
+    """Audit of one sample.
 
     Args:
-        findings: what is wrong or odd about it alone.
-        values: source ids that its mask holds, bool [256].
-        content: hash of the photo's file; empty when it cannot be read.
-        hash: perceptual hash of the photo; None when it cannot be decoded.
+        findings: defects and anomalies of this sample alone.
+        values: True for source ids that occur in its mask, bool [256].
+        content: hash of the image file; empty if it cannot be read.
+        hash: perceptual hash of the image; None if it cannot be decoded.
     """
 
     findings: list[Finding]
@@ -50,17 +50,17 @@ class Audited:
     hash: int | None
 
 
-def audit_photo(subject: Subject) -> Audited:
-    """Decode one sample and find all that is wrong or odd about it alone."""
+def audit_sample(subject: Subject) -> SampleAudit:
+    """Decode one sample and find its own defects and anomalies."""
     found = examine(subject.reader, subject.sample)
-    findings = [_of_defect(subject, defect) for defect in found.defects]
-    findings += [] if found.defects else _oddities(subject)
+    findings = [_from_defect(subject, defect) for defect in found.defects]
+    findings += [] if found.defects else _sample_warnings(subject)
     values = np.zeros(256, bool)
     if found.mask is not None:
         values[:] = np.bincount(found.mask.ravel(), minlength=256) > 0
         findings += _background_only(subject, values)
         findings += _tiny_components(subject, found.mask)
-    return Audited(
+    return SampleAudit(
         findings,
         values,
         _content(subject.sample.image),
@@ -69,23 +69,23 @@ def audit_photo(subject: Subject) -> Audited:
 
 
 def tiny_components(mask: np.ndarray, classes: int) -> tuple[Components, np.ndarray]:
-    """All components of a mask uint8 [H,W], and the numbers of those of at most 25 pixels.
+    """Return the components of a mask uint8 [H,W], and the numbers of those of at most 25 pixels.
 
-    Pixels that touch at a corner are connected. Background and ids that no class has are left out.
+    Components are 8-connected. Background and out-of-range ids are never tiny components.
     """
     components = connected_components(mask, connectivity=8)
     known = (components.classes > 0) & (components.classes < classes)
-    return components, np.flatnonzero(known & (components.sizes <= TINY))
+    return components, np.flatnonzero(known & (components.sizes <= MAX_TINY_PIXELS))
 
 
-def _of_defect(subject: Subject, defect: Defect) -> Finding:
+def _from_defect(subject: Subject, defect: Defect) -> Finding:
     return Finding(defect.kind, subject.name, str(defect.file), defect.value, defect.message)
 
 
-def _oddities(subject: Subject) -> list[Finding]:
+def _sample_warnings(subject: Subject) -> list[Finding]:
     file = str(subject.sample.annotation)
-    told = subject.reader.sample_warnings(subject.sample)
-    return [Finding("told by the reader", subject.name, file, "", text) for text in told]
+    warnings = subject.reader.sample_warnings(subject.sample)
+    return [Finding("told by the reader", subject.name, file, "", text) for text in warnings]
 
 
 def _background_only(subject: Subject, values: np.ndarray) -> list[Finding]:
@@ -93,9 +93,9 @@ def _background_only(subject: Subject, values: np.ndarray) -> list[Finding]:
         return []
     file = str(subject.sample.annotation)
     ids = ", ".join(map(str, np.flatnonzero(values)))
-    message = f"{file}: nothing in {subject.name} is labelled; its only value is {ids}"
+    message = f"{file}: nothing is labeled in {subject.name}; its only value is {ids}"
     if values[IGNORE]:
-        message += f" ({IGNORE} counts nowhere; a class has an id from 1)"
+        message += f" ({IGNORE} is ignored; ids of classes start at 1)"
     return [Finding("background only", subject.name, file, ids, message)]
 
 
@@ -108,7 +108,7 @@ def _tiny_components(subject: Subject, mask: np.ndarray) -> list[Finding]:
     dots = " …" if tiny.size > 5 else ""
     file = str(subject.sample.annotation)
     plural = "component" if tiny.size == 1 else "components"
-    size = f"{tiny.size} {plural} of at most {TINY} pixels"
+    size = f"{tiny.size} {plural} of at most {MAX_TINY_PIXELS} pixels"
     message = f"{file}: {size} in {subject.name}: {shown}{dots}"
     return [Finding("tiny components", subject.name, file, int(tiny.size), message)]
 

@@ -1,18 +1,18 @@
-"""Where each dataset comes from: all that is known, in one place."""
+"""Download sources of all datasets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class OpenFile:
-    """A file that anybody can download.
+class PublicFile:
+    """File that can be downloaded without an account.
 
     Args:
-        path: where it goes, below the dataset's folder.
-        url: where it is.
-        size: bytes.
-        md5: checksum, as its publisher states it.
+        path: target path, relative to the dataset's folder.
+        url: download URL.
+        size: size in bytes.
+        md5: checksum stated by the publisher.
     """
 
     path: str
@@ -23,12 +23,12 @@ class OpenFile:
 
 @dataclass(frozen=True)
 class Repository:
-    """A git repository that is the dataset's folder.
+    """Git repository that is the dataset's folder.
 
     Args:
-        url: where it is.
-        counts: number of files of each pattern in a complete copy.
-        checked: a file whose content is checked.
+        url: URL of the repository.
+        counts: number of files per glob pattern in a complete copy.
+        checked: path of a file whose content is verified.
         sha256: checksum of that file.
     """
 
@@ -39,13 +39,13 @@ class Repository:
 
 
 @dataclass(frozen=True)
-class ByHand:
-    """Something that only a person can fetch: an account, a form or a licence is in the way.
+class ManualDownload:
+    """Download that needs the user, because of an account, a form or a license.
 
     Args:
-        what: what it is.
-        source: where it is to be had.
-        path: where it goes, below the dataset's folder.
+        what: description of the files.
+        source: URL or description of where to get them.
+        path: target path, relative to the dataset's folder.
     """
 
     what: str
@@ -54,31 +54,31 @@ class ByHand:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one dataset comes from.
+class DatasetSource:
+    """Download source of one dataset.
 
     Args:
-        repository: the whole dataset, if it is a repository.
-        files: what can be downloaded.
-        by_hand: what cannot.
+        repository: repository with the entire dataset, if there is one.
+        files: files to download automatically.
+        manual: downloads that need the user.
     """
 
     repository: Repository | None = None
-    files: Sequence[OpenFile] = field(default_factory=tuple)
-    by_hand: Sequence[ByHand] = field(default_factory=tuple)
+    files: Sequence[PublicFile] = field(default_factory=tuple)
+    manual: Sequence[ManualDownload] = field(default_factory=tuple)
 
 
 MODANET = "https://media.githubusercontent.com/media/eBay/modanet/master/annotations"
-"""Git LFS files of the repository eBay/modanet; a clone without LFS has only pointers to them."""
+"""Git LFS files of the repository eBay/modanet; a clone without LFS only has pointers to them."""
 
-CIHP = ByHand(
-    "photos and annotations of CIHP: the folders Training, Validation and Testing",
+CIHP = ManualDownload(
+    "images and annotations of CIHP: the folders Training, Validation and Testing",
     "the Multi-Human Parsing page of https://www.sysu-hcp.net/lip",
     ".",
 )
 
-PLACES: dict[str, Place] = {
-    "ccp": Place(
+SOURCES: dict[str, DatasetSource] = {
+    "ccp": DatasetSource(
         repository=Repository(
             "https://github.com/bearpaw/clothing-co-parsing",
             {
@@ -90,57 +90,57 @@ PLACES: dict[str, Place] = {
             "fac89afde57ba333106173018c09a087d0466affc149bfde72c6cde3eeaa55bc",
         )
     ),
-    "cfpd": Place(
-        by_hand=[
-            ByHand(
-                "the annotations of all 2,682 photos",
+    "cfpd": DatasetSource(
+        manual=[
+            ManualDownload(
+                "the annotations of all 2,682 images",
                 "the Google Drive link on https://sites.google.com/site/fashionparsing",
                 "fashon_parsing_data.mat",
             ),
-            ByHand("the photos", "the same archive", "image/<number>.jpg"),
+            ManualDownload("the images", "the same archive", "image/<number>.jpg"),
         ]
     ),
-    "imaterialist": Place(
-        by_hand=[
-            ByHand(
+    "imaterialist": DatasetSource(
+        manual=[
+            ManualDownload(
                 f"{what} (needs a Kaggle account that has accepted the competition's rules)",
                 "https://www.kaggle.com/c/imaterialist-fashion-2019-FGVC6/data",
                 path,
             )
             for what, path in (
                 ("the annotations", "train.csv"),
-                ("the 45,625 photos, unpacked", "train/<32 letters>.jpg"),
+                ("the 45,625 images, unpacked", "train/<32 letters>.jpg"),
             )
         ]
     ),
-    "modanet": Place(
+    "modanet": DatasetSource(
         files=[
-            OpenFile(
+            PublicFile(
                 "annotations/modanet2018_instances_train.json",
                 f"{MODANET}/modanet2018_instances_train.json",
                 105_924_292,
                 "96478657d20e322e9d3282c6d73c0c4c",
             ),
-            OpenFile(
+            PublicFile(
                 "annotations/modanet2018_instances_val.json",
                 f"{MODANET}/modanet2018_instances_val.json",
                 215_183,
                 "900b24b7d6c0c48203e6244f45d65499",
             ),
         ],
-        by_hand=[
-            ByHand(
-                "the photos (photos.lmdb of PaperDoll, 40 GB: key = id of the photo, value = file)",
+        manual=[
+            ManualDownload(
+                "the images (photos.lmdb of PaperDoll, 40 GB: key = image id, value = image file)",
                 "https://github.com/kyamagu/paperdoll, folder data/chictopia",
                 "images/<id, 7 digits>.jpg",
             )
         ],
     ),
-    "cihp": Place(by_hand=[CIHP]),
-    "ccihp": Place(
-        by_hand=[
+    "cihp": DatasetSource(manual=[CIHP]),
+    "ccihp": DatasetSource(
+        manual=[
             CIHP,
-            ByHand(
+            ManualDownload(
                 "the annotations of CCIHP, which replace those of CIHP",
                 "https://kalisteo.cea.fr/index.php/free-resources",
                 ".",
