@@ -64,7 +64,7 @@ def test_it_lists_its_commands_and_answers_help_and_mistakes(installed):
     wrong = installed("trian")
     assert (wrong.returncode, wrong.stderr.split(";")[1]) == (
         1,
-        " did you mean `train`? There are: " + ", ".join(sorted(COMMANDS)) + "\n",
+        " did you mean `train`? Available: " + ", ".join(sorted(COMMANDS)) + "\n",
     )
     for name in COMMANDS:
         assert installed(name, "--help").stdout.startswith(f"clothseg {name} ")

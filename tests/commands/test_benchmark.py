@@ -290,7 +290,7 @@ def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "benchmark has no default: add benchmark=<value>"),
+        ([], "benchmark is required: add benchmark=<value>"),
         (["benchmark=speed"], "benchmark=speed: must be 'input_pipeline', 'training_step', "),
         (
             ["benchmark=input_pipeline", "batches=0"],

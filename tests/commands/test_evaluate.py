@@ -171,8 +171,8 @@ def test_the_sources_of_a_merged_dataset_score_equal_on_any_number_of_devices(
     ("overrides", "message"),
     [
         (["run=tests", "tta=both"], "tta=both: must be 'none' or 'flip'"),
-        (["run=tests"], "tests is no run folder: it has no config.yaml"),
-        ([], "run has no default: add run=<value>"),
+        (["run=tests"], "tests is not a run folder: no config.yaml in it"),
+        ([], "run is required: add run=<value>"),
         (["run=tests", "subset=tset"], "subset=tset: must be"),
     ],
 )

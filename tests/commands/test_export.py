@@ -88,7 +88,7 @@ def test_networks_of_our_own_are_written(model, tmp_path):
     [
         (["run=tests", "output=x", "opset=11"], "opset=11: must be greater than or equal to 18"),
         (["run=tests", "output=x", "format=tflite"], "format=tflite: must be 'onnx'"),
-        (["run=tests", "output=x"], "tests is no run folder"),
+        (["run=tests", "output=x"], "tests is not a run folder"),
     ],
 )
 def test_a_mistake_is_one_message(options, message, command_line):
@@ -100,7 +100,7 @@ def test_a_mistake_is_one_message(options, message, command_line):
 def test_an_output_below_a_file_is_told_before_the_network_is_loaded(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(export, "recorded_config", lambda run, trust: {})
-    monkeypatch.setattr(export, "warn_of_unfinished", lambda runs: None)
+    monkeypatch.setattr(export, "warn_if_unfinished", lambda runs: None)
     for below in ("", "/folder"):
         output = f"{tmp_path}/file{below}/network.onnx"
         message = rf"network\.onnx cannot be written: .*/file{below} cannot be made a folder \("

@@ -150,7 +150,7 @@ def segmenting(monkeypatch, tmp_path):
             return np.ones(photo.shape[:2], np.uint8)
 
     monkeypatch.setattr(predict, "recorded_config", lambda run, trust: {})
-    monkeypatch.setattr(predict, "warn_of_unfinished", lambda runs: None)
+    monkeypatch.setattr(predict, "warn_if_unfinished", lambda runs: None)
     monkeypatch.setattr(predict, "Segmenter", lambda *_: Segmenter())
     return lambda given, output: predict.predict_command(
         ["run=any", f"input={given}", f"output={output}"]
@@ -273,8 +273,8 @@ def test_a_legend_names_the_classes_that_are_there():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["input=nowhere", "output=x"], "run has no default"),
-        (["run=tests", "input=tests", "output=x"], "tests is no run folder"),
+        (["input=nowhere", "output=x"], "run is required"),
+        (["run=tests", "input=tests", "output=x"], "tests is not a run folder"),
     ],
 )
 def test_a_mistake_is_one_message(options, message, command_line):

@@ -313,7 +313,7 @@ def test_weights_that_are_not_there_are_refused(command_line, tmp_path):
         (["model=fnp", "optimizer.lr=x"], 1, "model=fnp: no such option; did you mean `fpn`?"),
         (["seed=0,1"], 1, "several values for one key are a sweep: add -m"),
         (["split=kfold,holdout", "-m"], 1, "a sweep needs one number of folds"),
-        (["rerun_from=nowhere"], 1, "nowhere is no run folder: it has no config.yaml"),
+        (["rerun_from=nowhere"], 1, "nowhere is not a run folder: no config.yaml in it"),
     ],
 )
 def test_help_and_mistakes_are_answered_without_torch(

@@ -17,7 +17,7 @@ from clothseg.run.restore import (
     load_task,
     recorded_config,
     short_name,
-    warn_of_unfinished,
+    warn_if_unfinished,
 )
 from clothseg.screen import console
 
@@ -62,7 +62,7 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
             ]
         )
     config = configs[0]
-    warn_of_unfinished(runs)
+    warn_if_unfinished(runs)
     if options.root is not None:
         _move(config["dataset"], options.root)
     accelerator = config["trainer"]["accelerator"]
@@ -109,7 +109,7 @@ def _score(
     from clothseg.datamodule.sampling import Shard
     from clothseg.metric.scorecard import scorecard
     from clothseg.run.log import run_log
-    from clothseg.run.train import scored, training_pixels
+    from clothseg.run.train import evaluate_task, training_pixels
     from clothseg.split import Split
 
     reader = build.build_dataset(config)
@@ -131,4 +131,4 @@ def _score(
         batches = data.evaluation_batches(names)
     with run_log(None):
         trainer = build.build_trainer(config | {"callbacks": {}}, runs[0], [], world_size)
-        return scorecard(scored(trainer, task, batches), task.names, cache.sources)
+        return scorecard(evaluate_task(trainer, task, batches), task.names, cache.sources)

@@ -20,7 +20,7 @@ from clothseg.error import ConfigError, DataError, first_line
 from clothseg.extras import require_extra
 from clothseg.files import replacing
 from clothseg.label_file import label_rows
-from clothseg.run.restore import load_task, recorded_config, short_name, warn_of_unfinished
+from clothseg.run.restore import load_task, recorded_config, short_name, warn_if_unfinished
 from clothseg.screen import console
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def export_command(overrides: list[str]) -> int:
     require_extra("onnx", "format=onnx")
     run, path = Path(options.run), Path(options.output)
     config = recorded_config(run, options.trust)
-    warn_of_unfinished([run])
+    warn_if_unfinished([run])
     _require_folder(path)
     network = (task := load_task(config, [run], "none", [1.0]).eval()).network
     images = _normalized_photos(task, config)

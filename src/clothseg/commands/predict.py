@@ -22,7 +22,7 @@ from clothseg.error import ConfigError, DataError, WriteError, first_line
 from clothseg.files import write_bytes, write_csv, write_json
 from clothseg.label_file import LABEL_FILE, label_rows
 from clothseg.labels import LabelSpace
-from clothseg.run.restore import ensemble_members, load_task, recorded_config, warn_of_unfinished
+from clothseg.run.restore import ensemble_members, load_task, recorded_config, warn_if_unfinished
 from clothseg.screen import console, progress_bar
 from clothseg.threads import map_in_order
 
@@ -52,7 +52,7 @@ def predict_command(overrides: list[str]) -> int:
     options = Predict(**check_command(overrides, "predict", Predict)[0].config)
     runs = ensemble_members(Path(options.run), options.ensemble)
     config = recorded_config(runs[0], options.trust)
-    warn_of_unfinished(runs)
+    warn_if_unfinished(runs)
     output = Path(options.output)
     photos = find_photos(options.input, output)
     segmenter = Segmenter(config, runs, options.tta, options.scales)
