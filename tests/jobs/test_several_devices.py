@@ -102,8 +102,8 @@ def test_two_processes_are_stopped_in_order(command_line, tmp_path):
         (["trainer=ddp"], "NCCL needs one; trainer=cpu trains on the CPU, trainer=ddp_cpu"),
         (
             ["trainer=ddp_cpu", "trainer.devices=3"],
-            "data.batch_size=4 cannot be divided evenly among 3 processes (trainer.devices) with at "
-            "least 1 image in each; allowed: 3, 6, 9",
+            "data.batch_size=4 cannot be divided evenly among 3 processes (trainer.devices) with "
+            "at least 1 image in each; allowed: 3, 6, 9",
         ),
         (
             ["trainer.accumulation_steps=3"],

@@ -18,8 +18,8 @@ from clothseg.config.command_line import (
     check_command,
     check_query,
     constant_keys,
-    plain_config,
     hydra_overrides,
+    plain_config,
 )
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS
 from clothseg.error import ConfigError, UserError

@@ -30,7 +30,7 @@ from clothseg.run.log import run_log
 from clothseg.run.record import Record
 from clothseg.run.restore import load_best
 from clothseg.run.results import draw_examples, draw_training
-from clothseg.run.tracking import Tracking, tracking_of
+from clothseg.run.tracking import Tracking, job_tracking
 from clothseg.split import Split, missing_classes
 from clothseg.task.semantic import SemanticSegmentation
 from clothseg.trainer import stopped_in_order
