@@ -45,8 +45,8 @@ def kill_when(process, condition):
 @pytest.fixture(scope="module")
 def uninterrupted(command_line, tmp_path_factory):
     output = tmp_path_factory.mktemp("uninterrupted")
-    said = command_line.run(command_line.tiny(output, *SCHEDULED))
-    assert said.returncode == 0, said.stderr
+    result = command_line.run(command_line.tiny(output, *SCHEDULED))
+    assert result.returncode == 0, result.stderr
     (record,) = records(output)
     assert record.folder.name == "fold-0"
     return record
@@ -93,11 +93,11 @@ def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_uninterrupted_run(
         assert not (record.folder / "metrics.json").exists()
         kills = 2
 
-    said = command_line.run(command)
-    assert said.returncode == 0, said.stderr
-    assert "resumes from" in said.stdout
-    assert ("epoch " in said.stdout) == (kills == 1)
-    assert "epoch 1/" not in said.stdout
+    result = command_line.run(command)
+    assert result.returncode == 0, result.stderr
+    assert "resumes from" in result.stdout
+    assert ("epoch " in result.stdout) == (kills == 1)
+    assert "epoch 1/" not in result.stdout
     assert record.status == {"state": "done", "attempts": kills + 1, "error": None}
     assert_equal(record, uninterrupted)
 
@@ -144,12 +144,12 @@ def test_a_stopped_sweep_shuts_down_cleanly_and_resumes(command_line, tmp_path):
         assert states == ["interrupted", "interrupted"]
         assert all_end(process.pid)
 
-    said = command_line.run(command)
-    assert said.returncode == 0, said.stderr
-    assert "2 jobs: 2 resumed" in said.stdout
-    assert "all configurations, test part" in said.stdout
-    assert "model=unet" in said.stdout
-    assert "model=linknet" in said.stdout
+    result = command_line.run(command)
+    assert result.returncode == 0, result.stderr
+    assert "2 jobs: 2 resumed" in result.stdout
+    assert "all configurations, test part" in result.stdout
+    assert "model=unet" in result.stdout
+    assert "model=linknet" in result.stdout
     assert [record.status["attempts"] for record in records(tmp_path)] == [4, 4]
     assert {record.metrics["epochs"] for record in records(tmp_path)} == {12}
 
@@ -169,9 +169,9 @@ def test_a_killed_job_does_not_stop_others_and_is_retried(command_line, tmp_path
     assert "is missing; there is no cross-validated score" in error
     assert sorted(record.status["state"] for record in records(tmp_path)) == ["done", "failed"]
 
-    said = command_line.run(command)
-    assert said.returncode == 0, said.stderr
-    assert "2 jobs: 1 resumed, 1 skipped" in said.stdout
+    result = command_line.run(command)
+    assert result.returncode == 0, result.stderr
+    assert "2 jobs: 1 resumed, 1 skipped" in result.stdout
 
 
 @pytest.mark.slow(seconds=12)
@@ -195,10 +195,10 @@ def test_a_truncated_checkpoint_is_reported(uninterrupted, command_line, tmp_pat
     record = Record(copy)
     record.set_state("interrupted")
     os.truncate(copy / "checkpoints" / "last.ckpt", 1000)
-    said = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
-    assert said.returncode == 1
-    assert "last.ckpt is damaged; delete it and repeat the command to train from" in said.stderr
+    result = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
+    assert result.returncode == 1
+    assert "last.ckpt is damaged; delete it and repeat the command to train from" in result.stderr
     (copy / "checkpoints" / "last.ckpt").unlink()
-    said = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
-    assert said.returncode == 0, said.stderr
+    result = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
+    assert result.returncode == 0, result.stderr
     assert_equal(record, uninterrupted)
