@@ -47,7 +47,7 @@ def recorded_runs(folder: Path) -> list[Record]:
     runs = [run for run in runs if run.status is not None]
     if not runs:
         raise DataError(
-            f"runs={folder}: no run in this folder or below has a {HISTORY}, which logger=csv writes"
+            f"runs={folder}: no run in this folder or below has a {HISTORY} (written by logger=csv)"
         )
     return runs
 
