@@ -47,11 +47,11 @@ def benchmark_result(settings: Benchmark) -> Plain:
     """
     code = environment()  # before the measurement, in case files change meanwhile
     comparisons = import_module(f"clothseg.benchmark.{settings.benchmark}").compare(settings)
-    photos = "synthetic wardrobe" if settings.root is None else "Clothing Co-Parsing"
+    images = "synthetic wardrobe" if settings.root is None else "Clothing Co-Parsing"
     return {
         "benchmark": settings.benchmark,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "photos": photos,
+        "photos": images,
         "settings": settings.model_dump(exclude={"benchmark", "root", "output"}),
         "comparisons": [comparison.plain for comparison in comparisons],
         "machine": machine(),

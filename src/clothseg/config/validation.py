@@ -76,7 +76,7 @@ def argument_model(
     }
     try:
         return _model(function, shared, fields)
-    except Exception as whole:  # an annotation that is a string can be any expression
+    except Exception as combined:  # an annotation that is a string can be any expression
         problems = []
         for name, field in fields.items():
             try:
@@ -87,7 +87,7 @@ def argument_model(
                     f"_target_: its parameter `{name}` cannot be validated ({reason}); annotate "
                     "it with a plain type such as float, str or list[int]"
                 )
-        raise ConfigError(problems) from whole
+        raise ConfigError(problems) from combined
 
 
 def _model(

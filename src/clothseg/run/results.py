@@ -44,11 +44,11 @@ def draw_examples(
 
 
 def _example(index: int, iou: float, cache: Cache, task: SemanticSegmentation) -> Example:
-    photo = np.array(cache.images[index])
+    image = np.array(cache.images[index])
     return Example(
         name=cache.names[index],
-        photo=photo,
+        photo=image,
         truth=np.array(cache.masks[index]),
-        prediction=task.predict(photo[None])[0],
+        prediction=task.predict(image[None])[0],
         iou=iou,
     )

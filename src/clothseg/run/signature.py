@@ -59,18 +59,18 @@ def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> s
         fingerprint: hash of the dataset's content.
         world_size: number of processes of the run.
     """
-    kept = current_names(config)
-    _drop_unrelated_names(kept)
-    if _look_up(kept, "dataset.crop") in (None, "none"):
-        _drop(kept, "dataset.crop_margin")
-    if _look_up(kept, "data.sampling") != "repeat_factor":
-        _drop(kept, "data.repeat_threshold")
+    relevant = current_names(config)
+    _drop_unrelated_names(relevant)
+    if _look_up(relevant, "dataset.crop") in (None, "none"):
+        _drop(relevant, "dataset.crop_margin")
+    if _look_up(relevant, "data.sampling") != "repeat_factor":
+        _drop(relevant, "data.repeat_threshold")
     for key in IRRELEVANT_KEYS:
-        _drop(kept, key)
+        _drop(relevant, key)
     for key, neutral in NEUTRAL_DEFAULTS.items():
-        if _look_up(kept, key) == neutral:
-            _drop(kept, key)
-    content = json.dumps([first_names(kept), fingerprint, world_size], sort_keys=True)
+        if _look_up(relevant, key) == neutral:
+            _drop(relevant, key)
+    content = json.dumps([first_names(relevant), fingerprint, world_size], sort_keys=True)
     return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
 
 
