@@ -139,8 +139,8 @@ def test_scores_by_source_do_not_depend_on_the_number_of_devices(command_line, t
         LAYOUTS[name](tmp_path / name, 12, seed, lambda count: None)
     roots = [f"dataset.sources.{name}.root={tmp_path / name}" for name in ("ccp", "cfpd")]
     training = command_line.tiny(tmp_path / "outputs", "dataset=ccp_cfpd", *roots)
-    kept = [o for o in training if not o.startswith(("dataset.num_images", "dataset.root"))]
-    result = command_line.run(kept)
+    overrides = [o for o in training if not o.startswith(("dataset.num_images", "dataset.root"))]
+    result = command_line.run(overrides)
     assert result.returncode == 0, result.stderr
     assert "by source" in result.stdout
     (record,) = records(tmp_path / "outputs")

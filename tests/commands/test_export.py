@@ -122,8 +122,8 @@ def test_a_network_that_differs_is_not_written(swept, tmp_path, monkeypatch):
 def test_a_network_with_adaptive_pooling_is_exported_for_a_fixed_size(command_line, tmp_path):
     output = tmp_path / "outputs"
     training = command_line.tiny(output, "model=dilated_pspnet", "backbone=resnet18")
-    kept = [o for o in training if not o.startswith(("model=unet", "model.", "backbone=mob"))]
-    result = command_line.run(kept)
+    overrides = [o for o in training if not o.startswith(("model=unet", "model.", "backbone=mob"))]
+    result = command_line.run(overrides)
     assert result.returncode == 0, result.stderr
     (record,) = records(output)
     path = tmp_path / "network.onnx"

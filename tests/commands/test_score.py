@@ -18,14 +18,14 @@ def write_masks(folder, masks):
 @pytest.fixture
 def folders(tmp_path):
     random = np.random.default_rng(0)
-    truth = {name: random.choice([0, 1, 255], (9, 7)).astype(np.uint8) for name in "abc"}
+    target = {name: random.choice([0, 1, 255], (9, 7)).astype(np.uint8) for name in "abc"}
     predicted = {name: random.integers(0, 2, (9, 7)).astype(np.uint8) for name in "abc"}
     write_masks(tmp_path / "predicted", predicted)
-    write_masks(tmp_path / "true", truth)
+    write_masks(tmp_path / "true", target)
     (tmp_path / "labels.json").write_text(
         json.dumps([{"id": i, "name": n, "color": "#000000"} for i, n in enumerate(NAMES)])
     )
-    return predicted, truth
+    return predicted, target
 
 
 def command(tmp_path, *overrides):

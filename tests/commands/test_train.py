@@ -124,19 +124,19 @@ def test_a_missing_fold_is_an_error_and_the_mean_is_not_reduced_to_the_others(
 ):
     output = tmp_path / "outputs"
     shutil.copytree(swept[0], output)
-    broken, whole = records(output)
+    broken, intact = records(output)
     (broken.folder.parent / "summary.json").unlink()
-    broken.set_state("failed", error="cut off")
+    broken.set_state("failed", error="interrupted")
     split = broken.folder / "split.json"
     split.write_text(split.read_text().replace("0001", "0002"))
-    before = files(whole.folder)
+    before = files(intact.folder)
     result = command_line.run(command_line.tiny(output, "-m"))
     assert result.returncode == 1
     assert "fold 0 of 2 is missing; there is no cross-validated score" in result.stderr
     assert "2 jobs: 1 skipped, 1 failed" in result.stdout
     assert "was changed by hand" in " ".join(result.stdout.split())
-    assert not (whole.folder.parent / "summary.json").exists()
-    assert files(whole.folder) == before
+    assert not (intact.folder.parent / "summary.json").exists()
+    assert files(intact.folder) == before
 
 
 @pytest.mark.slow(seconds=52)
@@ -274,13 +274,13 @@ def test_defective_files_are_errors_and_no_output_is_written(small_ccp, command_
 def test_keys_of_swept_options_are_set_for_each_option(command_line, tmp_path):
     """The default option of the swept group does not have the key."""
     grid = ["model=fcn,deeplabv3", "backbone=resnet18", "model.output_stride=16", "split=holdout"]
-    kept = [
+    command = [
         argument
         for argument in command_line.tiny(tmp_path, *grid, "-m")
         if argument not in ("model=unet", "backbone=mobilenet_v2", "split.folds=2")
         and not argument.startswith("model.decoder_channels")
     ]
-    result = command_line.run(kept)
+    result = command_line.run(command)
     assert result.returncode == 0, result.stderr
     assert "2 jobs: 2 done" in result.stdout
     assert "++" not in result.stdout
@@ -288,7 +288,7 @@ def test_keys_of_swept_options_are_set_for_each_option(command_line, tmp_path):
     for record in records(tmp_path):
         assert record.config["config"]["model"]["output_stride"] == 16
         assert not any(text.startswith("+") for text in record.config["overrides"])
-    assert "2 jobs: 2 skipped" in command_line.run(kept).stdout
+    assert "2 jobs: 2 skipped" in command_line.run(command).stdout
 
 
 def test_missing_weights_are_an_error(command_line, tmp_path):

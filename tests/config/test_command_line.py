@@ -180,7 +180,7 @@ def test_an_invalid_flag_is_an_error(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_a_flag_of_another_command_is_refused(capsys):
+def test_a_flag_of_another_command_is_rejected(capsys):
     assert main("evaluate", ["run=x", "--subset=train"]) == 1
     assert "write keys without dashes: subset=train" in capsys.readouterr().err
 

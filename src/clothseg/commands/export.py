@@ -140,11 +140,11 @@ def metadata(config: Mapping[str, Any], run: Path) -> dict[str, str]:
     """
     from clothseg.task.semantic import NORMALIZATIONS
 
-    mean, deviation = NORMALIZATIONS[config["data"]["normalization"]]
+    mean, std = NORMALIZATIONS[config["data"]["normalization"]]
     content = {
         "labels": label_rows(build.build_labels(config)),
         "mean": mean,
-        "deviation": deviation,
+        "deviation": std,
         "image_size": config["data"]["image_size"],
         "input": "photos float32 [batch,3,height,width], RGB, scaled to [0, 1], then normalised",
         "output": "logits float32 [batch,classes,height,width]; `postprocess` tells the labels",
