@@ -1,4 +1,4 @@
-"""Train, cross-validate or sweep: `python train.py --help`, and conf/README.md for every choice."""
+"""Train, cross-validate or sweep, see `python train.py --help` and conf/README.md."""
 
 import sys
 

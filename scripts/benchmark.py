@@ -1,4 +1,4 @@
-"""Time clothseg against hand-written code: `python scripts/benchmark.py --help`."""
+"""Benchmark clothseg against hand-written code, see `python scripts/benchmark.py --help`."""
 
 import sys
 

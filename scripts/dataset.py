@@ -1,4 +1,4 @@
-"""Look after a dataset: `python scripts/dataset.py --help`."""
+"""Audit, analyze, convert or download a dataset, see `python scripts/dataset.py --help`."""
 
 import sys
 

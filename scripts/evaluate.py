@@ -1,4 +1,4 @@
-"""Score a recorded run again: `python scripts/evaluate.py --help`."""
+"""Evaluate a recorded run, see `python scripts/evaluate.py --help`."""
 
 import sys
 

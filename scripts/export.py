@@ -1,4 +1,4 @@
-"""Write a recorded run's network for other programs: `python scripts/export.py --help`."""
+"""Export the network of a recorded run to ONNX, see `python scripts/export.py --help`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Segment photos with a recorded run: `python scripts/predict.py --help`."""
+"""Segment photos with a recorded run, see `python scripts/predict.py --help`."""
 
 import sys
 

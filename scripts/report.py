@@ -1,4 +1,4 @@
-"""Draw recorded runs beside each other: `python scripts/report.py --help`."""
+"""Plot learning curves of recorded runs, see `python scripts/report.py --help`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Score a folder of predicted masks: `python scripts/score.py --help`."""
+"""Score a folder of predicted masks, see `python scripts/score.py --help`."""
 
 import sys
 

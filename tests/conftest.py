@@ -13,16 +13,16 @@ from support.small_datasets import empty_ccp, write_mask, write_own_photos
 
 
 def pytest_configure():
-    """What a shell starts in the background ignores Ctrl-C, and so would the commands of tests."""
+    """Restore SIGINT, which background jobs of a shell ignore, and so would commands in tests."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """The slowest tests come first, so that no worker is left alone with one in the end.
+    """Run the slowest tests first, so that workers finish at about the same time.
 
-    Tests that share what takes long to make stay together, on one worker.
+    Tests that share expensive fixtures are grouped on one worker.
     """
     groups = {item: _group(item) for item in items}
     longest: dict[str, int] = {}
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items):
 
 
 def _group(item):
-    """What a test shares with others: the finished sweep, or what its module makes once."""
+    """Group of tests that share a fixture: the finished sweep, or those of one module."""
     if "swept" in item.fixturenames:
         return "swept"
     definitions = item._fixtureinfo.name2fixturedefs.values()
@@ -43,64 +43,64 @@ def _group(item):
 
 
 def _seconds(item):
-    """About how long a test takes: what its marker says, 5 for a slow one, 0 for all others."""
+    """Approximate duration of a test: the value of its marker, else 5 if slow, else 0."""
     marker = item.get_closest_marker("slow")
     return 0 if marker is None else marker.kwargs.get("seconds", 5)
 
 
 @pytest.fixture(scope="session")
 def oracles() -> Path:
-    """The folder of independently computed answers, kept beside the repository."""
+    """Folder of independently computed reference values, next to the repository."""
     folder = SHARED / "oracles"
     if not folder.is_dir():
-        pytest.skip("the independent answers (../shared/oracles) are not on this machine")
+        pytest.skip("the reference values (../shared/oracles) are not on this machine")
     return folder
 
 
 @pytest.fixture(scope="session")
 def ccp_root() -> Path:
-    """The real Clothing Co-Parsing photos, kept beside the repository."""
+    """Root of the real Clothing Co-Parsing dataset, next to the repository."""
     folder = SHARED / "datasets" / "clothing-co-parsing"
     if not folder.is_dir():
         pytest.skip(
-            "the CCP photos (../shared/datasets/clothing-co-parsing) are not on this machine"
+            "the CCP dataset (../shared/datasets/clothing-co-parsing) is not on this machine"
         )
     return folder
 
 
 @pytest.fixture
 def cheap_weights(monkeypatch):
-    """Fill large tensors from one pool of random numbers: most of building a network is drawing.
+    """Fill large tensors from a pool of random numbers, because sampling dominates construction.
 
-    Small ones, such as the first convolution's, are drawn as ever.
+    Small tensors, such as the first convolution's, are initialized as usual.
     """
     import torch
 
     pools = {"uniform_": torch.rand(65_537), "normal_": torch.randn(65_537)}
 
-    def cheaper(name, pool):
-        draw = getattr(torch.Tensor, name)
+    def fill_from_pool(name, pool):
+        sample = getattr(torch.Tensor, name)
 
         def fill(tensor, *arguments, **keywords):
             if tensor.is_meta or tensor.numel() < len(pool):
-                return draw(tensor, *arguments, **keywords)
-            first, second = [*arguments, *keywords.values()][:2]  # both ends, or mean and deviation
+                return sample(tensor, *arguments, **keywords)
+            first, second = [*arguments, *keywords.values()][:2]  # bounds, or mean and std
             scale, shift = (second - first, first) if name == "uniform_" else (second, first)
             values, flat = pool * scale + shift, tensor.view(-1)
-            whole = len(flat) - len(flat) % len(pool)
-            flat[:whole].view(-1, len(pool)).copy_(values)
-            flat[whole:].copy_(values[: len(flat) - whole])
+            covered = len(flat) - len(flat) % len(pool)
+            flat[:covered].view(-1, len(pool)).copy_(values)
+            flat[covered:].copy_(values[: len(flat) - covered])
             return tensor
 
         monkeypatch.setattr(torch.Tensor, name, fill)
 
     for name, pool in pools.items():
-        cheaper(name, pool)
+        fill_from_pool(name, pool)
 
 
 @pytest.fixture
 def small_ccp(tmp_path):
-    """Three tiny photos in CCP's layout, and one photo without pixel labels."""
+    """Three tiny images in CCP's layout, and one image without pixel labels."""
     root = empty_ccp(tmp_path / "ccp")
     random = np.random.default_rng(0)
     for number in range(1, 5):
@@ -113,7 +113,7 @@ def small_ccp(tmp_path):
 
 @pytest.fixture
 def clean_ccp(tmp_path):
-    """Three photos in CCP's layout; every mask has all names, as stripes of 80 pixels."""
+    """Three images in CCP's layout; every mask has all names, as stripes of 80 pixels."""
     root = empty_ccp(tmp_path / "clean")
     for number in range(1, 4):
         write_photo(root, number, number)
@@ -123,13 +123,13 @@ def clean_ccp(tmp_path):
 
 @pytest.fixture
 def own_photos(tmp_path):
-    """Three photos of a person's own with masks of three classes."""
+    """Three images of a user's own with masks of three classes."""
     return write_own_photos(tmp_path / "own")
 
 
 @pytest.fixture(scope="session")
 def command_line(tmp_path_factory):
-    """The commands, see :class:`command_line.CommandLine`; the dataset is drawn once."""
+    """Commands, see :class:`command_line.CommandLine`; the dataset is rendered once."""
     from support.command_line import CommandLine
 
     commands = CommandLine(tmp_path_factory.mktemp("command_line"))
@@ -139,6 +139,6 @@ def command_line(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def swept(command_line, tmp_path_factory):
-    """A finished cross-validation of two folds: its output folder and what the command said."""
+    """Finished cross-validation of two folds: output folder and result of the command."""
     output = tmp_path_factory.mktemp("swept") / "outputs"
     return output, command_line.run(command_line.tiny(output, "-m"))

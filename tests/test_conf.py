@@ -1,4 +1,4 @@
-"""The shipped configuration files: each composes, builds, and shows where its code is."""
+"""Shipped configuration files: each composes, is complete, and points to its code."""
 
 import inspect
 import re
@@ -27,13 +27,13 @@ def shipped(group, option):
 
 @cache
 def composed(group, option, own):
-    """The configuration with one option of a group, for labels beside a dataset that they fit.
+    """Compose a configuration with one option of a group; labels with a dataset that they fit.
 
     Args:
         group: config group.
         option: one of its files.
-        own: folder of a person's own photos, whose classes are read while composing; to other
-            datasets it is any folder.
+        own: folder of a user's own images, whose classes are read while composing; serves as an
+            arbitrary folder for other datasets.
     """
     dataset = option if group == "dataset" else "synthetic"
     if group == "labels":
@@ -47,7 +47,7 @@ def composed(group, option, own):
 
 
 def dataset_of(labels):
-    """A dataset whose names all have a place in a label space."""
+    """Find a dataset whose names are all covered by a label space."""
     gathers = shipped("labels", labels)["gathers"]
     if isinstance(gathers, str):  # read from the dataset of the same name
         return labels
@@ -62,12 +62,12 @@ def own(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("group", "option"), FILES)
-def test_every_option_composes_without_a_problem(group, option, own):
+def test_every_option_composes_without_errors(group, option, own):
     assert composed(group, option, own).choices[group] == option
 
 
-def places_of(experiment):
-    """Folders for the dataset of an experiment."""
+def root_overrides(experiment):
+    """Overrides that set the folders of an experiment's dataset."""
     dataset = {"inacio2019": "ccp_cfpd"}.get(experiment.split("/")[0], "ccp")
     return [f"{key}=somewhere" for key in roots_of(dataset)]
 
@@ -75,7 +75,7 @@ def places_of(experiment):
 @pytest.mark.parametrize("name", options("experiment"))
 def test_every_experiment_composes_and_is_short(name):
     for budget in options("budget"):
-        (job,) = check_command([f"experiment={name}", f"budget={budget}", *places_of(name)])
+        (job,) = check_command([f"experiment={name}", f"budget={budget}", *root_overrides(name)])
         assert (job.choices["experiment"], job.choices["budget"]) == (name, budget)
     lines = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()
     assert len(lines) <= 20
@@ -83,7 +83,7 @@ def test_every_experiment_composes_and_is_short(name):
 
 @pytest.mark.parametrize(("group", "option"), FILES)
 def test_a_target_is_in_the_module_of_its_group(group, option):
-    """`conf/loss/focal.yaml` is `clothseg.loss.focal` or another function of `clothseg.loss`."""
+    """The target of `conf/loss/focal.yaml` is `clothseg.loss.focal` or a neighbor of it."""
     for _, node in targets(shipped(group, option)):
         assert re.fullmatch(rf"clothseg\.{group}\.\w+", node["_target_"])
         if group in (
@@ -96,21 +96,21 @@ def test_a_target_is_in_the_module_of_its_group(group, option):
             "dataset",
             "postprocess",
         ):
-            several = group == "dataset" and roots_of(option) != ["dataset.root"]
-            assert node["_target_"].rsplit(".", 1)[1] == ("merged" if several else option)
+            merged = group == "dataset" and roots_of(option) != ["dataset.root"]
+            assert node["_target_"].rsplit(".", 1)[1] == ("merged" if merged else option)
 
 
 @pytest.mark.parametrize(("group", "option"), FILES)
-def test_a_file_states_every_argument_of_its_function_with_a_comment(group, option, own):
+def test_a_file_sets_every_argument_of_its_function_and_comments_it(group, option, own):
     text = (CONF / group / f"{option}.yaml").read_text()
     for path, node in targets(composed(group, option, own).config[group]):
         function = resolve_target(node["_target_"], [])
-        # Every dataset can be cut to persons, which no function of a dataset has to know about.
+        # Preparation keys such as the person crop apply to all datasets, not to their functions.
         shared = set(Preparation.model_fields) if (group, path) == ("dataset", "") else set()
         assert set(node) - {"_target_"} - shared == set(argument_model(function).model_fields)
         assert inspect.getdoc(function)
     for line in text.splitlines():
-        if line.strip() in ("accelerator: cpu", "accelerator: gpu"):  # what the file is called
+        if line.strip() in ("accelerator: cpu", "accelerator: gpu"):  # obvious from the file name
             continue
         key = re.match(r"\s*(\w+): ?(\S.*)?$", line)
         if key and key[2] and key[1] not in ("_target_", "name", "defaults"):
@@ -118,7 +118,7 @@ def test_a_file_states_every_argument_of_its_function_with_a_comment(group, opti
 
 
 @pytest.mark.parametrize("name", GROUPS)
-def test_every_group_that_builds_has_a_test_file(name):
+def test_every_group_has_a_test_file(name):
     assert (REPOSITORY / "tests" / f"test_{name}.py").is_file()
 
 
@@ -127,7 +127,7 @@ def test_every_option_is_in_the_readme_of_conf(group, option):
     assert f"`{option}`" in (CONF / "README.md").read_text()
 
 
-def test_help_names_every_group_and_option():
+def test_help_lists_every_group_and_option():
     text = help_text("config")
     for group, option in FILES:
         assert re.search(rf"^  {group} ", text, re.MULTILINE)

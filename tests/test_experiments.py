@@ -1,4 +1,4 @@
-"""Saved configurations of the papers: what they state, and that they run from end to end."""
+"""Experiments of the papers: their settings match the papers, and they run end to end."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def composed(name, *overrides):
     return job
 
 
-def test_inacio2019_is_the_paper_and_its_four_networks():
+def test_inacio2019_matches_the_paper_for_all_four_networks():
     roots = [f"dataset.sources.{name}.root=x" for name in ("ccp", "cfpd")]
     jobs = {m: composed(f"inacio2019/{m}", *roots) for m in ("linknet", "pspnet", "unet", "fpn")}
     for model, job in jobs.items():
@@ -27,7 +27,9 @@ def test_inacio2019_is_the_paper_and_its_four_networks():
         assert config["trainer"]["max_epochs"] == 100
         stopping = config["callbacks"]["early_stopping"]
         assert (stopping["monitor"], stopping["patience"]) == ("val/accuracy", 10)
-        assert config["scheduler"]["patience"] < stopping["patience"]  # else it would never act
+        assert (
+            config["scheduler"]["patience"] < stopping["patience"]
+        )  # otherwise it would have no effect
     assert jobs["fpn"].config["model"]["merge"] == "cat"
 
 
@@ -44,8 +46,8 @@ def test_castro2019_has_a_file_for_every_row_of_its_tables():
     }
     for name, expected in rows.items():
         job = composed(f"castro2019/{name}", "dataset.root=x")
-        chosen = tuple(job.choices[group] for group in ("model", "optimizer", "loss"))
-        assert chosen == expected, name
+        options = tuple(job.choices[group] for group in ("model", "optimizer", "loss"))
+        assert options == expected, name
         assert job.config["data"]["image_size"] == 256
         assert len(job.config["labels"]["names"]) == 47
         if "atrous" in name:
@@ -54,13 +56,13 @@ def test_castro2019_has_a_file_for_every_row_of_its_tables():
     one = composed("castro2019/overfit_one", "dataset.root=x").config
     assert (one["trainer"]["max_epochs"], one["split"]["images"]) == (300, 1)
     segnet = composed("castro2019/overfit_one_segnet", "dataset.root=x").config
-    kept = {key: value for key, value in segnet.items() if key not in ("model", "backbone")}
-    assert kept == {key: one[key] for key in kept}
+    common = {key: value for key, value in segnet.items() if key not in ("model", "backbone")}
+    assert common == {key: one[key] for key in common}
     full = composed("castro2019/full", "dataset.root=x").config
     assert full["split"]["validation"] == 0.1
 
 
-def test_martellozzo2023_is_four_trials():
+def test_martellozzo2023_has_four_trials():
     trials = {
         "vgg16_59": ("vgg16", "ccp59", [1.0, 1.0]),
         "vgg16_4": ("vgg16", "body4", [1.0, 1.0]),
@@ -87,18 +89,18 @@ def test_martellozzo2023_is_four_trials():
         ("martellozzo2023/vgg16_59", ["ccp"]),
     ],
 )
-def test_an_experiment_runs_from_end_to_end(experiment, layouts, command_line, tmp_path):
+def test_an_experiment_runs_end_to_end(experiment, layouts, command_line, tmp_path):
     for name in layouts:
         LAYOUTS[name](tmp_path / name, 20, 0, lambda count: None)
     roots = [f"dataset.sources.{name}.root={tmp_path / name}" for name in layouts]
-    said = command_line.run(
+    result = command_line.run(
         [
             *("train.py", f"experiment={experiment}", "budget=smoke", f"output={tmp_path}/outputs"),
             *(roots if len(layouts) > 1 else [f"dataset.root={tmp_path / layouts[0]}"]),
             *(f"data.cache={tmp_path}/cache", "trainer.threads=1"),
         ]
     )
-    assert said.returncode == 0, said.stderr
+    assert result.returncode == 0, result.stderr
     (record,) = records(tmp_path / "outputs")
     assert record.metrics["epochs"] == 1
     assert record.config["config"]["data"]["image_size"] == 64

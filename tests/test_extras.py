@@ -1,4 +1,4 @@
-"""Optional libraries: a missing one is a message that names its extra."""
+"""Optional libraries: the error for a missing one names its extra."""
 
 import importlib.util
 import tomllib
@@ -18,7 +18,7 @@ def nothing_installed(monkeypatch):
 
 
 @pytest.mark.parametrize("extra", sorted(EXTRAS))
-def test_the_extras_are_those_of_the_package_and_all_installs_every_one(extra):
+def test_extras_match_the_package_metadata_and_all_includes_each(extra):
     declared = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
@@ -56,7 +56,7 @@ def test_an_installed_extra_is_accepted(extra):
         (lambda: require_extra("onnx", "format=onnx"), r"onnx, onnxscript, onnxruntime, which are"),
     ],
 )
-def test_a_missing_library_is_a_message_that_names_the_extra(nothing_installed, use, message):
+def test_the_error_for_a_missing_library_names_the_extra(nothing_installed, use, message):
     with pytest.raises(ConfigError, match=message):
         use()
 

@@ -1,4 +1,4 @@
-"""Atomic writing: old content or new, the same bytes everywhere, no temporary files left."""
+"""Atomic writing: old or new content, identical bytes everywhere, no leftover temporary files."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ def test_text_has_the_same_bytes_on_every_platform(tmp_path):
     assert (tmp_path / "new" / "a.txt").read_bytes() == b"na\xc3\xafve\nline\n"
 
 
-def test_json_csv_and_arrays_are_read_back(tmp_path):
+def test_json_csv_and_arrays_round_trip(tmp_path):
     write_json(tmp_path / "a.json", {"iou": [0.5, None]})
     write_csv(tmp_path / "a.csv", ["name", "iou"], [["Hat, Cap", 0.5], ["Bag", None]])
     write_array(tmp_path / "a.npy", np.arange(3))
@@ -27,14 +27,14 @@ def test_json_csv_and_arrays_are_read_back(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_a_name_as_long_as_the_file_system_allows_can_be_written(tmp_path):
+def test_the_longest_possible_file_name_is_supported(tmp_path):
     path = tmp_path / f"{'n' * 251}.txt"
     write_text(path, "content")
     assert path.read_text() == "content"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("half")])
-def test_what_goes_wrong_in_the_block_leaves_the_old_content(tmp_path, error):
+def test_an_exception_in_the_block_keeps_the_old_content(tmp_path, error):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -49,7 +49,7 @@ def test_what_goes_wrong_in_the_block_leaves_the_old_content(tmp_path, error):
     assert path.read_text() == "old"
 
 
-def test_a_full_disk_leaves_the_old_content_and_names_the_file(tmp_path, monkeypatch):
+def test_a_full_disk_keeps_the_old_content_and_the_error_names_the_file(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -64,13 +64,13 @@ def test_a_full_disk_leaves_the_old_content_and_names_the_file(tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_a_file_is_named(tmp_path):
+def test_a_folder_that_is_a_file_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match=r"cannot be written: (Not a directory|File exists)"):
         write_text(tmp_path / "file" / "a.txt", "new")
 
 
-def test_a_write_error_reaches_another_process_whole(tmp_path):
+def test_a_write_error_can_be_pickled(tmp_path):
     error = WriteError(tmp_path / "a", OSError(errno.EACCES, "Permission denied"))
     received = pickle.loads(pickle.dumps(error))
     assert (str(received), received.errno) == (str(error), errno.EACCES)

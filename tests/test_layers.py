@@ -1,4 +1,4 @@
-"""The layers of the package: imports run downwards only, and never in a circle."""
+"""Layers of the package: imports point downwards only, without cycles."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -35,9 +35,9 @@ LAYERS = (
     ("screen", "threads", "files", "shipped", "extras"),
     ("error",),
 )
-"""Highest first: a module imports from its own folder and from the layers below it."""
+"""Layers from top to bottom; a module imports from its own folder and from lower layers."""
 
-RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 MODULES = {
     ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
@@ -46,7 +46,7 @@ MODULES = {
 
 
 def imports(module):
-    """Modules of the project that a module imports, inside functions and for types as well."""
+    """Project modules that a module imports, including those in functions and for types."""
     found = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.Import):
@@ -54,41 +54,42 @@ def imports(module):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} has a relative import"
             for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                found.add(whole if whole in MODULES else node.module)
+                name = f"{node.module}.{alias.name}"
+                found.add(name if name in MODULES else node.module)
     return found.intersection(MODULES) - {module, "clothseg"}
 
 
-def room(module):
-    """The folder or file directly below `clothseg` that a module is in."""
+def top_level(module):
+    """Folder or file directly below `clothseg` that contains a module."""
     parts = module.split(".")
     return parts[0] if parts[0] == "hydra_plugins" else parts[1]
 
 
 @pytest.mark.parametrize("module", sorted(MODULES.keys() - {"clothseg"}))
-def test_imports_run_downwards(module):
+def test_imports_point_downwards(module):
     upwards = [
         other
         for other in imports(module)
-        if room(other) != room(module) and RANKS[room(other)] <= RANKS[room(module)]
+        if top_level(other) != top_level(module)
+        and LEVELS[top_level(other)] <= LEVELS[top_level(module)]
     ]
     assert not upwards
 
 
-def test_no_modules_import_each_other_in_a_circle():
+def test_there_are_no_import_cycles():
     TopologicalSorter({module: imports(module) for module in MODULES}).prepare()
 
 
-def test_every_room_has_a_layer_and_every_layer_a_room():
-    assert {room(module) for module in MODULES if module != "clothseg"} == set(RANKS)
+def test_layers_match_the_top_level_folders_and_files():
+    assert {top_level(module) for module in MODULES if module != "clothseg"} == set(LEVELS)
 
 
-def test_few_files_lie_at_the_root():
+def test_few_files_are_at_the_top_level():
     assert len(list((SRC / "clothseg").glob("*.py"))) <= 20
 
 
 @pytest.mark.parametrize(
     ("source", "target"), [("error", "commands"), ("metric", "report"), ("labels", "dataset")]
 )
-def test_an_upward_import_would_be_found(source, target):
-    assert RANKS[source] > RANKS[target]
+def test_an_upward_import_would_be_detected(source, target):
+    assert LEVELS[source] > LEVELS[target]

@@ -51,12 +51,12 @@ def test_any_list_of_loggers_can_be_chosen(override, names):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("logger=wnadb", r"logger=wnadb: no such option as wnadb; did you mean `wandb`\?"),
-        ("logger=[csv,wnadb]", r"logger=\[csv,wnadb\]: no such option as wnadb; did you mean"),
-        ("logger=[csv,csv]", r"logger=\[csv,csv\]: csv is there twice"),
-        ("logger=[none,csv]", r"logger=\[none,csv\]: none stands alone"),
-        ("logger=csv,wandb", r"a sweep over logger; 'logger=\[csv,wandb\]' takes all at once"),
-        ("logger.wandb.mode=online", r"logger\.wandb: wandb is not chosen; logger has csv"),
+        ("logger=wnadb", r"logger=wnadb: no such option: wnadb; did you mean `wandb`\?"),
+        ("logger=[csv,wnadb]", r"logger=\[csv,wnadb\]: no such option: wnadb; did you mean"),
+        ("logger=[csv,csv]", r"logger=\[csv,csv\]: csv is listed more than once"),
+        ("logger=[none,csv]", r"logger=\[none,csv\]: none cannot be combined"),
+        ("logger=csv,wandb", r"logger cannot be swept over; 'logger=\[csv,wandb\]' selects all"),
+        ("logger.wandb.mode=online", r"logger\.wandb: wandb is not selected; selected: csv"),
         ("logger.csv.path=a", r"logger\.csv\.path: no such key"),
     ],
 )
@@ -223,8 +223,8 @@ def test_a_logger_that_fails_in_mid_run_is_left_alone_and_told_once(tmp_path):
     assert broken.told == ["begin", 1, 2, "done"]
     assert whole.told == ["begin", 1, 2, 3, "end", "done"]
     assert said == [
-        "some run  warning: logger broken gave up (OSError: no space); epochs from 2 on are "
-        "missing there, the run goes on without it"
+        "some run  warning: logger broken failed (OSError: no space); it lacks all epochs from 2 "
+        "on; the run continues without it"
     ]
 
 
@@ -232,8 +232,8 @@ def test_a_logger_that_fails_at_the_end_costs_nothing(tmp_path):
     recorder = Recorder("broken", fails_at=("end", "done"))
     said = follow([recorder], subject(tmp_path))
     assert recorder.told == ["begin", 1, 2, 3, "end", "done"]
-    assert "the results are missing there" in said[0]
-    assert "what it lacks is in the record" in said[1]
+    assert "it lacks the results" in said[0]
+    assert "all results are in the run folder" in said[1]
 
 
 @pytest.mark.parametrize(

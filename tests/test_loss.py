@@ -229,7 +229,7 @@ def test_class_weights_are_cut_off_and_have_mean_one_over_the_classes_that_occur
 
 
 def test_weights_that_count_nothing_are_refused():
-    with pytest.raises(ConfigError, match="all are 0, so that nothing would be learnt"):
+    with pytest.raises(ConfigError, match="all weights are 0; at least one"):
         check_command(["loss=weighted_cross_entropy", f"loss.weights={[0] * 15}".replace(" ", "")])
 
 

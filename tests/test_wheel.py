@@ -1,4 +1,4 @@
-"""The wheel: complete, nothing but ours in it, and able to run without a checkout."""
+"""Wheel: complete, without foreign packages, and usable without a checkout."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """Run a command line in an empty folder, with the wheel in place of the checkout."""
+    """Function that runs a command in an empty folder, with the wheel instead of the checkout."""
     root = tmp_path_factory.mktemp("installed")
     site, empty = root / "site", root / "empty"
     empty.mkdir()
@@ -46,7 +46,7 @@ def installed(wheel, tmp_path_factory):
     return run
 
 
-def test_it_holds_every_configuration_file_and_no_package_but_ours(wheel):
+def test_the_wheel_has_every_configuration_file_and_only_our_packages(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     conf = {path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml")}
     assert {f"clothseg/conf/{name}" for name in conf} <= set(names)
@@ -56,7 +56,7 @@ def test_it_holds_every_configuration_file_and_no_package_but_ours(wheel):
     assert not [name for name in names if name.startswith("hydra_plugins/__init__")]
 
 
-def test_it_lists_its_commands_and_answers_help_and_mistakes(installed):
+def test_the_wheel_lists_commands_and_reports_help_and_errors(installed):
     listed = installed()
     assert (listed.returncode, listed.stderr) == (0, "")
     assert all(name in listed.stdout for name in COMMANDS)
@@ -64,14 +64,14 @@ def test_it_lists_its_commands_and_answers_help_and_mistakes(installed):
     wrong = installed("trian")
     assert (wrong.returncode, wrong.stderr.split(";")[1]) == (
         1,
-        " did you mean `train`? There are: " + ", ".join(sorted(COMMANDS)) + "\n",
+        " did you mean `train`? Available: " + ", ".join(sorted(COMMANDS)) + "\n",
     )
     for name in COMMANDS:
         assert installed(name, "--help").stdout.startswith(f"clothseg {name} ")
     assert "did you mean `fpn`" in installed("train", "model=fnp").stderr
 
 
-def test_it_trains_in_an_empty_folder_and_uses_the_run(installed):
+def test_the_wheel_trains_and_uses_the_run_in_an_empty_folder(installed):
     tiny = ("dataset.num_images=16", "data.image_size=32", "model=unet", "backbone=mobilenet_v2")
     short = ("trainer=cpu", "trainer.threads=1", "trainer.max_epochs=1", "split.folds=2")
     ended = installed("train", *tiny, *short, "-m")

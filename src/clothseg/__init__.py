@@ -1,12 +1,12 @@
-"""clothseg: experiments in clothing segmentation, composed from YAML and recorded in full."""
+"""clothseg: reproducible clothing segmentation experiments, composed from YAML files."""
 
 import os
 
-# albumentations asks a server for a newer release at every import, which costs seconds offline.
+# albumentations checks a server for updates at every import, which takes seconds when offline.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
-# PyTorch's threads spin for milliseconds while they wait for each other. When another program
-# shares the cores, a step then takes ten times as long; short spins cost an idle machine nothing.
+# OpenMP threads of PyTorch spin for milliseconds while they wait. If another program shares the
+# cores, a training step takes ten times as long; shorter spins cost nothing on an idle machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 __version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""`python -m clothseg <command>`, the same as the console command `clothseg`."""
+"""Entry point of `python -m clothseg <command>`, equivalent to the console command `clothseg`."""
 
 import sys
 

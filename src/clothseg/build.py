@@ -1,6 +1,6 @@
-"""From configuration to objects: the one place where targets are called.
+"""Construction of all objects from a configuration; the only module that calls targets.
 
-Every part that a group chooses is built here, once, top-down, from plain resolved containers.
+Each config group is instantiated here, top-down, from plain resolved containers.
 """
 
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ Config = Mapping[str, Any]
 
 
 def require_valid(config: Config) -> None:
-    """Refuse a configuration that did not come through the command line's own check.
+    """Validate a configuration that was not validated with the command line.
 
     Raises:
-        ConfigError: every way in which it departs from the schema, untrusted targets included.
+        ConfigError: lists all schema violations, including untrusted targets.
     """
     problems = config_problems(config)
     if problems:
@@ -44,12 +44,12 @@ def require_valid(config: Config) -> None:
 
 
 def require_inputs(config: Config) -> None:
-    """Look for the files that a run needs, before anything heavy is imported or written.
+    """Check the inputs of a run before anything heavy is imported or written.
 
     Raises:
-        DataError: the dataset's folder is missing, has another layout, or lacks a photo.
-        ConfigError: weights of the backbone or of a person detector cannot be had, or a logger's
-            service refuses us.
+        DataError: the dataset's folder is missing, has a different layout, or lacks an image.
+        ConfigError: weights of the backbone or of a person detector are unavailable, or the
+            service of a logger rejects the connection.
     """
     call_target(config["backbone"])
     reader = build_dataset(config)
@@ -61,7 +61,7 @@ def require_inputs(config: Config) -> None:
 
 
 def build_dataset(config: Config) -> Reader:
-    """The dataset's reader, without defective samples and cut to persons when asked for."""
+    """Build the dataset's reader; skips defective samples and crops to persons as configured."""
     preparation = Preparation.of(config["dataset"])
     shared = Preparation.model_fields
     node = {key: value for key, value in config["dataset"].items() if key not in shared}
@@ -76,12 +76,12 @@ def build_dataset(config: Config) -> Reader:
 
 
 def build_labels(config: Config) -> LabelSpace:
-    """The label space."""
+    """Build the label space."""
     return LabelSpace(**config["labels"])
 
 
 def build_cache(config: Config, reader: Reader) -> "Cache":
-    """The decoded samples, built when they are not there yet."""
+    """Open the cache of decoded samples; build it first if it does not exist."""
     from clothseg.cache import open_cache
 
     data = config["data"]
@@ -89,19 +89,19 @@ def build_cache(config: Config, reader: Reader) -> "Cache":
 
 
 def build_split(config: Config, cache: "Cache") -> "Split":
-    """Which photo is in which part."""
+    """Build the split into training, validation and test images."""
     from clothseg.split import limited
 
     split = call_target(config["split"], cache)
-    photos = config["data"].get("max_train_images")
+    max_images = config["data"].get("max_train_images")
     seed = config["split"].get("seed", 0)
-    return split if photos is None else limited(split, cache, photos, seed)
+    return split if max_images is None else limited(split, cache, max_images, seed)
 
 
 def build_data(
     config: Config, cache: "Cache", split: "Split", share: "Shard | None" = None
 ) -> "SegmentationData":
-    """The batches, or the share in them of one of several processes."""
+    """Build the data module, for all batches or for the shard of one process."""
     from clothseg.datamodule.batches import SegmentationData
     from clothseg.datamodule.sampling import Shard, image_weights
 
@@ -127,11 +127,11 @@ def build_data(
 
 
 def build_task(config: Config, pixels: "ClassPixels | None" = None) -> "SemanticSegmentation":
-    """The Lightning module with a freshly initialised network.
+    """Build the Lightning module with a newly initialized network.
 
     Args:
         config: the resolved configuration.
-        pixels: how often the classes occur in the training part; a loss with weights needs it.
+        pixels: class frequencies of the training set; required by losses with class weights.
     """
     import torch
 
@@ -143,7 +143,7 @@ def build_task(config: Config, pixels: "ClassPixels | None" = None) -> "Semantic
     if config["trainer"]["channels_last"]:
         network.to(memory_format=torch.channels_last)
     if config["trainer"]["compile"]:
-        network.compile()  # in place, so that checkpoints keep their names
+        network.compile()  # in place, which keeps the state_dict names
     return SemanticSegmentation(
         network=network,
         loss=call_target(config["loss"], pixels),
@@ -159,24 +159,24 @@ def build_task(config: Config, pixels: "ClassPixels | None" = None) -> "Semantic
 def build_trainer(
     config: Config, folder: Path, observers: "list[Callback]", world_size: int = 1
 ) -> "Trainer":
-    """The trainer with the configuration's callbacks and the run's own observers.
+    """Build the trainer with the configured callbacks and the run's own observers.
 
     Args:
         config: the resolved configuration.
-        folder: the run folder.
-        observers: called before the configuration's callbacks.
-        world_size: processes that train together; this is one of them.
+        folder: run folder.
+        observers: callbacks that are called before the configured ones.
+        world_size: number of processes of the run.
     """
-    chosen = [
+    callbacks = [
         callback for node in config["callbacks"].values() for callback in call_target(node, folder)
     ]
-    return call_target(config["trainer"], [*observers, *chosen], world_size)
+    return call_target(config["trainer"], [*observers, *callbacks], world_size)
 
 
 def build_trackers(config: Config) -> "list[Tracker]":
-    """The configured loggers; none for a record that is older than the group `logger`.
+    """Build the configured loggers; none for records older than the group `logger`.
 
-    A function of the user's own may return a logger of PyTorch Lightning, which is adapted.
+    A user's own function may return a PyTorch Lightning logger, which is adapted.
     """
     return [_tracker(name, call_target(node)) for name, node in config.get("logger", {}).items()]
 
@@ -189,9 +189,9 @@ def _tracker(name: str, built: Any) -> "Tracker":
 
 
 def call_target(node: Config, *arguments: Any) -> Any:
-    """Call the function behind a `_target_` with the node's keys, after positional arguments."""
+    """Call the function of a `_target_` with positional arguments and the node's keys."""
     try:
         return instantiate(dict(node), *arguments, _convert_="all")
     except InstantiationException as error:
-        # Hydra wraps what the function raised, which would hide a user's mistake from its message.
+        # Hydra wraps the function's exception, which would hide the message from the user.
         raise error.__cause__ or error from None

@@ -1,18 +1,18 @@
-"""The mistakes a person can make, each told in one readable message without a traceback."""
+"""Errors that a user can fix, each reported as one readable message without a traceback."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 
 class UserError(Exception):
-    """Something the user can put right; commands print it and exit with status 1."""
+    """Base class of errors that the user can fix; commands print them and exit with status 1."""
 
 
 class ConfigError(UserError):
-    """Every problem found in one configuration, listed together.
+    """All problems found in a configuration.
 
     Args:
-        problems: one sentence each: the key, its value, what is allowed and the closest match.
+        problems: one sentence each: the key, its value, what is allowed, and the closest match.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -23,30 +23,30 @@ class ConfigError(UserError):
 
 
 class DataError(UserError):
-    """A file that is missing, unreadable or contradicts its dataset's format; names the file."""
+    """File that is missing, unreadable, or violates its dataset's format; names the file."""
 
 
 class WriteError(DataError):
-    """A file or its folder that cannot be written.
+    """File that cannot be written, or whose folder cannot.
 
     Args:
         path: the file.
-        cause: the operating system's error.
+        cause: error raised by the operating system.
     """
 
     def __init__(self, path: Path, cause: OSError) -> None:
-        super().__init__(path, cause)  # as pickle calls it in another process
+        super().__init__(path, cause)  # the arguments with which pickle recreates the exception
         self.path, self.errno, self.reason = path, cause.errno, cause.strerror or str(cause)
 
     def __str__(self) -> str:
-        """The file and the reason."""
+        """Return the file and the reason."""
         return f"{self.path} cannot be written: {self.reason}"
 
 
 class ClaimedError(UserError):
-    """Another process does the same run at the moment."""
+    """Run that another process is executing at the moment."""
 
 
 def first_line(error: BaseException) -> str:
-    """First line of an error's message; the name of its type when it has none."""
+    """First line of an exception's message, or the name of its type if it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -12,18 +12,18 @@ EXTRAS = {
     "cfpd": ("h5py",),
     "modanet": ("pycocotools",),
 }
-"""Libraries of each extra, by their import names; `all` installs every one."""
+"""Libraries of each extra, by import name; the extra `all` installs every one."""
 
 
 def require_extra(extra: str, used_by: str) -> None:
-    """Fail when a library of an extra is not installed.
+    """Fail if a library of an extra is not installed.
 
     Args:
         extra: a key of :data:`EXTRAS`.
-        used_by: the choice that needs it, such as `logger=wandb`.
+        used_by: the option that needs it, such as `logger=wandb`.
 
     Raises:
-        ConfigError: names the libraries and the command that installs them.
+        ConfigError: names the missing libraries and the command that installs them.
     """
     missing = [library for library in EXTRAS[extra] if find_spec(library) is None]
     if missing:

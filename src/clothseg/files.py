@@ -1,7 +1,7 @@
-"""Atomic writing of files: a temporary name in the same folder, flush to disk, rename.
+"""Atomic writing of files: write a temporary file in the same folder, flush it, rename it.
 
-A reader sees the old content or the new one, never half of either; a full disk or a killed process
-leaves the old file as it was.
+A reader sees either the old or the new content. A full disk or a killed process leaves the old file
+unchanged.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it when the block succeeds.
+    """Yield a temporary path next to `path` that replaces it if the block succeeds.
 
-    The folder is created when it is missing. The temporary name is short, whatever the length of
-    the file's own, and differs between processes.
+    The folder is created if it is missing. The temporary name is short, regardless of the length of
+    the file name, and differs between processes.
 
     Raises:
         WriteError: the file or its folder cannot be written.
@@ -44,13 +44,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes; raises like :func:`replacing`, as do all functions below."""
+    """Write bytes; this and all functions below raise like :func:`replacing`."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    r"""Write UTF-8 text with `\n` line ends on every platform."""
+    r"""Write UTF-8 text with `\n` line endings on every platform."""
     write_bytes(path, text.encode())
 
 
@@ -78,6 +78,6 @@ def write_array(path: Path, array: "np.ndarray") -> None:
 
 
 def _flush(path: Path) -> None:
-    """Wait until the content is on the disk: a rename may get there earlier than what it names."""
+    """Flush the content to disk, because a rename may become durable before the content does."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

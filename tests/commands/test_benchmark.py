@@ -1,4 +1,4 @@
-"""Benchmarks: equals are compared, the figures fit together, mistakes are told."""
+"""Benchmarks: contestants do equal work, results are consistent, errors are reported."""
 
 import datetime
 import json
@@ -44,7 +44,7 @@ UNCHANGED = np.arange(256, dtype=np.uint8)
 
 @pytest.fixture(scope="module")
 def wardrobe(tmp_path_factory):
-    """A few drawn photos in a folder whose name is hard to quote."""
+    """A few synthetic images in a folder whose name is hard to quote."""
     root = tmp_path_factory.mktemp("photos") / "it's a wardrobe, =10"
     write_ccp(root, 10, 0, lambda count: None)
     return root
@@ -63,8 +63,8 @@ def assert_consistent(comparison, measurements):
         low, high = side["quartiles"]
         assert min(side["values"]) <= low <= side["median"] <= high <= max(side["values"])
     quotient = comparison["clothseg"]["median"] / comparison["rival"]["median"]
-    turned = comparison["ratio_is"] == "rival / clothseg"
-    assert comparison["ratio"] == pytest.approx(1 / quotient if turned else quotient)
+    inverted = comparison["ratio_is"] == "rival / clothseg"
+    assert comparison["ratio"] == pytest.approx(1 / quotient if inverted else quotient)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_the_input_pipeline_is_measured(wardrobe, here):
     assert json.loads(json.dumps(result)) == result
 
 
-def test_a_result_says_where_it_was_measured_without_naming_the_machine(wardrobe, here):
+def test_a_result_describes_the_hardware_without_identifying_the_machine(wardrobe, here):
     result = benchmark_result(tiny("input_pipeline", wardrobe))
     assert result["machine"]["cpu"]
     assert result["machine"]["cores"] >= 1
@@ -100,7 +100,7 @@ def test_every_training_step_is_measured(wardrobe, here):
     time, *memory = result["comparisons"]
     assert_consistent(time, 2)
     assert time["unit"] == "ms/step"
-    for comparison in memory:  # Linux alone tells
+    for comparison in memory:  # measured on Linux only
         assert_consistent(comparison, 1)
         assert comparison["unit"] == "MB"
 
@@ -111,7 +111,7 @@ def test_an_evaluation_is_measured(wardrobe, here):
         assert_consistent(comparison, 3)
 
 
-def test_both_evaluations_count_the_same(wardrobe, here):
+def test_both_evaluations_have_equal_results(wardrobe, here):
     settings = tiny("evaluation", wardrobe, "batches=3")
     config = training_config(settings, 32, [])
     batches = shifted_batches(build.build_cache(config, build.build_dataset(config)), settings)
@@ -122,8 +122,8 @@ def test_both_evaluations_count_the_same(wardrobe, here):
     np.testing.assert_allclose(iou, theirs["MulticlassJaccardIndex"], rtol=1e-6)
 
 
-def test_a_job_of_a_sweep_is_its_share_of_the_time(here, monkeypatch):
-    """Eight seconds for two jobs together, three for each by itself."""
+def test_the_time_of_a_sweep_is_divided_by_its_jobs(here, monkeypatch):
+    """Simulate eight seconds for a sweep of two jobs, and three for each job alone."""
     monkeypatch.setattr(sweep_job, "run", lambda arguments: "")
     monkeypatch.setattr(sweep_job, "command_seconds", lambda a: 8.0 if "-m" in a else 3.0)
     (comparison,) = sweep_job.compare(tiny("sweep_job", None, "repetitions=1"), jobs=2)
@@ -131,12 +131,12 @@ def test_a_job_of_a_sweep_is_its_share_of_the_time(here, monkeypatch):
     assert (comparison.clothseg.values, comparison.rival.values) == ([4.0], [3.0])
 
 
-def test_jobs_at_a_time_count_from_the_first_begin_to_the_last_end(here, monkeypatch):
+def test_parallel_jobs_are_timed_from_the_first_start_to_the_last_end(here, monkeypatch):
     def sweep(arguments):
-        """Leave two records: one after the other, or both at the same time."""
+        """Write the records of two jobs, run sequentially or in parallel."""
         (output,) = [a.split("=", 1)[1].strip("'") for a in arguments if a.startswith("output=")]
-        together = "hydra.launcher.max_parallel=2" in arguments
-        for fold, begin in enumerate((1000, 1000 if together else 1030)):
+        parallel = "hydra.launcher.max_parallel=2" in arguments
+        for fold, begin in enumerate((1000, 1000 if parallel else 1030)):
             folder = Path(output) / f"fold-{fold}"
             folder.mkdir(parents=True)
             for name, moment in (("environment.json", begin), ("status.json", begin + 30)):
@@ -150,13 +150,13 @@ def test_jobs_at_a_time_count_from_the_first_begin_to_the_last_end(here, monkeyp
     assert (comparison.clothseg.values, comparison.rival.values) == ([30.0], [60.0])
 
 
-def test_a_command_that_fails_is_not_timed():
+def test_a_failing_command_raises():
     with pytest.raises(DataError, match=r"ended with status 3:\nwhy$"):
         commands.run(["-c", "import sys; print('why'); sys.exit(3)"])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_its_benchmark_is_refused(here, capsys):
+def test_the_gpu_benchmark_needs_a_gpu(here, capsys):
     assert main("benchmark", ["benchmark=gpu_throughput"]) == 1
     assert "gpu_throughput needs a CUDA GPU" in capsys.readouterr().err
 
@@ -172,9 +172,9 @@ def test_throughput_is_measured_on_any_device(wardrobe, here):
         assert_consistent(comparison.plain, 3)
 
 
-@pytest.mark.skipif(not memory.can_measure_memory(), reason="Linux alone tells the peak")
-def test_memory_is_counted_from_the_start_on():
-    """In a process of its own, whose freed memory does not serve for the block."""
+@pytest.mark.skipif(not memory.can_measure_memory(), reason="peak memory needs Linux")
+def test_memory_is_measured_from_the_start():
+    """Run in a separate process, which has no freed memory to reuse for the block."""
     code = (
         "import numpy as np; from clothseg.benchmark import memory; "
         "before = memory.start_of_peak(); block = np.ones(8_000_000); del block; "
@@ -184,7 +184,7 @@ def test_memory_is_counted_from_the_start_on():
 
 
 @pytest.mark.slow(seconds=20)
-def test_the_command_writes_what_it_shows(here, capsys):
+def test_the_command_writes_and_prints_the_result(here, capsys):
     assert main("benchmark", ["benchmark=input_pipeline", *TINY, "output=found"]) == 0
     result = json.loads((here / "found" / "input_pipeline.json").read_text())
     (comparison,) = result["comparisons"]
@@ -196,14 +196,14 @@ def test_the_command_writes_what_it_shows(here, capsys):
     assert "benchmark=table" in shown
 
 
-def test_the_table_of_the_readme_is_what_was_measured():
-    made = speed_table(read_results(REPOSITORY / "outputs" / "benchmarks"))
-    assert BETWEEN.search(README.read_text())[0] == made, (
-        "python scripts/benchmark.py benchmark=table brings it up to date"
+def test_the_table_in_the_readme_matches_the_results():
+    table = speed_table(read_results(REPOSITORY / "outputs" / "benchmarks"))
+    assert BETWEEN.search(README.read_text())[0] == table, (
+        "update it with python scripts/benchmark.py benchmark=table"
     )
 
 
-def test_committed_results_name_no_place_of_a_machine():
+def test_committed_results_contain_no_local_paths():
     for path in (REPOSITORY / "outputs" / "benchmarks").glob("*.json"):
         assert_publishable(path.read_text())
 
@@ -213,7 +213,7 @@ def assert_publishable(text):
         assert private not in text
 
 
-def test_a_page_is_brought_up_to_date(tmp_path):
+def test_the_table_in_a_page_is_updated(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     write_speed_table(page, REPOSITORY / "outputs" / "benchmarks")
@@ -223,7 +223,7 @@ def test_a_page_is_brought_up_to_date(tmp_path):
     assert "old" not in lines
 
 
-def test_a_page_without_a_place_and_a_folder_without_results_are_told(tmp_path):
+def test_a_page_without_markers_or_a_folder_without_results_is_an_error(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("nothing\n")
     with pytest.raises(DataError, match=r"page.md has no place for the table"):
@@ -240,7 +240,7 @@ def test_a_goal_is_met_or_missed(goal, ratio, met):
     assert goal.met(ratio) is met
 
 
-def test_a_missed_goal_stands_out():
+def test_a_missed_goal_is_highlighted():
     sides = [Contestant("ours", [2.0]), Contestant("theirs", [1.0])]
     missed = Comparison("time", "s", "here", *sides, goal=Goal(">=", 2), times_less=True)
     assert missed.ratio == 0.5
@@ -252,12 +252,12 @@ def test_a_missed_goal_stands_out():
         "date": "2026-01-01",
         "environment": {"commit": "0123456789", "dirty": True},
     }
-    row, _, place = speed_table([result]).splitlines()[2:]
+    row, _, note = speed_table([result]).splitlines()[2:]
     assert row == "| time | 2.00 s | 1.00 s | **0.500** | ≥ 2 |"
-    assert "a CPU, 1 core, synthetic wardrobe, 2026-01-01, commit 0123456 and changes" in place
+    assert "a CPU, 1 core, synthetic wardrobe, 2026-01-01, commit 0123456 and changes" in note
 
 
-def test_the_rival_delivers_what_the_cache_does(wardrobe, here):
+def test_the_rival_loader_returns_the_same_samples_as_the_cache(wardrobe, here):
     config = training_config(tiny("input_pipeline", wardrobe), 48, [])
     reader = build.build_dataset(config)
     cache = build.build_cache(config, reader)
@@ -270,7 +270,7 @@ def test_the_rival_delivers_what_the_cache_does(wardrobe, here):
         assert np.array_equal(rival[position]["mask"], ours[position]["mask"])
 
 
-def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
+def test_the_bare_loop_trains_on_the_same_batches_as_the_module(wardrobe, here):
     config = training_config(tiny("training_step", wardrobe), 32, CHOICES)
     cache = build.build_cache(config, build.build_dataset(config))
     loop = BareLoop(config, cache, cache.names[:2], none(32, UNCHANGED), 4)
@@ -280,7 +280,7 @@ def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
     order = [0, 1] if np.array_equal(masks[0], cache.masks[0]) else [1, 0]
     torch.testing.assert_close(images, photos[order])
     assert np.array_equal(masks, cache.masks[order])
-    loop.network.eval()  # stages are dropped at random in training
+    loop.network.eval()  # no stochastic depth
     loop.step()
     batch = {"mask": masks, "pixels": torch.bincount(masks.flatten(), minlength=256)}
     (loss,) = task.loss(task.network.eval()(images), batch).values()
@@ -290,7 +290,7 @@ def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "benchmark has no default: add benchmark=<value>"),
+        ([], "benchmark is required: add benchmark=<value>"),
         (["benchmark=speed"], "benchmark=speed: must be 'input_pipeline', 'training_step', "),
         (
             ["benchmark=input_pipeline", "batches=0"],
@@ -300,12 +300,12 @@ def test_the_bare_loop_trains_on_what_the_module_does(wardrobe, here):
         (["benchmark=input_pipeline", "root=nowhere"], "nowhere is not a folder"),
     ],
 )
-def test_a_mistake_is_one_message(arguments, message, here, capsys):
+def test_an_error_is_one_message(arguments, message, here, capsys):
     assert main("benchmark", arguments) == 1
     assert message in capsys.readouterr().err
 
 
-def test_a_batch_that_leaves_one_step_an_epoch_is_refused(wardrobe, here):
+def test_a_batch_size_with_one_step_per_epoch_is_rejected(wardrobe, here):
     settings = tiny("training_step", wardrobe).model_copy(update={"batch_size": 5})
     with pytest.raises(ConfigError, match="two are needed; at most 3 is possible"):
         benchmark_result(settings)

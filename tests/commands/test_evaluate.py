@@ -12,31 +12,31 @@ from support.shipped_config import label_space, reader_of
 
 
 @pytest.mark.slow
-def test_a_run_scores_what_it_scored(swept, command_line, tmp_path):
+def test_evaluation_reproduces_the_scores_of_the_run(swept, command_line, tmp_path):
     record = records(swept[0])[1]
     before = files(record.folder)
-    said = command_line.run(
+    result = command_line.run(
         ["scripts/evaluate.py", f"run={record.folder}", f"output={tmp_path / 'test.json'}"]
     )
-    assert said.returncode == 0, said.stderr
+    assert result.returncode == 0, result.stderr
     assert json.loads((tmp_path / "test.json").read_text()) == record.metrics["test"]
-    assert str(tmp_path / "test.json") in said.stdout
-    assert f"unet-mobilenet_v2/{record.folder.parent.name}/fold-1\ntest part" in said.stdout
+    assert str(tmp_path / "test.json") in result.stdout
+    assert f"unet-mobilenet_v2/{record.folder.parent.name}/fold-1\ntest set" in result.stdout
     assert files(record.folder) == before
 
 
 @pytest.mark.slow
-def test_another_part_of_the_split_can_be_scored(swept, command_line, tmp_path):
+def test_another_subset_can_be_scored(swept, command_line, tmp_path):
     record = records(swept[0])[0]
     output = tmp_path / "validation.json"
-    said = command_line.run(
+    result = command_line.run(
         [
             *("scripts/evaluate.py", f"run={record.folder}", "subset=validation"),
             f"output={output}",
         ]
     )
-    assert said.returncode == 0, said.stderr
-    assert "validation part" in said.stdout
+    assert result.returncode == 0, result.stderr
+    assert "validation set" in result.stdout
     split = json.loads((record.folder / "split.json").read_text())
     card = json.loads(output.read_text())
     assert card["num_images"] == len(split["validation"])
@@ -46,44 +46,44 @@ def test_another_part_of_the_split_can_be_scored(swept, command_line, tmp_path):
 
 
 @pytest.mark.slow
-def test_mirror_images_change_scores_and_the_table_says_so(swept, command_line, tmp_path):
+def test_flip_tta_changes_scores_and_is_stated_in_the_table(swept, command_line, tmp_path):
     record = records(swept[0])[0]
     output = tmp_path / "flip.json"
-    said = command_line.run(
+    result = command_line.run(
         ["scripts/evaluate.py", f"run={record.folder}", "tta=flip", f"output={output}"]
     )
-    assert said.returncode == 0, said.stderr
-    assert "test part, tta=flip" in said.stdout
+    assert result.returncode == 0, result.stderr
+    assert "test set, tta=flip" in result.stdout
     card = json.loads(output.read_text())
     assert card["num_images"] == record.metrics["test"]["num_images"]
     assert card["confusion_matrix"] != record.metrics["test"]["confusion_matrix"]
 
 
-def evaluated(command_line, tmp_path, record, *options):
-    """The scores of a run with some options, and what the command said."""
+def evaluate(command_line, tmp_path, record, *options):
+    """Scores of a run with some options, and the console output."""
     output = tmp_path / "scores.json"
     arguments = [f"run={record.folder}", f"output={output}", *options]
-    said = command_line.run(["scripts/evaluate.py", *arguments])
-    assert said.returncode == 0, said.stderr
-    return json.loads(output.read_text()), said.stdout
+    result = command_line.run(["scripts/evaluate.py", *arguments])
+    assert result.returncode == 0, result.stderr
+    return json.loads(output.read_text()), result.stdout
 
 
 @pytest.mark.slow
-def test_scales_are_averaged_and_those_that_do_not_fit_refused(swept, command_line, tmp_path):
+def test_scales_are_averaged_and_unsuitable_ones_rejected(swept, command_line, tmp_path):
     record = records(swept[0])[0]
-    card, said = evaluated(command_line, tmp_path, record, "scales=[1.0,2.0]")
-    assert "scales=[1.0, 2.0]" in said
+    card, output = evaluate(command_line, tmp_path, record, "scales=[1.0,2.0]")
+    assert "scales=[1.0, 2.0]" in output
     assert card["confusion_matrix"] != record.metrics["test"]["confusion_matrix"]
-    said = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "scales=[1.0,1.3]"])
-    assert said.returncode == 1
-    assert "scales: 1.3 of 32 px is no multiple of the network's stride" in said.stderr
+    result = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "scales=[1.0,1.3]"])
+    assert result.returncode == 1
+    assert "scales: 1.3 of 32 px is no multiple of the network's stride" in result.stderr
 
 
 @pytest.mark.slow
-def test_photos_can_be_scored_at_their_own_size(swept, command_line, tmp_path):
+def test_images_can_be_scored_at_their_original_size(swept, command_line, tmp_path):
     record = records(swept[0])[0]
-    card, said = evaluated(command_line, tmp_path, record, "resolution=original")
-    assert "resolution=original" in said
+    card, output = evaluate(command_line, tmp_path, record, "resolution=original")
+    assert "resolution=original" in output
     split = json.loads((record.folder / "split.json").read_text())
     root = record.config["config"]["dataset"]["root"]
     reader = reader_of("ccp", next(path for path in Path(root).iterdir() if path.is_dir()))
@@ -92,60 +92,57 @@ def test_photos_can_be_scored_at_their_own_size(swept, command_line, tmp_path):
     masks = [table[reader.read_mask(samples[name])] for name in split["test"]]
     counts = sum(np.bincount(mask.ravel(), minlength=256)[:15] for mask in masks)
     assert [row["support"] for row in card["per_class"]] == counts.tolist()
-    # One network at two sizes: nearly the same scores.
+    # The same network at two resolutions has similar scores.
     assert card["accuracy"] == pytest.approx(record.metrics["test"]["accuracy"], abs=0.05)
 
 
 @pytest.mark.slow
-def test_all_folds_together_are_scored_on_photos_that_none_has_seen(command_line, tmp_path):
+def test_the_ensemble_of_all_folds_is_scored_on_held_out_images(command_line, tmp_path):
     output = tmp_path / "outputs"
-    said = command_line.run(
+    result = command_line.run(
         command_line.tiny(output, "dataset.num_images=32", "split.held_out=0.25", "-m")
     )
-    assert said.returncode == 0, said.stderr
+    assert result.returncode == 0, result.stderr
     first, second = records(output)
     cards = [
-        evaluated(command_line, tmp_path, record, "subset=held_out")[0]
-        for record in (first, second)
+        evaluate(command_line, tmp_path, record, "subset=held_out")[0] for record in (first, second)
     ]
-    together, said = evaluated(command_line, tmp_path, first, "subset=held_out", "ensemble=folds")
-    assert "ensemble=folds" in said
-    assert {card["num_images"] for card in (*cards, together)} == {together["num_images"]}
-    assert together["confusion_matrix"] not in [card["confusion_matrix"] for card in cards]
+    ensemble, shown = evaluate(command_line, tmp_path, first, "subset=held_out", "ensemble=folds")
+    assert "ensemble=folds" in shown
+    assert {card["num_images"] for card in (*cards, ensemble)} == {ensemble["num_images"]}
+    assert ensemble["confusion_matrix"] not in [card["confusion_matrix"] for card in cards]
     for options, message in (
-        (["ensemble=folds"], "was trained on by some of the networks"),
+        (["ensemble=folds"], "some of the networks were trained on these images"),
         (["ensemble=folds", "subset=train"], "score subset=held_out"),
     ):
-        refused = command_line.run(["scripts/evaluate.py", f"run={first.folder}", *options])
-        assert refused.returncode == 1
-        assert message in refused.stderr
+        rejected = command_line.run(["scripts/evaluate.py", f"run={first.folder}", *options])
+        assert rejected.returncode == 1
+        assert message in rejected.stderr
     (second.folder / "checkpoints" / "best.ckpt").unlink()
-    refused = command_line.run(
+    rejected = command_line.run(
         ["scripts/evaluate.py", f"run={first.folder}", "subset=held_out", "ensemble=folds"]
     )
-    assert "ensemble=folds: fold 1 of 2 is missing" in refused.stderr
+    assert "ensemble=folds: fold 1 of 2 is missing; train it first" in rejected.stderr
 
 
 @pytest.mark.slow
-def test_a_run_without_held_out_photos_says_so(swept, command_line):
+def test_a_run_without_held_out_images_is_an_error(swept, command_line):
     record = records(swept[0])[0]
-    said = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "subset=held_out"])
-    assert said.returncode == 1
-    assert "the run's split has no such photos (split.held_out=0)" in said.stderr
+    result = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "subset=held_out"])
+    assert result.returncode == 1
+    assert "the split of this run has none (split.held_out=0)" in result.stderr
 
 
 @pytest.mark.slow
-def test_the_sources_of_a_merged_dataset_score_equal_on_any_number_of_devices(
-    command_line, tmp_path
-):
+def test_scores_by_source_do_not_depend_on_the_number_of_devices(command_line, tmp_path):
     for seed, name in enumerate(("ccp", "cfpd")):
         LAYOUTS[name](tmp_path / name, 12, seed, lambda count: None)
     roots = [f"dataset.sources.{name}.root={tmp_path / name}" for name in ("ccp", "cfpd")]
     training = command_line.tiny(tmp_path / "outputs", "dataset=ccp_cfpd", *roots)
-    kept = [o for o in training if not o.startswith(("dataset.num_images", "dataset.root"))]
-    said = command_line.run(kept)
-    assert said.returncode == 0, said.stderr
-    assert "by source" in said.stdout
+    overrides = [o for o in training if not o.startswith(("dataset.num_images", "dataset.root"))]
+    result = command_line.run(overrides)
+    assert result.returncode == 0, result.stderr
+    assert "by source" in result.stdout
     (record,) = records(tmp_path / "outputs")
     card = record.metrics["test"]
     assert list(card["by_source"]) == ["ccp", "cfpd"]
@@ -154,29 +151,33 @@ def test_the_sources_of_a_merged_dataset_score_equal_on_any_number_of_devices(
     for devices in (1, 2):
         output = tmp_path / f"{devices}.json"
         arguments = [f"run={record.folder}", f"devices={devices}", f"output={output}"]
-        said = command_line.run(["scripts/evaluate.py", *arguments])
-        assert said.returncode == 0, said.stderr
-        assert "by source" in said.stdout
+        result = command_line.run(["scripts/evaluate.py", *arguments])
+        assert result.returncode == 0, result.stderr
+        assert "by source" in result.stdout
         assert json.loads(output.read_text()) == card
     (tmp_path / "ccp").rename(tmp_path / "moved")
     moved = [f"run={record.folder}", f"output={tmp_path / 'moved.json'}"]
-    said = command_line.run(["scripts/evaluate.py", *moved, f"root={{ccp: {tmp_path / 'moved'}}}"])
-    assert said.returncode == 0, said.stderr
+    result = command_line.run(
+        ["scripts/evaluate.py", *moved, f"root={{ccp: {tmp_path / 'moved'}}}"]
+    )
+    assert result.returncode == 0, result.stderr
     assert json.loads((tmp_path / "moved.json").read_text()) == card
-    said = command_line.run(["scripts/evaluate.py", *moved, f"root={tmp_path / 'moved'}"])
-    assert "the run's dataset takes 'root={ccp: <folder>, cfpd: <folder>}'" in said.stderr
+    result = command_line.run(["scripts/evaluate.py", *moved, f"root={tmp_path / 'moved'}"])
+    assert (
+        "does not fit the dataset of this run; write 'root={ccp: <folder>, cfpd:" in result.stderr
+    )
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (["run=tests", "tta=both"], "tta=both: must be 'none' or 'flip'"),
-        (["run=tests"], "tests is no run folder: it has no config.yaml"),
-        ([], "run has no default: add run=<value>"),
+        (["run=tests"], "tests is not a run folder: no config.yaml in it"),
+        ([], "run is required: add run=<value>"),
         (["run=tests", "subset=tset"], "subset=tset: must be"),
     ],
 )
-def test_a_mistake_is_one_message(overrides, message, command_line):
-    said = command_line.run(["scripts/evaluate.py", *overrides])
-    assert said.returncode == 1
-    assert message in said.stderr
+def test_an_error_is_one_message(overrides, message, command_line):
+    result = command_line.run(["scripts/evaluate.py", *overrides])
+    assert result.returncode == 1
+    assert message in result.stderr

@@ -1,4 +1,4 @@
-"""`python scripts/export.py`: a network that other programs run with the same result."""
+"""`python scripts/export.py`: exported networks give the same results in ONNX Runtime."""
 
 import json
 
@@ -18,26 +18,26 @@ from support.command_line import records
 
 @pytest.fixture(scope="module")
 def exported(swept, command_line, tmp_path_factory):
-    """A run, the file that was written for it, and what the command said."""
+    """Run record, exported file, and output of the command."""
     record = records(swept[0])[0]
     path = tmp_path_factory.mktemp("exported") / "network.onnx"
-    said = command_line.run(
+    result = command_line.run(
         ["scripts/export.py", f"run={record.folder}", "format=onnx", f"output={path}"]
     )
-    assert said.returncode == 0, said.stderr
-    return record, path, said.stdout
+    assert result.returncode == 0, result.stderr
+    return record, path, result.stdout
 
 
 @pytest.mark.slow
-def test_the_command_reports_how_far_the_two_programs_differ(exported):
-    _, path, said = exported
-    assert "ONNX Runtime and PyTorch on 8 photos: logits differ by at most" in said
-    assert f"written to {path}" in said
-    assert "opset 20, photos of any multiples of 32 px" in said
+def test_the_command_reports_differences_between_the_runtimes(exported):
+    _, path, output = exported
+    assert "ONNX Runtime and PyTorch on 8 images: logits differ by at most" in output
+    assert f"written to {path}" in output
+    assert "opset 20, input size any multiple of 32 px" in output
 
 
 @pytest.mark.slow
-def test_the_file_knows_labels_normalisation_and_size(exported):
+def test_the_metadata_has_labels_normalization_and_size(exported):
     record, path, _ = exported
     model = onnx.load(str(path))
     onnx.checker.check_model(model)
@@ -72,7 +72,7 @@ def test_batch_and_size_may_vary(exported, size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["segnet", "dilated_pspnet"])
-def test_networks_of_our_own_are_written(model, tmp_path):
+def test_custom_networks_are_exported(model, tmp_path):
     backbone = [] if model == "segnet" else ["backbone=resnet18"]
     (job,) = check_command([f"model={model}", *backbone])
     network = build_task(job.config).eval().network
@@ -88,22 +88,22 @@ def test_networks_of_our_own_are_written(model, tmp_path):
     [
         (["run=tests", "output=x", "opset=11"], "opset=11: must be greater than or equal to 18"),
         (["run=tests", "output=x", "format=tflite"], "format=tflite: must be 'onnx'"),
-        (["run=tests", "output=x"], "tests is no run folder"),
+        (["run=tests", "output=x"], "tests is not a run folder"),
     ],
 )
-def test_a_mistake_is_one_message(options, message, command_line):
-    said = command_line.run(["scripts/export.py", *options])
-    assert said.returncode == 1
-    assert message in said.stderr
+def test_an_error_is_one_message(options, message, command_line):
+    result = command_line.run(["scripts/export.py", *options])
+    assert result.returncode == 1
+    assert message in result.stderr
 
 
-def test_an_output_below_a_file_is_told_before_the_network_is_loaded(tmp_path, monkeypatch):
+def test_an_output_below_a_file_is_rejected_before_the_network_is_loaded(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(export, "recorded_config", lambda run, trust: {})
-    monkeypatch.setattr(export, "warn_of_unfinished", lambda runs: None)
+    monkeypatch.setattr(export, "warn_if_unfinished", lambda runs: None)
     for below in ("", "/folder"):
         output = f"{tmp_path}/file{below}/network.onnx"
-        message = rf"network\.onnx cannot be written: .*/file{below} cannot be made a folder \("
+        message = rf"network\.onnx cannot be written: folder .*/file{below} cannot be created \("
         with pytest.raises(DataError, match=message):
             export.export_command(["run=any", "format=onnx", f"output={output}"])
 
@@ -113,24 +113,24 @@ def test_a_network_that_differs_is_not_written(swept, tmp_path, monkeypatch):
     record = records(swept[0])[0]
     monkeypatch.setattr(export, "TOLERANCE", -1.0)
     path = tmp_path / "network.onnx"
-    with pytest.raises(DataError, match="was not written: ONNX Runtime's logits differ"):
+    with pytest.raises(DataError, match="was not written: the logits of ONNX Runtime differ"):
         export.export_command([f"run={record.folder}", "format=onnx", f"output={path}"])
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-def test_a_network_that_pools_into_cells_is_written_for_one_size(command_line, tmp_path):
+def test_a_network_with_adaptive_pooling_is_exported_for_a_fixed_size(command_line, tmp_path):
     output = tmp_path / "outputs"
     training = command_line.tiny(output, "model=dilated_pspnet", "backbone=resnet18")
-    kept = [o for o in training if not o.startswith(("model=unet", "model.", "backbone=mob"))]
-    said = command_line.run(kept)
-    assert said.returncode == 0, said.stderr
+    overrides = [o for o in training if not o.startswith(("model=unet", "model.", "backbone=mob"))]
+    result = command_line.run(overrides)
+    assert result.returncode == 0, result.stderr
     (record,) = records(output)
     path = tmp_path / "network.onnx"
-    said = command_line.run(
+    result = command_line.run(
         ["scripts/export.py", f"run={record.folder}", "format=onnx", f"output={path}"]
     )
-    assert said.returncode == 0, said.stderr
-    assert "photos of 32 x 32 px alone" in said.stdout
+    assert result.returncode == 0, result.stderr
+    assert "input size fixed at 32 x 32 px" in result.stdout
     (image,) = InferenceSession(str(path)).get_inputs()
     assert image.shape[1:] == [3, 32, 32]

@@ -1,4 +1,4 @@
-"""`python scripts/predict.py`: masks, pictures and areas of anyone's photos."""
+"""`python scripts/predict.py`: masks, overlays and areas of a user's photos."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ from support.small_datasets import png
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Photos of several kinds, one that is none, and a file that nobody asks for."""
+    """Photos of several formats, one that is broken, and an unrelated file."""
     folder = tmp_path_factory.mktemp("photos")
     random = np.random.default_rng(0)
     for name, size in (("a.jpg", (50, 40)), ("b.png", (33, 70)), ("below/c.JPEG", (64, 64))):
@@ -34,23 +34,23 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def predicted(swept, command_line, photos, tmp_path_factory):
-    """What the command wrote, and what it said."""
+    """Output folder and console output of the command."""
     output = tmp_path_factory.mktemp("predicted")
     run = records(swept[0])[0].folder
-    said = command_line.run(
+    result = command_line.run(
         ["scripts/predict.py", f"run={run}", f"input={photos}", f"output={output}"]
     )
-    return output, said
+    return output, result
 
 
 @pytest.mark.slow
-def test_one_bad_photo_stops_no_other(predicted):
-    output, said = predicted
-    assert said.returncode == 1
-    assert "1 of 4 photos left out" in said.stderr
-    assert "broken.jpg: the photo is truncated" in said.stderr
-    assert "3 photos segmented" in said.stdout
-    assert str(output) in said.stdout
+def test_a_broken_photo_does_not_stop_the_others(predicted):
+    output, result = predicted
+    assert result.returncode == 1
+    assert "1 of 4 photos skipped" in result.stderr
+    assert "broken.jpg: the photo is truncated" in result.stderr
+    assert "3 photos segmented" in result.stdout
+    assert str(output) in result.stdout
     written = {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()}
     names = ("a", "b", "below/c")
     assert written == {
@@ -61,7 +61,7 @@ def test_one_bad_photo_stops_no_other(predicted):
 
 
 @pytest.mark.slow
-def test_masks_have_the_size_of_the_photos_and_areas_count_them(predicted):
+def test_masks_have_the_size_of_the_photos_and_match_the_areas(predicted):
     output, _ = predicted
     rows = {row["photo"]: row for row in json.loads((output / "areas.json").read_text())}
     names = [row["name"] for row in json.loads((output / "labels.json").read_text())]
@@ -76,13 +76,11 @@ def test_masks_have_the_size_of_the_photos_and_areas_count_them(predicted):
 
 
 @pytest.mark.slow
-def test_a_photo_of_the_dataset_gets_the_classes_that_it_was_scored_with(
-    swept, command_line, tmp_path
-):
-    """The command and `scripts/evaluate.py resolution=original` see the same.
+def test_predictions_match_those_of_evaluate(swept, command_line, tmp_path):
+    """The command predicts the same classes as `scripts/evaluate.py resolution=original`.
 
-    A batch of another size is rounded otherwise on some processors, which can tip a pixel at which
-    two classes are nearly equal.
+    On some processors a different batch size changes rounding, which can flip pixels at which two
+    classes have almost equal logits.
     """
     record = records(swept[0])[0]
     roots = (command_line.folder / "datasets").iterdir()
@@ -92,16 +90,16 @@ def test_a_photo_of_the_dataset_gets_the_classes_that_it_was_scored_with(
     chosen.mkdir()
     for name in names:
         (chosen / f"{name}.jpg").write_bytes((root / "photos" / f"{name}.jpg").read_bytes())
-    said = command_line.run(
+    result = command_line.run(
         [
             *("scripts/predict.py", f"run={record.folder}", f"input={chosen}/*.jpg"),
             *(f"output={tmp_path}", "overlays=false"),
         ]
     )
-    assert said.returncode == 0, said.stderr
+    assert result.returncode == 0, result.stderr
     assert not (tmp_path / "overlays").exists()
     scores = tmp_path / "scores.json"
-    said = command_line.run(
+    result = command_line.run(
         [
             *("scripts/evaluate.py", f"run={record.folder}", f"output={scores}"),
             "resolution=original",
@@ -114,34 +112,34 @@ def test_a_photo_of_the_dataset_gets_the_classes_that_it_was_scored_with(
 
 
 @pytest.mark.slow
-def test_folds_and_views_can_work_together(swept, command_line, photos, tmp_path):
+def test_folds_and_tta_can_be_combined(swept, command_line, photos, tmp_path):
     folder = records(swept[0])[0].folder.parent
-    said = command_line.run(
+    result = command_line.run(
         [
             *("scripts/predict.py", f"run={folder}", f"input={photos / 'a.jpg'}"),
             *(f"output={tmp_path}", "ensemble=folds", "tta=flip", "scales=[1.0,2.0]"),
         ]
     )
-    assert said.returncode == 0, said.stderr
+    assert result.returncode == 0, result.stderr
     assert png(tmp_path / "masks" / "a.png").shape == (50, 40)
 
 
-def test_photos_are_turned_as_their_camera_says(tmp_path):
+def test_photos_are_rotated_by_their_exif_orientation(tmp_path):
     photo = np.zeros((20, 40, 3), np.uint8)
     photo[:, :20] = 200  # the left half is bright
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter, clockwise
-    Image.fromarray(photo).save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    upright = read_photo(tmp_path / "turned.jpg", upright=True)
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
+    Image.fromarray(photo).save(tmp_path / "rotated.jpg", exif=exif, quality=95)
+    upright = read_photo(tmp_path / "rotated.jpg", upright=True)
     assert upright.shape == (40, 20, 3)
     assert upright[:18].mean() > 190
     assert upright[22:].mean() < 10
-    assert read_photo(tmp_path / "turned.jpg").shape == (20, 40, 3)
+    assert read_photo(tmp_path / "rotated.jpg").shape == (20, 40, 3)
 
 
 @pytest.fixture
-def segmenting(monkeypatch, tmp_path):
-    """The command with a network that sees one class everywhere; takes what is to be segmented."""
+def segment(monkeypatch, tmp_path):
+    """Function that runs the command with a network that predicts one class everywhere."""
 
     class Segmenter:
         labels = label_space("refined15")
@@ -150,15 +148,15 @@ def segmenting(monkeypatch, tmp_path):
             return np.ones(photo.shape[:2], np.uint8)
 
     monkeypatch.setattr(predict, "recorded_config", lambda run, trust: {})
-    monkeypatch.setattr(predict, "warn_of_unfinished", lambda runs: None)
+    monkeypatch.setattr(predict, "warn_if_unfinished", lambda runs: None)
     monkeypatch.setattr(predict, "Segmenter", lambda *_: Segmenter())
     return lambda given, output: predict.predict_command(
         ["run=any", f"input={given}", f"output={output}"]
     )
 
 
-def photos_called(folder, *names):
-    """Tiny photos in a new folder."""
+def write_photos(folder, *names):
+    """Write tiny photos to a new folder."""
     folder.mkdir()
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
@@ -167,45 +165,48 @@ def photos_called(folder, *names):
 
 
 def table(output):
-    """The names of the photos in `areas.csv`."""
+    """Names of the photos in `areas.csv`."""
     return [row.split(",")[0] for row in (output / "areas.csv").read_text().splitlines()[1:]]
 
 
-def test_a_long_name_is_no_hindrance(segmenting, tmp_path):
-    photos = photos_called(tmp_path / "photos", f"{'n' * 248}.jpg")
-    assert segmenting(photos, tmp_path / "o") == 0
+def test_long_names_are_supported(segment, tmp_path):
+    photos = write_photos(tmp_path / "photos", f"{'n' * 248}.jpg")
+    assert segment(photos, tmp_path / "o") == 0
     assert (tmp_path / "o" / "masks" / f"{'n' * 248}.png").is_file()
 
 
-def test_a_photo_whose_mask_cannot_have_its_name_stops_no_other(segmenting, tmp_path):
-    names = [f"{'n' * 248}.{suffix}" for suffix in ("jpg", "png")]  # kept in both masks' names
-    photos = photos_called(tmp_path / "photos", "a.jpg", *names, "z.jpg")
-    with pytest.raises(DataError, match="2 of 4 photos left out") as told:
-        segmenting(photos, tmp_path / "o")
-    assert f"{names[0]}: its mask cannot be named like it (File name too long)" in str(told.value)
+def test_a_photo_whose_mask_name_is_too_long_does_not_stop_the_others(segment, tmp_path):
+    names = [f"{'n' * 248}.{suffix}" for suffix in ("jpg", "png")]  # masks keep these suffixes
+    photos = write_photos(tmp_path / "photos", "a.jpg", *names, "z.jpg")
+    with pytest.raises(DataError, match="2 of 4 photos skipped") as error:
+        segment(photos, tmp_path / "o")
+    message = f"{names[0]}: its mask cannot have the same name (File name too long); rename"
+    assert message in str(error.value)
     assert table(tmp_path / "o") == ["a", "z"]
     written = sorted(path.name for path in (tmp_path / "o" / "masks").iterdir())
     assert written == ["a.png", "z.png"]
 
 
-def test_an_output_that_cannot_be_written_stops_everything(segmenting, tmp_path):
-    photos = photos_called(tmp_path / "photos", "a.jpg")
+def test_an_output_folder_that_cannot_be_written_stops_the_command(segment, tmp_path):
+    photos = write_photos(tmp_path / "photos", "a.jpg")
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written: Not a directory"):
-        segmenting(photos, tmp_path / "file" / "below")
+        segment(photos, tmp_path / "file" / "below")
 
 
-def test_a_name_that_is_not_utf8_is_told_in_letters_that_all_terminals_have(segmenting, tmp_path):
-    photos = photos_called(tmp_path / "photos", "a.jpg", os.fsdecode(b"caf\xe9.jpg"))
-    with pytest.raises(DataError, match=r"caf\\udce9\.jpg': the name is not UTF-8; rename") as told:
-        segmenting(photos, tmp_path / "o")
-    assert "1 of 2 photos left out" in str(told.value)
-    assert str(told.value).isascii()
+def test_a_name_that_is_not_utf8_is_reported_in_ascii(segment, tmp_path):
+    photos = write_photos(tmp_path / "photos", "a.jpg", os.fsdecode(b"caf\xe9.jpg"))
+    with pytest.raises(
+        DataError, match=r"caf\\udce9\.jpg': the name is not UTF-8; rename"
+    ) as error:
+        segment(photos, tmp_path / "o")
+    assert "1 of 2 photos skipped" in str(error.value)
+    assert str(error.value).isascii()
     assert table(tmp_path / "o") == ["a"]
 
 
-def test_a_folder_called_like_a_photo_is_none(tmp_path):
-    photos = photos_called(tmp_path / "photos", "a.jpg", "dir.jpg/b.png")
+def test_a_folder_named_like_a_photo_is_not_a_photo(tmp_path):
+    photos = write_photos(tmp_path / "photos", "a.jpg", "dir.jpg/b.png")
     found = find_photos(str(photos), tmp_path / "o")
     assert [photo.name for photo in found] == ["a", "dir.jpg/b"]
 
@@ -218,16 +219,14 @@ def test_a_folder_called_like_a_photo_is_none(tmp_path):
         ("**/*.jpg", ["a/0001", "b/0001"]),
     ],
 )
-def test_photos_of_a_pattern_keep_the_folders_that_tell_them_apart(
-    pattern, names, tmp_path, monkeypatch
-):
-    photos_called(tmp_path / "photos", "a/0001.jpg", "b/0001.jpg")
+def test_photos_of_a_pattern_keep_their_subfolders(pattern, names, tmp_path, monkeypatch):
+    write_photos(tmp_path / "photos", "a/0001.jpg", "b/0001.jpg")
     monkeypatch.chdir(tmp_path)
     found = find_photos(f"photos/{pattern}", tmp_path / "o")
     assert [photo.name for photo in found] == names
 
 
-def test_photos_of_one_name_keep_their_suffixes(tmp_path):
+def test_photos_with_equal_stems_keep_their_suffixes(tmp_path):
     for name in ("one.jpg", "one.png", "two.jpg"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "out" / "overlays").mkdir(parents=True)
@@ -237,17 +236,17 @@ def test_photos_of_one_name_keep_their_suffixes(tmp_path):
 
 
 @pytest.mark.parametrize("given", [".", "**/*.*", "photos"])
-def test_what_was_written_before_is_not_segmented_again(given, tmp_path, monkeypatch):
-    for place in ("photos/a.png", "photos/out/b.png", "out/masks/a.png", "out/overlays/a.png"):
-        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8)).save(tmp_path / place)
+def test_outputs_of_an_earlier_command_are_not_segmented(given, tmp_path, monkeypatch):
+    for name in ("photos/a.png", "photos/out/b.png", "out/masks/a.png", "out/overlays/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     found = find_photos(given, tmp_path / "photos/../out")
     assert sorted(photo.path.name for photo in found) == ["a.png", "b.png"]
     assert find_photos("photos", tmp_path / "photos") == found or given != "photos"
 
 
-def test_a_photo_that_claims_too_many_pixels_is_a_bad_photo(tmp_path):
+def test_a_photo_with_too_many_pixels_is_rejected(tmp_path):
     body = b"IHDR" + (100_000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     header = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + body
     header += zlib.crc32(body).to_bytes(4, "big")
@@ -256,7 +255,7 @@ def test_a_photo_that_claims_too_many_pixels_is_a_bad_photo(tmp_path):
         read_photo(tmp_path / "huge.png")
 
 
-def test_a_legend_names_the_classes_that_are_there():
+def test_the_legend_contains_only_classes_in_the_mask():
     photo = np.full((60, 50, 3), 120, np.uint8)
     mask = np.zeros((60, 50), np.uint8)
     mask[20:40, 10:40] = 1
@@ -273,25 +272,25 @@ def test_a_legend_names_the_classes_that_are_there():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["input=nowhere", "output=x"], "run has no default"),
-        (["run=tests", "input=tests", "output=x"], "tests is no run folder"),
+        (["input=nowhere", "output=x"], "run is required"),
+        (["run=tests", "input=tests", "output=x"], "tests is not a run folder"),
     ],
 )
-def test_a_mistake_is_one_message(options, message, command_line):
-    said = command_line.run(["scripts/predict.py", *options])
-    assert said.returncode == 1
-    assert message in said.stderr
+def test_an_error_is_one_message(options, message, command_line):
+    result = command_line.run(["scripts/predict.py", *options])
+    assert result.returncode == 1
+    assert message in result.stderr
 
 
 @pytest.mark.slow
-def test_where_there_is_no_photo_is_told(swept, command_line, tmp_path):
+def test_an_input_without_photos_is_an_error(swept, command_line, tmp_path):
     run = records(swept[0])[0].folder
     for given, message in (
-        (tmp_path, "holds no photo (.jpg"),
-        (tmp_path / "*.jpg", "is no photo, folder or pattern"),
+        (tmp_path, "no photo in this folder (.jpg"),
+        (tmp_path / "*.jpg", "no such photo or folder, and no file matches it as a pattern"),
     ):
-        said = command_line.run(
+        result = command_line.run(
             ["scripts/predict.py", f"run={run}", f"input={given}", f"output={tmp_path}"]
         )
-        assert said.returncode == 1
-        assert message in said.stderr
+        assert result.returncode == 1
+        assert message in result.stderr

@@ -1,4 +1,4 @@
-"""`python scripts/report.py`: runs beside each other."""
+"""`python scripts/report.py`: learning curves of several runs."""
 
 import csv
 
@@ -14,10 +14,10 @@ from clothseg.run.record import Record
 
 
 def write_run(folder, *overrides, epochs=4, **choices):
-    """A record as far as a picture of its epochs needs it."""
+    """Write the parts of a record that a plot of its epochs needs."""
     record = Record(folder)
-    chosen = {"backbone": "resnet18", "model": "fpn", "logger": "csv"} | choices
-    record.begin({"trainer": {}}, chosen, list(overrides), "CPU")
+    options = {"backbone": "resnet18", "model": "fpn", "logger": "csv"} | choices
+    record.begin({"trainer": {}}, options, list(overrides), "CPU")
     random = np.random.default_rng(sum(folder.name.encode()))
     with (folder / "history.csv").open("w", newline="") as file:
         table = csv.writer(file)
@@ -27,7 +27,7 @@ def write_run(folder, *overrides, epochs=4, **choices):
     return record
 
 
-def test_runs_are_called_by_what_tells_them_apart(tmp_path):
+def test_runs_are_named_by_their_distinguishing_overrides(tmp_path):
     runs = [
         write_run(tmp_path / "a", "output=x", "optimizer.lr=0.1", "split.fold=0"),
         write_run(tmp_path / "b", "output=y", "optimizer.lr=0.1", "split.fold=1", model="unet"),
@@ -36,7 +36,7 @@ def test_runs_are_called_by_what_tells_them_apart(tmp_path):
     assert run_names(runs) == ["split.fold=0", "split.fold=1", ""]
 
 
-def test_choices_are_named_where_nothing_else_tells_runs_apart(tmp_path):
+def test_runs_are_named_by_options_where_overrides_do_not_distinguish_them(tmp_path):
     runs = [
         write_run(tmp_path / "a", "experiment=x", model="segnet", backbone="none"),
         write_run(tmp_path / "b", "experiment=y", model="fcn", backbone="resnet50"),
@@ -47,7 +47,7 @@ def test_choices_are_named_where_nothing_else_tells_runs_apart(tmp_path):
     assert run_names(runs) == ["model=segnet", "model=fcn", "model=fcn model.stride=16"]
 
 
-def test_runs_that_a_command_line_does_not_tell_apart_are_called_by_their_folders(tmp_path):
+def test_runs_with_identical_command_lines_are_named_by_their_folders(tmp_path):
     same = [write_run(tmp_path / name, "seed=1") for name in ("a", "b")]
     assert run_names(same) == [str(tmp_path / "a"), str(tmp_path / "b")]
 
@@ -63,7 +63,7 @@ def test_every_run_with_an_epoch_is_found(tmp_path):
     assert np.isnan(rows[1]["val/loss"])
 
 
-def test_every_run_has_a_line_of_its_own_in_every_panel(tmp_path):
+def test_every_run_has_its_own_line_in_every_panel(tmp_path):
     for name in "abc":
         write_run(tmp_path / name, f"seed={name}")
     output = tmp_path / "curves.png"
@@ -79,7 +79,7 @@ def test_every_run_has_a_line_of_its_own_in_every_panel(tmp_path):
     assert not (np.abs(picture - rgb).max(axis=2) < 8).any()
 
 
-def test_a_run_of_one_epoch_is_a_point(tmp_path):
+def test_a_run_of_one_epoch_is_drawn_as_a_point(tmp_path):
     histories = {"one": [{"epoch": 1.0, "val/loss": 0.3}], "two": [{"epoch": 1.0}]}
     draw_curves(histories, ["loss"], tmp_path / "curves.png")
     picture = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int)
@@ -88,7 +88,7 @@ def test_a_run_of_one_epoch_is_a_point(tmp_path):
     assert (np.abs(left - rgb).max(axis=2) < 8).sum() > 20
 
 
-def test_more_runs_than_lines_are_refused(tmp_path):
+def test_more_runs_than_line_styles_are_rejected(tmp_path):
     many = {str(n): [{"epoch": 1.0, "val/loss": 1.0}] for n in range(LINES + 1)}
     with pytest.raises(DataError, match=f"{LINES + 1} runs are too many for one picture"):
         draw_curves(many, ["loss"], tmp_path / "curves.png")
@@ -98,13 +98,13 @@ def test_more_runs_than_lines_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["runs=nowhere"], "runs=nowhere: no run below this folder has a history.csv"),
+        (["runs=nowhere"], "runs=nowhere: no run in this folder or below has a history.csv"),
         (["runs=nowhere", "scores=[iou]"], "scores.0=iou: must be 'loss', 'accuracy'"),
         (["runs=nowhere", "scores=[]"], "scores=[]: "),
         (["target=curve"], "target=curve: must be 'curves'"),
     ],
 )
-def test_a_mistake_is_one_message(arguments, message, tmp_path, capsys):
+def test_an_error_is_one_message(arguments, message, tmp_path, capsys):
     assert main("report", [*arguments, f"output={tmp_path / 'curves.png'}"]) == 1
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""`python scripts/score.py`: numbers of folders of masks against a slow count."""
+"""`python scripts/score.py`: scores of folders of masks against a slow reference."""
 
 import json
 
@@ -18,14 +18,14 @@ def write_masks(folder, masks):
 @pytest.fixture
 def folders(tmp_path):
     random = np.random.default_rng(0)
-    truth = {name: random.choice([0, 1, 255], (9, 7)).astype(np.uint8) for name in "abc"}
+    target = {name: random.choice([0, 1, 255], (9, 7)).astype(np.uint8) for name in "abc"}
     predicted = {name: random.integers(0, 2, (9, 7)).astype(np.uint8) for name in "abc"}
     write_masks(tmp_path / "predicted", predicted)
-    write_masks(tmp_path / "true", truth)
+    write_masks(tmp_path / "true", target)
     (tmp_path / "labels.json").write_text(
         json.dumps([{"id": i, "name": n, "color": "#000000"} for i, n in enumerate(NAMES)])
     )
-    return predicted, truth
+    return predicted, target
 
 
 def command(tmp_path, *overrides):
@@ -34,11 +34,11 @@ def command(tmp_path, *overrides):
 
 
 @pytest.mark.slow
-def test_scores_are_those_of_a_count_pixel_by_pixel(folders, command_line, tmp_path):
-    said = command_line.run(command(tmp_path, f"labels={tmp_path / 'labels.json'}"))
-    assert said.returncode == 0, said.stderr
-    assert "predicted against true" in said.stdout
-    assert str(tmp_path / "score.json") in said.stdout
+def test_scores_match_a_pixel_by_pixel_count(folders, command_line, tmp_path):
+    result = command_line.run(command(tmp_path, f"labels={tmp_path / 'labels.json'}"))
+    assert result.returncode == 0, result.stderr
+    assert "predicted against true" in result.stdout
+    assert str(tmp_path / "score.json") in result.stdout
 
     matrix = np.zeros((3, 3), int)
     for name in "abc":
@@ -66,22 +66,22 @@ def test_scores_are_those_of_a_count_pixel_by_pixel(folders, command_line, tmp_p
 @pytest.mark.parametrize(
     ("spoil", "overrides", "message"),
     [
-        (lambda f: (f / "predicted/b.png").unlink(), [], "1 without a partner"),
-        (lambda f: (f / "true/b.png").unlink(), [], "1 without a partner"),
-        (lambda f: None, ["prediction=nowhere"], "nowhere: there is no such folder"),
-        (lambda f: None, ["labels=folder"], "name the file: labels=<folder>/labels.json"),
+        (lambda f: (f / "predicted/b.png").unlink(), [], "1 without a counterpart"),
+        (lambda f: (f / "true/b.png").unlink(), [], "1 without a counterpart"),
+        (lambda f: None, ["prediction=nowhere"], "nowhere: no such folder"),
+        (lambda f: None, ["labels=folder"], "pass the file instead: labels=<folder>/labels.json"),
         (lambda f: None, ["labels=refined16"], "or file; did you mean `refined15`"),
         (lambda f: None, ["lables=x"], "lables: no such key; did you mean `labels`?"),
     ],
 )
-def test_a_mistake_is_one_message_and_writes_nothing(
+def test_an_error_is_one_message_and_nothing_is_written(
     spoil, overrides, message, folders, command_line, tmp_path
 ):
     spoil(tmp_path)
     labels = f"labels={tmp_path / 'labels.json'}"
-    said = command_line.run_apart(["-X", "importtime", *command(tmp_path, labels, *overrides)])
-    told = "\n".join(line for line in said.stderr.splitlines() if "|" not in line)
-    assert said.returncode == 1
-    assert message in told
-    assert not any(line.endswith(" torch") for line in said.stderr.splitlines())
+    result = command_line.run_apart(["-X", "importtime", *command(tmp_path, labels, *overrides)])
+    error = "\n".join(line for line in result.stderr.splitlines() if "|" not in line)
+    assert result.returncode == 1
+    assert message in error
+    assert not any(line.endswith(" torch") for line in result.stderr.splitlines())
     assert not (tmp_path / "score.json").exists()

@@ -1,4 +1,4 @@
-"""`python train.py`, as a person types it: folds, grids, failures, repetition, refusals."""
+"""`python train.py` from the user's perspective: folds, grids, failures, repetition, errors."""
 
 import csv
 import json
@@ -35,9 +35,9 @@ def fragile(pixels, *, marked: bool):
 
 
 @pytest.mark.slow
-def test_a_sweep_trains_every_fold_and_adds_them_up(swept):
-    output, said = swept
-    assert said.returncode == 0, said.stderr
+def test_a_sweep_trains_every_fold_and_aggregates_them(swept):
+    output, result = swept
+    assert result.returncode == 0, result.stderr
     first, second = records(output)
     assert (first.folder.name, second.folder.name) == ("fold-0", "fold-1")
     for record in (first, second):
@@ -45,8 +45,8 @@ def test_a_sweep_trains_every_fold_and_adds_them_up(swept):
         assert found == RUN_FILES
         assert record.status == {"state": "done", "attempts": 1, "error": None}
     folder = first.folder.parent
-    beside = {p.name for p in folder.iterdir()} - {"fold-0", "fold-1"}
-    assert beside == {
+    summaries = {p.name for p in folder.iterdir()} - {"fold-0", "fold-1"}
+    assert summaries == {
         *("summary.json", "per_class.csv", "confusion_matrix.npy", "confusion_matrix.png"),
         "figures",
     }
@@ -76,112 +76,112 @@ def test_a_sweep_trains_every_fold_and_adds_them_up(swept):
                 assert float(table[number][f"{key}_mean"]) == row[key]["mean"]
 
     iou = summary["mean"]["iou"]
-    assert f"{100 * iou['mean']:.1f} ± {100 * iou['std']:.1f}" in said.stdout
-    assert all(f"\n{row['name']} " in said.stdout for row in cards[0]["per_class"])
-    assert "2 jobs: 2 done" in said.stdout
-    assert str(folder) in said.stdout
+    assert f"{100 * iou['mean']:.1f} ± {100 * iou['std']:.1f}" in result.stdout
+    assert all(f"\n{row['name']} " in result.stdout for row in cards[0]["per_class"])
+    assert "2 jobs: 2 done" in result.stdout
+    assert str(folder) in result.stdout
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["last", "first", "middle"])
-def test_what_is_done_is_skipped_wherever_the_flag_stands(place, swept, command_line):
+@pytest.mark.parametrize("position", ["last", "first", "middle"])
+def test_finished_runs_are_skipped_wherever_the_flag_is(position, swept, command_line):
     output, _ = swept
     before = files(output)
     program, *overrides = command_line.tiny(output)
-    position = {"first": 0, "middle": 3, "last": len(overrides)}[place]
-    said = command_line.run([program, *overrides[:position], "-m", *overrides[position:]])
-    assert (said.returncode, said.stderr) == (0, "")
-    assert "2 jobs: 2 skipped" in said.stdout
+    index = {"first": 0, "middle": 3, "last": len(overrides)}[position]
+    result = command_line.run([program, *overrides[:index], "-m", *overrides[index:]])
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "2 jobs: 2 skipped" in result.stdout
     assert files(output) == before
 
 
 @pytest.mark.slow
-def test_without_the_flag_fold_0_alone_is_done_and_can_be_done_again(swept, command_line, tmp_path):
+def test_without_the_flag_only_fold_0_is_trained_and_can_be_rerun(swept, command_line, tmp_path):
     shutil.copytree(swept[0], tmp_path / "outputs")
     output = tmp_path / "outputs"
     before = files(output)
-    said = command_line.run(command_line.tiny(output))
-    assert said.returncode == 0
-    assert "fold-0" in said.stdout
-    assert "fold-1" not in said.stdout
-    assert "this run is done; rerun=true trains it again" in said.stdout
+    result = command_line.run(command_line.tiny(output))
+    assert result.returncode == 0
+    assert "fold-0" in result.stdout
+    assert "fold-1" not in result.stdout
+    assert "this run is done; rerun=true trains it again" in result.stdout
     assert files(output) == before
 
-    said = command_line.run(command_line.tiny(output, "rerun=true"))
-    assert said.returncode == 0, said.stderr
+    result = command_line.run(command_line.tiny(output, "rerun=true"))
+    assert result.returncode == 0, result.stderr
     new, old, other = records(output)
     assert [r.folder.name for r in (new, old, other)] == ["fold-0", "fold-0.replaced-1", "fold-1"]
-    assert str(old.folder) in said.stdout
+    assert str(old.folder) in result.stdout
     assert new.metrics["test"] == old.metrics["test"]
     assert files(old.folder).keys() == {old.folder / name for name in RUN_FILES}
-    # A summary of folds that were replaced would be about runs that are not there.
+    # A summary would describe the replaced fold, whose run has moved aside.
     assert not (new.folder.parent / "summary.json").exists()
 
 
 @pytest.mark.slow
-def test_a_missing_fold_is_an_error_and_no_smaller_mean(swept, command_line, tmp_path):
+def test_a_missing_fold_is_an_error_and_the_mean_is_not_reduced_to_the_others(
+    swept, command_line, tmp_path
+):
     output = tmp_path / "outputs"
     shutil.copytree(swept[0], output)
-    broken, whole = records(output)
+    broken, intact = records(output)
     (broken.folder.parent / "summary.json").unlink()
-    broken.set_state("failed", error="cut off")
+    broken.set_state("failed", error="interrupted")
     split = broken.folder / "split.json"
     split.write_text(split.read_text().replace("0001", "0002"))
-    before = files(whole.folder)
-    said = command_line.run(command_line.tiny(output, "-m"))
-    assert said.returncode == 1
-    assert "fold 0 of 2 is missing; there is no cross-validated score" in said.stderr
-    assert "2 jobs: 1 skipped, 1 failed" in said.stdout
-    assert "was changed by hand" in " ".join(said.stdout.split())
-    assert not (whole.folder.parent / "summary.json").exists()
-    assert files(whole.folder) == before
+    before = files(intact.folder)
+    result = command_line.run(command_line.tiny(output, "-m"))
+    assert result.returncode == 1
+    assert "fold 0 of 2 is missing; there is no cross-validated score" in result.stderr
+    assert "2 jobs: 1 skipped, 1 failed" in result.stdout
+    assert "was changed by hand" in " ".join(result.stdout.split())
+    assert not (intact.folder.parent / "summary.json").exists()
+    assert files(intact.folder) == before
 
 
 @pytest.mark.slow(seconds=52)
-def test_a_failed_job_stops_no_other_and_is_tried_again(command_line, tmp_path):
+def test_a_failed_job_does_not_stop_others_and_is_retried(command_line, tmp_path):
     output = tmp_path / "outputs"
     (tmp_path / "own_losses.py").write_text(FRAGILE_LOSS)
     own = ["trust=[own_losses]", "loss._target_=own_losses.fragile", "+loss.marked=true,false"]
     grid = ["split=holdout", "data.batch_size=4,9999", "-m"]
     command = [*command_line.tiny(output, *own, *grid)]
     command.remove("split.folds=2")
-    place = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    environment = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 
-    said = command_line.run(command, BROKEN="yes", **place)
-    assert said.returncode == 1
-    assert "4 jobs: 1 done, 3 failed" in said.stdout
-    words = " ".join(said.stdout.split())
+    result = command_line.run(command, BROKEN="yes", **environment)
+    assert result.returncode == 1
+    assert "4 jobs: 1 done, 3 failed" in result.stdout
+    words = " ".join(result.stdout.split())
     assert "RuntimeError: the seam burst" in words
     assert "data.batch_size=9999" in words
-    (log,) = [line.split(": ", 1)[1] for line in said.stdout.splitlines() if "log of" in line]
+    (log,) = [line.split(": ", 1)[1] for line in result.stdout.splitlines() if "log of" in line]
     assert "own_losses.py" in Path(log).read_text()
     (done,) = records(output)
     assert not done.folder.name.startswith("fold")
     before = files(done.folder)
 
-    said = command_line.run(command, **place)
-    assert said.returncode == 1
-    assert "4 jobs: 1 done, 1 skipped, 2 failed" in said.stdout
-    assert "all configurations, test part" in said.stdout
+    result = command_line.run(command, **environment)
+    assert result.returncode == 1
+    assert "4 jobs: 1 done, 1 skipped, 2 failed" in result.stdout
+    assert "all configurations, test part" in result.stdout
     assert files(done.folder) == before
     assert [record.status["state"] for record in records(output)] == ["done", "done"]
 
 
 @pytest.mark.slow
-def test_a_record_can_be_run_again_and_cannot_run_what_is_not_trusted(
-    swept, command_line, tmp_path
-):
+def test_a_record_can_be_repeated_but_cannot_run_untrusted_functions(swept, command_line, tmp_path):
     recorded = records(swept[0])[1]
     again = ["train.py", f"output={tmp_path / 'again'}"]
-    said = command_line.run([*again, f"rerun_from={recorded.folder}"])
-    assert said.returncode == 0, said.stderr
+    result = command_line.run([*again, f"rerun_from={recorded.folder}"])
+    assert result.returncode == 0, result.stderr
     (repeated,) = records(tmp_path / "again")
     assert repeated.folder.parts[-4:] == recorded.folder.parts[-4:]
     assert repeated.metrics["test"] == recorded.metrics["test"]
 
-    said = command_line.run([*again, f"rerun_from={recorded.folder}", "trainer.max_epochs=2"])
-    assert said.returncode == 1
-    assert "repeats one run as it was, so trainer.max_epochs cannot be set" in said.stderr
+    result = command_line.run([*again, f"rerun_from={recorded.folder}", "trainer.max_epochs=2"])
+    assert result.returncode == 1
+    assert "repeats one run as it was, so trainer.max_epochs cannot be set" in result.stderr
 
     poisoned = tmp_path / "poisoned"
     shutil.copytree(recorded.folder, poisoned)
@@ -191,9 +191,9 @@ def test_a_record_can_be_run_again_and_cannot_run_what_is_not_trusted(
     before = files(tmp_path)
     for script in (again, ["scripts/evaluate.py"]):
         key = "run" if "scripts" in script[0] else "rerun_from"
-        said = command_line.run([*script, f"{key}={poisoned}"])
-        assert said.returncode == 1
-        assert "loss._target_=os.system is not trusted" in said.stderr
+        result = command_line.run([*script, f"{key}={poisoned}"])
+        assert result.returncode == 1
+        assert "loss._target_=os.system is not trusted" in result.stderr
     assert files(tmp_path) == before
 
 
@@ -208,42 +208,42 @@ def test_a_record_can_be_run_again_and_cannot_run_what_is_not_trusted(
         ),
     ],
 )
-def test_a_wrong_folder_is_refused(defect, message, small_ccp, command_line, tmp_path):
+def test_an_invalid_dataset_folder_is_an_error(defect, message, small_ccp, command_line, tmp_path):
     defect(small_ccp)
     output = tmp_path / "outputs"
-    said = command_line.run(
+    result = command_line.run(
         ["train.py", "dataset=ccp", *command_line.common(output), f"dataset.root={small_ccp}"]
     )
-    assert said.returncode == 1
-    assert message in said.stderr
-    assert said.stderr.startswith("error: ")
-    assert said.stderr.count("\n") == 1
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
     assert not output.exists()
 
 
 @pytest.mark.slow(seconds=27)
 @pytest.mark.parametrize("flags", [[], ["-m"]])
-def test_a_disk_that_fills_up_fails_the_run_with_one_message(flags, command_line, tmp_path):
+def test_a_full_disk_fails_the_run_with_one_message(flags, command_line, tmp_path):
     def fill():
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))  # less than a checkpoint
 
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, *command_line.tiny(tmp_path, *flags)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         preexec_fn=fill,
     )
-    assert said.returncode == 1
-    assert "Traceback" not in said.stdout + said.stderr
-    assert "File too large" in said.stdout + said.stderr
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout + result.stderr
+    assert "File too large" in result.stdout + result.stderr
     states = [record.status["state"] for record in records(tmp_path)]
     assert set(states) == {"failed"}
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
 @pytest.mark.slow
-def test_defective_files_are_refused_and_leave_nothing(small_ccp, command_line, tmp_path):
+def test_defective_files_are_errors_and_no_output_is_written(small_ccp, command_line, tmp_path):
     roots = {name: tmp_path / name for name in ("truncated", "label", "size")}
     for root in roots.values():
         shutil.copytree(small_ccp, root)
@@ -252,15 +252,15 @@ def test_defective_files_are_refused_and_leave_nothing(small_ccp, command_line, 
     write_mask(roots["label"], 2, np.full((40, 30), 59, np.uint8))
     write_mask(roots["size"], 2, np.zeros((30, 40), np.uint8))
     output = tmp_path / "outputs"
-    said = command_line.run(
+    result = command_line.run(
         [
             *("train.py", "dataset=ccp", "split=holdout", *command_line.common(output)),
             *(f"dataset.root={','.join(map(str, roots.values()))}", "-m"),
         ]
     )
-    assert said.returncode == 1
-    assert "3 jobs: 3 failed" in said.stdout
-    words = "".join(said.stdout.split())
+    assert result.returncode == 1
+    assert "3 jobs: 3 failed" in result.stdout
+    words = "".join(result.stdout.split())
     for part in (
         "0002.jpg:thephotoistruncated(400bytes)",
         "0002.mat:label59isoutofrange;allowedare0to58",
@@ -271,70 +271,68 @@ def test_defective_files_are_refused_and_leave_nothing(small_ccp, command_line, 
 
 
 @pytest.mark.slow
-def test_keys_of_swept_options_are_set_in_all_of_them(command_line, tmp_path):
-    """Though the option that would be taken without a sweep has no such key."""
+def test_keys_of_swept_options_are_set_for_each_option(command_line, tmp_path):
+    """The default option of the swept group does not have the key."""
     grid = ["model=fcn,deeplabv3", "backbone=resnet18", "model.output_stride=16", "split=holdout"]
-    kept = [
-        word
-        for word in command_line.tiny(tmp_path, *grid, "-m")
-        if word not in ("model=unet", "backbone=mobilenet_v2", "split.folds=2")
-        and not word.startswith("model.decoder_channels")
+    command = [
+        argument
+        for argument in command_line.tiny(tmp_path, *grid, "-m")
+        if argument not in ("model=unet", "backbone=mobilenet_v2", "split.folds=2")
+        and not argument.startswith("model.decoder_channels")
     ]
-    said = command_line.run(kept)
-    assert said.returncode == 0, said.stderr
-    assert "2 jobs: 2 done" in said.stdout
-    assert "++" not in said.stdout
-    assert "\nmodel=fcn " in said.stdout
+    result = command_line.run(command)
+    assert result.returncode == 0, result.stderr
+    assert "2 jobs: 2 done" in result.stdout
+    assert "++" not in result.stdout
+    assert "\nmodel=fcn " in result.stdout
     for record in records(tmp_path):
         assert record.config["config"]["model"]["output_stride"] == 16
-        assert not any(word.startswith("+") for word in record.config["overrides"])
-    assert "2 jobs: 2 skipped" in command_line.run(kept).stdout
+        assert not any(text.startswith("+") for text in record.config["overrides"])
+    assert "2 jobs: 2 skipped" in command_line.run(command).stdout
 
 
-def test_weights_that_are_not_there_are_refused(command_line, tmp_path):
+def test_missing_weights_are_an_error(command_line, tmp_path):
     output = tmp_path / "outputs"
-    said = command_line.run(
+    result = command_line.run(
         command_line.tiny(output, "backbone.weights=imagenet"),
         HF_HUB_OFFLINE="1",
         HF_HOME=str(tmp_path / "hub"),
     )
-    assert said.returncode == 1
-    assert "backbone.weights=imagenet: the weights of mobilenet_v2 are not" in said.stderr
-    said = command_line.run(command_line.tiny(output, "backbone.weights=nowhere.pth"))
-    assert said.returncode == 1
-    assert "backbone.weights=nowhere.pth: no such file" in said.stderr
+    assert result.returncode == 1
+    assert "backbone.weights=imagenet: the weights of mobilenet_v2 are not" in result.stderr
+    result = command_line.run(command_line.tiny(output, "backbone.weights=nowhere.pth"))
+    assert result.returncode == 1
+    assert "backbone.weights=nowhere.pth: no such file" in result.stderr
     assert not output.exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["--help"], 0, "groups (the default in brackets):"),
+        (["--help"], 0, "groups (default in brackets):"),
         (["model=fnp", "optimizer.lr=x"], 1, "model=fnp: no such option; did you mean `fpn`?"),
         (["seed=0,1"], 1, "several values for one key are a sweep: add -m"),
         (["split=kfold,holdout", "-m"], 1, "a sweep needs one number of folds"),
-        (["rerun_from=nowhere"], 1, "nowhere is no run folder: it has no config.yaml"),
+        (["rerun_from=nowhere"], 1, "nowhere is not a run folder: no config.yaml in it"),
     ],
 )
-def test_help_and_mistakes_are_answered_without_torch(
-    arguments, status, message, command_line, tmp_path
-):
+def test_help_and_errors_do_not_import_torch(arguments, status, message, command_line, tmp_path):
     output = tmp_path / "outputs"
     command = ["-X", "importtime", "train.py", *arguments]
-    said = command_line.run_apart([*command, *([f"output={output}"] if status else [])])
-    imported = {line.split("|")[-1].strip() for line in said.stderr.splitlines() if "|" in line}
-    told = "\n".join(line for line in said.stderr.splitlines() if "|" not in line)
-    assert said.returncode == status
-    assert message in said.stdout + told
+    result = command_line.run_apart([*command, *([f"output={output}"] if status else [])])
+    imported = {line.split("|")[-1].strip() for line in result.stderr.splitlines() if "|" in line}
+    error = "\n".join(line for line in result.stderr.splitlines() if "|" not in line)
+    assert result.returncode == status
+    assert message in result.stdout + error
     assert "hydra" in imported or not status
     assert not imported & {"torch", "pytorch_lightning", "albumentations"}
     assert not output.exists()
 
 
-def test_an_output_that_cannot_be_is_told_before_anything_is_done(command_line, tmp_path):
+def test_an_invalid_output_folder_is_an_error_before_anything_runs(command_line, tmp_path):
     (tmp_path / "file").write_text("mine")
-    said = command_line.run(command_line.tiny(tmp_path / "file" / "runs", "-m"))
-    assert said.returncode == 1
-    place = tmp_path / "file"
-    assert f"output={place}/runs: {place} is a file, and no folder" in said.stderr
-    assert said.stdout == ""
+    result = command_line.run(command_line.tiny(tmp_path / "file" / "runs", "-m"))
+    assert result.returncode == 1
+    file = tmp_path / "file"
+    assert f"output={file}/runs: {file} is a file, and no folder" in result.stderr
+    assert result.stdout == ""

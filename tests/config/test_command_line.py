@@ -1,4 +1,4 @@
-"""Mistakes on the command line: all of them at once, each with its key, its value and a way out."""
+"""Errors on the command line: all are reported together, with key, value and a suggestion."""
 
 import re
 import sys
@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from clothseg.commands.main import main
-from clothseg.config.command_line import check_command, settled
+from clothseg.config.command_line import check_command, hydra_overrides
 from clothseg.config.flags import split_flags
 from clothseg.config.target import resolve_target
 from clothseg.config.validation import did_you_mean
@@ -25,14 +25,14 @@ def problems(*overrides):
     [
         (
             "model=fnp",
-            r"model=fnp: no such option; did you mean `fpn`\? There are: classic_unet, ",
+            r"model=fnp: no such option; did you mean `fpn`\? Available: classic_unet, ",
         ),
-        ("trainer=null", r"trainer=null: no such option; There are: auto, cpu, ddp, ddp_cpu"),
+        ("trainer=null", r"trainer=null: no such option; available: auto, cpu, ddp, ddp_cpu"),
         ("data=3", r"data=3: must be a valid dictionary"),
         ("modle=fpn", r"modle: no such key; did you mean `model`\?"),
         (
             "optimizer.lrr=1",
-            r"optimizer\.lrr: no such key; did you mean `lr`\? There are: betas, lr",
+            r"optimizer\.lrr: no such key; did you mean `lr`\? Available: betas, lr",
         ),
         ("data.image_sise=64", r"data\.image_sise: no such key; did you mean `image_size`\?"),
         ("+data.more=1", r"data\.more: no such key"),
@@ -41,10 +41,10 @@ def problems(*overrides):
         ("trainer.max_epochs=1.5", r"trainer\.max_epochs=1\.5: must be a valid integer"),
         ("trainer.precision=64", r"trainer\.precision=64: must be 32, 16 or 'bf16'"),
         ("split.validation=0.9", r"split\.validation=0\.9: must be .* 0\.5 or must be 'test'"),
-        ("split.fold=7", r"split\.fold=7: there are 5 folds, numbered 0 to 4"),
-        ("split.fold=0,7", r"split\.fold=7: there are 5 folds"),
-        ("dataset=ccp", r"dataset\.root has no default: add dataset\.root=<value>"),
-        ("~optimizer.lr", r"optimizer\.lr: is missing"),
+        ("split.fold=7", r"split\.fold=7: must be 0 to 4, because there are 5 folds"),
+        ("split.fold=0,7", r"split\.fold=7: must be 0 to 4"),
+        ("dataset=ccp", r"dataset\.root is required: add dataset\.root=<value>"),
+        ("~optimizer.lr", r"optimizer\.lr: required key is missing"),
         ("a b", r"`a b` is not of the form key=value"),
         ("labels.names=[A]", r"1 names; 2 to 254 classes"),
         (
@@ -61,61 +61,61 @@ def problems(*overrides):
             "+model.extra._target_=builtins.eval",
             r"model\.extra\._target_=builtins\.eval is not trusted",
         ),
-        ("+hydra.callbacks.x._target_=os.system", r"hydra\.callbacks\.x\._target_: of Hydra's own"),
-        ("+hydra.callbacks.x={_target_:joblib.load}", r"hydra\.callbacks\.x: of Hydra's own"),
-        ("hydra.launcher._target_=os.system", r"hydra\.launcher\._target_: of Hydra's own keys"),
-        ("hydra.searchpath=[x]", r"hydra\.searchpath: of Hydra's own keys"),
-        ("hydra/callbacks=x", r"hydra/callbacks: of Hydra's own keys"),
+        ("+hydra.callbacks.x._target_=os.system", r"hydra\.callbacks\.x\._target_: cannot be set"),
+        ("+hydra.callbacks.x={_target_:joblib.load}", r"hydra\.callbacks\.x: cannot be set"),
+        ("hydra.launcher._target_=os.system", r"hydra\.launcher\._target_: cannot be set"),
+        ("hydra.searchpath=[x]", r"hydra\.searchpath: cannot be set; of Hydra's keys only hydra"),
+        ("hydra/callbacks=x", r"hydra/callbacks: cannot be set"),
         ("hydra/lancher=local", r"hydra/lancher: .*; did you mean `hydra/launcher`\?"),
         ("hydra/sweeper=null", r"hydra/sweeper=null: no such option"),
-        ("~hydra/launcher", r"hydra/launcher=null: no such option; There are: local"),
+        ("~hydra/launcher", r"hydra/launcher=null: no such option; available: local"),
         (
             "hydra.launcher.max_paralel=2",
             r"hydra\.launcher\.max_paralel: no such key; did you mean `max_parallel`",
         ),
         (
             "hydra.launcher.max_parallel=1,2",
-            r"max_parallel=1,2: a sweep as a whole has one such setting",
+            r"max_parallel=1,2: this setting applies to the entire sweep",
         ),
-        ("hydra.sweeper.params.x=1", r"hydra\.sweeper\.params\.x: .* sweep with <key>=a,b and -m"),
+        ("hydra.sweeper.params.x=1", r"hydra\.sweeper\.params\.x: .* as <key>=a,b with -m"),
         ("bugdet=smoke", r"bugdet: no such key; did you mean `budget`\?"),
         ("experimant=x", r"experimant: no such key; did you mean `experiment`\?"),
-        ("dataset.root=~/ccp", r"root=~/ccp: nothing expands .* write dataset\.root=\$HOME/ccp$"),
-        ("dataset.root='~/ccp'", r"nothing expands .* write dataset\.root=\$HOME/ccp$"),
+        ("dataset.root=~/ccp", r"root=~/ccp: `~` is not .* write dataset\.root=\$HOME/ccp$"),
+        ("dataset.root='~/ccp'", r"`~` is not expanded .* write dataset\.root=\$HOME/ccp$"),
         ("seed=interval(0,1)", r"interval\(0,1\): interval\(\) cannot be enumerated; use choice"),
         ("model=interval(0,1)", r"interval\(0,1\): interval\(\) cannot be enumerated; use choice"),
-        ("seed=glob(*)", r"seed=glob\(\*\): glob\(\) chooses options of a group; use choice"),
-        ("model=glob(z*)", r"model=glob\(z\*\): no value at all; There are: classic_unet, "),
-        ("logger=glob(*)", r"a sweep over logger; 'logger=\[csv,.*\]' takes all at once"),
-        ("seed=range(5,0)", r"seed=range\(5,0\): no value at all"),
-        ("seed=range(0,5,0)", r"seed=range\(0,5,0\): no such range"),
+        ("seed=glob(*)", r"seed=glob\(\*\): glob\(\) selects options of a group; use choice"),
+        ("model=glob(z*)", r"model=glob\(z\*\): matches no value; available: classic_unet, "),
+        ("logger=glob(*)", r"logger cannot be swept over; 'logger=\[csv,.*\]' selects all"),
+        ("seed=range(5,0)", r"seed=range\(5,0\): matches no value"),
+        ("seed=range(0,5,0)", r"seed=range\(0,5,0\): invalid range; the step must not be 0"),
         ("optimizer.lr=inf", r"optimizer\.lr=inf: must be a finite number"),
-        ("dataset.root=a(b)", r"quoted twice: 'dataset\.root=\"a\(b\)\"'"),
+        ("dataset.root=a(b)", r"quote special characters twice: 'dataset\.root=\"a\(b\)\"'"),
         ("model=linknet backbone=mit_b2", r"model=linknet cannot have backbone=mit_b2: .*fpn"),
     ],
 )
-def test_a_mistake_is_told_with_its_key_and_what_is_allowed(override, message):
+def test_an_error_names_the_key_and_the_allowed_values(override, message):
     overrides = [override] if override == "a b" else override.split()
     assert any(re.search(message, problem) for problem in problems(*overrides))
 
 
-def test_all_mistakes_are_listed_at_once():
+def test_all_errors_are_listed_together():
     found = problems(
         "model=fnp", "modle=3", "optimizer.lr=x", "split.fold=9", "seed=-1", "labels=c"
     )
     assert len(found) == 6
 
 
-def test_a_wrong_option_does_not_blame_the_keys_of_its_group():
+def test_an_unknown_option_causes_no_errors_about_keys_of_its_group():
     assert len(problems("model=fnp", "model.dropout=0.1")) == 1
 
 
-def test_a_mistake_in_a_sweep_is_found_before_anything_runs():
+def test_an_error_in_a_sweep_is_found_before_anything_runs():
     found = problems("model=fpn,linknet", "backbone=resnet18,mit_b2", "optimizer.lr=1e-3,0")
     assert len(found) == 2
 
 
-def test_a_sweep_gives_every_combination():
+def test_a_sweep_composes_every_combination():
     jobs = check_command(["model=fpn,unet", "optimizer.lr=1e-3,1e-4", "split.fold=range(3)"])
     assert len(jobs) == 12
     seen = {
@@ -124,28 +124,28 @@ def test_a_sweep_gives_every_combination():
     assert len(seen) == 12
 
 
-def test_a_glob_gives_every_option_that_it_matches():
+def test_a_glob_selects_every_matching_option():
     jobs = check_command(["model=glob([f*,*net],exclude=*p*)"])
     assert {"fcn", "linknet", "unet"} <= {job.choices["model"] for job in jobs}
     swept = [text for text in options("experiment") if text.startswith("ccp/")]
-    assert settled(["experiment=glob(ccp/*)"]) == [f"experiment={','.join(swept)}"]
+    assert hydra_overrides(["experiment=glob(ccp/*)"]) == [f"experiment={','.join(swept)}"]
 
 
-def test_settings_of_a_launcher_reach_hydra_in_the_form_in_which_they_were_checked():
+def test_launcher_settings_reach_hydra_as_they_were_validated():
     typed = ["hydra/launcher=submitit_slurm", "hydra.launcher.additional.account=vision"]
     (job,) = check_command(typed)
     assert job.launcher["additional"] == {"account": "vision"}
-    assert settled(typed) == [typed[0], f"++{typed[1]}"]
+    assert hydra_overrides(typed) == [typed[0], f"++{typed[1]}"]
 
 
-def test_values_arrive_with_their_types():
+def test_values_keep_their_types():
     (job,) = check_command(["backbone.weights=null", "optimizer.betas=[0.8,0.9]", "output='a b'"])
     assert job.config["backbone"]["weights"] is None
     assert job.config["optimizer"]["betas"] == [0.8, 0.9]
     assert job.config["output"] == "a b"
 
 
-def test_the_command_line_chooses_labels_over_the_datasets_own():
+def test_labels_on_the_command_line_override_the_default_of_the_dataset():
     (job,) = check_command(["dataset=ccp", "labels=body4", "dataset.root=x"])
     assert job.config["labels"]["name"] == "body4"
     (job,) = check_command(["dataset=ccp", "dataset.root=x"])
@@ -167,30 +167,30 @@ def test_flags_may_stand_anywhere(typed):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model=unet"], "--model=unet: no such flag; a key has no dashes: model=unet"),
-        (["-m", "--foo"], "--foo: no such flag; there are -m, --multirun, --cfg"),
+        (["--model=unet"], "--model=unet: no such flag; write keys without dashes: model=unet"),
+        (["-m", "--foo"], "--foo: no such flag; available: -m, --multirun, --cfg"),
         (["--resolve"], "--resolve: says what --cfg shows, and stands with it"),
         (["--cfg=job", "model=fnp"], "model=fnp: no such option; did you mean `fpn`?"),
-        (["--cfg=job", "hydra.searchpath=[x]"], "hydra.searchpath: of Hydra's own keys"),
-        (["--cfg", "job", "model=fpn,unet", "-m"], "one configuration is shown; choose one value"),
+        (["--cfg=job", "hydra.searchpath=[x]"], "hydra.searchpath: cannot be set; of Hydra's keys"),
+        (["--cfg", "job", "model=fpn,unet", "-m"], "show a single configuration; pass one value"),
     ],
 )
-def test_what_a_flag_cannot_do_is_told(arguments, message, capsys):
+def test_an_invalid_flag_is_an_error(arguments, message, capsys):
     assert main("train", arguments) == 1
     assert message in capsys.readouterr().err
 
 
-def test_a_flag_of_another_command_is_refused(capsys):
+def test_a_flag_of_another_command_is_rejected(capsys):
     assert main("evaluate", ["run=x", "--subset=train"]) == 1
-    assert "a key has no dashes: subset=train" in capsys.readouterr().err
+    assert "write keys without dashes: subset=train" in capsys.readouterr().err
 
 
-def test_a_place_that_cannot_be_written_is_one_message(tmp_path, capsys):
+def test_an_unusable_path_is_reported_in_one_line(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main("train", [f"dataset.root={tmp_path / 'file'}"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(f"error: {tmp_path / 'file'}")
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: {tmp_path / 'file'}")
+    assert message.count("\n") == 1
 
 
 def test_a_flag_keeps_its_value():
@@ -198,7 +198,7 @@ def test_a_flag_keeps_its_value():
         assert split_flags(typed) == (["model=fpn"], ["--cfg", "job"])
 
 
-def test_a_trusted_package_may_be_a_target_and_its_imports_may_not(tmp_path, monkeypatch):
+def test_functions_of_a_trusted_package_are_allowed_but_not_its_imports(tmp_path, monkeypatch):
     (tmp_path / "wardrobe_losses.py").write_text(
         "from os import system\ndef mine(*, weight: float): ...\n"
     )
@@ -213,10 +213,10 @@ def test_a_trusted_package_may_be_a_target_and_its_imports_may_not(tmp_path, mon
             resolve_target(target, ["wardrobe_losses"])
     overrides = ["loss._target_=wardrobe_losses.mine", "trust=[wardrobe_losses]"]
     assert check_command([*overrides, "+loss.weight=2.0"])[0].config["loss"]["weight"] == 2
-    assert "loss.weight: is missing" in problems(*overrides)
+    assert "loss.weight: required key is missing" in problems(*overrides)
     sys.modules.pop("wardrobe_losses")
 
 
-def test_the_closest_word_is_offered_only_when_one_is_close():
-    assert did_you_mean("adm", ["adam", "sgd"]) == "did you mean `adam`? There are: adam, sgd"
-    assert did_you_mean("zzz", ["adam", "sgd"]) == "There are: adam, sgd"
+def test_a_suggestion_is_made_only_for_a_close_match():
+    assert did_you_mean("adm", ["adam", "sgd"]) == "did you mean `adam`? Available: adam, sgd"
+    assert did_you_mean("zzz", ["adam", "sgd"]) == "available: adam, sgd"

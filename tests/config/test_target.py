@@ -1,4 +1,4 @@
-"""Functions of a person's own package in a `_target_`, and every way in which one can be unfit."""
+"""Functions of a user's own package as a `_target_`, and all ways in which they can be invalid."""
 
 import re
 import sys
@@ -45,47 +45,50 @@ def package(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def checked(target, *overrides):
+def check(target, *overrides):
     return check_command([f"loss._target_={target}", "trust=[wardrobe_losses]", *overrides])
 
 
-def test_a_parameter_without_annotation_takes_any_value(package):
-    assert checked(f"{package}.plain.untyped", "+loss.gamma=[a]")[0].config["loss"]["gamma"]
+def test_a_parameter_without_annotation_accepts_any_value(package):
+    assert check(f"{package}.plain.untyped", "+loss.gamma=[a]")[0].config["loss"]["gamma"]
 
 
-def test_annotations_that_are_postponed_are_checked(package):
+def test_postponed_annotations_are_validated(package):
     target = f"{package}.postponed.mine"
-    assert checked(target, "+loss.count=2", "+loss.share=null")
+    assert check(target, "+loss.count=2", "+loss.share=null")
     with pytest.raises(ConfigError, match=r"loss\.count=x: must be a valid integer"):
-        checked(target, "+loss.count=x", "+loss.share=0.5")
+        check(target, "+loss.count=x", "+loss.share=0.5")
 
 
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("plain.missing", r"loss\._target_=\S+: there is no `missing` in wardrobe_losses\.plain"),
-        ("plain.number", r"loss\._target_=\S+: `number` is no function but of type int"),
-        ("plain.foreign", r"parameter `ring` cannot be checked (.|\n)*parameter `bell` cannot be"),
+        ("plain.missing", r"loss\._target_=\S+: wardrobe_losses\.plain has no `missing`"),
+        ("plain.number", r"loss\._target_=\S+: `number` is not callable; its type is int"),
+        (
+            "plain.foreign",
+            r"parameter `ring` cannot be (.|\n)*parameter `bell` cannot be validated",
+        ),
         ("postponed.unknown", r"loss\._target_: its parameter `weight` .*'Weight' is not defined"),
-        ("postponed.broken", r"its parameter `weight` cannot be checked \(division by zero\)"),
+        ("postponed.broken", r"its parameter `weight` cannot be validated \(division by zero\)"),
         ("unfinished.mine", r"cannot be imported \(SyntaxError: .*unfinished\.py, line 1\)"),
         ("raising.mine", r"\(ZeroDivisionError: division by zero\); `python -c 'import wardrobe"),
         ("leaving.mine", r"cannot be imported \(SystemExit: 3\)"),
     ],
 )
-def test_what_is_unfit_is_told(package, function, message):
+def test_an_invalid_target_is_an_error(package, function, message):
     with pytest.raises(ConfigError) as error:
-        checked(f"{package}.{function}")
+        check(f"{package}.{function}")
     assert re.search(message, str(error.value))
 
 
 @pytest.mark.parametrize("target", ["null", "3", "[a]"])
-def test_a_target_that_is_no_text_is_told(target):
+def test_a_target_that_is_not_a_string_is_an_error(target):
     with pytest.raises(ConfigError, match=r"loss\._target_=.*: must be the dotted path"):
-        checked(target)
+        check(target)
 
 
-def test_trust_that_is_no_list_is_told():
+def test_trust_that_is_not_a_list_is_an_error():
     with pytest.raises(ConfigError, match=r"trust=3: must be a valid list"):
         check_command(["trust=3"])
 

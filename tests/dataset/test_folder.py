@@ -264,7 +264,7 @@ def test_a_missing_root_is_told_once():
     with pytest.raises(ConfigError) as error:
         check_command(["dataset=folder"])
     assert error.value.problems == [
-        "dataset.root has no default: add dataset.root=<value> to the command"
+        "dataset.root is required: add dataset.root=<value> to the command"
     ]
 
 

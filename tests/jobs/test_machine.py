@@ -65,7 +65,7 @@ def test_a_process_for_each_device(machine, settings, world_size):
         ),
         (FOUR, config("cpu", 65, batch_size=65), r"too many .* 16 CPU cores; here at most 64"),
         (NONE, config("auto", 200, batch_size=200), r"trainer\.devices=200: too many processes"),
-        (FOUR, config("gpu", None, batch_size=6), r"shared evenly by 4 processes .*8, 12, 16"),
+        (FOUR, config("gpu", None, batch_size=6), r"divided evenly among 4 processes .*8, 12, 16"),
     ],
 )
 def test_what_is_not_there_is_told(machine, settings, message):

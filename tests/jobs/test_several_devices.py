@@ -75,7 +75,7 @@ def test_a_process_that_dies_ends_the_run_which_then_goes_on(command_line, tmp_p
     assert "SIGKILL" in record.status["error"]
     ended = command_line.run(command)
     assert ended.returncode == 0, ended.stderr
-    assert "goes on from" in ended.stdout
+    assert "resumes from" in ended.stdout
     (whole,) = records(tmp_path / "a")
     for name, tensor in weights(whole).items():
         assert torch.equal(tensor, weights(record)[name]), name
@@ -102,13 +102,19 @@ def test_two_processes_are_stopped_in_order(command_line, tmp_path):
         (["trainer=ddp"], "NCCL needs one; trainer=cpu trains on the CPU, trainer=ddp_cpu"),
         (
             ["trainer=ddp_cpu", "trainer.devices=3"],
-            "data.batch_size=4 cannot be shared evenly by 3 processes (trainer.devices) with at "
-            "least a photo for each of them; allowed are 3, 6, 9",
+            "data.batch_size=4 cannot be divided evenly among 3 processes (trainer.devices) with "
+            "at least 1 image in each; allowed: 3, 6, 9",
         ),
-        (["trainer.accumulation_steps=3"], "shared evenly by 3 turns (trainer.accumulation_steps)"),
-        (["trainer=ddp_cpu", "trainer.sync_batchnorm=true"], "PyTorch offers it on CUDA GPUs only"),
+        (
+            ["trainer.accumulation_steps=3"],
+            "divided evenly among 3 micro-batches (trainer.accumulation_steps)",
+        ),
+        (
+            ["trainer=ddp_cpu", "trainer.sync_batchnorm=true"],
+            "PyTorch supports it on CUDA GPUs only",
+        ),
         (["trainer.gradient_clip_norm=0"], "trainer.gradient_clip_norm=0: "),
-        (["trainer=cpu", "trainer.precision=16"], "the CPU has no such arithmetic"),
+        (["trainer=cpu", "trainer.precision=16"], "precision=16: not supported on the CPU"),
         (["hydra/launcher=loca", "-m"], "did you mean `local`?"),
         (["hydra.launcher.max_parallel=0", "-m"], "hydra.launcher.max_parallel=0: must be greater"),
         (["hydra.launcher.max_paralel=2", "-m"], "did you mean `max_parallel`?"),

@@ -77,7 +77,7 @@ def test_a_cancelled_job_of_slurm_goes_on_with_the_same_command(command_line, tm
     again = command_line.run(command)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "1 skipped, 1 resumed" in again.stdout or "1 resumed, 1 skipped" in again.stdout
-    assert "goes on from" in "".join(p.read_text() for p in tmp_path.glob("slurm/*_log.out"))
+    assert "resumes from" in "".join(p.read_text() for p in tmp_path.glob("slurm/*_log.out"))
 
 
 @pytest.mark.slow

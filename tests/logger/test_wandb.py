@@ -232,7 +232,7 @@ def test_a_run_that_was_cut_off_goes_on_under_its_id_and_sync_joins_it(command_l
 
     said = command_line.run(command, **NO_KEY)
     assert said.returncode == 0, said.stderr
-    assert "goes on from" in said.stdout
+    assert "resumes from" in said.stdout
     first, second = segments(record.folder)
     assert run_entry(first)["run_id"] == run_entry(second)["run_id"]
     assert [row["_step"] for row in history(first)] == list(range(1, cut + 1))
@@ -343,7 +343,7 @@ def test_a_server_that_breaks_down_costs_no_run(command_line, tmp_path):
         said = command_line.run(command_line.tiny(tmp_path, *options), **place)
     assert said.returncode == 0, said.stderr
     words = " ".join(said.stdout.split())
-    assert "warning: logger wandb gave up (TimeoutError: not all was uploaded in time" in words
+    assert "warning: logger wandb failed (TimeoutError: not all was uploaded in time" in words
     assert "`wandb sync --include-online" in words
     (record,) = records(tmp_path)
     assert record.status["state"] == "done"

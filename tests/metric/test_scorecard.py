@@ -157,16 +157,16 @@ def test_missing_partners_are_counted_and_named_on_both_sides(folders):
     (folders[0] / "b.png").unlink()
     with pytest.raises(DataError) as error:
         score_folders(*folders, NAMES)
-    assert f"{folders[0]}: 5 without a partner in {folders[1]}: " in str(error.value)
+    assert f"{folders[0]}: 5 without a counterpart in {folders[1]}: " in str(error.value)
     assert "extra0, extra1, extra2 …" in str(error.value)
-    assert f"{folders[1]}: 1 without a partner in {folders[0]}: b" in str(error.value)
+    assert f"{folders[1]}: 1 without a counterpart in {folders[0]}: b" in str(error.value)
 
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_empty_and_missing_folders_are_errors(folders, side, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "a.jpg").touch()
-    for name, message in (("empty", "has no .png"), ("nowhere", "no such folder")):
+    for name, message in (("empty", "no .png"), ("nowhere", "no such folder")):
         pair = list(folders)
         pair[side] = tmp_path / name
         with pytest.raises(DataError, match=f"{name}: .*{message}"):
@@ -179,7 +179,7 @@ def test_empty_and_missing_folders_are_errors(folders, side, tmp_path):
 )
 def test_impossible_value_names_file_and_value(folders, side, value, allowed):
     write_masks(folders[side], {"b": [[1, 1, value], [0, 0, 0]]})
-    expected = rf"{folders[side] / 'b.png'}: value {value} is no class id; allowed are {allowed}"
+    expected = rf"{folders[side] / 'b.png'}: value {value} is not a class id; allowed: {allowed}"
     with pytest.raises(DataError, match=expected):
         score_folders(*folders, NAMES)
 

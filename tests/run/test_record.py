@@ -1,4 +1,4 @@
-"""Run folders: signatures that never move, records that are never half written."""
+"""Run folders: signatures never change, and records are written atomically."""
 
 import json
 import re
@@ -23,7 +23,7 @@ FROZEN = {
     "seed": 0,
 }
 FROZEN_SIGNATURE = "c10261251764"
-"""Made once and never changed: another value here means that every user's runs are orphaned."""
+"""Must never change: a different value would orphan the runs of every user."""
 
 
 def composed(*overrides):
@@ -44,15 +44,15 @@ def test_the_signature_of_a_frozen_configuration_never_changes():
         "rerun=true",
         "dataset.root=elsewhere",
         "dataset.detector=elsewhere.pth",
-        "dataset.crop_margin=0.3",  # of boxes that nothing is cut to
-        "data.repeat_threshold=0.3",  # of a sampling that is not chosen
+        "dataset.crop_margin=0.3",  # no effect without a crop
+        "data.repeat_threshold=0.3",  # no effect with uniform sampling
         "trainer=cpu",
         "trainer.threads=1",
         "split.fold=3",
         "trust=[mine]",
     ],
 )
-def test_what_cannot_change_the_result_is_not_in_the_signature(override):
+def test_keys_that_cannot_affect_the_result_are_not_in_the_signature(override):
     before, after = composed(), composed(override)
     assert before.config != after.config
     assert signature(before.config, "f", 1) == signature(after.config, "f", 1)
@@ -82,11 +82,11 @@ def test_what_cannot_change_the_result_is_not_in_the_signature(override):
         "split.held_out=0.1",
     ],
 )
-def test_what_can_change_the_result_is_in_the_signature(override):
+def test_keys_that_can_affect_the_result_are_in_the_signature(override):
     assert signature(composed().config, "f", 1) != signature(composed(override).config, "f", 1)
 
 
-def test_runs_from_before_there_was_a_crop_keep_their_signature():
+def test_runs_older_than_the_crop_keep_their_signature():
     config = composed().config
     before = {
         key: config["dataset"][key] for key in ("_target_", "root", "num_images", "seed", "names")
@@ -94,7 +94,7 @@ def test_runs_from_before_there_was_a_crop_keep_their_signature():
     assert signature({**config, "dataset": before}, "f", 1) == signature(config, "f", 1)
 
 
-def test_runs_from_before_there_were_other_keys_keep_their_signature():
+def test_runs_older_than_other_keys_keep_their_signature():
     config = composed("model=unet").config
     before = {key: value for key, value in config.items() if key != "postprocess"}
     for group, key in (
@@ -107,10 +107,10 @@ def test_runs_from_before_there_were_other_keys_keep_their_signature():
     before["split"] = {k: v for k, v in config["split"].items() if k != "held_out"}
     before["model"] = {k: v for k, v in config["model"].items() if k != "deep_supervision"}
     assert signature(before, "f", 1) == signature(config, "f", 1)
-    require_valid(before)  # and can be evaluated
+    require_valid(before)  # so they can be evaluated
 
 
-def test_a_record_of_the_first_release_can_be_used(tmp_path):
+def test_a_record_of_the_first_release_can_be_loaded(tmp_path):
     config = composed().config
     late = (
         "devices",
@@ -126,7 +126,7 @@ def test_a_record_of_the_first_release_can_be_used(tmp_path):
     record.begin(config, {}, [], "CPU")
     recorded = record.config["config"]
     require_valid(recorded)
-    assert recorded["trainer"]["channels_last"] is True  # as it was before it could be chosen
+    assert recorded["trainer"]["channels_last"] is True  # the behavior before the key existed
     assert signature(recorded, "f", 1) == signature(composed().config, "f", 1)
 
 
@@ -142,7 +142,7 @@ def test_dataset_content_and_number_of_processes_are_in_the_signature():
     )
 
 
-def test_a_new_key_with_its_neutral_value_orphans_no_run(monkeypatch):
+def test_a_new_key_at_its_neutral_value_does_not_change_signatures(monkeypatch):
     before = signature(FROZEN, "f", 1)
     later = {**FROZEN, "model": {**FROZEN["model"], "norm": "batch"}}
     assert signature(later, "f", 1) != before
@@ -152,7 +152,7 @@ def test_a_new_key_with_its_neutral_value_orphans_no_run(monkeypatch):
     assert signature(other, "f", 1) != before
 
 
-def test_the_folder_says_what_was_run():
+def test_the_run_folder_describes_the_run():
     job = composed("model=unet", "backbone=vgg16", "split.fold=2", "output=runs")
     parts = run_folder(job.config, job.choices, "f", 1).parts
     assert parts[:3] == ("runs", "synthetic-refined15", "unet-vgg16")
@@ -164,7 +164,7 @@ def test_the_folder_says_what_was_run():
     )
 
 
-def test_attempts_are_counted_and_states_kept(tmp_path):
+def test_attempts_are_counted_and_states_saved(tmp_path):
     record = Record(tmp_path / "run")
     assert record.status is None
     assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"], "CPU") == 1
@@ -180,7 +180,7 @@ def test_attempts_are_counted_and_states_kept(tmp_path):
     assert record.environment["device"] == "CPU"
 
 
-def test_a_replaced_record_is_kept(tmp_path):
+def test_a_replaced_record_is_moved_aside(tmp_path):
     record = Record(tmp_path / "run")
     for number in (1, 2):
         record.begin({"seed": number}, {}, [], "CPU")
@@ -190,12 +190,12 @@ def test_a_replaced_record_is_kept(tmp_path):
     assert not record.folder.exists()
 
 
-def test_a_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"is no run folder: it has no config\.yaml"):
+def test_a_folder_without_a_run_is_rejected(tmp_path):
+    with pytest.raises(ConfigError, match=r"is not a run folder: no config\.yaml in it$"):
         _ = Record(tmp_path).config
 
 
-def test_files_are_renamed_into_place(tmp_path):
+def test_files_are_written_atomically(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"a": 1})
     with pytest.raises(TypeError):
@@ -204,15 +204,15 @@ def test_files_are_renamed_into_place(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path):
+def test_a_path_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         write_json(tmp_path / "file" / "a.json", {})
 
 
-def test_the_claim_of_another_machine_lapses_without_a_sign_of_life(tmp_path, monkeypatch):
-    """A claim as a process of another machine leaves it that has lost its power."""
-    monkeypatch.setattr(record_module, "CLAIM", 1.0)
+def test_the_claim_of_another_machine_expires_without_a_heartbeat(tmp_path, monkeypatch):
+    """Simulate the claim of a process on a machine that has lost power."""
+    monkeypatch.setattr(record_module, "CLAIM_TIMEOUT", 1.0)
     record = Record(tmp_path)
     with record.claimed():
         marker = (tmp_path / ".claim").read_text()
@@ -226,7 +226,7 @@ def test_the_claim_of_another_machine_lapses_without_a_sign_of_life(tmp_path, mo
         assert "host=another-machine" not in (tmp_path / ".claim").read_text()
 
 
-def test_a_damaged_status_is_that_of_a_run_that_was_cut_off(tmp_path):
+def test_a_damaged_status_counts_as_interrupted(tmp_path):
     record = Record(tmp_path)
     record.set_state("done", attempts=2)
     (tmp_path / "status.json").write_text("")

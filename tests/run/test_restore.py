@@ -1,4 +1,4 @@
-"""Runs that are to be used again, and folders in which something is damaged."""
+"""Loading of recorded runs, including unfinished and damaged ones."""
 
 import json
 import shutil
@@ -9,13 +9,13 @@ import yaml
 
 from clothseg.commands.main import main
 from clothseg.run.record import Record
-from clothseg.run.restore import short_name, warn_of_unfinished
+from clothseg.run.restore import short_name, warn_if_unfinished
 from support.command_line import records
 
 
 @pytest.fixture
 def run(swept, tmp_path):
-    """A copy of a finished run, which a test may damage."""
+    """Copy of a finished run that a test may damage."""
     return shutil.copytree(records(swept[0])[0].folder, tmp_path / "run")
 
 
@@ -32,33 +32,33 @@ def other_network(path):
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "warning"),
     [
-        ("running", "is still running, or was cut off; its best epoch so far is used"),
-        ("interrupted", "was interrupted; its best"),
-        ("failed", "has failed; its best"),
-        (None, "does not tell whether it is done; its best"),
+        ("running", "is still running or was interrupted; using its best epoch so far"),
+        ("interrupted", "was interrupted; using its best"),
+        ("failed", "has failed; using its best"),
+        (None, "has an unknown state; using its best"),
         ("done", ""),
     ],
 )
-def test_a_run_that_is_not_done_is_used_with_a_warning(state, told, tmp_path, capsys):
+def test_an_unfinished_run_is_used_with_a_warning(state, warning, tmp_path, capsys):
     if state:
         Record(tmp_path).set_state(state)
-    warn_of_unfinished([tmp_path])
-    said = capsys.readouterr().out
-    assert said.startswith(f"warning: {tmp_path} {told}" if told else "")
-    assert said.count("warning") == bool(told)
+    warn_if_unfinished([tmp_path])
+    output = capsys.readouterr().out
+    assert output.startswith(f"warning: {tmp_path} {warning}" if warning else "")
+    assert output.count("warning") == bool(warning)
 
 
 @pytest.mark.slow
-def test_every_command_warns_of_a_run_that_is_not_done(run, capsys, tmp_path):
+def test_every_command_warns_of_an_unfinished_run(run, capsys, tmp_path):
     Record(run).set_state("interrupted")
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8")
     assert main("evaluate", [f"run={run}"]) == 0
     assert f"{run} was interrupted" in capsys.readouterr().out
     main("predict", [f"run={run}", f"input={tmp_path / 'photo.jpg'}", f"output={tmp_path / 'o'}"])
     assert f"{run} was interrupted" in capsys.readouterr().out
-    nowhere = tmp_path / "photo.jpg" / "o.onnx"  # to write the network takes long
+    nowhere = tmp_path / "photo.jpg" / "o.onnx"  # an invalid path, because exporting takes long
     assert main("export", [f"run={run}", "format=onnx", f"output={nowhere}"]) == 1
     assert f"{run} was interrupted" in capsys.readouterr().out
 
@@ -71,7 +71,7 @@ def test_every_command_warns_of_a_run_that_is_not_done(run, capsys, tmp_path):
         ("ccp-refined15/fpn-resnet18/0a1b/fold-0/../fold-1", "fpn-resnet18/0a1b/fold-1"),
     ],
 )
-def test_a_run_is_called_by_what_tells_it_from_others(folder, name, tmp_path):
+def test_the_short_name_of_a_run_is_unique(folder, name, tmp_path):
     assert short_name(tmp_path / folder) == name
 
 
@@ -83,13 +83,13 @@ def test_a_run_is_called_by_what_tells_it_from_others(folder, name, tmp_path):
         (
             "checkpoints/best.ckpt",
             other_network,
-            "is of another network than config.yaml: size mismatch for network.body.segmentation",
+            "does not match the network of config.yaml: size mismatch for network.body.segment",
         ),
         ("split.json", lambda path: path.unlink(), "split.json: the frozen split cannot be read"),
         ("split.json", truncate, "split.json: the frozen split cannot be read"),
     ],
 )
-def test_a_damaged_run_is_told_in_one_message(file, damage, message, run, capsys, tmp_path):
+def test_a_damaged_run_is_reported_in_one_message(file, damage, message, run, capsys, tmp_path):
     damage(run / file)
     assert main("evaluate", [f"run={run}"]) == 1
     assert message in capsys.readouterr().err
@@ -103,7 +103,7 @@ def test_a_damaged_run_is_told_in_one_message(file, damage, message, run, capsys
 
 
 @pytest.mark.slow
-def test_a_dataset_that_lacks_photos_of_the_run_is_told(swept, tmp_path, capsys):
+def test_a_dataset_that_lacks_images_of_the_run_is_reported(swept, tmp_path, capsys):
     run = records(swept[0])[0].folder
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["config"]["dataset"]["num_images"] = 12
@@ -122,15 +122,15 @@ def test_a_dataset_that_lacks_photos_of_the_run_is_told(swept, tmp_path, capsys)
 def test_the_folder_of_all_folds_names_their_runs(swept, capsys):
     first, second = (record.folder for record in records(swept[0]))
     assert main("evaluate", [f"run={first.parent}"]) == 1
-    told = capsys.readouterr().err
-    assert f"it has no config.yaml; the runs of its folds are {first}, {second}" in told
+    error = capsys.readouterr().err
+    assert f"no config.yaml in it; use the run folder of a fold: {first}, {second}" in error
 
 
 @pytest.mark.slow
-def test_more_processes_than_photos_are_refused_in_the_words_of_the_command(swept, run, capsys):
+def test_more_processes_than_images_are_rejected_by_the_name_of_the_key(swept, run, capsys):
     split = json.loads((run / "split.json").read_text())
     photos = len(split["validation"])
     assert main("evaluate", [f"run={run}", "subset=validation", f"devices={photos + 1}"]) == 1
-    told = capsys.readouterr().err
-    assert f"devices={photos + 1}: the validation part has only {photos}" in told
-    assert "trainer.devices" not in told
+    error = capsys.readouterr().err
+    assert f"devices={photos + 1}: the validation part has only {photos}" in error
+    assert "trainer.devices" not in error

@@ -1,4 +1,4 @@
-"""Runs that are cut off: by a kill, by Ctrl-C, by a scheduler; and the same command afterwards."""
+"""Runs interrupted by a kill, Ctrl-C or a scheduler, and resumed by the same command."""
 
 import os
 import shutil
@@ -21,32 +21,32 @@ SCHEDULED = [
 
 
 def epochs_of_each(output):
-    """Number of finished epochs of every record, by the path of its table."""
+    """Number of finished epochs of each record, by the path of its history."""
     tables = output.rglob("history.csv")
     return {table: len(table.read_text().splitlines()) - 1 for table in tables}
 
 
 def epochs_done(output):
-    """Number of finished epochs that all records hold together."""
+    """Total number of finished epochs in all records."""
     return sum(epochs_of_each(output).values())
 
 
-def changed(path):
+def modified(path):
     return path.stat().st_mtime_ns
 
 
-def cut_off(process, condition):
-    """Kill a command, and what it started, without a warning."""
+def kill_when(process, condition):
+    """Kill a command with SIGKILL as soon as a condition holds."""
     wait_until(condition, process)
     process.kill()
     process.communicate(timeout=10)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(command_line, tmp_path_factory):
-    output = tmp_path_factory.mktemp("undisturbed")
-    said = command_line.run(command_line.tiny(output, *SCHEDULED))
-    assert said.returncode == 0, said.stderr
+def uninterrupted(command_line, tmp_path_factory):
+    output = tmp_path_factory.mktemp("uninterrupted")
+    result = command_line.run(command_line.tiny(output, *SCHEDULED))
+    assert result.returncode == 0, result.stderr
     (record,) = records(output)
     assert record.folder.name == "fold-0"
     return record
@@ -73,38 +73,38 @@ def assert_equal(record, other):
 
 @pytest.mark.slow(seconds=36)
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_killed_run_goes_on_to_the_weights_it_would_have_had(
-    workers, undisturbed, command_line, tmp_path
+def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_uninterrupted_run(
+    workers, uninterrupted, command_line, tmp_path
 ):
     command = command_line.tiny(tmp_path, *SCHEDULED, f"data.workers={workers}")
-    last = undisturbed.metrics["epochs"]
-    cut_off(command_line.start(command), lambda: epochs_done(tmp_path) >= 2)
+    last = uninterrupted.metrics["epochs"]
+    kill_when(command_line.start(command), lambda: epochs_done(tmp_path) >= 2)
     (record,) = records(tmp_path)
     assert record.status == {"state": "running", "attempts": 1, "error": None}
     assert 2 <= epochs_done(tmp_path) < last
     kills = 1
 
-    if workers == 0:  # killed once more, between its last epoch and the test
+    if workers == 0:  # kill it again, between the last epoch and the test
         table, checkpoint = record.folder / "history.csv", record.last_checkpoint
-        cut_off(
+        kill_when(
             command_line.start(command),
-            lambda: epochs_done(tmp_path) == last and changed(checkpoint) > changed(table),
+            lambda: epochs_done(tmp_path) == last and modified(checkpoint) > modified(table),
         )
         assert not (record.folder / "metrics.json").exists()
         kills = 2
 
-    said = command_line.run(command)
-    assert said.returncode == 0, said.stderr
-    assert "goes on from" in said.stdout
-    assert ("epoch " in said.stdout) == (kills == 1)
-    assert "epoch 1/" not in said.stdout
+    result = command_line.run(command)
+    assert result.returncode == 0, result.stderr
+    assert "resumes from" in result.stdout
+    assert ("epoch " in result.stdout) == (kills == 1)
+    assert "epoch 1/" not in result.stdout
     assert record.status == {"state": "done", "attempts": kills + 1, "error": None}
-    assert_equal(record, undisturbed)
+    assert_equal(record, uninterrupted)
 
 
 @pytest.mark.slow(seconds=110)
-def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
-    """Two jobs at a time, stopped in three ways; then the same command completes them."""
+def test_a_stopped_sweep_shuts_down_cleanly_and_resumes(command_line, tmp_path):
+    """Two parallel jobs are stopped in three ways; then the same command completes them."""
     command = command_line.tiny(
         tmp_path, "trainer.max_epochs=12", "split=holdout", "hydra.launcher.max_parallel=2", "-m"
     )
@@ -126,12 +126,12 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
     one_more_epoch(process)
     assert len(session_members(process.pid)) > 2
     process.kill()
-    process.communicate(timeout=10)  # ends when no process holds the other end of its pipes
+    process.communicate(timeout=10)  # returns when no process holds the other end of the pipes
     assert all_end(process.pid)
 
     for stop in (
         lambda pid: os.killpg(pid, signal.SIGINT),  # Ctrl-C in a terminal
-        lambda pid: os.kill(pid, signal.SIGTERM),  # `kill`, or a scheduler that stops a job
+        lambda pid: os.kill(pid, signal.SIGTERM),  # `kill`, or a scheduler
     ):
         process = command_line.start(command)
         one_more_epoch(process)
@@ -144,24 +144,24 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
         assert states == ["interrupted", "interrupted"]
         assert all_end(process.pid)
 
-    said = command_line.run(command)
-    assert said.returncode == 0, said.stderr
-    assert "2 jobs: 2 resumed" in said.stdout
-    assert "all configurations, test part" in said.stdout
-    assert "model=unet" in said.stdout
-    assert "model=linknet" in said.stdout
+    result = command_line.run(command)
+    assert result.returncode == 0, result.stderr
+    assert "2 jobs: 2 resumed" in result.stdout
+    assert "all configurations, test part" in result.stdout
+    assert "model=unet" in result.stdout
+    assert "model=linknet" in result.stdout
     assert [record.status["attempts"] for record in records(tmp_path)] == [4, 4]
     assert {record.metrics["epochs"] for record in records(tmp_path)} == {12}
 
 
 @pytest.mark.slow(seconds=36)
-def test_a_job_that_is_killed_stops_no_other_and_is_tried_again(command_line, tmp_path):
+def test_a_killed_job_does_not_stop_others_and_is_retried(command_line, tmp_path):
     command = command_line.tiny(
         tmp_path, "trainer.max_epochs=4", "hydra.launcher.max_parallel=2", "-m"
     )
     process = command_line.start(command)
     wait_until(lambda: len(list(tmp_path.rglob("last.ckpt"))) == 2, process)
-    os.kill(job_processes(process.pid)[0], signal.SIGKILL)  # as when memory runs out
+    os.kill(job_processes(process.pid)[0], signal.SIGKILL)  # as the OOM killer does
     output, error = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "2 jobs: 1 done, 1 failed" in output
@@ -169,16 +169,16 @@ def test_a_job_that_is_killed_stops_no_other_and_is_tried_again(command_line, tm
     assert "is missing; there is no cross-validated score" in error
     assert sorted(record.status["state"] for record in records(tmp_path)) == ["done", "failed"]
 
-    said = command_line.run(command)
-    assert said.returncode == 0, said.stderr
-    assert "2 jobs: 1 resumed, 1 skipped" in said.stdout
+    result = command_line.run(command)
+    assert result.returncode == 0, result.stderr
+    assert "2 jobs: 1 resumed, 1 skipped" in result.stdout
 
 
 @pytest.mark.slow(seconds=12)
-def test_ctrl_c_while_the_libraries_are_loaded_ends_in_order(undisturbed, command_line, tmp_path):
+def test_ctrl_c_during_imports_shuts_down_cleanly(uninterrupted, command_line, tmp_path):
     process = command_line.start(command_line.tiny(tmp_path, "-m"))
     wait_until(lambda: len(session_members(process.pid)) > 2, process)
-    time.sleep(0.3)  # for Python itself to start in the server of the jobs
+    time.sleep(0.3)  # until Python has started in the job server
     os.killpg(process.pid, signal.SIGINT)
     output, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
@@ -188,17 +188,17 @@ def test_ctrl_c_while_the_libraries_are_loaded_ends_in_order(undisturbed, comman
 
 
 @pytest.mark.slow(seconds=12)
-def test_a_checkpoint_that_was_cut_is_named(undisturbed, command_line, tmp_path):
-    run = undisturbed.folder
+def test_a_truncated_checkpoint_is_reported(uninterrupted, command_line, tmp_path):
+    run = uninterrupted.folder
     copy = tmp_path / Path(*run.parts[-4:])
     shutil.copytree(run, copy)
     record = Record(copy)
     record.set_state("interrupted")
     os.truncate(copy / "checkpoints" / "last.ckpt", 1000)
-    said = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
-    assert said.returncode == 1
-    assert "last.ckpt is damaged; delete it, and the same command trains from the" in said.stderr
+    result = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
+    assert result.returncode == 1
+    assert "last.ckpt is damaged; delete it and repeat the command to train from" in result.stderr
     (copy / "checkpoints" / "last.ckpt").unlink()
-    said = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
-    assert said.returncode == 0, said.stderr
-    assert_equal(record, undisturbed)
+    result = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
+    assert result.returncode == 0, result.stderr
+    assert_equal(record, uninterrupted)

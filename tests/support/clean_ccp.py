@@ -1,4 +1,4 @@
-"""What the small dataset without a defect is made of, and what can be planted in it."""
+"""Content of the small defect-free dataset, and functions that plant defects in it."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ MASK = "annotations/pixel-level/0002.mat"
 PHOTO = "photos/0002.jpg"
 
 SIZE = (118, 40)
-"""Height and width in pixels: two rows for every name."""
+"""Height and width in pixels; two rows for each name."""
 
 
 def write_photo(root, number, seed):
@@ -21,7 +21,7 @@ def write_photo(root, number, seed):
 
 
 def stripes(seed):
-    """Ids uint8 [118,40]: every name of CCP in two whole rows, in a random order."""
+    """Ids uint8 [118,40]: each name of CCP fills two rows, in random order."""
     ids = np.random.default_rng(seed).permutation(len(CCP_NAMES)).astype(np.uint8)
     return np.repeat(np.repeat(ids, 2)[:, None], SIZE[1], axis=1)
 
@@ -96,4 +96,4 @@ PLANTED = [
     (lose_photo, "missing partner", PHOTO, "0002"),
     (turn, "rotated photo", PHOTO, "6"),
 ]
-"""Defects: who plants one, its kind, the file and the value that are named (None for any)."""
+"""Defects: function that plants it, kind, reported file and reported value (None for any)."""

@@ -1,4 +1,4 @@
-"""Starts the commands as a person types them, with a configuration that trains in seconds."""
+"""Execution of commands as a user types them, with configurations that train in seconds."""
 
 import json
 import os
@@ -17,16 +17,16 @@ from support.paths import REPOSITORY
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The commands on one tiny drawn dataset.
+    """Runs commands on one tiny synthetic dataset.
 
     Args:
-        folder: holds the dataset and the decoded photos.
+        folder: folder of the dataset and its cache.
     """
 
     folder: Path
 
     def tiny(self, output, *overrides):
-        """A training command that ends within seconds."""
+        """Training command that ends within seconds."""
         return [
             "train.py",
             "dataset.num_images=16",
@@ -40,7 +40,7 @@ class CommandLine:
         ]
 
     def common(self, output):
-        """What every training of these tests is told."""
+        """Overrides of all trainings in these tests."""
         return [
             "trainer=cpu",
             "trainer.threads=1",
@@ -52,7 +52,7 @@ class CommandLine:
         ]
 
     def start(self, arguments, **environment):
-        """Start a command in a session of its own, as a terminal does."""
+        """Start a command in its own session, as a terminal does."""
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=REPOSITORY,
@@ -64,7 +64,7 @@ class CommandLine:
         )
 
     def run(self, arguments, **environment):
-        """Wait for a command to end; in a process that has run others, if its environment fits."""
+        """Run a command to its end, in the shared server process if its environment allows."""
         if environment.items() - ENVIRONMENT.items():
             return self.run_apart(arguments, **environment)
         ended = self.server.run(arguments)
@@ -72,7 +72,7 @@ class CommandLine:
         return ended
 
     def run_apart(self, arguments, **environment):
-        """Wait for a command to end, in a process of its own."""
+        """Run a command to its end in a separate process."""
         process = self.start(arguments, **environment)
         output, error = process.communicate(timeout=900)
         assert "Traceback" not in output + error
@@ -80,40 +80,40 @@ class CommandLine:
 
     @cached_property
     def server(self):
-        """The process that runs commands one after the other."""
+        """Process that runs commands sequentially."""
         return CommandServer(self.folder)
 
     def close(self):
-        """End the server, if there is one."""
+        """Stop the server, if it was started."""
         if "server" in self.__dict__:
             self.server.close()
 
 
 def records(output):
-    """Every record under an output folder, by the path of its folder."""
-    # W&B puts a config.yaml of its own into its folder.
+    """All records under an output folder, sorted by path."""
+    # W&B writes its own config.yaml into its folder.
     found = sorted(path.parent for path in output.rglob("config.yaml"))
     return [Record(folder) for folder in found if (folder / "status.json").is_file()]
 
 
 def files(folder):
-    """Every file under a folder with the time of its last change."""
+    """All files under a folder with their modification times."""
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
 def segments(folder):
-    """What the files of one W&B run hold, a list of records for each, oldest first."""
+    """Contents of the files of a W&B run, one list of records per file, oldest first."""
     found = []
     for path in sorted((folder / "wandb").glob("*run-*/run-*.wandb")):
         command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
         environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
-        said = subprocess.run(command, capture_output=True, text=True, env=environment)
-        found.append([json.loads(line) for line in said.stdout.splitlines()])
+        result = subprocess.run(command, capture_output=True, text=True, env=environment)
+        found.append([json.loads(line) for line in result.stdout.splitlines()])
     return found
 
 
 def wait_until(condition, process, seconds=300):
-    """Wait for something that a running command brings about."""
+    """Wait until a condition holds, while a command is running."""
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.communicate()
@@ -122,12 +122,12 @@ def wait_until(condition, process, seconds=300):
 
 
 def session_members(session):
-    """The living processes that a command started, itself included: parents by process id."""
+    """Live processes of a command's session, including itself: parent id by process id."""
     members = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent, _, number = path.read_text().rpartition(")")[2].split()[:4]
-        except (OSError, ValueError):  # ended while we looked
+        except (OSError, ValueError):  # ended in the meantime
             continue
         if int(number) == session and state != "Z":
             members[int(path.parent.name)] = int(parent)
@@ -135,7 +135,7 @@ def session_members(session):
 
 
 def all_end(session, seconds=5):
-    """Whether nothing of what a command started lives on; its memory takes a moment to be freed."""
+    """Return whether all processes of a session end soon; freeing their memory takes a moment."""
     end = time.monotonic() + seconds
     while session_members(session) and time.monotonic() < end:
         time.sleep(0.01)
@@ -143,13 +143,13 @@ def all_end(session, seconds=5):
 
 
 def job_processes(command):
-    """Ids of the processes that do the jobs of a sweep: children of a child of the command."""
+    """Ids of the processes that run the jobs of a sweep: grandchildren of the command."""
     members = session_members(command)
     return sorted(pid for pid, parent in members.items() if members.get(parent) == command)
 
 
 def slurm_answers():
-    """Whether there is a SLURM with an idle node."""
+    """Return whether SLURM is available with an idle node."""
     if shutil.which("sinfo") is None:
         return False
     sinfo = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, timeout=60)

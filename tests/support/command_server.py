@@ -1,7 +1,7 @@
-"""Runs commands one after the other in one process, which loads the libraries once.
+"""Server that runs commands sequentially in one process, so that libraries are imported only once.
 
-A command is run as the script that it names, with the console redirected to two files. What follows
-from a process of its own (its end, signals to it, its environment) is not tested this way.
+Each command runs as the script that it names, with the console redirected to two files. Behavior
+that needs a separate process (exit, signals, environment) cannot be tested this way.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ import traceback
 from support.paths import REPOSITORY
 
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "WANDB_API_KEY": "", "NETRC": os.devnull}
-"""Tests see no GPU and no key, whatever the machine has."""
+"""Hides GPUs and API keys of the machine from tests."""
 
 
 class CommandServer:
-    """A process that runs commands in :data:`ENVIRONMENT`.
+    """Client of a process that runs commands in :data:`ENVIRONMENT`.
 
     Args:
-        folder: where it keeps what commands say.
+        folder: folder of the files with the console output.
     """
 
     def __init__(self, folder):
@@ -45,7 +45,7 @@ class CommandServer:
         os.close(write_end)
 
     def run(self, arguments, seconds=300):
-        """Wait for a command to end; returns its status and what it said."""
+        """Run a command to its end; return its status and output."""
         before = [path.stat().st_size for path in self.paths]
         self.process.stdin.write(json.dumps([str(a) for a in arguments]) + "\n")
         self.process.stdin.flush()
@@ -62,19 +62,19 @@ class CommandServer:
         return subprocess.CompletedProcess(arguments, status[0], output, error)
 
     def close(self):
-        """End the process and all that it has started."""
+        """Stop the server process."""
         self.process.stdin.close()
         self.process.wait(timeout=60)
         os.close(self.read_end)
 
 
 def _search_path():
-    """The tests' own folder before what the environment names."""
+    """Folder of the tests, followed by the PYTHONPATH of the environment."""
     return os.pathsep.join(filter(None, [str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH")]))
 
 
 def main(answers):
-    """Run the commands of standard input until it ends."""
+    """Run the commands from standard input until it is closed."""
     for line in sys.stdin:
         sys.argv = json.loads(line)
         status = 0

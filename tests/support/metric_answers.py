@@ -1,4 +1,4 @@
-"""The independent answers of the metrics, read from their file."""
+"""Independently computed reference values of the metrics, read from their file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Case:
-    """Masks uint8 [N,H,W], number of classes and the answers by name."""
+    """Masks uint8 [N,H,W], number of classes, and reference values by name."""
 
     prediction: np.ndarray
     target: np.ndarray
@@ -32,7 +32,7 @@ class Case:
 
 
 def read_case(oracles: Path, name: str) -> Case:
-    """One case from the file of answers."""
+    """Read one case from the file of reference values."""
     with np.load(oracles / "metrics" / "metrics.npz") as file:
         arrays = {key[len(name) + 1 :]: file[key] for key in file if key.startswith(f"{name}/")}
     return Case(
@@ -44,5 +44,5 @@ def read_case(oracles: Path, name: str) -> Case:
 
 
 def assert_close(actual: object, expected: object) -> None:
-    """Float64 agreement, NaN where NaN is expected."""
+    """Assert agreement to float64 precision; NaN must match NaN."""
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-9, equal_nan=True)

@@ -15,7 +15,7 @@ UNCHANGED = np.arange(256, dtype=np.uint8)
 
 
 def fake_cache(photos, classes=4, seed=0, twins=0):
-    """Photos with random classes and far-apart hashes; the last `twins` repeat the first."""
+    """Images with random classes and distant hashes; the last `twins` near-duplicate the first."""
     random = np.random.default_rng(seed)
     hashes = random.integers(0, 2**63, photos, np.uint64)
     hashes[photos - twins :] = hashes[:twins] ^ np.uint64(7)

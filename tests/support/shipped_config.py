@@ -1,4 +1,4 @@
-"""Shipped configuration files as objects: label spaces, readers, names."""
+"""Objects built from shipped configuration files: label spaces, readers, names."""
 
 import yaml
 
@@ -10,19 +10,19 @@ CCP_NAMES = yaml.safe_load((CONF / "dataset" / "ccp.yaml").read_text())["names"]
 
 
 def label_space(name):
-    """A label space of `conf/labels`."""
+    """Build a label space of `conf/labels`."""
     return LabelSpace(**yaml.safe_load((CONF / "labels" / f"{name}.yaml").read_text()))
 
 
 def reader_of(name, root, **changes):
-    """The reader of a dataset of `conf/dataset` as its file configures it."""
+    """Build the reader of a dataset with the settings of its file in `conf/dataset`."""
     node = yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text())
     keys = {key: value for key, value in node.items() if key not in ("_target_", "defaults")}
     return getattr(dataset, name)(**(keys | {"root": str(root)} | changes))
 
 
 def roots_of(option):
-    """Keys of the folders that a dataset of `conf/dataset` must be given."""
+    """Keys of the folders that a dataset of `conf/dataset` requires."""
     text = (CONF / "dataset" / f"{option}.yaml").read_text()
     sources = [
         entry for entry in yaml.safe_load(text).get("defaults", []) if isinstance(entry, str)
@@ -32,5 +32,5 @@ def roots_of(option):
 
 
 def source_names_of(dataset):
-    """Native names of a dataset of `conf/dataset`, in id order."""
+    """Native label names of a dataset of `conf/dataset`, in id order."""
     return yaml.safe_load((CONF / "dataset" / f"{dataset}.yaml").read_text())["names"]

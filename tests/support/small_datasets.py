@@ -17,12 +17,12 @@ OWN_LABELS = [
 
 
 def png(path):
-    """The values of a PNG as they are stored."""
+    """Raw values of a PNG."""
     return np.asarray(Image.open(path))
 
 
 def write_own_photos(root, photos=3, size=(40, 30)):
-    """Random photos with masks of ids and three classes, in the layout of `dataset=folder`."""
+    """Write random images with id masks of three classes, in the layout of `dataset=folder`."""
     random = np.random.default_rng(0)
     for folder in ("images", "masks"):
         (root / folder).mkdir(parents=True)
@@ -41,7 +41,7 @@ def write_mask(root, number, mask):
 
 
 def empty_ccp(root):
-    """CCP's folders and names, without a photo."""
+    """Write CCP's folders and label names, without images."""
     (root / "photos").mkdir(parents=True)
     (root / "annotations" / "pixel-level").mkdir(parents=True)
     cells = np.empty((1, len(CCP_NAMES)), object)

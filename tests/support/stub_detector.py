@@ -1,4 +1,4 @@
-"""A person detector that sees the same in every image."""
+"""Stub of a person detector with a constant output."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ PERSON, BICYCLE = 1, 2
 
 
 def seen(*objects):
-    """A detector's output from (box, label, score) of each object."""
+    """Format (box, label, score) of each object as the output of a detector."""
     boxes, labels, scores = zip(*objects, strict=True) if objects else ((), (), ())
     return np.array(boxes, np.float32).reshape(-1, 4), np.array(labels, int), np.array(scores)
 
 
 class StubDetector:
-    """Sees the same in every photo, and counts the photos.
+    """Returns the same detections for every image, and counts the images.
 
     Args:
-        objects: what it sees.
-        fails_after: number of photos after which it is stopped.
+        objects: detected objects.
+        fails_after: number of images after which it raises KeyboardInterrupt.
     """
 
     digest = "stub"

@@ -1,7 +1,7 @@
-"""A server on this machine that the real client of Weights & Biases talks to, and keeps it all.
+"""Local placeholder for the Weights & Biases server that records everything the client sends.
 
-It answers the few questions that the client asks while a run is logged or synchronised. It has
-neither accounts nor pages, so nothing here shows what the hosted service makes of the same data.
+It answers the few requests that the real client makes while it logs or syncs a run. It has neither
+accounts nor pages, so the tests do not cover how the hosted service presents the data.
 """
 
 import json
@@ -11,28 +11,28 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 KEY = "0123456789" * 4
-"""Has the form of a key, which the client checks."""
+"""Well-formed API key; the client validates the format."""
 
 
 @dataclass
 class Run:
-    """What the server knows about one run."""
+    """Data received for one run."""
 
     about: dict = field(default_factory=dict)
     config: dict = field(default_factory=dict)
     history: list = field(default_factory=list)
     summary: dict = field(default_factory=dict)
     files: set = field(default_factory=set)
-    offsets: list = field(default_factory=list)  # first line of each piece of history
+    offsets: list = field(default_factory=list)  # first line of each chunk of the history
     exit_code: int | None = None
 
 
 class StandIn(ThreadingHTTPServer):
-    """The server.
+    """HTTP server that imitates the W&B API.
 
     Args:
-        refusal: answer to every question: `401` for a key that is wrong, `500` for history that
-            the server cannot take, `silent` for none at all; None answers as it should.
+        refusal: failure to simulate: `401` for an invalid key, `500` for a rejected history,
+            `silent` for no response at all; None responds normally.
     """
 
     daemon_threads = True
@@ -41,7 +41,7 @@ class StandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.refusal = refusal
         self.requests = []
-        self.failures = []  # of this server itself
+        self.failures = []  # errors of this server itself
         self.runs = {}
         self.artifacts = []
         self.lock = threading.Lock()
@@ -62,10 +62,10 @@ class StandIn(ThreadingHTTPServer):
         assert self.failures == []
 
     def handle_error(self, request, client_address):
-        """Say nothing of connections that the client drops when it has ended."""
+        """Ignore connections that the client drops when it exits."""
 
     def answer(self, name, variables):
-        """Data for one question of the client."""
+        """Response data of one GraphQL operation."""
         if name == "Viewer":
             return {"viewer": {"id": "u", "entity": "team", "username": "user", "flags": "{}"}}
         if name == "RunResumeStatus":
@@ -117,13 +117,13 @@ class StandIn(ThreadingHTTPServer):
         return {"bucket": bucket, "inserted": True}
 
     def stream(self, name, body):
-        """Take over history, summary and exit code of a run."""
+        """Store history, summary and exit code of a run."""
         run = self.runs[name]
         files = body.get("files") or {}
-        if piece := files.get("wandb-history.jsonl"):
-            run.offsets.append(piece["offset"])
-            lines = [json.loads(line) for line in piece["content"]]
-            run.history[piece["offset"] :] = lines
+        if chunk := files.get("wandb-history.jsonl"):
+            run.offsets.append(chunk["offset"])
+            lines = [json.loads(line) for line in chunk["content"]]
+            run.history[chunk["offset"] :] = lines
         for line in files.get("wandb-summary.json", {}).get("content", []):
             run.summary |= json.loads(line)
         if body.get("complete"):
@@ -131,7 +131,7 @@ class StandIn(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request."""
+    """Handler of a single request."""
 
     protocol_version = "HTTP/1.1"
 
@@ -143,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append((self.command, self.path))
         try:
             status, data = self.answered(body)
-        except Exception as error:  # the client would ask again and again
+        except Exception as error:  # without a response, the client would retry forever
             self.server.failures.append(f"{self.path}: {error!r}")
             status, data = 400, {"errors": [{"message": repr(error)}]}
         content = json.dumps(data).encode()
@@ -154,15 +154,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def answered(self, body):
-        """Status and content of the answer."""
+        """Status and content of the response."""
         if self.server.refusal == "silent":
             self.server.over.wait()
         if self.server.refusal == 401:
             return 401, {"errors": [{"message": "user is not logged in"}]}
         if self.path == "/graphql":
-            asked = json.loads(body)
-            name = re.search(r"(?:query|mutation) (\w+)", asked["query"])[1]
-            answer = self.server.answer(name, asked.get("variables") or {})
+            request = json.loads(body)
+            name = re.search(r"(?:query|mutation) (\w+)", request["query"])[1]
+            answer = self.server.answer(name, request.get("variables") or {})
             return 200, {"data": answer}
         if self.path.endswith("/file_stream"):
             if self.server.refusal == 500:

@@ -1,1 +1,1 @@
-"""Commands: one module for each script."""
+"""Commands, one module for each script."""

@@ -1,4 +1,4 @@
-"""Does a benchmark, shows it and writes it."""
+"""Command `scripts/benchmark.py`: run a benchmark, print the result, and write it as JSON."""
 
 import datetime
 from importlib import import_module
@@ -14,10 +14,10 @@ from clothseg.screen import console
 
 
 def benchmark_command(overrides: list[str]) -> int:
-    """Time, show and write; returns the exit status.
+    """Run a benchmark, print and write its result; return the exit status.
 
     Raises:
-        ConfigError: the command line is wrong, or the machine lacks what the benchmark needs.
+        ConfigError: the command line is invalid, or the machine lacks required hardware.
         DataError: the dataset cannot be read, or a file cannot be written.
     """
     settings = Benchmark(**check_command(overrides, "benchmark", Benchmark)[0].config)
@@ -26,7 +26,7 @@ def benchmark_command(overrides: list[str]) -> int:
         from clothseg.benchmark.table import README, write_speed_table
 
         write_speed_table(README, folder)
-        console.print(f"written into {README.name}")
+        console.print(f"{README.name} updated")
         return 0
     result = benchmark_result(settings)
     output = folder / f"{settings.benchmark}.json"
@@ -36,22 +36,22 @@ def benchmark_command(overrides: list[str]) -> int:
     for comparison in result["comparisons"]:
         console.print(benchmark_table(comparison), "")
     console.print(f"written to {output}", soft_wrap=True, markup=False)
-    console.print("`python scripts/benchmark.py benchmark=table` brings README's table up to date")
+    console.print("`python scripts/benchmark.py benchmark=table` updates the table in the README")
     return 0
 
 
 def benchmark_result(settings: Benchmark) -> Plain:
-    """Every measurement of a benchmark with medians, ratios, settings, versions and machine.
+    """Measurements of a benchmark with medians, ratios, settings, versions and machine.
 
-    No folder of this machine is named: the result is meant to be published.
+    The result contains no path of this machine, because it is meant to be published.
     """
-    code = environment()  # what is measured, even if files are changed before the end
+    code = environment()  # before the measurement, in case files change meanwhile
     comparisons = import_module(f"clothseg.benchmark.{settings.benchmark}").compare(settings)
-    photos = "synthetic wardrobe" if settings.root is None else "Clothing Co-Parsing"
+    images = "synthetic wardrobe" if settings.root is None else "Clothing Co-Parsing"
     return {
         "benchmark": settings.benchmark,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "photos": photos,
+        "photos": images,
         "settings": settings.model_dump(exclude={"benchmark", "root", "output"}),
         "comparisons": [comparison.plain for comparison in comparisons],
         "machine": machine(),

@@ -1,4 +1,4 @@
-"""Scores of a recorded run, computed again from its checkpoint."""
+"""Command `scripts/evaluate.py`: score the best checkpoint of a recorded run."""
 
 from functools import partial
 from pathlib import Path
@@ -17,24 +17,24 @@ from clothseg.run.restore import (
     load_task,
     recorded_config,
     short_name,
-    warn_of_unfinished,
+    warn_if_unfinished,
 )
 from clothseg.screen import console
 
 
 def evaluate_command(overrides: list[str]) -> int:
-    """Evaluate, show, and write when asked to; returns the exit status.
+    """Evaluate a run, print and optionally write its scores; return the exit status.
 
     Raises:
-        ConfigError: the command line is wrong, or the folder holds no run with a best epoch.
+        ConfigError: the command line is invalid, or the folder contains no run with a best epoch.
         DataError: the dataset cannot be read.
     """
     options = Evaluate(**check_command(overrides, "evaluate", Evaluate)[0].config)
     card = evaluate_run(options)
     from clothseg.report.tables import score_tables
 
-    title = [f"{options.subset} part", *_differences(options)]
-    # Too long for the title of a table, which is folded at the table's width.
+    title = [f"{options.subset} set", *_differences(options)]
+    # Too long for a table title, which would be wrapped at the width of the table.
     console.print(short_name(Path(options.run)), soft_wrap=True, markup=False)
     console.print(*score_tables([card], ", ".join(title)))
     if options.output:
@@ -44,27 +44,27 @@ def evaluate_command(overrides: list[str]) -> int:
 
 
 def evaluate_run(options: Evaluate) -> dict[str, Any]:
-    """Scorecard of a run's best epoch; of a run that is not done, the best so far.
+    """Scorecard of a run's best epoch, or of its best epoch so far if the run is unfinished.
 
     Raises:
-        ConfigError: the folder holds no run with a best epoch, there are no such devices or
-            sources, or the options do not fit the run.
-        DataError: the dataset cannot be read, or a process did not come to its end.
+        ConfigError: the folder contains no run with a best epoch, devices or sources do not exist,
+            or the options do not fit the run.
+        DataError: the dataset cannot be read, or a process failed.
     """
     runs = ensemble_members(Path(options.run), options.ensemble)
     configs = [recorded_config(run, options.trust) for run in runs]
     if options.ensemble == "folds" and options.subset != "held_out":
         raise ConfigError(
             [
-                f"ensemble=folds subset={options.subset}: every photo but those of one fold was "
-                "trained on by some of the networks; train with split.held_out=0.1 and score "
-                "subset=held_out, which none of them has seen"
+                f"ensemble=folds subset={options.subset}: some of the networks were trained on "
+                "these images; train with split.held_out=0.1 and score subset=held_out, which none "
+                "of them has seen"
             ]
         )
     config = configs[0]
-    warn_of_unfinished(runs)
+    warn_if_unfinished(runs)
     if options.root is not None:
-        _move(config["dataset"], options.root)
+        _set_root(config["dataset"], options.root)
     accelerator = config["trainer"]["accelerator"]
     world_size = Machine.here().world_size(accelerator, options.devices)
     work = partial(_score, runs, config, options, world_size)
@@ -82,14 +82,14 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
 
 
 def _differences(options: Evaluate) -> list[str]:
-    """What was done otherwise than in the run's own test."""
-    usual = {"tta": "none", "scales": [1.0], "resolution": "network", "ensemble": "none"}
-    chosen = options.model_dump()
-    return [f"{key}={chosen[key]}" for key, value in usual.items() if chosen[key] != value]
+    """Options that differ from the test at the end of training."""
+    defaults = {"tta": "none", "scales": [1.0], "resolution": "network", "ensemble": "none"}
+    values = options.model_dump()
+    return [f"{key}={values[key]}" for key, value in defaults.items() if values[key] != value]
 
 
-def _move(dataset: dict[str, Any], root: str | dict[str, str]) -> None:
-    """Change the folder of a recorded dataset, or those of the sources of a mixture."""
+def _set_root(dataset: dict[str, Any], root: str | dict[str, str]) -> None:
+    """Set the root folder of a recorded dataset, or those of the sources of a merged dataset."""
     sources = dataset.get("sources", {})
     if isinstance(root, str) and not sources:
         dataset["root"] = root
@@ -99,17 +99,17 @@ def _move(dataset: dict[str, Any], root: str | dict[str, str]) -> None:
     else:
         parts = ", ".join(f"{name}: <folder>" for name in sources)
         form = f"'root={{{parts}}}'" if sources else "root=<folder>"
-        raise ConfigError([f"root={root}: the run's dataset takes {form}"])
+        raise ConfigError([f"root={root}: does not fit the dataset of this run; write {form}"])
 
 
 def _score(
     runs: list[Path], config: dict[str, Any], options: Evaluate, world_size: int, rank: int
 ) -> dict[str, Any]:
-    """What each process does; each of them has the whole scorecard in the end."""
+    """Score the shard of one process; every process returns the full scorecard."""
     from clothseg.datamodule.sampling import Shard
     from clothseg.metric.scorecard import scorecard
     from clothseg.run.log import run_log
-    from clothseg.run.train import scored, training_pixels
+    from clothseg.run.train import evaluate_task, training_pixels
     from clothseg.split import Split
 
     reader = build.build_dataset(config)
@@ -119,7 +119,7 @@ def _score(
     names: list[str] = getattr(split, options.subset)
     if not names:
         raise ConfigError(
-            [f"subset={options.subset}: the run's split has no such photos (split.held_out=0)"]
+            [f"subset={options.subset}: the split of this run has none (split.held_out=0)"]
         )
     data = build.build_data(config, cache, split, Shard(rank, world_size))
     data.require_shares("devices", [options.subset])
@@ -131,4 +131,4 @@ def _score(
         batches = data.evaluation_batches(names)
     with run_log(None):
         trainer = build.build_trainer(config | {"callbacks": {}}, runs[0], [], world_size)
-        return scorecard(scored(trainer, task, batches), task.names, cache.sources)
+        return scorecard(evaluate_task(trainer, task, batches), task.names, cache.sources)

@@ -1,6 +1,6 @@
-"""The commands: from the words of a command line to an exit status.
+"""Entry points of all commands, from the command line to the exit status.
 
-Nothing heavy is imported before it is needed: help and mistakes are answered at once.
+Heavy modules are imported only when needed, so that help and errors appear immediately.
 """
 
 import signal
@@ -17,12 +17,12 @@ from clothseg.error import ConfigError, UserError
 
 @dataclass(frozen=True)
 class Command:
-    """One command.
+    """Description of a command.
 
     Args:
         summary: one line for the list of commands.
-        config: its main configuration, a file of `conf/`.
-        flags: flags that it takes beside `--help`; they are handed to it with the overrides.
+        config: main configuration, a file in `conf/`.
+        flags: flags that it accepts in addition to `--help`; passed to it with the overrides.
     """
 
     summary: str
@@ -32,28 +32,28 @@ class Command:
 
 COMMANDS = {
     "train": Command(
-        "train one run, or with -m all folds and all combinations",
+        "train one run, or all folds and combinations with -m",
         "config",
         (*MULTIRUN_FLAGS, *QUERY_FLAGS, *QUERY_MODIFIERS),
     ),
     "evaluate": Command("score the best epoch of a recorded run", "evaluate"),
     "predict": Command("segment images with a recorded run", "predict"),
-    "export": Command("write a recorded run's network for other programs", "export"),
+    "export": Command("export the network of a recorded run to ONNX", "export"),
     "score": Command("score a folder of predicted masks", "score"),
     "report": Command("compare recorded runs", "report"),
-    "dataset": Command("audit, count, convert, draw or download a dataset", "dataset"),
-    "benchmark": Command("time clothseg against hand-written code", "benchmark"),
+    "dataset": Command("audit, analyze, convert, crop, draw or download a dataset", "dataset"),
+    "benchmark": Command("benchmark clothseg against hand-written code", "benchmark"),
 }
-"""Every command by its name: `clothseg.commands.<name>` has its function `<name>_command`."""
+"""Commands by name; each is the function `<name>_command` of `clothseg.commands.<name>`."""
 
 
 def main(name: str, arguments: Sequence[str], program: str | None = None) -> int:
-    """Run a command; a user's mistake becomes one message.
+    """Run a command; print a user error as a message without traceback.
 
     Args:
         name: a key of :data:`COMMANDS`.
-        arguments: the command line behind the name; flags may stand anywhere in it.
-        program: the words that started the command, where these are not `python <script>`.
+        arguments: command line after the name; flags may appear anywhere in it.
+        program: words that start the command, if they are not `python <script>`.
 
     Returns:
         Exit status: 0 on success, 1 after an error or a failed job, 130 after Ctrl-C or SIGTERM.
@@ -68,8 +68,8 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _require_known(flags, command.flags)
-        work = getattr(import_module(f"clothseg.commands.{name}"), f"{name}_command")
-        return work(overrides, flags) if command.flags else work(overrides)
+        run = getattr(import_module(f"clothseg.commands.{name}"), f"{name}_command")
+        return run(overrides, flags) if command.flags else run(overrides)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -92,7 +92,7 @@ def console() -> int:
         print("clothseg <command> [group=option …] [key=value …]\n")
         for known, command in COMMANDS.items():
             print(f"  {known:<10} {command.summary}")
-        print("\nclothseg <command> --help shows every choice of a command.")
+        print("\nclothseg <command> --help lists all options of a command.")
         return 0
     if name == "--version":
         print(f"clothseg {__version__}")
@@ -104,19 +104,19 @@ def console() -> int:
 
 
 def _require_known(flags: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse flags that a command does not have, which would otherwise change nothing."""
+    """Reject flags that a command does not have, which would otherwise be ignored silently."""
     unknown = [flag for flag in flags if flag.startswith("-") and flag not in known]
     if unknown:
-        there = f"there are {', '.join(known)}, --help" if known else "there is only --help"
+        available = f"available: {', '.join([*known, '--help'])}"
         raise ConfigError(
             [
                 f"{flag}: no such flag; "
-                + (f"a key has no dashes: {flag.lstrip('-')}" if "=" in flag else there)
+                + (f"write keys without dashes: {flag.lstrip('-')}" if "=" in flag else available)
                 for flag in unknown
             ]
         )
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Let SIGTERM, which schedulers and `kill` send, stop the work as Ctrl-C does."""
+    """Handle SIGTERM, sent by schedulers and `kill`, like Ctrl-C."""
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Folders of masks as other tools write them: one PNG of class ids per photo."""
+"""Folders of masks written by any tool: one PNG of class ids per image."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,28 +13,28 @@ from clothseg.labels import IGNORE
 from clothseg.metric.scorecard import scorecard
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Takes what is done and of how many images; see :func:`clothseg.screen.progress_bar`."""
+"""Function of a title and the number of images; see :func:`clothseg.screen.progress_bar`."""
 
 
 def score_folders(
     prediction: Path, target: Path, names: Sequence[str], progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Scorecard of a folder of predicted masks against a folder of true ones.
+    """Scorecard of a folder of predicted masks against a folder of ground-truth masks.
 
-    Masks are 8-bit one-channel or palette PNGs of class ids, paired by stem; a true pixel of 255
-    is left out. Photos may differ in size.
+    Masks are 8-bit single-channel or palette PNGs of class ids, paired by file stem; ground-truth
+    pixels of 255 are ignored. Images may differ in size.
 
     Args:
         prediction: folder of predicted masks.
-        target: folder of true masks.
+        target: folder of ground-truth masks.
         names: class names in id order [K].
-        progress: shows how many images are done.
+        progress: opens a progress bar.
 
     Raises:
-        DataError: a folder is empty, a partner is missing, or a file is not what it must be.
+        DataError: a folder is empty, a counterpart is missing, or a file is invalid.
     """
     pairs = paired_masks(prediction, target)
-    # Seconds of import, which a wrong folder should not cost.
+    # Takes seconds to import, so do it only after the folders are known to be valid.
     import torch
 
     from clothseg.metric.segmentation import SegmentationScores
@@ -49,18 +49,18 @@ def score_folders(
 
 
 def _no_report(count: int) -> None:
-    """Stand in for a progress bar."""
+    """Placeholder for a progress bar."""
 
 
 def paired_masks(prediction: Path, target: Path) -> list[tuple[Path, Path]]:
-    """Files (prediction, truth) of two folders that share a stem, in order of the stem.
+    """Pairs (prediction, ground truth) of files with the same stem, sorted by stem.
 
     Raises:
-        DataError: a folder is missing or has no PNG, or a file has no partner in the other folder.
+        DataError: a folder is missing or has no PNG, or a file has no counterpart in the other.
     """
     predicted, true = _masks_by_stem(prediction), _masks_by_stem(target)
     problems = [
-        f"{folder}: {len(missing)} without a partner in {other}: {_first(missing)}"
+        f"{folder}: {len(missing)} without a counterpart in {other}: {_first(missing)}"
         for folder, other, missing in (
             (prediction, target, predicted.keys() - true.keys()),
             (target, prediction, true.keys() - predicted.keys()),
@@ -68,21 +68,21 @@ def paired_masks(prediction: Path, target: Path) -> list[tuple[Path, Path]]:
         if missing
     ]
     if problems:
-        raise DataError("; ".join(problems) + ". Both folders need the same names.")
+        raise DataError("; ".join(problems) + ". Both folders must contain the same file names.")
     return [(predicted[stem], true[stem]) for stem in sorted(predicted)]
 
 
 def read_pair(prediction: Path, target: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Predicted and true class ids, both uint8 [H,W]; 255 (ignore) is for the truth alone.
+    """Read predicted and true class ids, both uint8 [H,W]; only the latter may be 255 (ignore).
 
     Raises:
-        DataError: the sizes differ or a value is no class id; names the file and the value.
+        DataError: the sizes differ, or a value is not a class id; names the file and the value.
     """
     predicted, true = read_ids(prediction), read_ids(target)
     if predicted.shape != true.shape:
         raise DataError(
             f"{prediction} is {_size(predicted)}, {target} is {_size(true)} (width x height); "
-            "a prediction has the size of its truth"
+            "a prediction must have the size of its ground truth"
         )
     _check_values(prediction, predicted, range(classes), f"0 to {classes - 1}")
     allowed = [*range(classes), IGNORE]
@@ -90,22 +90,22 @@ def read_pair(prediction: Path, target: Path, classes: int) -> tuple[np.ndarray,
     return predicted, true
 
 
-def _check_values(path: Path, mask: np.ndarray, allowed: Iterable[int], said: str) -> None:
+def _check_values(path: Path, mask: np.ndarray, allowed: Iterable[int], description: str) -> None:
     values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     wrong = sorted(set(values.tolist()) - set(allowed))
     if wrong:
         raise DataError(
-            f"{path}: value {', '.join(map(str, wrong))} is no class id; allowed are {said}"
+            f"{path}: value {', '.join(map(str, wrong))} is not a class id; allowed: {description}"
         )
 
 
 def _masks_by_stem(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder")
+        raise DataError(f"{folder}: no such folder")
     files = [path for path in folder.iterdir() if path.suffix.lower() == ".png"]
     masks = {path.stem: path for path in files if not path.name.startswith(".")}
     if not masks:
-        raise DataError(f"{folder}: the folder has no .png; it must hold one mask per photo")
+        raise DataError(f"{folder}: no .png in this folder; it must contain one mask per image")
     return masks
 
 

@@ -1,4 +1,4 @@
-"""Photos segmented with a recorded run: masks, pictures to look at, and areas."""
+"""Command `scripts/predict.py`: segment photos with a recorded run; write masks and areas."""
 
 import errno
 import glob
@@ -22,7 +22,7 @@ from clothseg.error import ConfigError, DataError, WriteError, first_line
 from clothseg.files import write_bytes, write_csv, write_json
 from clothseg.label_file import LABEL_FILE, label_rows
 from clothseg.labels import LabelSpace
-from clothseg.run.restore import ensemble_members, load_task, recorded_config, warn_of_unfinished
+from clothseg.run.restore import ensemble_members, load_task, recorded_config, warn_if_unfinished
 from clothseg.screen import console, progress_bar
 from clothseg.threads import map_in_order
 
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
     from clothseg.task.semantic import SemanticSegmentation
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-"""What photos end with, in small or capital letters."""
+"""Suffixes of photos, case-insensitive."""
 MASKS, OVERLAYS = "masks", "overlays"
-"""Folders of what is written."""
-NAME_REFUSED = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
-"""What a file system answers to a name that is too long, or has a character that it does not take;
-another name can be written there."""
+"""Output subfolders."""
+INVALID_NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+"""Errors of a file system for a name that is too long or has unsupported characters; files with
+other names can be written to the same folder."""
 
 
 def predict_command(overrides: list[str]) -> int:
-    """Segment photos and write what was found; returns the exit status.
+    """Segment photos and write the results; return the exit status.
 
     Returns:
-        0, when no photo was left out.
+        0 if no photo was skipped.
 
     Raises:
-        ConfigError: the command line is wrong, or the folder holds no run with a best epoch.
-        DataError: there is no photo, the output cannot be written, or, after all others are done,
-            photos were left out.
+        ConfigError: the command line is invalid, or the folder contains no run with a best epoch.
+        DataError: there is no photo, the output cannot be written, or photos were skipped, which
+            is reported after all others are done.
     """
     options = Predict(**check_command(overrides, "predict", Predict)[0].config)
     runs = ensemble_members(Path(options.run), options.ensemble)
     config = recorded_config(runs[0], options.trust)
-    warn_of_unfinished(runs)
+    warn_if_unfinished(runs)
     output = Path(options.output)
     photos = find_photos(options.input, output)
     segmenter = Segmenter(config, runs, options.tta, options.scales)
@@ -67,14 +67,14 @@ def predict_command(overrides: list[str]) -> int:
                 mask = segmenter(found)
                 _write_pictures(output, photo, found, mask, segmenter.labels, options)
             except WriteError as error:
-                if error.errno not in NAME_REFUSED:
+                if error.errno not in INVALID_NAME_ERRORS:
                     raise
-                refused = f"its mask cannot be named like it ({error.reason}); rename it"
-                problems.append(f"{photo.path}: {refused}")
+                reason = f"its mask cannot have the same name ({error.reason}); rename the photo"
+                problems.append(f"{photo.path}: {reason}")
             except (DataError, MemoryError, RuntimeError, cv2.error) as error:
                 text = first_line(error)
-                told = isinstance(error, DataError)
-                problems.append(text if told else f"{photo.path}: {text}")
+                names_file = isinstance(error, DataError)
+                problems.append(text if names_file else f"{photo.path}: {text}")
             else:
                 rows.append(area_row(photo, mask, segmenter.labels.names))
             advance(1)
@@ -83,20 +83,18 @@ def predict_command(overrides: list[str]) -> int:
         console.print(f"{len(rows)} photos segmented", highlight=False)
         console.print(f"written to {output}", soft_wrap=True, markup=False)
     if problems:
-        raise DataError(
-            "\n".join([f"{len(problems)} of {len(photos)} photos left out:", *problems])
-        )
+        raise DataError("\n".join([f"{len(problems)} of {len(photos)} photos skipped:", *problems]))
     return 0
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo that is segmented.
+    """Photo to segment.
 
     Args:
         path: the file.
-        name: of what is written for it, with the folders below the input, or below the folder that
-            all photos of a pattern share.
+        name: name of its outputs, including subfolders relative to the input folder, or to the
+            common parent folder of all photos that match a pattern.
     """
 
     path: Path
@@ -104,58 +102,62 @@ class Photo:
 
 
 def find_photos(given: str, output: Path) -> list[Photo]:
-    """The photos of a file, a folder with all below it, or a pattern, in the order of their names.
+    """Find the photos of a file, a folder (recursively), or a glob pattern, sorted by name.
 
-    Masks and overlays in the output are none: they are of an earlier time. Two photos whose names
-    differ in the suffix only keep it in their names.
+    Masks and overlays from an earlier command in the output folder are excluded. Photos whose names
+    differ only in the suffix keep the suffix in their names.
 
     Raises:
         DataError: there is none.
     """
-    place = Path(given)
-    if place.is_file():
-        return [Photo(place, place.stem)]
-    if place.is_dir():
-        matching = [path for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    source = Path(given)
+    if source.is_file():
+        return [Photo(source, source.stem)]
+    if source.is_dir():
+        matching = [path for path in sorted(source.rglob("*")) if path.suffix.lower() in SUFFIXES]
     else:
         matching = list(map(Path, sorted(glob.glob(given, recursive=True))))  # noqa: PTH207
-    # A broken link is no folder, and told as a photo that cannot be read.
-    paths = [path for path in matching if not path.is_dir() and not _written(path, output)]
+    # A broken link is not a folder, and is later reported as an unreadable photo.
+    paths = [path for path in matching if not path.is_dir() and not _is_output(path, output)]
     if not paths:
-        kinds = ", ".join(SUFFIXES)
-        what = f"holds no photo ({kinds})" if place.is_dir() else "is no photo, folder or pattern"
-        raise DataError(f"input={given} {what}")
-    folders = [place] if place.is_dir() else [path.parent for path in paths]
+        suffixes = ", ".join(SUFFIXES)
+        problem = (
+            f"no photo in this folder ({suffixes})"
+            if source.is_dir()
+            else "no such photo or folder, and no file matches it as a pattern"
+        )
+        raise DataError(f"input={given}: {problem}")
+    folders = [source] if source.is_dir() else [path.parent for path in paths]
     shared = os.path.commonpath([os.path.abspath(folder) for folder in folders])  # noqa: PTH100
     names = [Path(os.path.relpath(path, shared)) for path in paths]
-    bare = [str(name.with_suffix("")) for name in names]
-    unique = [str(name) if bare.count(b) > 1 else b for name, b in zip(names, bare, strict=True)]
-    twice = sorted({name for name in unique if unique.count(name) > 1})
-    if twice:
-        raise DataError(f"input={given}: several photos are called {', '.join(twice[:3])}")
+    stems = [str(name.with_suffix("")) for name in names]
+    unique = [str(name) if stems.count(s) > 1 else s for name, s in zip(names, stems, strict=True)]
+    repeated = sorted({name for name in unique if unique.count(name) > 1})
+    if repeated:
+        raise DataError(f"input={given}: several photos are named {', '.join(repeated[:3])}")
     return [Photo(path, name) for path, name in zip(paths, unique, strict=True)]
 
 
-def _written(path: Path, output: Path) -> bool:
-    """Whether a file is among the pictures that an earlier command wrote."""
+def _is_output(path: Path, output: Path) -> bool:
+    """True if a file is a mask or an overlay of an earlier command."""
     folders = [(output / name).resolve() for name in (MASKS, OVERLAYS)]
     return any(folder in path.resolve().parents for folder in folders)
 
 
 class Segmenter:
-    """Tells the class of every pixel of photos of any size, as a run's own test does.
+    """Segments photos of any size with the preprocessing of a recorded run.
 
-    Photos are cut to the person where the run's were, resized, and seen by the network; what it
-    says is brought to the photo's size. What was cut off is background.
+    Photos are cropped to the person if the run's were, resized, and passed to the network. The
+    logits are resized to the photo's size; pixels outside the crop are background.
 
     Args:
-        config: of a recorded run.
+        config: configuration of a recorded run.
         runs: run folders whose networks are averaged.
         tta: `none` or `flip`.
-        scales: sizes at which photos are seen, in units of the training's.
+        scales: input scales to average over, relative to the training image size.
 
     Raises:
-        ConfigError: photos were cut to their labels, which new photos do not have.
+        ConfigError: the run's images were cropped to their labels, which new photos lack.
     """
 
     def __init__(
@@ -165,8 +167,8 @@ class Segmenter:
         if preparation.crop == "mask":
             raise ConfigError(
                 [
-                    f"run={runs[0]}: its photos were cut to their labels (dataset.crop=mask), "
-                    "which new photos do not have; use a run with dataset.crop=none or detector"
+                    f"run={runs[0]}: trained on images cropped to their labels (dataset.crop=mask),"
+                    " which new photos do not have; use a run with dataset.crop=none or detector"
                 ]
             )
         self.margin, self.detector = preparation.crop_margin, None
@@ -178,18 +180,18 @@ class Segmenter:
         self.task = _on_device(load_task(config, runs, tta, scales), config)
 
     def __call__(self, photo: np.ndarray) -> np.ndarray:
-        """Class ids uint8 [H,W] of a photo uint8 [H,W,3], RGB."""
+        """Segment a photo uint8 [H,W,3], RGB; return class ids uint8 [H,W]."""
         box = largest_person(self.detector(photo), *photo.shape[:2]) if self.detector else None
         left, top, right, bottom = widened(box, self.margin, *photo.shape[:2])
-        part = photo[top:bottom, left:right]
-        small = cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        crop = photo[top:bottom, left:right]
+        resized = cv2.resize(crop, (self.size, self.size), interpolation=cv2.INTER_AREA)
         mask = np.zeros(photo.shape[:2], np.uint8)
-        mask[top:bottom, left:right] = self.task.predict(small[None], part.shape[:2])[0]
+        mask[top:bottom, left:right] = self.task.predict(resized[None], crop.shape[:2])[0]
         return mask
 
 
 def area_row(photo: Photo, mask: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
-    """Name, size and the pixels of every class of one photo."""
+    """Name, size, and pixel count of each class for one photo."""
     pixels = np.bincount(mask.ravel(), minlength=len(names)).tolist()
     height, width = mask.shape
     areas = dict(zip(names, pixels, strict=True))
@@ -199,17 +201,17 @@ def area_row(photo: Photo, mask: np.ndarray, names: Sequence[str]) -> dict[str, 
 def _on_device(task: "SemanticSegmentation", config: Mapping[str, Any]) -> "SemanticSegmentation":
     import torch
 
-    wanted = config["trainer"]["accelerator"] != "cpu"
-    return task.to("cuda" if wanted and torch.cuda.is_available() else "cpu")
+    allowed = config["trainer"]["accelerator"] != "cpu"
+    return task.to("cuda" if allowed and torch.cuda.is_available() else "cpu")
 
 
 def _read(photo: Photo) -> "np.ndarray | DataError":
-    """The photo uint8 [H,W,3] as people see it, or what is wrong with it."""
+    """Read a photo uint8 [H,W,3] in upright orientation, or return the error."""
     try:
         photo.name.encode()
         return read_photo(photo.path, upright=True)
-    except UnicodeEncodeError:  # the tables cannot name it
-        return DataError(f"{str(photo.path)!a}: the name is not UTF-8; rename the file")
+    except UnicodeEncodeError:  # cannot be written into the tables
+        return DataError(f"{str(photo.path)!a}: the name is not UTF-8; rename the photo")
     except DataError as error:
         return error
 
@@ -222,7 +224,7 @@ def _write_pictures(
     labels: LabelSpace,
     options: Predict,
 ) -> None:
-    """Write the mask and, when asked to, the overlay of a photo.
+    """Write the mask and, if enabled, the overlay of a photo.
 
     Raises:
         WriteError: a file cannot be written.

@@ -1,4 +1,4 @@
-"""Recorded runs beside each other, as `scripts/report.py` draws them."""
+"""Command `scripts/report.py`: plot learning curves of recorded runs side by side."""
 
 import csv
 from collections import Counter
@@ -16,11 +16,11 @@ HISTORY = "history.csv"
 
 
 def report_command(overrides: list[str]) -> int:
-    """Draw what the command line asks for; returns the exit status.
+    """Draw the figure of a command line; return the exit status.
 
     Raises:
-        ConfigError: the command line is wrong.
-        DataError: there is no run, or there are too many for one picture.
+        ConfigError: the command line is invalid.
+        DataError: there is no run, or there are too many for one figure.
     """
     settings = Report(**check_command(overrides, "report", Report)[0].config)
     runs = recorded_runs(Path(settings.runs))
@@ -32,13 +32,13 @@ def report_command(overrides: list[str]) -> int:
 
     output = Path(settings.output)
     draw_curves(histories, settings.scores, output)
-    console.print(f"{len(runs)} runs of {settings.runs}")
+    console.print(f"{len(runs)} runs in {settings.runs}")
     console.print(f"written to {output}", soft_wrap=True, markup=False)
     return 0
 
 
 def recorded_runs(folder: Path) -> list[Record]:
-    """All runs below a folder that have finished an epoch, in the order of their paths.
+    """Find all runs below a folder that have finished an epoch, sorted by path.
 
     Raises:
         DataError: there is none.
@@ -46,48 +46,50 @@ def recorded_runs(folder: Path) -> list[Record]:
     runs = [Record(path.parent) for path in sorted(folder.rglob(HISTORY))]
     runs = [run for run in runs if run.status is not None]
     if not runs:
-        raise DataError(f"runs={folder}: no run below this folder has a {HISTORY} (logger=csv)")
+        raise DataError(
+            f"runs={folder}: no run in this folder or below has a {HISTORY} (written by logger=csv)"
+        )
     return runs
 
 
 def run_names(runs: Sequence[Record]) -> list[str]:
-    """What tells each run from the others: choices and words of its command line.
+    """Names that distinguish the runs: options and overrides of their command lines.
 
-    Choices that follow from others are left out. Runs that are not told apart are called by their
-    folders.
+    Options that follow from others are omitted. Runs that cannot be distinguished otherwise are
+    named by their folders.
     """
     commands = [_command(run) for run in runs]
     keys = list(dict.fromkeys(key for _, command in commands for key in command))
-    telling = [key for key in keys if len({command.get(key) for _, command in commands}) > 1]
-    typed = {key for words, _ in commands for key in words}
+    distinct = [key for key in keys if len({command.get(key) for _, command in commands}) > 1]
+    typed = {key for overrides, _ in commands for key in overrides}
 
-    def names(by: Sequence[str]) -> list[str]:
-        return [" ".join(f"{k}={c[k]}" for k in by if k in c) for _, c in commands]
+    def names_by(keys: Sequence[str]) -> list[str]:
+        return [" ".join(f"{k}={c[k]}" for k in keys if k in c) for _, c in commands]
 
-    following = [key for key in telling if key not in typed and key != "experiment"]
-    for key in ["experiment", *following]:  # it chooses all others
-        fewer = [other for other in telling if other != key]
-        if len(set(names(fewer))) == len(set(names(telling))):
-            telling = fewer
-    found = names(telling)
-    counts = Counter(found)
+    implied = [key for key in distinct if key not in typed and key != "experiment"]
+    for key in ["experiment", *implied]:  # an experiment implies all other options
+        fewer = [other for other in distinct if other != key]
+        if len(set(names_by(fewer))) == len(set(names_by(distinct))):
+            distinct = fewer
+    names = names_by(distinct)
+    counts = Counter(names)
     return [
         name if counts[name] == 1 else f"{name} {run.folder}".lstrip()
-        for name, run in zip(found, runs, strict=True)
+        for name, run in zip(names, runs, strict=True)
     ]
 
 
 def _command(run: Record) -> tuple[dict[str, str], dict[str, str]]:
-    """The typed keys of a run, and with the chosen options all that can change its result."""
+    """Return the overrides of a run, and with its options all that can affect its result."""
     recorded = run.config
-    words = [word.lstrip("+~").partition("=") for word in recorded["overrides"]]
-    typed = {key: value for key, _, value in words}
+    parts = [text.lstrip("+~").partition("=") for text in recorded["overrides"]]
+    typed = {key: value for key, _, value in parts}
     command = recorded["choices"] | typed
-    own = ("split.fold", *(key for key in command if key not in IRRELEVANT_KEYS))
-    return typed, {key: str(command[key]) for key in dict.fromkeys(own) if key in command}
+    relevant = ("split.fold", *(key for key in command if key not in IRRELEVANT_KEYS))
+    return typed, {key: str(command[key]) for key in dict.fromkeys(relevant) if key in command}
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The epochs of a run: losses, scores, learning rate and seconds of each."""
+    """Read the epochs of a run: losses, scores, learning rate and seconds of each."""
     with path.open(newline="") as file:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

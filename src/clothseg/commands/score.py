@@ -1,4 +1,4 @@
-"""Scores of a folder of predicted masks, whoever predicted them."""
+"""Command `scripts/score.py`: score a folder of predicted masks from any source."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from clothseg.shipped import CONF, options
 
 
 def score_command(overrides: list[str]) -> int:
-    """Score, write and show; returns the exit status.
+    """Score a folder of masks, write and print the scores; return the exit status.
 
     Raises:
-        ConfigError: the command line is wrong.
-        DataError: the masks are.
+        ConfigError: the command line is invalid.
+        DataError: the masks are invalid.
     """
     config = check_command(overrides, "score", Score)[0].config
     names = class_names(config["labels"])
@@ -36,15 +36,17 @@ def score_command(overrides: list[str]) -> int:
 
 
 def class_names(labels: str) -> list[str]:
-    """Class names in id order of a label space, or of an exported `labels.json`.
+    """Class names of a label space or a `labels.json`, in id order.
 
     Raises:
-        ConfigError: there is neither such a label space nor such a file, or the file is malformed.
+        ConfigError: there is no such label space or file, or the file is malformed.
     """
     if labels in options("labels"):
         names = yaml.safe_load((CONF / "labels" / f"{labels}.yaml").read_text())["names"]
-        if isinstance(names, str):  # they are in a file of the dataset
-            raise ConfigError([f"labels={labels}: name the file: labels=<folder>/{LABEL_FILE}"])
+        if isinstance(names, str):  # an interpolation that reads a file of the dataset
+            raise ConfigError(
+                [f"labels={labels}: pass the file instead: labels=<folder>/{LABEL_FILE}"]
+            )
         return names
     path = Path(labels)
     if not path.is_file():

@@ -1,1 +1,1 @@
-"""Config: from the words of a command line to a checked configuration, without torch."""
+"""Parsing and validation of the command line and its configuration, without importing torch."""

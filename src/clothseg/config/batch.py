@@ -2,33 +2,32 @@
 
 
 def batch_problem(
-    batch_size: int, world_size: int, accumulation_steps: int, least: int
+    batch_size: int, world_size: int, accumulation_steps: int, min_images: int
 ) -> str | None:
-    """Why a batch cannot be shared evenly, None when it can.
+    """Error message if a batch cannot be divided evenly, otherwise None.
 
     Args:
-        batch_size: photos in one training step, over all processes together.
-        world_size: processes that share it.
-        accumulation_steps: parts that each works through one after the other.
-        least: photos that a network has to see at once.
+        batch_size: images in one training step, over all processes.
+        world_size: number of processes.
+        accumulation_steps: micro-batches that each process accumulates per step.
+        min_images: images that the network needs in each micro-batch.
     """
     parts = world_size * accumulation_steps
-    if batch_size % parts == 0 and batch_size >= least * parts:
+    if batch_size % parts == 0 and batch_size >= min_images * parts:
         return None
-    allowed = ", ".join(str(parts * (least + more)) for more in range(3))
+    allowed = ", ".join(str(parts * (min_images + more)) for more in range(3))
     if parts == 1:
         return (
-            f"data.batch_size={batch_size}: this network normalises over {least} photos or more "
-            f"in training; allowed are {allowed} and so on"
+            f"data.batch_size={batch_size}: the batch normalization of this network needs at least "
+            f"{min_images} images in training; allowed: {allowed}, …"
         )
-    who = [f"{world_size} processes (trainer.devices)"] if world_size > 1 else []
-    who += (
-        [f"{accumulation_steps} turns (trainer.accumulation_steps)"]
-        if accumulation_steps > 1
-        else []
+    divisors = [f"{world_size} processes (trainer.devices)"] if world_size > 1 else []
+    if accumulation_steps > 1:
+        divisors += [f"{accumulation_steps} micro-batches (trainer.accumulation_steps)"]
+    minimum = (
+        "1 image" if min_images == 1 else f"{min_images} images, which batch normalization needs,"
     )
-    each = "a photo" if least == 1 else f"the {least} photos that normalisation needs"
     return (
-        f"data.batch_size={batch_size} cannot be shared evenly by {' of '.join(who)} with at least "
-        f"{each} for each of them; allowed are {allowed} and so on"
+        f"data.batch_size={batch_size} cannot be divided evenly among {' x '.join(divisors)} with "
+        f"at least {minimum} in each; allowed: {allowed}, …"
     )

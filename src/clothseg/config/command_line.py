@@ -1,7 +1,7 @@
-"""Reads a command line before Hydra does, and collects every problem into one error.
+"""Validation of a command line before Hydra runs; all problems are collected into one error.
 
-Hydra stops at its first complaint and does not know types. This module parses the overrides with
-Hydra's own grammar, composes what they choose, and checks every configuration of the sweep against
+Hydra stops at the first error and does not check types. This module parses the overrides with
+Hydra's own grammar, composes the configurations, and checks every configuration of the sweep with
 :mod:`clothseg.config.validation`, without importing torch.
 """
 
@@ -44,8 +44,8 @@ class Composed:
 
     Args:
         config: plain containers, interpolations resolved.
-        choices: the chosen option of each group.
-        launcher: where the jobs of a sweep are done, a node of `conf/hydra/launcher`.
+        choices: the selected option of each group.
+        launcher: settings of the launcher that runs a sweep's jobs, see `conf/hydra/launcher`.
     """
 
     config: dict[str, Any]
@@ -54,29 +54,29 @@ class Composed:
 
 
 def check_command(
-    overrides: Sequence[str], name: str = "config", shape: type[BaseModel] = Config
+    overrides: Sequence[str], name: str = "config", schema: type[BaseModel] = Config
 ) -> list[Composed]:
-    """Every configuration that a command line asks for, checked.
+    """Compose and validate all configurations of a command line.
 
     Args:
         overrides: arguments such as `model=fpn` or `optimizer.lr=1e-3,1e-4`.
-        name: the main configuration, a file of `conf/`.
-        shape: what its keys and types are.
+        name: main configuration, a file in `conf/`.
+        schema: keys and types of the main configuration.
 
     Raises:
-        ConfigError: lists every problem of every configuration once.
+        ConfigError: lists each problem of all configurations once.
     """
     problems: list[str] = []
-    read = _read(overrides, name, problems)
+    parsed = _parse(overrides, name, problems)
     composed = []
-    for choice in itertools.product(*map(alternatives, read.groups)):
-        composed += _compose(name, [*choice, *read.settings], read.values, problems)
-    skipped = tuple(f"{o.key_or_group}." for o in read.broken)
+    for choice in itertools.product(*map(alternatives, parsed.groups)):
+        composed += _compose(name, [*choice, *parsed.settings], parsed.values, problems)
+    skipped = tuple(f"{o.key_or_group}." for o in parsed.invalid)
     for job in composed:
         problems += [
             problem
             for problem in [
-                *config_problems(job.config, shape, group_names(name)),
+                *config_problems(job.config, schema, group_names(name)),
                 *launcher_problems(job.launcher),
                 *contradictions(job.config, job.choices),
             ]
@@ -88,20 +88,20 @@ def check_command(
 
 
 def check_query(overrides: Sequence[str], name: str = "config") -> None:
-    """Require what Hydra needs for showing a configuration, which may lack values.
+    """Validate a command line that only prints a configuration, which may have missing values.
 
     Args:
         overrides: as for :func:`check_command`.
-        name: the main configuration, a file of `conf/`.
+        name: main configuration, a file in `conf/`.
 
     Raises:
-        ConfigError: lists unknown options, sweeps, and keys of Hydra's that no command may set.
+        ConfigError: lists unknown options, sweeps, and Hydra keys that must not be set.
     """
     problems: list[str] = []
-    read = _read(overrides, name, problems)
+    parsed = _parse(overrides, name, problems)
     problems += [
-        f"{o.input_line}: one configuration is shown; choose one value, without -m"
-        for o in (*read.groups, *read.values)
+        f"{o.input_line}: --cfg and --info show a single configuration; pass one value, without -m"
+        for o in (*parsed.groups, *parsed.values)
         if o.is_sweep_override()
     ]
     if problems:
@@ -109,24 +109,24 @@ def check_query(overrides: Sequence[str], name: str = "config") -> None:
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A command line by what its overrides are for.
+class _Parsed:
+    """Overrides of a command line, sorted by what they set.
 
     Args:
-        groups: choices of options that there are.
-        broken: other choices, which have been told.
-        values: of keys.
-        settings: of the launcher and the sweeper, as Hydra takes them.
+        groups: valid options of config groups.
+        invalid: options of config groups that do not exist, already reported.
+        values: values of keys.
+        settings: settings of the launcher and the sweeper, in the form for Hydra.
     """
 
     groups: list[Override]
-    broken: list[Override]
+    invalid: list[Override]
     values: list[Override]
     settings: list[str]
 
 
-def _read(overrides: Sequence[str], name: str, problems: list[str]) -> _Read:
-    """Read overrides, and note what is wrong with each of them alone."""
+def _parse(overrides: Sequence[str], name: str, problems: list[str]) -> _Parsed:
+    """Parse overrides; append the problems of single overrides to `problems`."""
     names = (*group_names(name), *HYDRA_GROUPS)
     groups, others = [], []
     for override in parse(overrides, problems):
@@ -140,49 +140,49 @@ def _read(overrides: Sequence[str], name: str, problems: list[str]) -> _Read:
             problems.append(text)
         else:
             others.append(override)
-    broken = option_problems(groups, list_groups(name), problems)
-    return _Read(
-        groups=[o for o in groups if o not in broken],
-        broken=broken,
+    invalid = option_problems(groups, list_groups(name), problems)
+    return _Parsed(
+        groups=[o for o in groups if o not in invalid],
+        invalid=invalid,
         values=[o for o in others if not is_hydra_key(o.key_or_group)],
         settings=[
-            _forced(o) if o.key_or_group.startswith(LAUNCHER) else str(o.input_line)
+            _force(o) if o.key_or_group.startswith(LAUNCHER) else str(o.input_line)
             for o in others
             if o.key_or_group.startswith((LAUNCHER, SWEEPER))
         ],
     )
 
 
-def _forced(override: Override) -> str:
-    """An override in the form that Hydra takes for any key; a schema finds unknown ones."""
+def _force(override: Override) -> str:
+    """Prefix an override with `++`, which Hydra accepts for any key; the schema rejects unknown."""
     text = str(override.input_line)
     return text if text[0] in "+~" else f"++{text}"
 
 
 def constant_keys(overrides: Sequence[str]) -> list[str]:
-    """Keys of the overrides that give one value, not several to sweep over."""
+    """Keys that are set to a single value, not swept over."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     return [o.get_key_element().lstrip("+~") for o in parsed if not o.is_sweep_override()]
 
 
-def settled(overrides: Sequence[str], name: str = "config") -> list[str]:
-    """Overrides of a command line that was checked, in a form that fits whatever groups choose.
+def hydra_overrides(overrides: Sequence[str], name: str = "config") -> list[str]:
+    """Overrides of a validated command line in a form that Hydra accepts.
 
-    Hydra composes a sweep once without the options that are swept over, and would refuse keys that
-    only these have; `++` sets them all the same.
+    Hydra composes a sweep once without the options that are swept over, and would reject keys that
+    exist only in these options; `++` sets them nevertheless.
     """
     groups = group_names(name)
     texts = []
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.key_or_group
         if key in groups and isinstance(override.value(), Glob):
-            # Hydra's own glob() overlooks options in subfolders.
+            # Hydra's own glob() misses options in subfolders.
             options_of_sweep = ",".join(map(text_of, values_of(override)))
             texts.append(f"{override.get_key_element()}={options_of_sweep}")
         elif key in groups or (is_hydra_key(key) and not key.startswith(LAUNCHER)):
             texts.append(str(override.input_line))
         else:
-            texts.append(_forced(override))
+            texts.append(_force(override))
     return texts
 
 
@@ -192,12 +192,12 @@ def group_names(name: str) -> list[str]:
 
 
 def list_groups(name: str) -> list[str]:
-    """Config groups that take several options at once, as their default does."""
+    """Config groups that accept a list of options; their default is a list."""
     return [group for group, option in _group_defaults(name).items() if isinstance(option, list)]
 
 
 def _group_defaults(name: str) -> dict[str, Any]:
-    """Default option of each config group; a list for one that takes several at once."""
+    """Default option of each config group; a list for groups that accept several options."""
     defaults = yaml.safe_load((CONF / f"{name}.yaml").read_text()).get("defaults", [])
     pairs = [pair for entry in defaults if not isinstance(entry, str) for pair in entry.items()]
     return {str(key): option for key, option in pairs if not str(key).startswith("override ")}
@@ -206,29 +206,29 @@ def _group_defaults(name: str) -> dict[str, Any]:
 def _compose(
     name: str, choice: Sequence[str], values: Sequence[Override], problems: list[str]
 ) -> list[Composed]:
-    """The configurations of one choice of options: one for each combination of swept values."""
+    """Compose one configuration for each combination of swept values, for one choice of options."""
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            whole = compose(name, list(choice), return_hydra_config=True)
+            full = compose(name, list(choice), return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
         problems.append(first_line(error))
         return []
-    choices = {k: v for k, v in whole.hydra.runtime.choices.items() if "/" not in k and v}
-    base = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
-    launcher = _resolved(whole.hydra.launcher, problems) or {}
+    choices = {k: v for k, v in full.hydra.runtime.choices.items() if "/" not in k and v}
+    base = OmegaConf.masked_copy(full, [str(key) for key in full if key != "hydra"])
+    launcher = _resolve(full.hydra.launcher, problems) or {}
     composed = []
     for combination in itertools.product(*map(values_of, values)):
         config = base.copy()
         for override, value in zip(values, combination, strict=True):
             _apply(config, override, value)
-        plain = _resolved(config, problems)
+        plain = _resolve(config, problems)
         if plain is not None:
             composed.append(Composed(plain, choices, launcher))
     return composed
 
 
 def _apply(config: DictConfig, override: Override, value: Any) -> None:
-    """Set a value as Hydra would, also under keys that do not exist: the schema finds those."""
+    """Set a value as Hydra would, even for unknown keys: the schema rejects these later."""
     key = override.get_key_element().lstrip("+~")
     with open_dict(config):
         if override.is_delete():
@@ -241,32 +241,33 @@ def _apply(config: DictConfig, override: Override, value: Any) -> None:
 
 
 def plain_config(config: DictConfig) -> dict[str, Any]:
-    """A configuration as plain containers, interpolations resolved."""
+    """Convert a configuration to plain containers, interpolations resolved."""
     return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
 
 
-def _resolved(config: DictConfig, problems: list[str]) -> dict[str, Any] | None:
+def _resolve(config: DictConfig, problems: list[str]) -> dict[str, Any] | None:
+    """Resolve to plain containers; append problems and return None if that fails."""
     missing = _missing_keys(OmegaConf.to_container(config))
-    problems += [f"{key} has no default: add {key}=<value> to the command" for key in missing]
+    problems += [f"{key} is required: add {key}=<value> to the command" for key in missing]
     try:
         return plain_config(config)
-    except InterpolationToMissingValueError:  # which has been told
+    except InterpolationToMissingValueError:  # already reported
         return None
     except OmegaConfBaseException as error:
-        problems += _told_by_resolver(error) or [f"{error.full_key}: {first_line(error)}"]
+        problems += _resolver_problems(error) or [f"{error.full_key}: {first_line(error)}"]
         return None
 
 
 def _missing_keys(node: Any, path: str = "") -> list[str]:
-    """Keys without a value; OmegaConf's own function stops where one refers to another."""
+    """Keys without a value; OmegaConf's own function fails on references between them."""
     if isinstance(node, dict):
-        below = [(f"{path}.{key}" if path else str(key), value) for key, value in node.items()]
-        return sorted(key for place, value in below for key in _missing_keys(value, place))
+        children = [(f"{path}.{key}" if path else str(key), value) for key, value in node.items()]
+        return sorted(key for child, value in children for key in _missing_keys(value, child))
     return [path] if node == "???" else []
 
 
-def _told_by_resolver(error: BaseException | None) -> list[str]:
-    """Problems that a resolver of ours found; OmegaConf wraps its error."""
+def _resolver_problems(error: BaseException | None) -> list[str]:
+    """Problems raised by one of our resolvers; OmegaConf wraps the error."""
     while error is not None and not isinstance(error, ConfigError):
         error = error.__context__
     return [] if error is None else error.problems

@@ -1,4 +1,4 @@
-"""Parts of one configuration that are right alone and wrong together."""
+"""Consistency checks between parts of a configuration that are valid on their own."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,17 +15,19 @@ from clothseg.shipped import CONF, options
 
 
 def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> list[str]:
-    """What is wrong together in a configuration, one sentence each.
+    """Find inconsistencies within a configuration, one sentence each.
 
     Args:
-        config: plain containers, interpolations resolved; it may depart from the schema.
-        choices: the chosen option of each group.
+        config: plain containers, interpolations resolved; may violate the schema.
+        choices: the selected option of each group.
     """
     problems = []
     split = _node(config, "split")
     fold, folds = split.get("fold"), split.get("folds")
     if isinstance(fold, int) and isinstance(folds, int) and fold >= folds:
-        problems.append(f"split.fold={fold}: there are {folds} folds, numbered 0 to {folds - 1}")
+        problems.append(
+            f"split.fold={fold}: must be 0 to {folds - 1}, because there are {folds} folds"
+        )
     problems += _device_contradictions(config)
     problems += _weight_contradictions(config)
     if {"model", "backbone"} <= choices.keys():
@@ -39,56 +41,56 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
         )
         problems += [problem] if problem else []
     for group in ("callbacks", "logger"):
-        problems += _unchosen(group, _node(config, group))
+        problems += _unselected(group, _node(config, group))
     problems += _label_contradictions(config)
     return problems
 
 
 def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
-    """What keeps a batch from being shared, and what needs a GPU."""
+    """Batch sizes that cannot be divided evenly, and settings that need a GPU."""
     trainer, data = _node(config, "trainer"), _node(config, "data")
     sizes = [data.get("batch_size"), trainer.get("devices"), trainer.get("accumulation_steps")]
     counts = [size for size in sizes if isinstance(size, int) and size > 0]
     problems: list[str | None] = []
-    if len(counts) == len(sizes):  # with devices=null it is known where the job is done
-        with suppress(KeyError, TypeError, AttributeError):  # of which the schema has told
+    if len(counts) == len(sizes):  # devices=null is resolved on the machine that runs the job
+        with suppress(KeyError, TypeError, AttributeError):  # reported by the schema
             batch_size, world_size, accumulation_steps = counts
             problems += [
                 batch_problem(batch_size, world_size, accumulation_steps, least_photos(config))
             ]
     if trainer.get("accelerator") == "cpu":
         if trainer.get("sync_batchnorm") is True:
-            problems += ["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"]
+            problems += ["trainer.sync_batchnorm=true: PyTorch supports it on CUDA GPUs only"]
         if trainer.get("precision") == 16:
-            problems += ["trainer.precision=16: the CPU has no such arithmetic; allowed: 32, bf16"]
+            problems += ["trainer.precision=16: not supported on the CPU; allowed: 32, bf16"]
     return [problem for problem in problems if problem]
 
 
 def _weight_contradictions(config: Mapping[str, Any]) -> list[str]:
-    """A list of class weights that is not one of the chosen classes, or counts no pixel."""
+    """Class weights that are all zero, or whose number differs from the number of classes."""
     weights, names = _node(config, "loss").get("weights"), _node(config, "labels").get("names")
     if isinstance(weights, list) and not any(weights):
-        return ["loss.weights: all are 0, so that nothing would be learnt"]
+        return ["loss.weights: all weights are 0; at least one must be greater than 0"]
     if not isinstance(weights, list) or not isinstance(names, list) or len(weights) == len(names):
         return []
     return [
-        f"loss.weights has {len(weights)} numbers, but there are {len(names)} classes: "
+        f"loss.weights has {len(weights)} values, but there are {len(names)} classes: "
         f"{', '.join(map(str, names))}"
     ]
 
 
-def _unchosen(group: str, nodes: Mapping[str, Any]) -> list[str]:
-    """Parts of a group whose keys are set although no file of the group brings them."""
+def _unselected(group: str, nodes: Mapping[str, Any]) -> list[str]:
+    """Members of a group whose keys are set although the member is not selected."""
     known = {name for name, node in nodes.items() if isinstance(node, Mapping)}
-    chosen = sorted(name for name in known if "_target_" in nodes[name])
+    selected = sorted(name for name in known if "_target_" in nodes[name])
     return [
-        f"{group}.{name}: {name} is not chosen; {group} has {', '.join(chosen) or 'nothing'}"
-        for name in sorted(known.difference(chosen))
+        f"{group}.{name}: {name} is not selected; selected: {', '.join(selected) or 'none'}"
+        for name in sorted(known.difference(selected))
     ]
 
 
 def _label_contradictions(config: Mapping[str, Any]) -> list[str]:
-    """What keeps a label space from taking in the dataset's names."""
+    """Label names of the dataset that the label space does not cover, and unknown names in it."""
     try:
         names = source_names(_node(config, "dataset"))
         space = LabelSpace(**config["labels"])
@@ -97,23 +99,23 @@ def _label_contradictions(config: Mapping[str, Any]) -> list[str]:
         gathered = [source for group in space.gathers.values() for source in group]
     except ConfigError as error:
         return error.problems
-    except (KeyError, TypeError, AttributeError):  # the schema has said what is wrong
+    except (KeyError, TypeError, AttributeError):  # reported by the schema
         return []
-    strangers = [source for source in gathered if source not in known]
-    if strangers:
-        return [f"labels={space.name} gathers names that no dataset has: {', '.join(strangers)}"]
+    unknown = [source for source in gathered if source not in known]
+    if unknown:
+        return [f"labels={space.name} gathers names that no dataset has: {', '.join(unknown)}"]
     return []
 
 
 def _node(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A part of the configuration; the schema tells when it is none."""
+    """A node of the configuration; empty if it is not a mapping, which the schema reports."""
     node = config.get(key)
     return node if isinstance(node, Mapping) else {}
 
 
 @cache
 def shipped_source_names() -> frozenset[str]:
-    """Native label names of all datasets of `conf/dataset`."""
+    """Native label names of all datasets in `conf/dataset`."""
     texts = [(CONF / "dataset" / f"{name}.yaml").read_text() for name in options("dataset")]
     listed = [yaml.safe_load(text).get("names") for text in texts]
     return frozenset(name for names in listed if isinstance(names, list) for name in names)

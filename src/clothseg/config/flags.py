@@ -1,8 +1,8 @@
-"""Flags of a command line, and the keys of Hydra's own that a command may set."""
+"""Flags of a command line, and the Hydra keys that may be set on it."""
 
 from collections.abc import Sequence
 
-TAKES_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
+VALUE_FLAGS = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
 """Hydra's flags that are followed by a value."""
 
 QUERY_FLAGS = (
@@ -15,48 +15,50 @@ QUERY_FLAGS = (
     "--shell-completion",
     "-sc",
 )
-"""Flags that ask Hydra for something and train nothing."""
+"""Flags that query Hydra without training anything."""
 QUERY_MODIFIERS = ("--package", "-p", "--resolve")
-"""Flags that say what of a configuration is shown."""
+"""Flags that control the output of `--cfg`."""
 MULTIRUN_FLAGS = ("-m", "--multirun")
-"""Flags for all folds and all combinations."""
+"""Flags that run all folds and all combinations."""
 
 HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
-"""Groups of Hydra's own that a command may choose."""
+"""Hydra's own config groups that may be selected on the command line."""
 LAUNCHER, SWEEPER = "hydra.launcher.", "hydra.sweeper."
-"""What keys of Hydra's own begin with that a command may set."""
+"""Prefixes of Hydra's own keys that may be set on the command line."""
 
 
 def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Overrides and flags apart; Hydra understands flags in the middle of overrides wrongly."""
+    """Separate overrides from flags; Hydra misparses flags in the middle of overrides."""
     overrides: list[str] = []
     flags: list[str] = []
     for argument in arguments:
         flag, equals, text = argument.partition("=")
-        if equals and flag in TAKES_VALUE:
+        if equals and flag in VALUE_FLAGS:
             flags += [flag, text]
             continue
-        value = bool(flags) and flags[-1] in TAKES_VALUE and not argument.startswith("-")
+        value = bool(flags) and flags[-1] in VALUE_FLAGS and not argument.startswith("-")
         (flags if argument.startswith("-") or value else overrides).append(argument)
     return overrides, flags
 
 
 def is_hydra_key(key: str) -> bool:
-    """Whether a key or a group is Hydra's own."""
+    """Return whether a key or a group belongs to Hydra."""
     return key.startswith(("hydra.", "hydra/"))
 
 
 def hydra_problem(key: str, override: str) -> str | None:
-    """What is wrong with an override of Hydra's own keys; several can have any code executed.
+    """Error message for an override of a Hydra key that must not be set, otherwise None.
+
+    Some of Hydra's keys can execute arbitrary code.
 
     Args:
-        key: that is set, or the group of which an option is chosen.
-        override: as it was typed.
+        key: the key that is set, or the group that an option is selected for.
+        override: the override as typed.
     """
     if not is_hydra_key(key) or key in HYDRA_GROUPS:
         return None
     if key.startswith("hydra.sweeper.params"):
-        return f"{key}: a sweep is written on the command line: sweep with <key>=a,b and -m"
+        return f"{key}: cannot be set; write sweeps on the command line, as <key>=a,b with -m"
     if key.startswith((LAUNCHER, SWEEPER)) and "_target_" not in override:
         return None
-    return f"{key}: of Hydra's own keys a command may set those of hydra.launcher and hydra.sweeper"
+    return f"{key}: cannot be set; of Hydra's keys only hydra.launcher.* and hydra.sweeper.* can"

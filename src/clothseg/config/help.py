@@ -1,23 +1,23 @@
-"""The answer to `--help`: the comments of a command's configuration, with every option there is."""
+"""Text of `--help`, built from the comments in a command's configuration and all its options."""
 
 import re
 import textwrap
 
 from clothseg.shipped import CONF, options
 
-WIDTH = 82
-"""Letters in a line of options."""
+MAX_LINE_WIDTH = 82
+"""Maximum number of characters in a line of options."""
 
 
 def help_text(name: str, program: str | None = None) -> str:
-    """Introduction, groups and keys of a command.
+    """Help text of a command: introduction, groups and keys.
 
     Args:
-        name: its main configuration, a file of `conf/`; the comment at its top is the introduction.
-        program: the words that start the command; None for `python <script>`.
+        name: main configuration, a file in `conf/`; its leading comment is the introduction.
+        program: words that start the command; None for `python <script>`.
     """
     lines = (CONF / f"{name}.yaml").read_text().splitlines()
-    introduction = [line[2:] for line in lines[: _first_other(lines)]]
+    introduction = [line[2:] for line in lines[: _comment_lines(lines)]]
     if program:
         introduction[0] = re.sub(r"^python \S+", program, introduction[0])
     groups: list[str] = []
@@ -26,9 +26,9 @@ def help_text(name: str, program: str | None = None) -> str:
     for line in lines:
         if group := re.match(r"\s+- (?:override )?([\w/]+): (\S+)\s+# (.*)", line):
             title, default, meaning = group.groups()
-            default = default.strip("[]")  # a group of which several can be taken at once
+            default = default.strip("[]")  # a group that accepts a list of options
             others = ", ".join(option for option in options(title) if option != default)
-            named = textwrap.wrap(f"[{default}] {others}", WIDTH, break_on_hyphens=False)
+            named = textwrap.wrap(f"[{default}] {others}", MAX_LINE_WIDTH, break_on_hyphens=False)
             groups += [f"  {title:<14} {meaning}", *(f"  {'':<14} {line}" for line in named)]
         elif opening := re.match(r"(\w+):$", line):
             block = opening[1]
@@ -38,10 +38,10 @@ def help_text(name: str, program: str | None = None) -> str:
             prefix = f"{block}." if key[1] else ""
             keys.append(f"  {prefix + key[2]:<19} {key[4]} [{key[3]}]")
     if groups:
-        groups = ["", "groups (the default in brackets):", *groups]
-    return "\n".join([*introduction, *groups, "", "keys (the default in brackets):", *keys])
+        groups = ["", "groups (default in brackets):", *groups]
+    return "\n".join([*introduction, *groups, "", "keys (default in brackets):", *keys])
 
 
-def _first_other(lines: list[str]) -> int:
-    """Number of comment lines at the top."""
+def _comment_lines(lines: list[str]) -> int:
+    """Number of comment lines at the top of a file."""
     return next(i for i, line in enumerate(lines) if not line.startswith("#"))

@@ -1,4 +1,4 @@
-"""Single overrides of a command line in Hydra's grammar: their values, and what is wrong alone."""
+"""Parsing of single command-line overrides in Hydra's grammar, with their values and problems."""
 
 import re
 from collections.abc import Sequence
@@ -16,57 +16,57 @@ from clothseg.shipped import options
 
 
 def parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
-    """Overrides that can be read; what is wrong with the others is added to the problems."""
+    """Parse overrides; append a message to `problems` for each one that cannot be parsed."""
     parser = OverridesParser.create()
     parsed = []
     for text in overrides:
         if home := re.search(r"""=["']?~(/[^"']*)?["']?$""", text):
             advice = f"{text[: home.start()]}=$HOME{home[1] or ''}"
-            problems.append(f"{text}: nothing expands a `~` after `=`; write {advice}")
+            problems.append(f"{text}: `~` is not expanded after `=`; write {advice}")
             continue
         try:
             parsed.append(parser.parse_override(text))
         except HydraException as error:
             reason = first_line(error)
             quoted = text.replace("=", '="', 1) + '"'
-            advice = f"; a text with other signs is quoted twice: '{quoted}'" if "=" in text else ""
+            advice = f"; quote special characters twice: '{quoted}'" if "=" in text else ""
             problems.append(f"`{text}` is not of the form key=value ({reason}){advice}")
     return parsed
 
 
 def sweep_problem(override: Override) -> str | None:
-    """Why an override cannot be swept over; None where it can, or is no sweep."""
+    """Error message for an invalid sweep; None if the sweep is valid or there is no sweep."""
     if not override.is_sweep_override():
         return None
     known = options(override.key_or_group)
     if is_hydra_key(override.key_or_group):
-        reason = "a sweep as a whole has one such setting; choose one value"
+        reason = "this setting applies to the entire sweep; pass a single value"
     elif override.is_interval_sweep():
         reason = "interval() cannot be enumerated; use choice() or range()"
     elif isinstance(override.value(), Glob) and not known:
-        reason = "glob() chooses options of a group; use choice() or range()"
+        reason = "glob() selects options of a group; use choice() or range()"
     else:
         try:
             if values_of(override):
                 return None
-            reason = f"no value at all{'; There are: ' if known else ''}{', '.join(known)}"
-        except (HydraException, ValueError):  # what Hydra and Python say to a step of 0
-            reason = "no such range"
+            reason = f"matches no value{'; available: ' if known else ''}{', '.join(known)}"
+        except (HydraException, ValueError):  # raised for a step of 0
+            reason = "invalid range; the step must not be 0"
     return f"{override.input_line}: {reason}"
 
 
 def option_problems(
     groups: Sequence[Override], lists: Sequence[str], problems: list[str]
 ) -> list[Override]:
-    """Note unknown options; returns the overrides that have one."""
-    broken = []
+    """Append unknown options to `problems`; return the overrides that contain one."""
+    invalid = []
     for override in groups:
         group = override.key_or_group
-        unfit = sweep_problem(override)
-        if unfit:
-            found = [unfit]
+        problem = sweep_problem(override)
+        if problem:
+            found = [problem]
         elif group == "hydra/sweeper" and values_of(override) != [None]:
-            continue  # one that Hydra brings or that a person has installed
+            continue  # a sweeper from Hydra or from an installed plugin
         elif group in lists:
             found = _list_problems(group, override)
         else:
@@ -76,44 +76,46 @@ def option_problems(
             found = [f"{group}={o}: {_no_such_option(group, o, known)}" for o in unknown]
         problems += found
         if found:
-            broken.append(override)
-    return broken
+            invalid.append(override)
+    return invalid
 
 
 def _no_such_option(group: str, option: str, known: Sequence[str]) -> str:
-    """The answer to an unknown option: its new name, or the closest match."""
+    """Message for an unknown option: its new name, or the closest match."""
     new = OPTIONS.get(group, {}).get(option)
     return (
-        f"this option is called {new} now"
+        f"this option has been renamed to {new}"
         if new
         else (f"no such option; {did_you_mean(option, known)}")
     )
 
 
 def _list_problems(group: str, override: Override) -> list[str]:
-    """What is wrong with the choice for a group that takes several options at once."""
+    """Problems of the options selected for a group that accepts several."""
     known = options(group)
     if override.is_sweep_override():
-        # Such a group changes no result, so the jobs of a sweep over it would be one and the same.
+        # Such a group does not affect results, so all jobs of a sweep over it would be identical.
         several = ",".join(map(str, values_of(override)))
-        return [f"{group}={several}: a sweep over {group}; '{group}=[{several}]' takes all at once"]
+        return [
+            f"{group}={several}: {group} cannot be swept over; '{group}=[{several}]' selects all"
+        ]
     value = values_of(override)[0]
-    chosen = [text_of(option) for option in (value if isinstance(value, list) else [value])]
+    selected = [text_of(option) for option in (value if isinstance(value, list) else [value])]
     text = f"{group}={text_of(value)}"
     problems = [
-        f"{text}: no such option as {option}; {did_you_mean(option, known)}"
-        for option in dict.fromkeys(chosen)
+        f"{text}: no such option: {option}; {did_you_mean(option, known)}"
+        for option in dict.fromkeys(selected)
         if option not in known
     ]
-    twice = sorted({option for option in chosen if chosen.count(option) > 1})
-    problems += [f"{text}: {option} is there twice" for option in twice]
-    if "none" in chosen and len(chosen) > 1:
-        problems.append(f"{text}: none stands alone")
+    repeated = sorted({option for option in selected if selected.count(option) > 1})
+    problems += [f"{text}: {option} is listed more than once" for option in repeated]
+    if "none" in selected and len(selected) > 1:
+        problems.append(f"{text}: none cannot be combined with other options")
     return problems
 
 
 def values_of(override: Override) -> list[Any]:
-    """Every value that an override gives its key: one, or those of its sweep."""
+    """Values that an override assigns to its key: one, or all values of its sweep."""
     if override.is_delete():
         return [None]
     value = override.value()
@@ -127,20 +129,20 @@ def values_of(override: Override) -> list[Any]:
 
 
 def alternatives(override: Override) -> list[str]:
-    """The override once for each value that it sweeps over."""
+    """Expand an override into one for each value that it sweeps over."""
     prefix = (override.input_line or "").split("=")[0]
     return [f"{prefix}={text_of(value)}" for value in values_of(override)]
 
 
 def text_of(value: Any) -> str:
-    """A chosen option, or several, in Hydra's grammar."""
+    """Format an option or a list of options in Hydra's grammar."""
     if isinstance(value, list):
         return f"[{','.join(map(str, value))}]"
     return "null" if value is None else str(value)
 
 
 def _plain(value: Any) -> Any:
-    """A value of Hydra's grammar as a plain Python value."""
+    """Convert a value of Hydra's grammar to a plain Python value."""
     if isinstance(value, QuotedString):
         return value.text
     if isinstance(value, list):

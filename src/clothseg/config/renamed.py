@@ -1,8 +1,8 @@
-"""Keys, options and targets that were renamed: records keep their old names, and so do signatures.
+"""Renamed keys, options and targets; old records and signatures remain valid.
 
-A record of an earlier version is read with the names of today; a command line that uses an old name
-is told the new one; and signatures are computed with the first names, so that a renaming moves no
-run folder.
+Records of earlier versions are converted to the current names. An old name on the command line is
+an error that states the new name. Signatures are computed with the original names, so that a rename
+does not move run folders.
 """
 
 import copy
@@ -24,31 +24,31 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     },
     "hydra.launcher": {"n_jobs": "max_parallel", "at_once": "max_parallel"},
 }
-"""New names of keys by the node that they are in and their old names."""
+"""Old to new names of keys, by the node that contains them."""
 
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "augmentation": {"mirror": "flip"},
     "hydra/launcher": {"joblib": "local"},
 }
-"""New names of options by their group and their old names."""
+"""Old to new names of options, by group."""
 
 TARGETS: Mapping[str, str] = {"clothseg.augmentation.mirror": "clothseg.augmentation.flip"}
-"""New targets by their old ones."""
+"""Old to new targets."""
 
 
 def current_names(config: Mapping[str, Any]) -> Plain:
-    """A configuration of any version with the names of today; new names stay as they are."""
-    return _renamed(config, {node: dict(names) for node, names in KEYS.items()}, dict(TARGETS))
+    """Convert a configuration of any version to the current names."""
+    return _rename(config, {node: dict(names) for node, names in KEYS.items()}, dict(TARGETS))
 
 
 def first_names(config: Mapping[str, Any]) -> Plain:
-    """A configuration with the names that its keys and targets had when they were introduced."""
+    """Convert a configuration to the names under which its keys and targets were introduced."""
     keys = {node: {new: old for old, new in names.items()} for node, names in KEYS.items()}
-    return _renamed(config, keys, {new: old for old, new in TARGETS.items()})
+    return _rename(config, keys, {new: old for old, new in TARGETS.items()})
 
 
 def current_record(content: Mapping[str, Any]) -> Plain:
-    """The `choices`, `overrides` and `config` of a record with the names of today."""
+    """Convert `choices`, `overrides` and `config` of a record to the current names."""
     choices = {
         group: OPTIONS.get(group, {}).get(option, option)
         for group, option in content["choices"].items()
@@ -59,35 +59,35 @@ def current_record(content: Mapping[str, Any]) -> Plain:
 
 
 def new_key(node: str, key: str) -> str | None:
-    """The name of today of a key that was renamed; None for every other one.
+    """Current dotted path of a renamed key; None if the key was not renamed.
 
     Args:
-        node: dotted path of the node that the key is in.
+        node: dotted path of the node that contains the key.
         key: the name that was used.
     """
     name = KEYS.get(_group(node), {}).get(key)
     return name and (f"{node}.{name}" if node else name)
 
 
-def _renamed(
+def _rename(
     config: Mapping[str, Any], keys: Mapping[str, Mapping[str, str]], new_targets: Mapping[str, str]
 ) -> Plain:
-    whole = copy.deepcopy(dict(config))
-    for path, node in _nodes(whole):
+    result = copy.deepcopy(dict(config))
+    for path, node in _nodes(result):
         target = node.get("_target_", "")
         if not isinstance(target, str) or (target and not target.startswith("clothseg.")):
-            continue  # a package of the user's own has its own keys
+            continue  # a user's own package has its own keys
         names = keys.get(_group(path), {})
         renamed = {names.get(key, key): value for key, value in node.items()}
         if target in new_targets:
             renamed["_target_"] = new_targets[target]
         node.clear()
         node.update(renamed)
-    return whole
+    return result
 
 
 def _nodes(config: Plain) -> Iterator[tuple[str, Plain]]:
-    """The groups of a configuration, and the sources of a merged dataset."""
+    """Groups of a configuration and sources of a merged dataset, with their dotted paths."""
     for group, node in config.items():
         if isinstance(node, dict):
             yield group, node
@@ -98,7 +98,7 @@ def _nodes(config: Plain) -> Iterator[tuple[str, Plain]]:
 
 
 def _group(path: str) -> str:
-    """The node of :data:`KEYS` that says how the keys of a node were renamed."""
+    """Node of :data:`KEYS` that applies to a path."""
     return "dataset" if path.startswith("dataset.sources.") else path
 
 

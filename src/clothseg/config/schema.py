@@ -1,7 +1,7 @@
-"""The shape of a configuration: its fixed parts, with types and ranges.
+"""Schema of the fixed parts of a configuration, with types and ranges.
 
-A group that builds something has no schema of its own: the keyword-only parameters of the function
-behind its `_target_` are its keys, see :mod:`.validation`. Nothing here imports torch.
+A group with a `_target_` has no schema here: its keys are the keyword-only parameters of the target
+function, see :mod:`.validation`. This module does not import torch.
 """
 
 from typing import Annotated, Any, Literal
@@ -12,65 +12,65 @@ STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Node = dict[str, Any]
 
 NO_POSTPROCESS = {"_target_": "clothseg.postprocess.none"}
-"""What records mean that were written before there was a `postprocess`."""
+"""Value for records that were written before `postprocess` was introduced."""
 
 
 class Arguments(BaseModel):
-    """What a configuration passes to a function, see :mod:`clothseg.config.validation`."""
+    """Base class of a function's arguments, see :mod:`clothseg.config.validation`."""
 
     model_config = STRICT
 
 
 class Data(BaseModel):
-    """How photos are fed to the network."""
+    """Input pipeline settings."""
 
     model_config = STRICT
 
     image_size: Annotated[int, Field(ge=32, le=4096)]
-    """Height and width of what the network sees, pixels."""
+    """Height and width of the network input, pixels."""
     batch_size: Annotated[int, Field(ge=1)]
-    """Photos in one training step; some networks need two."""
+    """Images per training step, over all devices; some networks need two."""
     workers: Annotated[int, Field(ge=0)]
-    """Loader processes; 0 loads in the training process."""
+    """Data loader processes; 0 loads in the training process."""
     normalization: Literal["imagenet", "unit"]
-    """Mean and deviation that photos are normalised with."""
+    """Mean and standard deviation for normalizing images."""
     cache: str
-    """Folder of decoded photos."""
+    """Folder of the decoded images."""
     max_train_images: Annotated[int, Field(ge=1)] | None = None
-    """Most training photos; the other parts are cut by the same share. None takes all."""
+    """Maximum number of training images; the other subsets shrink in proportion. None: all."""
     sampling: Literal["uniform", "class_balanced", "repeat_factor"] = "uniform"
-    """How often a photo is drawn in an epoch, see :mod:`clothseg.datamodule.sampling`."""
+    """Sampling frequency of images in an epoch, see :mod:`clothseg.datamodule.sampling`."""
     repeat_threshold: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Shard of the photos below which `repeat_factor` takes a class for rare."""
+    """Fraction of the images below which `repeat_factor` treats a class as rare."""
 
 
 class Preparation(BaseModel):
-    """What is done to the samples first; keys of every dataset beside its function's own."""
+    """Preparation of samples; keys of every dataset, in addition to its function's own."""
 
     model_config = STRICT
 
     on_error: Literal["stop", "skip"] = "stop"
-    """What a defective sample does: stop the command that meets it, or be left out of all."""
+    """Handling of a defective sample: `stop` the command, or `skip` the sample."""
     crop: Literal["none", "mask", "detector"] = "none"
-    """Where the box of the person comes from that a photo is cut to."""
+    """Source of the person box that images are cropped to."""
     crop_margin: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Shard of the box's size that is added on each side."""
+    """Fraction of the box size added on each side."""
     detector: str = "coco"
     """Weights of the detector: `coco`, or the path of a file."""
 
     @classmethod
     def of(cls, dataset: Node) -> "Preparation":
-        """These keys of a dataset's configuration; records of earlier versions lack some."""
+        """Select these keys of a dataset's configuration; records of earlier versions lack some."""
         return cls(**{key: dataset[key] for key in cls.model_fields if key in dataset})
 
 
 class CacheFolder(BaseModel):
-    """Where data are kept that a training may use as well."""
+    """Cache that is shared with training runs."""
 
     model_config = STRICT
 
     cache: str
-    """Folder of defects and of boxes that were found."""
+    """Folder of detected defects and person boxes."""
 
 
 class Labels(BaseModel):
@@ -87,7 +87,7 @@ class Labels(BaseModel):
 
 
 class Config(BaseModel):
-    """The configuration of a training run."""
+    """Configuration of a training run."""
 
     model_config = STRICT
 
@@ -106,115 +106,115 @@ class Config(BaseModel):
     logger: dict[str, Node] = {}
     data: Data
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    """Seed of weights, order, augmentation and dropout."""
+    """Seed of initial weights, sample order, augmentation and dropout."""
     output: str
     """Folder of all run records."""
     rerun: bool
-    """Train again although the run is done."""
+    """Train again even if the run is done."""
     rerun_from: str | None
     """Folder of a run whose recorded configuration is run again."""
     trust: list[str]
-    """Packages whose functions may stand in a `_target_`."""
+    """Packages whose functions may be used as a `_target_`."""
 
 
 Scales = Annotated[list[Annotated[float, Field(ge=0.25, le=4)]], Field(min_length=1)]
 
 
 class Evaluate(BaseModel):
-    """The configuration of `scripts/evaluate.py`."""
+    """Configuration of `scripts/evaluate.py`."""
 
     model_config = STRICT
 
     run: str
-    """The run folder."""
+    """Run folder."""
     subset: Literal["train", "validation", "test", "held_out"]
-    """The part of the run's split that is scored."""
+    """Subset of the run's split to score."""
     root: str | dict[str, str] | None
-    """Where the dataset is now, when it has moved since the run; a mixture's by source."""
+    """New folder of the dataset if it has moved; for a merged dataset, one per source."""
     devices: Annotated[int, Field(ge=1)]
-    """Processes that share the photos; never changes a score."""
+    """Number of processes, one per GPU; does not affect the scores."""
     tta: Literal["none", "flip"]
-    """Test-time augmentation: `flip` averages what photo and mirror image give."""
+    """Test-time augmentation: `flip` averages over the image and its horizontal flip."""
     scales: Scales
-    """Sizes at which photos are seen, in units of what the network was trained with."""
+    """Input scales to average over, relative to the training image size."""
     ensemble: Literal["none", "folds"]
     """`folds` averages the networks of all folds of the run's cross-validation."""
     resolution: Literal["network", "original"]
-    """Size at which classes are told and scored: the network's, or that of the photos."""
+    """Resolution of the scored masks: that of the network input, or of the original images."""
     output: str | None
     """JSON file to write."""
     trust: list[str]
-    """Packages whose functions the recorded configuration may name."""
+    """Packages whose functions the recorded configuration may use."""
 
 
 class Predict(BaseModel):
-    """The configuration of `scripts/predict.py`."""
+    """Configuration of `scripts/predict.py`."""
 
     model_config = STRICT
 
     run: str
-    """The run folder."""
+    """Run folder."""
     input: str
-    """A photo, a folder, or a pattern."""
+    """Photo, folder, or glob pattern."""
     output: str
-    """Folder of what is written."""
+    """Output folder."""
     tta: Literal["none", "flip"]
-    """Test-time augmentation: `flip` averages what photo and mirror image give."""
+    """Test-time augmentation: `flip` averages over the image and its horizontal flip."""
     scales: Scales
-    """Sizes at which photos are seen, in units of what the network was trained with."""
+    """Input scales to average over, relative to the training image size."""
     ensemble: Literal["none", "folds"]
     """`folds` averages the networks of all folds of the run's cross-validation."""
     overlays: bool
-    """Whether pictures to look at are written."""
+    """Write visualizations of the masks over the images."""
     opacity: Annotated[float, Field(gt=0, le=1)]
-    """Of the colours over the photo."""
+    """Opacity of the class colors in overlays."""
     trust: list[str]
-    """Packages whose functions the recorded configuration may name."""
+    """Packages whose functions the recorded configuration may use."""
 
 
 class Export(BaseModel):
-    """The configuration of `scripts/export.py`."""
+    """Configuration of `scripts/export.py`."""
 
     model_config = STRICT
 
     run: str
-    """The run folder."""
+    """Run folder."""
     format: Literal["onnx"]
-    """What is written."""
+    """File format."""
     output: str
-    """The file to write."""
+    """File to write."""
     opset: Annotated[int, Field(ge=18, le=23)]
-    """Version of ONNX's operators."""
+    """ONNX opset version."""
     trust: list[str]
-    """Packages whose functions the recorded configuration may name."""
+    """Packages whose functions the recorded configuration may use."""
 
 
 class Score(BaseModel):
-    """The configuration of `scripts/score.py`."""
+    """Configuration of `scripts/score.py`."""
 
     model_config = STRICT
 
     task: Literal["semantic"]
-    """What the masks show."""
+    """Kind of masks."""
     prediction: str
     """Folder of predicted masks."""
     target: str
-    """Folder of true masks."""
+    """Folder of ground-truth masks."""
     labels: str
-    """A label space of conf/labels, or the path of a labels.json."""
+    """Label space in conf/labels, or path of a labels.json."""
     output: str
     """JSON file to write."""
 
 
 class Report(BaseModel):
-    """The configuration of `scripts/report.py`."""
+    """Configuration of `scripts/report.py`."""
 
     model_config = STRICT
 
     target: Literal["curves"]
-    """What is drawn."""
+    """Kind of figure."""
     runs: str
-    """Folder of the runs."""
+    """Folder that contains the runs."""
     scores: Annotated[
         list[
             Literal[
@@ -229,33 +229,33 @@ class Report(BaseModel):
         ],
         Field(min_length=1, max_length=4),
     ]
-    """Scores of the validation part, a panel each."""
+    """Validation scores, one panel each."""
     output: str
-    """PNG to write."""
+    """PNG file to write."""
 
 
 class DatasetTask(BaseModel):
-    """The configuration of `scripts/dataset.py`."""
+    """Configuration of `scripts/dataset.py`."""
 
     model_config = STRICT
 
     action: Literal["audit", "statistics", "export", "download", "crop", "draw"]
-    """What is done, a module of :mod:`clothseg.commands.dataset`."""
+    """Action, a module of :mod:`clothseg.commands.dataset`."""
     dataset: Node
     labels: Labels
     data: CacheFolder
     output: str
-    """Folder of what an action writes."""
+    """Output folder."""
     num_images: Annotated[int, Field(ge=1)]
-    """Number of photos that `draw` makes."""
+    """Number of images that `draw` renders."""
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    """Seed of the drawing."""
+    """Random seed of `draw`."""
     trust: list[str]
-    """Packages whose functions may stand in a `_target_`."""
+    """Packages whose functions may be used as a `_target_`."""
 
 
 class Benchmark(BaseModel):
-    """The configuration of `scripts/benchmark.py`."""
+    """Configuration of `scripts/benchmark.py`."""
 
     model_config = STRICT
 
@@ -269,17 +269,17 @@ class Benchmark(BaseModel):
         "gpu_throughput",
         "table",
     ]
-    """What is measured, a module of :mod:`clothseg.benchmark`; `table` writes README's table."""
+    """Benchmark, a module of :mod:`clothseg.benchmark`; `table` updates the README's table."""
     root: str | None
-    """Folder of Clothing Co-Parsing; None takes the synthetic wardrobe."""
+    """Folder of Clothing Co-Parsing; None: the synthetic dataset."""
     image_size: Annotated[int, Field(ge=32, le=4096)] | None
-    """Height and width of photos, pixels; None takes the benchmark's own."""
+    """Height and width of images, pixels; None: the benchmark's default."""
     batch_size: Annotated[int, Field(ge=2)]
-    """Photos in one batch."""
+    """Images per batch."""
     batches: Annotated[int, Field(ge=1)]
-    """Batches of one contestant before it is the other's turn."""
+    """Batches that a contestant processes per turn; the two contestants alternate."""
     repetitions: Annotated[int, Field(ge=1)] | None
-    """Turns of each contestant that count; None takes the benchmark's own."""
+    """Measured turns of each contestant; None: the benchmark's default."""
     threads: Annotated[int, Field(ge=1)]
     """CPU threads of PyTorch and OpenCV."""
     output: str

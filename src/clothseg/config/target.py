@@ -1,8 +1,8 @@
-"""Which functions a configuration may name: those of the shipped files, and of trusted packages.
+"""Allowlist of `_target_` functions: those in the shipped files and in trusted packages.
 
-Hydra walks attributes, so a prefix is no protection: `clothseg.build.torch.load` is a path into
-another library. A target therefore has to stand literally in a file of `conf/`, or be defined in a
-package that the command line trusts.
+Hydra traverses attributes, so checking a prefix is not enough: `clothseg.build.torch.load` reaches
+into another library. A target must therefore appear literally in a file of `conf/`, or be defined
+in a package listed in `trust`.
 """
 
 import importlib
@@ -18,17 +18,17 @@ from clothseg.shipped import CONF
 
 @cache
 def shipped_targets() -> frozenset[str]:
-    """Every `_target_` that stands in a shipped file."""
+    """All `_target_` values in the shipped files."""
     pattern = re.compile(r"^\s*_target_:\s*(\S+)", re.MULTILINE)
     return frozenset(t for path in CONF.rglob("*.yaml") for t in pattern.findall(path.read_text()))
 
 
 def resolve_target(target: Any, trust: Sequence[str]) -> Callable[..., Any]:
-    """The function that a `_target_` names.
+    """Import the function that a `_target_` refers to.
 
     Args:
         target: dotted path of a function.
-        trust: packages whose functions are allowed beside the shipped ones.
+        trust: packages whose functions are allowed in addition to the shipped targets.
 
     Raises:
         ConfigError: the target is not trusted, or there is no such function.
@@ -37,43 +37,45 @@ def resolve_target(target: Any, trust: Sequence[str]) -> Callable[..., Any]:
         text = "null" if target is None else target
         raise ConfigError([f"_target_={text}: must be the dotted path of a function"])
     if target in TARGETS:
-        raise ConfigError([f"_target_={target}: this function is called {TARGETS[target]} now"])
+        raise ConfigError(
+            [f"_target_={target}: this function has been renamed to {TARGETS[target]}"]
+        )
     module_name, _, name = target.rpartition(".")
     package = next((p for p in trust if target.startswith(f"{p}.")), None)
     if target not in shipped_targets() and package is None:
         raise ConfigError(
             [
-                f"_target_={target} is not trusted: only targets of the shipped conf/ may be "
-                "used, and those of a package of your own named with trust=[<package>]"
+                f"_target_={target} is not trusted; allowed are the targets in the shipped conf/ "
+                "and, with trust=[<package>], functions of your own package"
             ]
         )
     try:
         module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # a module of a person's own may raise anything
+    except (Exception, SystemExit) as error:  # a user's own module may raise anything
         if package is None and not isinstance(error, ImportError):
             raise
         raise ConfigError(
             [
                 f"_target_={target} cannot be imported ({type(error).__name__}: {error}); "
-                f"`python -c 'import {module_name}'` shows where"
+                f"`python -c 'import {module_name}'` shows the traceback"
             ]
         ) from error
     if not hasattr(module, name):
-        raise ConfigError([f"_target_={target}: there is no `{name}` in {module_name}"])
+        raise ConfigError([f"_target_={target}: {module_name} has no `{name}`"])
     function = getattr(module, name)
     if not callable(function):
         kind = type(function).__name__
-        raise ConfigError([f"_target_={target}: `{name}` is no function but of type {kind}"])
+        raise ConfigError([f"_target_={target}: `{name}` is not callable; its type is {kind}"])
     home = str(getattr(function, "__module__", ""))
     if package is not None and not (home == package or home.startswith(f"{package}.")):
         raise ConfigError(
-            [f"_target_={target} is defined in {home}, outside the trusted {package}"]
+            [f"_target_={target} is defined in {home}, outside the trusted package {package}"]
         )
     return function
 
 
 def targets(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every node with a `_target_` inside a plain configuration, with its dotted path."""
+    """Yield the dotted path and content of each node that has a `_target_`."""
     if isinstance(node, Mapping):
         if "_target_" in node:
             yield path, node

@@ -1,7 +1,7 @@
-"""Every way in which a configuration departs from its shape, in sentences for people.
+"""Schema validation of a configuration, with readable error messages.
 
-The shape of what builds something is the keyword-only parameters of the function behind its
-`_target_`; that of all else is a class of :mod:`.schema`. Nothing here imports torch.
+The schema of a node with a `_target_` is the keyword-only parameters of that function; the schema
+of all other nodes is a class in :mod:`.schema`. This module does not import torch.
 """
 
 import difflib
@@ -18,16 +18,16 @@ from clothseg.error import ConfigError, first_line
 
 
 def config_problems(
-    config: Mapping[str, Any], shape: type[BaseModel] = Config, groups: Sequence[str] = ()
+    config: Mapping[str, Any], schema: type[BaseModel] = Config, groups: Sequence[str] = ()
 ) -> list[str]:
-    """Every way in which a resolved configuration departs from its shape, one sentence each.
+    """Find all schema violations of a resolved configuration, one sentence each.
 
     Args:
         config: plain containers, interpolations resolved.
-        shape: the class that states the keys.
-        groups: config groups, to name where no key is meant; some choose values of several keys.
+        schema: class that defines the keys.
+        groups: config groups, suggested for unknown top-level keys as well.
     """
-    problems = _model_problems(shape, config, "", groups)
+    problems = _model_problems(schema, config, "", groups)
     trust = config.get("trust")
     for path, node in targets(config):
         shared = Preparation if path == "dataset" else Arguments
@@ -43,9 +43,9 @@ def config_problems(
 
 
 def launcher_problems(node: Mapping[str, Any]) -> list[str]:
-    """Every way in which the settings of a launcher depart from its parameters."""
+    """Find all settings of a launcher that do not match its parameters."""
     if not node.get("_target_", "").startswith("hydra_plugins.clothseg_launchers."):
-        return []  # one that Hydra brings or that a person has installed
+        return []  # a launcher from Hydra or from an installed plugin
     arguments = {key: value for key, value in node.items() if key != "_target_"}
     return _model_problems(
         argument_model(resolve_target(node["_target_"], [])), arguments, "hydra.launcher"
@@ -55,17 +55,17 @@ def launcher_problems(node: Mapping[str, Any]) -> list[str]:
 def argument_model(
     function: Callable[..., Any], shared: type[BaseModel] = Arguments
 ) -> type[BaseModel]:
-    """What a configuration may pass to a function: its keyword-only parameters, and shared keys.
+    """Model of the arguments of a function: its keyword-only parameters and shared keys.
 
-    A parameter without annotation takes any value.
+    A parameter without annotation accepts any value.
 
     Raises:
-        ConfigError: names every parameter whose annotation no value can be compared with.
+        ConfigError: names each parameter whose annotation cannot be validated.
     """
     try:
         parameters = inspect.signature(function).parameters.values()
-    except ValueError as error:  # some that are written in C
-        raise ConfigError([f"_target_: its parameters are not known ({error})"]) from error
+    except ValueError as error:  # some functions that are implemented in C
+        raise ConfigError([f"_target_: its parameters cannot be inspected ({error})"]) from error
     fields = {
         parameter.name: (
             Any if parameter.annotation is parameter.empty else parameter.annotation,
@@ -76,7 +76,7 @@ def argument_model(
     }
     try:
         return _model(function, shared, fields)
-    except Exception as whole:  # an annotation that is text can be any expression
+    except Exception as combined:  # an annotation that is a string can be any expression
         problems = []
         for name, field in fields.items():
             try:
@@ -84,40 +84,42 @@ def argument_model(
             except Exception as error:
                 reason = first_line(error)
                 problems.append(
-                    f"_target_: its parameter `{name}` cannot be checked ({reason}); annotate it "
-                    "with a type of plain values, such as float, str or list[int]"
+                    f"_target_: its parameter `{name}` cannot be validated ({reason}); annotate "
+                    "it with a plain type such as float, str or list[int]"
                 )
-        raise ConfigError(problems) from whole
+        raise ConfigError(problems) from combined
 
 
 def _model(
     function: Callable[..., Any], shared: type[BaseModel], fields: Mapping[str, Any]
 ) -> type[BaseModel]:
-    """A model with some fields; annotations that are text mean what they do beside the function."""
+    """Create a model; string annotations are evaluated in the module of the function."""
     model: type[BaseModel] = create_model(
         "Parameters", __base__=shared, __module__=function.__module__, **fields
     )
-    model.model_rebuild()  # tells a name that does not exist, which is left for later otherwise
+    model.model_rebuild()  # raises for unknown names now, not at the first validation
     return model
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """The closest of some words as a question, then all of them."""
+    """Suggest the closest match, if any, and list all choices."""
     known = sorted(choices)
+    if not known:
+        return "none are available"
     close = difflib.get_close_matches(word, known, 1, 0.5)
-    question = f"did you mean `{close[0]}`? " if close else ""
-    return f"{question}There are: {', '.join(known)}" if known else "There are none"
+    listed = ", ".join(known)
+    return f"did you mean `{close[0]}`? Available: {listed}" if close else f"available: {listed}"
 
 
 def _model_problems(
-    shape: type[BaseModel], values: Any, path: str, groups: Sequence[str] = ()
+    schema: type[BaseModel], values: Any, path: str, groups: Sequence[str] = ()
 ) -> list[str]:
     try:
-        shape.model_validate(values)
+        schema.model_validate(values)
     except ValidationError as error:
         messages: dict[str, list[str]] = {}
         for detail in error.errors():
-            key, sentence = _sentence(detail, shape, values, path, groups)
+            key, sentence = _sentence(detail, schema, values, path, groups)
             messages.setdefault(key, []).append(sentence)
         return [f"{key}{' or '.join(dict.fromkeys(texts))}" for key, texts in messages.items()]
     return []
@@ -125,30 +127,30 @@ def _model_problems(
 
 def _sentence(
     detail: Mapping[str, Any],
-    shape: type[BaseModel],
+    schema: type[BaseModel],
     values: Any,
     path: str,
     groups: Sequence[str],
 ) -> tuple[str, str]:
-    """The key of one error of pydantic with its value, and what is wrong with it."""
-    place = _existing(detail["loc"], values)
-    key = ".".join([path, *map(str, place)] if path else map(str, place))
+    """Key and value of one pydantic error, and its message."""
+    location = _existing(detail["loc"], values)
+    key = ".".join([path, *map(str, location)] if path else map(str, location))
     if detail["type"] == "extra_forbidden":
-        node = ".".join([*([path] if path else []), *map(str, place[:-1])])
-        if new := new_key(node, str(place[-1])):
-            return f"{key}: ", f"this key is called {new} now"
-        known = {*_known_keys(shape, place[:-1]), *(groups if len(place) == 1 else ())}
-        return f"{key}: ", f"no such key; {did_you_mean(str(place[-1]), known)}"
+        node = ".".join([*([path] if path else []), *map(str, location[:-1])])
+        if new := new_key(node, str(location[-1])):
+            return f"{key}: ", f"this key has been renamed to {new}"
+        known = {*_known_keys(schema, location[:-1]), *(groups if len(location) == 1 else ())}
+        return f"{key}: ", f"no such key; {did_you_mean(str(location[-1]), known)}"
     if detail["type"] == "missing":
         missing = ".".join([*([path] if path else []), *map(str, detail["loc"])])
-        return f"{missing}: ", "is missing"
+        return f"{missing}: ", "required key is missing"
     message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{key}={_value(values, place)}: ", message.replace("input should be", "must be")
+    return f"{key}={_value(values, location)}: ", message.replace("input should be", "must be")
 
 
 def _existing(location: Sequence[Any], values: Any) -> list[Any]:
-    """The part of an error's place that lies in the values; pydantic adds names of alternatives."""
-    place: list[Any] = []
+    """Prefix of an error's location that exists in the values; pydantic appends type names."""
+    existing: list[Any] = []
     for step in location:
         if (isinstance(values, Mapping) and step in values) or (
             isinstance(values, list) and isinstance(step, int) and step < len(values)
@@ -156,17 +158,17 @@ def _existing(location: Sequence[Any], values: Any) -> list[Any]:
             values = values[step]
         else:
             break
-        place.append(step)
-    return place
+        existing.append(step)
+    return existing
 
 
-def _value(values: Any, place: Sequence[Any]) -> Any:
-    for step in place:
+def _value(values: Any, location: Sequence[Any]) -> Any:
+    for step in location:
         values = values[step]
     return values
 
 
-def _known_keys(shape: type[BaseModel], place: Sequence[Any]) -> list[str]:
-    for step in place:
-        shape = shape.model_fields[step].annotation  # type: ignore[assignment]
-    return list(shape.model_fields)
+def _known_keys(schema: type[BaseModel], location: Sequence[Any]) -> list[str]:
+    for step in location:
+        schema = schema.model_fields[step].annotation  # type: ignore[assignment]
+    return list(schema.model_fields)

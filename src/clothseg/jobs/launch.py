@@ -18,8 +18,8 @@ from clothseg.config.command_line import (
     check_command,
     check_query,
     constant_keys,
+    hydra_overrides,
     plain_config,
-    settled,
 )
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS
 from clothseg.error import ConfigError, UserError
@@ -149,7 +149,7 @@ def _run(overrides: list[str], many: bool, composed: list[Composed]) -> list[Out
     if many and folds and not any(o.lstrip("+").startswith("split.fold=") for o in overrides):
         overrides = [*overrides, f"split.fold={','.join(map(str, range(folds)))}"]
     constant = ",".join([*constant_keys(overrides), "split.fold"])
-    overrides = settled(overrides) if many else overrides
+    overrides = hydra_overrides(overrides) if many else overrides
     session = Session()
     with tempfile.TemporaryDirectory() as folder:  # Hydra insists on one
         placed = [
@@ -223,4 +223,4 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
     machine = Machine.here()
     all_overrides = [*recorded["overrides"], *overrides]
     world_size = machine.training_world_size(plain)
-    return _do_one(plan(name, plain, choices, all_overrides, world_size, known={}), machine)
+    return _do_one(plan(name, plain, choices, all_overrides, world_size, fingerprints={}), machine)

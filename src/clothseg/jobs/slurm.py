@@ -16,7 +16,7 @@ from clothseg.jobs.machine import Machine, Slot
 from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes
 from clothseg.run.job import Job
-from clothseg.run.record import CLAIM
+from clothseg.run.record import CLAIM_TIMEOUT
 from clothseg.screen import say
 
 if TYPE_CHECKING:
@@ -204,7 +204,8 @@ def _hand_over(
         return {}
     work = [
         OnNode(
-            replace(job, wait=1.5 * CLAIM), Slot(max(1, request.cpus_per_task // job.world_size))
+            replace(job, wait=1.5 * CLAIM_TIMEOUT),
+            Slot(max(1, request.cpus_per_task // job.world_size)),
         )
         for job in jobs.values()
     ]

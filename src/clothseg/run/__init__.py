@@ -1,1 +1,1 @@
-"""Run: train and test one configuration on one fold, and record it."""
+"""Training and testing of one configuration on one fold, and the record of it."""

@@ -12,7 +12,7 @@ from clothseg.shipped import CONF
 Plain = dict[str, Any]
 
 CHECKOUT = CONF.parent
-"""The checkout that this code runs from, unless it is an installed package."""
+"""Root of the checkout; meaningless if the package is installed."""
 
 LIBRARIES = (
     "torch",
@@ -27,7 +27,7 @@ LIBRARIES = (
 
 
 def environment() -> Plain:
-    """Versions of the libraries, commit of the code, and the machine."""
+    """Collect library versions, the commit of the code, and the machine."""
     versions: dict[str, str | None] = {}
     for library in LIBRARIES:
         try:
@@ -45,9 +45,9 @@ def environment() -> Plain:
 
 
 def code_version() -> Plain:
-    """Commit of this repository and whether files differ from it; None without git.
+    """Commit of this repository and whether it has uncommitted changes; None without git.
 
-    Files of outputs/ do not count: they are results.
+    Files in outputs/ are ignored, because they are results.
     """
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ":/", ":!/outputs")
@@ -55,7 +55,7 @@ def code_version() -> Plain:
 
 
 def _git(*arguments: str) -> str | None:
-    """Answer of git about the checkout; None for an installed package, which is in none."""
+    """Output of a git command in the checkout; None for an installed package or on failure."""
     if not (CHECKOUT / ".git").exists():
         return None
     command = ["git", "-C", str(CHECKOUT), *arguments]

@@ -1,4 +1,4 @@
-"""One run that is to be done: what a command line asks for, and where its record is."""
+"""Jobs: one run of a command line, with the folder of its record."""
 
 import json
 from collections.abc import Mapping
@@ -12,17 +12,16 @@ from clothseg.run.record import run_folder
 
 @dataclass(frozen=True)
 class Job:
-    """What is needed to do one run; plain values, so that it travels to other processes.
+    """Everything needed to execute one run, as plain values that can be sent to other processes.
 
     Args:
-        name: what its configuration is called on the screen.
-        folder: its run folder.
+        name: display name of the configuration.
+        folder: run folder.
         config: the resolved configuration.
-        choices: the chosen option of each group.
-        overrides: the command line that made it.
-        world_size: processes that do it together.
-        wait: seconds to wait for another process that does the same run, before it is left to
-            that one.
+        choices: the selected option of each group.
+        overrides: overrides of the command line.
+        world_size: number of processes of the run.
+        wait: seconds to wait for another process that executes the same run before giving up.
     """
 
     name: str
@@ -35,17 +34,17 @@ class Job:
 
     @property
     def fold(self) -> int | None:
-        """The fold that is tested; None for a split without folds."""
+        """Index of the test fold; None for a split without folds."""
         return self.config["split"].get("fold")
 
     @property
     def folds(self) -> int | None:
-        """How many folds there are; None for a split without folds."""
+        """Number of folds; None for a split without folds."""
         return self.config["split"].get("folds")
 
     @property
     def title(self) -> str:
-        """What the run is called on the screen."""
+        """Display name of the run."""
         return self.name if self.fold is None else f"{self.name} fold {self.fold}"
 
 
@@ -55,24 +54,24 @@ def plan(
     choices: Mapping[str, Any],
     overrides: list[str],
     world_size: int,
-    known: dict[str, str],
+    fingerprints: dict[str, str],
 ) -> Job:
-    """The job of a configuration.
+    """Create the job of a configuration.
 
     Args:
-        name: what it is called on the screen.
+        name: display name of the configuration.
         config: the resolved configuration.
-        choices: the chosen option of each group.
-        overrides: the command line that made it.
-        world_size: processes that do it together.
-        known: fingerprints of datasets by their configuration, which is added to: the jobs of a
-            sweep share one dataset, and to look at all of its files takes a while.
+        choices: the selected option of each group.
+        overrides: overrides of the command line.
+        world_size: number of processes of the run.
+        fingerprints: cache of dataset fingerprints by configuration, updated in place: the jobs of
+            a sweep usually share a dataset, and hashing all of its files takes time.
 
     Raises:
         DataError: the dataset cannot be read.
     """
     dataset = json.dumps(config["dataset"])
-    if dataset not in known:
-        known[dataset] = build.build_dataset(config).fingerprint()
-    folder = run_folder(config, choices, known[dataset], world_size)
+    if dataset not in fingerprints:
+        fingerprints[dataset] = build.build_dataset(config).fingerprint()
+    folder = run_folder(config, choices, fingerprints[dataset], world_size)
     return Job(name, folder, config, choices, overrides, world_size)

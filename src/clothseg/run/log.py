@@ -1,4 +1,4 @@
-"""The log of a run: what is said on the screen, and what libraries say, in one file."""
+"""Log file of a run, with the console messages and the log messages of libraries."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -10,10 +10,10 @@ from clothseg import screen as progress
 
 @contextmanager
 def run_log(path: Path | None) -> Iterator[Callable[[str], None]]:
-    """Send messages of libraries to a file only; yields a function that says a line in both.
+    """Redirect log messages of libraries to a file; yield a function that prints and logs a line.
 
     Args:
-        path: the file, lines are appended; None keeps no log.
+        path: log file, opened for appending; None writes no log.
     """
     file = logging.FileHandler(path) if path else logging.NullHandler()
     file.setFormatter(logging.Formatter("%(asctime)s  %(levelname)s  %(name)s  %(message)s"))
@@ -25,7 +25,7 @@ def run_log(path: Path | None) -> Iterator[Callable[[str], None]]:
             library = logging.getLogger(name)
             library.handlers.clear()
             library.propagate = True
-    # Lightning's handler of SIGTERM logs, and a log that is being written cannot be entered.
+    # Lightning's SIGTERM handler logs, which is not reentrant while a message is being written.
     logging.getLogger("pytorch_lightning.trainer.connectors.signal_connector").disabled = True
     logging.captureWarnings(True)
 

@@ -1,7 +1,8 @@
-"""The run folder: where a run is kept, what makes it that run, and what is written into it.
+"""Run folders and their records: configuration, environment, status and metrics of a run.
 
-``<output>/<dataset>-<labels>/<model>-<backbone>/<signature>/[fold-<k>/]``. The signature is a hash
-of all that can change the result, so the same experiment always finds itself again.
+The path is ``<output>/<dataset>-<labels>/<model>-<backbone>/<signature>/[fold-<k>/]``. The
+signature is a hash of everything that can affect the result, so the same experiment always maps to
+the same folder.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from clothseg.config.renamed import current_record
 from clothseg.error import ClaimedError, ConfigError, DataError
 from clothseg.files import write_json, write_text
 from clothseg.run.environment import environment
-from clothseg.run.signature import completed, signature
+from clothseg.run.signature import fill_missing_keys, signature
 
 if TYPE_CHECKING:
     from filelock import LeaseCompromise
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 Plain = dict[str, Any]
 State = Literal["running", "done", "failed", "interrupted"]
 
-CLAIM = 120.0
-"""Seconds without a sign of life after which another machine's claim on a run has lapsed."""
+CLAIM_TIMEOUT = 120.0
+"""Seconds without a heartbeat after which another machine's claim on a run expires."""
 
 
 def run_folder(
     config: Mapping[str, Any], choices: Mapping[str, str], fingerprint: str, world_size: int
 ) -> Path:
-    """Where the run of a configuration is kept; arguments as of :func:`signature`."""
+    """Run folder of a configuration; arguments as for :func:`signature`."""
     pair = f"{choices['model']}-{choices['backbone']}"
     folder = Path(config["output"]) / f"{choices['dataset']}-{choices['labels']}" / pair
     folder /= signature(config, fingerprint, world_size)
@@ -46,19 +47,19 @@ def run_folder(
 
 @dataclass(frozen=True)
 class Record:
-    """One run folder.
+    """Record of one run.
 
     Args:
-        folder: where it is, or will be.
+        folder: run folder, which need not exist yet.
     """
 
     folder: Path
 
     @property
     def status(self) -> Plain | None:
-        """State, attempts and error of the run; None when there is none.
+        """State, attempts and error of the run; None if there is no run.
 
-        A damaged file, as a full disk or a power cut leaves it, is that of a run that was cut off.
+        A damaged file, as left by a full disk or a power failure, counts as an interrupted run.
         """
         path = self.folder / "status.json"
         try:
@@ -68,7 +69,7 @@ class Record:
 
     @property
     def metrics(self) -> Plain:
-        """Scores per subset and measurements of a finished run.
+        """Scores and measurements of a finished run.
 
         Raises:
             DataError: the file is damaged.
@@ -86,37 +87,39 @@ class Record:
 
     @property
     def config(self) -> Plain:
-        """The recorded configuration: `choices`, `overrides` and the resolved `config`.
+        """Recorded configuration: `choices`, `overrides` and the resolved `config`.
 
-        Keys that came later have the values that mean what was done then.
+        Keys introduced later have the values that reproduce the behavior at the time of the run.
 
         Raises:
-            ConfigError: the folder holds no run, or its file is not what :meth:`begin` writes.
+            ConfigError: the folder contains no run, or its file was not written by :meth:`begin`.
         """
         path = self.folder / "config.yaml"
         if not path.is_file():
-            folds = sorted(str(each.parent) for each in self.folder.glob("fold-*/config.yaml"))
-            which = f"; the runs of its folds are {', '.join(folds)}" if folds else ""
-            raise ConfigError([f"{self.folder} is no run folder: it has no config.yaml{which}"])
+            folds = sorted(str(file.parent) for file in self.folder.glob("fold-*/config.yaml"))
+            hint = f"; use the run folder of a fold: {', '.join(folds)}" if folds else ""
+            raise ConfigError([f"{self.folder} is not a run folder: no config.yaml in it{hint}"])
         try:
             content = yaml.safe_load(path.read_text())
         except yaml.YAMLError as error:
-            raise ConfigError([f"{path} is not YAML: {error}"]) from error
+            raise ConfigError([f"{path} is not valid YAML: {error}"]) from error
         parts = {"choices": dict, "overrides": list, "config": dict}
         if not isinstance(content, dict) or any(
             not isinstance(content.get(part), kind) for part, kind in parts.items()
         ):
-            raise ConfigError([f"{path} is no record: it needs {', '.join(parts)}"])
+            raise ConfigError(
+                [f"{path} is not the record of a run: it must contain {', '.join(parts)}"]
+            )
         current = current_record(content)
-        return current | {"config": completed(current["config"])}
+        return current | {"config": fill_missing_keys(current["config"])}
 
     def is_done(self, rerun: bool = False) -> bool:
-        """Whether nothing is left to do: the run is done, and no `rerun` of it is asked for."""
+        """True if the run is done and no `rerun` is requested."""
         return not rerun and (self.status or {}).get("state") == "done"
 
     @property
     def last_checkpoint(self) -> Path | None:
-        """Where a run that was cut off goes on; None when it starts from the beginning."""
+        """Checkpoint from which an interrupted run resumes; None if there is none."""
         path = self.folder / "checkpoints" / "last.ckpt"
         return path if path.is_file() else None
 
@@ -127,20 +130,21 @@ class Record:
 
     @contextlib.contextmanager
     def claimed(self, wait: float = 0) -> Iterator[None]:
-        """Hold the folder for one process, also against other machines that share the disk.
+        """Lock the folder for this process, also against other machines on a shared file system.
 
-        The claim is renewed while the process lives. It falls at once when a process of this
-        machine has ended, and after :data:`CLAIM` seconds without a sign from another machine.
+        The claim is renewed while the process is alive. It is released immediately if a process of
+        this machine has died, and after :data:`CLAIM_TIMEOUT` seconds without a heartbeat from
+        another machine.
 
         Args:
-            wait: seconds until the folder has to be free; infinity waits as long as it takes.
+            wait: seconds to wait for the lock; infinity waits indefinitely.
 
         Raises:
-            ClaimedError: another process holds it.
-            DataError: it cannot be written.
+            ClaimedError: another process holds the lock.
+            DataError: the folder is not writable.
         """
         lock = SoftFileLease(
-            self.folder / ".claim", lease_duration=CLAIM, on_compromise=_stop_this_process
+            self.folder / ".claim", lease_duration=CLAIM_TIMEOUT, on_compromise=_stop_this_process
         )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +161,7 @@ class Record:
     def begin(
         self, config: Plain, choices: Mapping[str, str], overrides: list[str], device: str
     ) -> int:
-        """Create or reopen the folder for an attempt; returns its number, counted from 1."""
+        """Create or reopen the folder for an attempt; return the attempt number, from 1."""
         attempts = (self.status or {}).get("attempts", 0) + 1
         (self.folder / "figures").mkdir(parents=True, exist_ok=True)
         content = {"choices": dict(choices), "overrides": overrides, "config": config}
@@ -169,14 +173,14 @@ class Record:
     def set_state(
         self, state: State, error: str | None = None, attempts: int | None = None
     ) -> None:
-        """Write what became of the run."""
+        """Write the state of the run."""
         if attempts is None:
             attempts = (self.status or {}).get("attempts", 1)
         status = {"state": state, "attempts": attempts, "error": error}
         write_json(self.folder / "status.json", status)
 
     def set_aside(self) -> Path:
-        """Rename the folder, so that a new run can take its place; returns the new name."""
+        """Rename the folder to make room for a new run; return the new path."""
         number = 1
         while (aside := self.folder.with_name(f"{self.folder.name}.replaced-{number}")).exists():
             number += 1
@@ -188,12 +192,12 @@ def _read_json(path: Path) -> Plain:
         content: Plain = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path} is missing or damaged ({error}); rerun=true trains the run again and keeps "
-            "what is there aside"
+            f"{path} is missing or damaged ({error}); rerun=true trains the run again and moves "
+            "the old record aside"
         ) from error
     return content
 
 
 def _stop_this_process(loss: "LeaseCompromise") -> None:
-    """End in order: another process has taken over what this one, long out of reach, was doing."""
+    """Shut down cleanly: this process was unresponsive, and another one has claimed its run."""
     os.kill(os.getpid(), signal.SIGINT)

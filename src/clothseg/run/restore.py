@@ -1,4 +1,4 @@
-"""Recorded runs with a best epoch, and their networks ready to be used."""
+"""Loading of recorded runs: configuration, and networks with the weights of the best epoch."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,74 +15,76 @@ if TYPE_CHECKING:
     from clothseg.task.semantic import SemanticSegmentation
 
 UNFINISHED = {
-    "running": "is still running, or was cut off",
+    "running": "is still running or was interrupted",
     "failed": "has failed",
     "interrupted": "was interrupted",
 }
-"""What is said of the states of a run that is not done."""
+"""Descriptions of the states of unfinished runs."""
 
 
 def recorded_config(run: Path, trust: Sequence[str]) -> dict[str, Any]:
-    """The configuration of a run with a best epoch, checked.
+    """Read and validate the configuration of a run that has a best epoch.
 
     Args:
-        run: the run folder.
-        trust: packages whose functions it may name.
+        run: run folder.
+        trust: packages whose functions the configuration may use.
 
     Raises:
-        ConfigError: the folder holds no such run.
+        ConfigError: the folder contains no such run.
     """
     record = Record(run)
     config = record.config["config"] | {"trust": list(trust)}
     build.require_valid(config)
     if not record.best_checkpoint.is_file():
         raise ConfigError(
-            [f"run={run}: there is no {record.best_checkpoint}; the run has not finished an epoch"]
+            [f"run={run}: no {record.best_checkpoint}; the run has not finished an epoch yet"]
         )
-    # What is for training alone, or not worth its time for a few photos.
+    # Settings that affect training only, or that do not pay off for a few images.
     config["trainer"] |= {"sync_batchnorm": False, "ema_decay": None, "compile": False}
     config["data"] |= {"sampling": "uniform"}
     return config
 
 
-def warn_of_unfinished(runs: Sequence[Path]) -> None:
-    """Say which runs are not done; what is used of them may be far from what they come to."""
+def warn_if_unfinished(runs: Sequence[Path]) -> None:
+    """Print a warning for each unfinished run, whose weights may differ from the final ones."""
     for run in runs:
         state = (Record(run).status or {}).get("state", "")
         if state != "done":
-            what = UNFINISHED.get(state, "does not tell whether it is done")
-            say(f"warning: {run} {what}; its best epoch so far is used")
+            description = UNFINISHED.get(state, "has an unknown state")
+            say(f"warning: {run} {description}; using its best epoch so far")
 
 
 def short_name(run: Path) -> str:
-    """What tells a run from others: `<model>-<backbone>/<signature>[/fold-<k>]`."""
+    """Short unique name of a run: `<model>-<backbone>/<signature>[/fold-<k>]`."""
     parts = run.resolve().parts[1:]
     count = 3 if re.fullmatch(r"fold-\d+", parts[-1]) else 2
     return "/".join(parts[-count:])
 
 
 def ensemble_members(run: Path, ensemble: str) -> list[Path]:
-    """The runs whose networks work together.
+    """Run folders of the networks in an ensemble.
 
     Args:
-        run: a run folder; with `folds` that of any fold, or the folder of all of them.
-        ensemble: `none`, or `folds` for all folds of its cross-validation.
+        run: a run folder; for `folds` the run folder of any fold, or their parent folder.
+        ensemble: `none`, or `folds` for all folds of the cross-validation.
 
     Raises:
-        ConfigError: there are no folds, or not all of them.
+        ConfigError: there are no folds, or some are missing.
     """
     if ensemble == "none":
         return [run]
     folder = run.parent if (run / "config.yaml").is_file() else run
-    folds_there = [p for p in folder.glob("fold-*") if re.fullmatch(r"fold-\d+", p.name)]
-    found = sorted(folds_there, key=lambda path: int(path.name[5:]))
+    fold_folders = [p for p in folder.glob("fold-*") if re.fullmatch(r"fold-\d+", p.name)]
+    found = sorted(fold_folders, key=lambda path: int(path.name[5:]))
     folds = Record(found[0]).config["config"]["split"].get("folds") if found else None
     if not found or not folds:
-        raise ConfigError([f"ensemble=folds: {folder} holds no folds of a cross-validation"])
+        raise ConfigError([f"ensemble=folds: {folder} contains no folds of a cross-validation"])
     present = {path.name for path in found if Record(path).best_checkpoint.is_file()}
     missing = [str(fold) for fold in range(folds) if f"fold-{fold}" not in present]
     if missing:
-        raise ConfigError([f"ensemble=folds: fold {', '.join(missing)} of {folds} is missing"])
+        raise ConfigError(
+            [f"ensemble=folds: fold {', '.join(missing)} of {folds} is missing; train it first"]
+        )
     return found
 
 
@@ -93,18 +95,18 @@ def load_task(
     scales: Sequence[float],
     pixels: "ClassPixels | None" = None,
 ) -> "SemanticSegmentation":
-    """The module of one or several runs with the weights of their best epochs.
+    """Build the Lightning module of one or more runs with the weights of their best epochs.
 
     Args:
-        config: of the first of them.
+        config: configuration of the first run.
         runs: run folders whose networks are averaged.
-        tta: `none`, or `flip` for photo and mirror image.
-        scales: sizes at which photos are seen, in units of their own.
-        pixels: how often the classes occur in the training part; None where no loss is asked for.
+        tta: `none`, or `flip` to average over each image and its horizontal flip.
+        scales: input scales to average over, relative to the image size.
+        pixels: class frequencies of the training set; None if the loss is not needed.
 
     Raises:
         ConfigError: a scale does not fit the network.
-        DataError: a checkpoint is damaged, or of another network.
+        DataError: a checkpoint is damaged, or belongs to a different network.
     """
     from clothseg.model.tta import AveragedViews, require_scales
 
@@ -116,31 +118,31 @@ def load_task(
     require_scales(scales, config["data"]["image_size"], task.network.stride)
     if (tta, list(scales), len(runs)) != ("none", [1.0], 1):
         flip_table = build.build_labels(config).flip_table if tta == "flip" else None
-        networks = [each.network for each in tasks]
+        networks = [member.network for member in tasks]
         task.set_submodule("network", AveragedViews(networks, flip_table, scales))
     return task
 
 
 def load_best(task: "SemanticSegmentation", record: Record) -> None:
-    """Give a task the weights of a run's best epoch.
+    """Load the weights of a run's best epoch into a task.
 
     Raises:
-        DataError: the checkpoint is damaged, or of another network.
+        DataError: the checkpoint is damaged, or belongs to a different network.
     """
     import torch
 
     path = record.best_checkpoint
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except Exception as error:  # torch, zip and pickle raise a dozen types for damaged files
+    except Exception as error:  # torch, zip and pickle raise many types for damaged files
         first = first_line(error)
         raise DataError(f"{path}: the checkpoint is damaged ({first})") from error
     try:
         task.load_state_dict(state)
     except RuntimeError as error:
         differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
-        raise DataError(f"{path} is of another network than config.yaml: {differing}") from error
+        raise DataError(f"{path} does not match the network of config.yaml: {differing}") from error
 
 
 CROSS_ENTROPY = {"_target_": "clothseg.loss.cross_entropy"}
-"""A loss that needs to know nothing, for networks that nobody trains."""
+"""Loss without class frequencies, a placeholder for networks that are not trained."""

@@ -1,4 +1,4 @@
-"""What makes a run that run: a hash of all that can change its result."""
+"""Signature of a run: a hash of everything that can affect its result."""
 
 import copy
 import hashlib
@@ -28,9 +28,9 @@ IRRELEVANT_KEYS = (
     "trainer.devices",
     "trainer.threads",
 )
-"""Keys that say where and how a run is done, not what comes out; a fold has a folder of its own,
-how many processes share a batch is hashed as the world size, and a detector's weights and the
-samples that are left out are part of the dataset's fingerprint."""
+"""Keys that do not affect the result by themselves. Each fold has its own folder, the number of
+processes is hashed as the world size, and the detector weights and skipped samples are part of the
+dataset's fingerprint."""
 
 NEUTRAL_DEFAULTS: dict[str, Any] = {
     "dataset.crop": "none",
@@ -47,48 +47,48 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
     "trainer.ema_decay": None,
     "trainer.sync_batchnorm": False,
 }
-"""Keys that came after the first release, with the value that means what runs did before there was
-such a key. They enter the signature only with another value, so that an upgrade orphans no run."""
+"""Keys added after the first release, with the value that matches the earlier behavior. They enter
+the signature only if they differ from it, so that existing runs are found after an upgrade."""
 
 
 def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> str:
-    """Hash of what can change the result of a run.
+    """Hash everything that can affect the result of a run.
 
     Args:
         config: the resolved configuration.
         fingerprint: hash of the dataset's content.
-        world_size: number of processes that train together.
+        world_size: number of processes of the run.
     """
-    kept = current_names(config)
-    _keep_own_names(kept)
-    if _look_up(kept, "dataset.crop") in (None, "none"):
-        _drop(kept, "dataset.crop_margin")
-    if _look_up(kept, "data.sampling") != "repeat_factor":
-        _drop(kept, "data.repeat_threshold")
+    relevant = current_names(config)
+    _drop_unrelated_names(relevant)
+    if _look_up(relevant, "dataset.crop") in (None, "none"):
+        _drop(relevant, "dataset.crop_margin")
+    if _look_up(relevant, "data.sampling") != "repeat_factor":
+        _drop(relevant, "data.repeat_threshold")
     for key in IRRELEVANT_KEYS:
-        _drop(kept, key)
+        _drop(relevant, key)
     for key, neutral in NEUTRAL_DEFAULTS.items():
-        if _look_up(kept, key) == neutral:
-            _drop(kept, key)
-    content = json.dumps([first_names(kept), fingerprint, world_size], sort_keys=True)
+        if _look_up(relevant, key) == neutral:
+            _drop(relevant, key)
+    content = json.dumps([first_names(relevant), fingerprint, world_size], sort_keys=True)
     return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
 
 
-def completed(config: Plain) -> Plain:
-    """A recorded configuration with the keys that came after it, at their neutral values.
+def fill_missing_keys(config: Plain) -> Plain:
+    """Add keys to a recorded configuration that were introduced later, with neutral values.
 
-    Keys of a function that has defaults of its own need none.
+    Keys of functions with default values do not need this.
     """
-    whole = copy.deepcopy(config)
+    filled = copy.deepcopy(config)
     for key, neutral in {"trainer.devices": 1, **NEUTRAL_DEFAULTS}.items():
         group, _, name = key.partition(".")
-        if group == "trainer" and isinstance(whole.get(group), dict):
-            whole[group].setdefault(name, neutral)
-    return whole
+        if group == "trainer" and isinstance(filled.get(group), dict):
+            filled[group].setdefault(name, neutral)
+    return filled
 
 
-def _keep_own_names(config: Plain) -> None:
-    """Leave out which names of other datasets a label space gathers, and where merged ones are."""
+def _drop_unrelated_names(config: Plain) -> None:
+    """Drop names of other datasets from the label space, and the roots of merged datasets."""
     dataset, labels = config.get("dataset", {}), config.get("labels", {})
     own = source_names(dataset)
     for name, gathered in labels.get("gathers", {}).items():

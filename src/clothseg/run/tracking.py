@@ -1,4 +1,4 @@
-"""Drives the trackers of a run, and keeps their troubles away from it."""
+"""Callback that drives the trackers of a run and isolates the run from their failures."""
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -16,16 +16,16 @@ Say = Callable[[str], None]
 
 
 class Tracking(Callback):
-    """Tells all trackers about one run, on the first of its processes only.
+    """Reports one run to all trackers, on rank 0 only.
 
-    It begins with the training, and ends as a context manager, which is how it knows the way in
-    which the run ended.
+    Tracking begins with the training. It ends on exit of the context manager, which reveals how
+    the run ended.
 
     Args:
-        trackers: they are told in this order.
+        trackers: trackers in the order in which they are notified.
         subject: the run.
-        history: its epochs; it has to be called before this one.
-        say: prints a line and keeps it in the run's log.
+        history: history of the epochs; its callback must run before this one.
+        say: function that prints and logs a line.
     """
 
     def __init__(
@@ -33,10 +33,10 @@ class Tracking(Callback):
     ) -> None:
         self.trackers, self.subject, self.history, self.say = trackers, subject, history, say
         self._begun: list[Tracker] = []
-        self._lost: set[str] = set()
+        self._failed: set[str] = set()
 
     def __enter__(self) -> "Tracking":
-        """Nothing yet: the trackers begin with the training."""
+        """Return self; the trackers begin with the training."""
         return self
 
     def __exit__(
@@ -45,59 +45,59 @@ class Tracking(Callback):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close all trackers that have begun."""
+        """Close all active trackers."""
         stopped = isinstance(error, KeyboardInterrupt)
         end: End = "done" if error is None else "interrupted" if stopped else "failed"
         for tracker in self._begun:
             try:
                 tracker.close(end)
             except Exception as problem:
-                self._warn(tracker, problem, "what it lacks is in the record")
+                self._warn(tracker, problem, "all results are in the run folder")
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin, and hand over the epochs of a run that goes on."""
+        """Begin tracking, and report the earlier epochs of a resumed run."""
         if not trainer.is_global_zero:
             return
         for tracker in self.trackers:
-            # Even one that fails to begin has to be closed.
+            # A tracker that fails to begin has to be closed as well.
             self._begun.append(tracker)
             tracker.begin(self.subject)
         if self.history.rows:
-            self._hand_over_epochs()
+            self._report_epochs()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Hand over the epoch that has ended."""
-        self._hand_over_epochs()
+        """Report the finished epoch."""
+        self._report_epochs()
 
     def end(self, results: Results) -> None:
-        """Hand over the results."""
-        self._tell(
+        """Report the results."""
+        self._notify(
             lambda tracker: tracker.end(results),
-            "the results are missing there, the run goes on without it",
+            "it lacks the results; the run continues without it",
         )
 
-    def _hand_over_epochs(self) -> None:
+    def _report_epochs(self) -> None:
         rows = self.history.rows
-        missing = f"epochs from {int(rows[-1]['epoch'])} on are missing there, "
-        self._tell(lambda tracker: tracker.epochs(rows), missing + "the run goes on without it")
+        missing = f"it lacks all epochs from {int(rows[-1]['epoch'])} on; "
+        self._notify(lambda tracker: tracker.epochs(rows), missing + "the run continues without it")
 
-    def _tell(self, what: Callable[[Tracker], None], missing: str) -> None:
+    def _notify(self, call: Callable[[Tracker], None], missing: str) -> None:
         for tracker in self._begun:
-            if tracker.name not in self._lost:
+            if tracker.name not in self._failed:
                 try:
-                    what(tracker)
+                    call(tracker)
                 except Exception as problem:
-                    self._lost.add(tracker.name)
+                    self._failed.add(tracker.name)
                     self._warn(tracker, problem, missing)
 
     def _warn(self, tracker: Tracker, problem: Exception, missing: str) -> None:
         text = f"{type(problem).__name__}: {first_line(problem)}"
         name = self.subject.name
-        self.say(f"{name}  warning: logger {tracker.name} gave up ({text}); {missing}")
+        self.say(f"{name}  warning: logger {tracker.name} failed ({text}); {missing}")
 
 
-def tracking_of(job: Job, say: Say) -> Tracking:
-    """The trackers that a job's configuration chooses, with an empty history."""
+def job_tracking(job: Job, say: Say) -> Tracking:
+    """Create the tracking of a job with its configured trackers and an empty history."""
     folder = job.folder if job.config["split"].get("fold") is None else job.folder.parent
     group = "/".join(folder.parts[-3:])
     labels = build.build_labels(job.config)

@@ -1,4 +1,4 @@
-"""One run: train, test, measure, draw, record."""
+"""Execution of one run: train, test, measure, draw figures, and record."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -30,26 +30,26 @@ from clothseg.run.log import run_log
 from clothseg.run.record import Record
 from clothseg.run.restore import load_best
 from clothseg.run.results import draw_examples, draw_training
-from clothseg.run.tracking import Tracking, tracking_of
+from clothseg.run.tracking import Tracking, job_tracking
 from clothseg.split import Split, missing_classes
 from clothseg.task.semantic import SemanticSegmentation
 from clothseg.trainer import stopped_in_order
 
-WARM_UP, TIMED = 10, 50
-"""Passes before and during the measurement of inference time (networks spec: median of 50)."""
+WARM_UP_PASSES, TIMED_PASSES = 10, 50
+"""Forward passes before and during the measurement of the inference time (median of 50)."""
 
 
 def run(job: Job, rank: int) -> None:
-    """Do a run, or go on with one that was cut off.
+    """Execute a run, or resume an interrupted one.
 
     Args:
         job: the run.
-        rank: which of its processes this is. The first one records and shows what all of them do.
+        rank: rank of this process. Rank 0 writes the record and the console output.
 
     Raises:
-        UserError: a mistake of the user's.
-        ClaimedError: another process does this run.
-        KeyboardInterrupt: Ctrl-C; the last checkpoint is kept.
+        UserError: an error that the user can fix.
+        ClaimedError: another process executes this run.
+        KeyboardInterrupt: Ctrl-C; the last checkpoint remains.
     """
     build.require_valid(job.config)
     reader = build.build_dataset(job.config)
@@ -60,31 +60,31 @@ def run(job: Job, rank: int) -> None:
     data.require_shares("trainer.devices", ["validation", "test"])
     task = build.build_task(job.config, training_pixels(job.config, cache, split))
     if rank > 0:
-        with run_log(None) as say, tracking_of(job, say) as tracking:
+        with run_log(None) as say, job_tracking(job, say) as tracking:
             _train_and_test(job, data, task, say, tracking)
         return
     record = Record(job.folder)
     with record.claimed(job.wait):
-        if record.is_done(rerun=job.config["rerun"]):  # by the process that was waited for
+        if record.is_done(rerun=job.config["rerun"]):  # by the process that held the claim
             return
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
             record.begin(dict(job.config), job.choices, job.overrides, device)
             split.write(frozen)
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
-            say(f"{job.title}  {size} on {device}, kept in {job.folder}")
+            say(f"{job.title}  {size} on {device}, recorded in {job.folder}")
             say(f"{job.title}  {split.summary}")
             for text in reader.warnings():
                 say(f"{job.title}  warning: {text}")
-            if skipped_samples := [asdict(each) for each in reader.skipped_samples()]:
+            if skipped_samples := [asdict(sample) for sample in reader.skipped_samples()]:
                 write_json(job.folder / "skipped.json", skipped_samples)
                 count = len(skipped_samples)
                 say(f"{job.title}  warning: {count} samples are skipped, see skipped.json")
-            for text in described_weights(task):
+            for text in describe_class_weights(task):
                 say(f"{job.title}  class weights: {text}")
             for name in missing_classes(cache, split, task.names):
-                say(f"{job.title}  warning: no training photo has the class {name}")
-            with tracking_of(job, say) as tracking:
+                say(f"{job.title}  warning: no training image contains the class {name}")
+            with job_tracking(job, say) as tracking:
                 scores = _train_and_test(job, data, task, say, tracking)
                 tracking.end(_write_results(job, data, task, tracking.history, scores))
             record.set_state("done")
@@ -97,30 +97,30 @@ def _train_and_test(
     say: Callable[[str], None],
     tracking: Tracking,
 ) -> Scores:
-    """Train to the end, and test the best epoch."""
+    """Train, then test the best epoch."""
     record = Record(job.folder)
     history = tracking.history
     reporter = Reporter(say, job.title, data.batch_size, history)
     observers = [history, tracking, reporter]
     trainer = build.build_trainer(job.config, job.folder, observers, job.world_size)
     if record.last_checkpoint:
-        _require_whole(record.last_checkpoint)
-        say(f"{job.title}  goes on from {record.last_checkpoint}")
+        _require_complete(record.last_checkpoint)
+        say(f"{job.title}  resumes from {record.last_checkpoint}")
     with stopped_in_order():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
     load_best(task, record)
-    return scored(trainer, task, data.evaluation_batches(data.split.test))
+    return evaluate_task(trainer, task, data.evaluation_batches(data.split.test))
 
 
-def _require_whole(checkpoint: Path) -> None:
-    """Fail when a checkpoint was cut, as a full disk does.
+def _require_complete(checkpoint: Path) -> None:
+    """Fail if a checkpoint is truncated, for example because the disk was full.
 
     Raises:
-        DataError: says how to go on.
+        DataError: states how to proceed.
     """
-    if not is_zipfile(checkpoint):  # its directory is at the end
+    if not is_zipfile(checkpoint):  # the directory of a ZIP file is at its end
         raise DataError(
-            f"{checkpoint} is damaged; delete it, and the same command trains from the beginning"
+            f"{checkpoint} is damaged; delete it and repeat the command to train from scratch"
         )
 
 
@@ -131,7 +131,7 @@ def _write_results(
     history: History,
     scores: Scores,
 ) -> Results:
-    """Write scores, measurements and pictures of a run; returns what loggers are told."""
+    """Write scores, measurements and figures of a run; return the results for the loggers."""
     best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
     seconds = sum(row["seconds"] for row in history.rows)
     images = len(history.rows) * data.steps_per_epoch * data.batch_size
@@ -156,8 +156,8 @@ def _write_results(
     return Results(metrics, scores.matrix, examples, Record(job.folder).best_checkpoint)
 
 
-def scored(trainer: Trainer, task: SemanticSegmentation, batches: Batches) -> Scores:
-    """Scores of a task on some photos, which all processes together see once each."""
+def evaluate_task(trainer: Trainer, task: SemanticSegmentation, batches: Batches) -> Scores:
+    """Score a task on batches of images; the processes together see each image once."""
     with stopped_in_order():
         trainer.test(task, batches, verbose=False)
     assert task.test_scores is not None
@@ -165,7 +165,7 @@ def scored(trainer: Trainer, task: SemanticSegmentation, batches: Batches) -> Sc
 
 
 def device_name(job: Job) -> str:
-    """What a run is trained on, for people."""
+    """Display name of the device of a run."""
     trainer = job.config["trainer"]
     if trainer["accelerator"] != "cpu" and torch.cuda.is_available():
         device = torch.cuda.get_device_name()
@@ -176,23 +176,23 @@ def device_name(job: Job) -> str:
 
 
 def training_pixels(config: Mapping[str, Any], cache: Cache, split: Split) -> ClassPixels:
-    """How often the classes occur in what a run is trained on."""
+    """Class frequencies of the training set."""
     return ClassPixels.of_training(cache, split, config["data"]["image_size"])
 
 
-def described_weights(task: SemanticSegmentation) -> list[str]:
-    """The weights of classes of a task's losses, for people."""
+def describe_class_weights(task: SemanticSegmentation) -> list[str]:
+    """Format the class weights of a task's losses."""
     losses = [loss for loss in task.loss.modules() if isinstance(loss, PixelLoss)]
     weights = [loss.weights.tolist() for loss in losses if loss.weights is not None]
-    return [described(each, task.names) for each in weights]
+    return [described(values, task.names) for values in weights]
 
 
 def inference_ms(task: SemanticSegmentation, image_size: int) -> float:
-    """Median time of one photo through the network, milliseconds."""
-    photo = np.zeros((1, image_size, image_size, 3), np.uint8)
+    """Median inference time for one image, milliseconds."""
+    image = np.zeros((1, image_size, image_size, 3), np.uint8)
     times = []
-    for _ in range(WARM_UP + TIMED):
+    for _ in range(WARM_UP_PASSES + TIMED_PASSES):
         start = time.perf_counter()
-        task.predict(photo)  # ends with a copy to the CPU, which waits for the device
+        task.predict(image)  # ends with a copy to the CPU, which synchronizes with the device
         times.append(time.perf_counter() - start)
-    return 1000 * float(np.median(times[WARM_UP:]))
+    return 1000 * float(np.median(times[WARM_UP_PASSES:]))
