@@ -47,8 +47,8 @@ def _example(index: int, iou: float, cache: Cache, task: SemanticSegmentation) -
     photo = np.array(cache.images[index])
     return Example(
         name=cache.names[index],
-        photo=photo,
-        truth=np.array(cache.masks[index]),
+        image=photo,
+        ground_truth=np.array(cache.masks[index]),
         prediction=task.predict(photo[None])[0],
         iou=iou,
     )

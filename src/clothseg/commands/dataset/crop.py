@@ -11,7 +11,7 @@ from clothseg.dataset.person_boxes import Box
 from clothseg.dataset.photo import read_photo
 from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError
-from clothseg.report.contact_sheet import BoxedPhoto, draw_contact_sheet
+from clothseg.report.contact_sheet import BoxedImage, draw_contact_sheet
 from clothseg.screen import say
 
 SHOWN = 24
@@ -47,7 +47,7 @@ def act(context: Context) -> int:
 
 def _shown(
     part: Cropped, boxes: dict[str, Box | None], random: np.random.Generator
-) -> list[BoxedPhoto]:
+) -> list[BoxedImage]:
     """Photos drawn at random with their boxes, those without a person first."""
     samples = part.samples()
     order: list[Sample] = [samples[i] for i in random.permutation(len(samples))]
@@ -56,6 +56,6 @@ def _shown(
     return [_boxed(part, s, boxes[s.name]) for s in [*whole, *cut][:SHOWN]]
 
 
-def _boxed(part: Cropped, sample: Sample, box: Box | None) -> BoxedPhoto:
+def _boxed(part: Cropped, sample: Sample, box: Box | None) -> BoxedImage:
     photo = read_photo(sample.image)
-    return BoxedPhoto(sample.name, photo, box, widened(box, part.margin, *photo.shape[:2]))
+    return BoxedImage(sample.name, photo, box, widened(box, part.margin, *photo.shape[:2]))
