@@ -186,8 +186,8 @@ def test_class_iou_is_readable(
     generator = np.random.default_rng(classes)
     iou = generator.uniform(0, 1, classes)
     iou[:3] = [1, 0, np.nan]
-    deviation = generator.uniform(0, 0.1, classes) if folds > 1 else None
-    draw_class_iou(iou, class_names(classes), tmp_path / "iou.png", LONG_TITLE, deviation)
+    std = generator.uniform(0, 0.1, classes) if folds > 1 else None
+    draw_class_iou(iou, class_names(classes), tmp_path / "iou.png", LONG_TITLE, std)
     check_file(tmp_path / "iou.png")
     check_texts(drawn[0])
 
@@ -196,8 +196,8 @@ def test_iou_bars_are_sorted_and_absent_classes_are_marked(
     tmp_path: Path, drawn: list[Figure]
 ) -> None:
     iou = np.array([0.25, np.nan, 0.75, 0.5])
-    deviation = np.array([0.05, np.nan, 0.1, np.nan])
-    draw_class_iou(iou, NAMES, tmp_path / "iou.png", "title", deviation)
+    std = np.array([0.05, np.nan, 0.1, np.nan])
+    draw_class_iou(iou, NAMES, tmp_path / "iou.png", "title", std)
     axes = drawn[0].axes[0]
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["skin", "hat", "background", "shirt"]

@@ -72,7 +72,7 @@ def temporary_workspace() -> Iterator[Path]:
 def path_overrides(folder: Path, output: Path) -> list[str]:
     """Overrides that make a command write only below the workspace `folder`."""
     return [
-        f"dataset.root='{folder / 'drawn'}'",
+        f"dataset.root='{folder / 'synthetic'}'",
         f"data.cache='{folder / 'cache'}'",
         f"output='{output}'",
     ]

@@ -1,4 +1,4 @@
-"""A training step through Lightning with its data, against a step of a bare PyTorch loop."""
+"""Training step through Lightning, including data, against a step of a bare PyTorch loop."""
 
 import time
 from collections.abc import Callable

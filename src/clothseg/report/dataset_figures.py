@@ -48,7 +48,7 @@ def draw_class_bars(
         path: the PNG to write.
         unit: plural of the counted things.
         title: title of the figure.
-        of: the thing that each bar stands for.
+        of: noun for what a bar represents.
 
     Source: inacio2019, Fig. 4; castro2019, Fig. 2; loesch2021, Fig. 2.
     """

@@ -100,7 +100,7 @@ def draw_class_iou(
     names: Sequence[str],
     path: Path,
     title: str,
-    deviation: np.ndarray | None = None,
+    std: np.ndarray | None = None,
 ) -> None:
     """Draw one bar per class, best first, and the mean over the classes that occur.
 
@@ -109,11 +109,11 @@ def draw_class_iou(
         names: class names [K].
         path: the PNG to write.
         title: title of the figure.
-        deviation: standard deviation over folds [K], drawn as error bars; NaN if unknown.
+        std: standard deviation over folds [K], drawn as error bars; NaN if unknown.
     """
     order = np.argsort(-np.nan_to_num(iou, nan=-1.0), kind="stable")
     value = 100 * np.asarray(iou, np.float64)[order]
-    spread = np.full(len(order), np.nan) if deviation is None else 100 * deviation[order]
+    spread = np.full(len(order), np.nan) if std is None else 100 * std[order]
     rows = range(len(order))
     longest = max(text_width(name, 8) for name in names)
     figure = Figure((longest + 5.2, 0.2 * len(order) + 1.1), layout="constrained")
@@ -123,7 +123,7 @@ def draw_class_iou(
     for row in rows:
         _write_value(axes, row, value[row], spread[row])
     axes.set_yticks(rows, [names[k] for k in order])
-    axes.set(xlim=(0, 112 if deviation is None else 125), ylim=(len(order) - 0.4, -0.6))
+    axes.set(xlim=(0, 112 if std is None else 125), ylim=(len(order) - 0.4, -0.6))
     axes.set_xticks(range(0, 101, 20))
     axes.set_xlabel("IoU in percent")
     axes.tick_params(axis="y", length=0)
