@@ -1,4 +1,4 @@
-# `make` lists the targets. Set-up needs Python 3.11+ and a package index, nothing else.
+# `make` lists the targets. Setup needs only Python 3.11+ and a package index.
 PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python
@@ -21,7 +21,7 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup  ## set up, cross-validate on drawn photos, and say which pictures to look at
+demo: setup  ## set up, cross-validate on synthetic photos, and list the figures
 	$(RUN) train.py model=fpn backbone=efficientnet-b3 -m
 
 train: setup  ## set up and train: make train ARGS="model=unet backbone=resnet18 -m"
@@ -34,24 +34,24 @@ check: setup format lint  ## format, lint, types and the fast tests
 	$(RUN) -m pytest -m "not slow" -x -q
 
 lint: setup  ## style and types
-	$(RUN) -m ruff check --no-cache . # its cache overlooks modules that have moved
+	$(RUN) -m ruff check --no-cache . # its cache misses moved modules
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-format: setup  ## rewrite all files in the project's style
+format: setup  ## reformat all files
 	$(RUN) -m ruff check --fix --quiet .
 	$(RUN) -m ruff format --quiet .
 
-lock: setup  ## pin all libraries anew in requirements.lock, with hashes and without addresses
+lock: setup  ## regenerate requirements.lock: all libraries pinned with hashes, without index URLs
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --all-extras --group dev --no-emit-package clothseg --no-header --no-annotate \
 	  pyproject.toml --output-file requirements.lock
 
-wheel: setup  ## build dist/*.whl, which holds conf/ and runs without a checkout
+wheel: setup  ## build dist/*.whl, which includes conf/ and runs without a checkout
 	$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 hooks: setup  ## run format and lint before every commit
 	$(RUN) -m pre_commit install
 
-clean:  ## remove caches and the environment; run records in outputs/ stay
+clean:  ## remove caches and the environment, but not the run records in outputs/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist outputs/cache

@@ -1,4 +1,4 @@
-"""Every command of the README is run, as it is printed, at a size that takes seconds."""
+"""Run every command of the README exactly as printed, at a size that takes seconds."""
 
 import os
 import re
@@ -24,8 +24,8 @@ MAKE = [line for line in LINES if line.startswith("make ")]
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
-    """Folders that stand for the README's placeholders."""
+def folders(tmp_path_factory):
+    """Root of the folders that replace the placeholders of the README."""
     root = tmp_path_factory.mktemp("readme")
     for name in ("ccp", "cfpd", "cihp", "folder"):
         LAYOUTS[name](root / name, 16, 5, lambda count: None)
@@ -35,20 +35,20 @@ def places(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def recorded(places, command_line):
-    """The folder of a finished run, for the commands that want one."""
-    said = run(command_line, "python train.py model=unet backbone=mobilenet_v2", places)
-    assert said.returncode == 0, said.stderr
-    return next((places / "runs").glob("*/unet-mobilenet_v2/*/fold-0"))
+def recorded(folders, command_line):
+    """Folder of a finished run, for the commands that need one."""
+    result = run(command_line, "python train.py model=unet backbone=mobilenet_v2", folders)
+    assert result.returncode == 0, result.stderr
+    return next((folders / "runs").glob("*/unet-mobilenet_v2/*/fold-0"))
 
 
 def small(command, root):
     """Overrides that shrink a training command of the README."""
     grid = "," in command
-    division = ["split=holdout"] if grid else ["split.folds=2", "split.validation=0.3"]
-    drawn = ["dataset.num_images=16", f"dataset.root={root / 'drawn'}"]
+    split = ["split=holdout"] if grid else ["split.folds=2", "split.validation=0.3"]
+    synthetic = ["dataset.num_images=16", f"dataset.root={root / 'synthetic'}"]
     return [
-        *(["split.validation=0.3"] if "split=official" in command else division),
+        *(["split.validation=0.3"] if "split=official" in command else split),
         "data.image_size=32",
         "data.batch_size=4",
         *([] if "trainer=" in command else ["trainer=cpu"]),
@@ -56,12 +56,12 @@ def small(command, root):
         "trainer.max_epochs=1",
         f"data.cache={root / 'cache'}",
         f"output={root / 'runs'}",
-        *([] if "dataset=" in command or "experiment=" in command else drawn),
+        *([] if "dataset=" in command or "experiment=" in command else synthetic),
     ]
 
 
 def run(command_line, command, root, recorded=None):
-    stands_for = {
+    placeholders = {
         "<ccp>": root / "ccp",
         "<cfpd>": root / "cfpd",
         "<cihp>": root / "cihp",
@@ -76,7 +76,7 @@ def run(command_line, command, root, recorded=None):
         "<predicted>": root / "predicted",
         "<onnx>": root / "network.onnx",
     }
-    for name, path in stands_for.items():
+    for name, path in placeholders.items():
         command = command.replace(name, str(path))
     words = shlex.split(command)[1:]
     if "budget=" in command or "overfit_one" in command:
@@ -89,19 +89,19 @@ def run(command_line, command, root, recorded=None):
     return command_line.run(words)
 
 
-def test_the_readme_has_commands():
+def test_readme_has_commands():
     assert len(PYTHON) >= 8
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", PYTHON)
-def test_a_python_command_of_the_readme_works(command, places, command_line, request):
+def test_python_command_of_the_readme_works(command, folders, command_line, request):
     if "trainer=ddp" in command.split() and not visible_gpus():
-        pytest.skip("there is no GPU here")
+        pytest.skip("no GPU")
     if "submitit_slurm" in command and not slurm_answers():
-        pytest.skip("there is no SLURM here")
+        pytest.skip("no SLURM")
     recorded = request.getfixturevalue("recorded") if "<run" in command else None
-    result = run(command_line, command, places, recorded)
+    result = run(command_line, command, folders, recorded)
     assert result.returncode == 0, f"{command}\n{result.stdout[-2000:]}{result.stderr[-2000:]}"
     assert "Traceback" not in result.stderr
     assert "Warning" not in result.stderr
@@ -115,26 +115,26 @@ def test_every_make_target_of_the_readme_exists(command):
     assert result.returncode == 0, result.stderr
 
 
-def test_make_without_a_target_lists_all_of_them():
+def test_make_without_a_target_lists_all_targets():
     result = subprocess.run(["make"], cwd=REPOSITORY, capture_output=True, text=True)
     for target in ["setup", "demo", "train", "test", "check", "lint", "format", "lock", "clean"]:
         assert re.search(rf"^  {target} ", result.stdout, re.MULTILINE)
 
 
-def test_the_printed_mistake_is_what_the_command_says():
-    shown = re.search(r"^\$ python (train\.py .*)\n((?:.*\n)*?)```", README, re.MULTILINE)
+def test_printed_error_matches_the_output_of_the_command():
+    example = re.search(r"^\$ python (train\.py .*)\n((?:.*\n)*?)```", README, re.MULTILINE)
     result = subprocess.run(
-        [sys.executable, *shown[1].split()],
+        [sys.executable, *example[1].split()],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src")},
         capture_output=True,
         text=True,
     )
     assert result.returncode == 1
-    assert result.stderr == shown[2]
+    assert result.stderr == example[2]
 
 
-def test_pictures_and_pages_that_the_readme_points_to_exist():
+def test_local_links_of_the_readme_exist():
     for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (REPOSITORY / path).is_file(), path
     assert len(README.splitlines()) <= 250

@@ -1,4 +1,4 @@
-"""Benchmarks: contestants do equal work, results are consistent, errors are reported."""
+"""Benchmarks: fair comparisons, consistent numbers, and error messages."""
 
 import datetime
 import json
@@ -15,20 +15,20 @@ import torch
 from clothseg import build
 from clothseg.augmentation import none
 from clothseg.benchmark import commands, memory, parallel_jobs, sweep_job
-from clothseg.benchmark.comparison import Comparison, Contestant, Goal, training_config
-from clothseg.benchmark.contest import CHOICES, BareLoop
+from clothseg.benchmark.comparison import Comparison, Goal, Side, training_config
 from clothseg.benchmark.evaluation import our_evaluation, shifted_batches, their_evaluation
 from clothseg.benchmark.gpu_throughput import throughput
-from clothseg.benchmark.input_pipeline import DecodedPhotos
+from clothseg.benchmark.input_pipeline import DecodedImages
 from clothseg.benchmark.table import (
     BEGIN,
-    BETWEEN,
     END,
     README,
+    TABLE,
     read_results,
     speed_table,
     write_speed_table,
 )
+from clothseg.benchmark.workload import CHOICES, BareLoop
 from clothseg.commands.benchmark import benchmark_result
 from clothseg.commands.main import main
 from clothseg.config.command_line import check_command
@@ -63,8 +63,8 @@ def assert_consistent(comparison, measurements):
         low, high = side["quartiles"]
         assert min(side["values"]) <= low <= side["median"] <= high <= max(side["values"])
     quotient = comparison["clothseg"]["median"] / comparison["rival"]["median"]
-    inverted = comparison["ratio_is"] == "rival / clothseg"
-    assert comparison["ratio"] == pytest.approx(1 / quotient if inverted else quotient)
+    is_speedup = comparison["ratio_is"] == "rival / clothseg"
+    assert comparison["ratio"] == pytest.approx(1 / quotient if is_speedup else quotient)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_input_pipeline_is_measured(wardrobe, here):
+def test_input_pipeline_benchmark(wardrobe, here):
     result = benchmark_result(tiny("input_pipeline", wardrobe))
     (comparison,) = result["comparisons"]
     assert_consistent(comparison, 3)
@@ -81,7 +81,7 @@ def test_the_input_pipeline_is_measured(wardrobe, here):
     assert json.loads(json.dumps(result)) == result
 
 
-def test_a_result_describes_the_hardware_without_identifying_the_machine(wardrobe, here):
+def test_result_describes_the_hardware_without_the_hostname(wardrobe, here):
     result = benchmark_result(tiny("input_pipeline", wardrobe))
     assert result["machine"]["cpu"]
     assert result["machine"]["cores"] >= 1
@@ -95,23 +95,23 @@ def test_a_result_describes_the_hardware_without_identifying_the_machine(wardrob
 
 
 @pytest.mark.slow(seconds=62)
-def test_every_training_step_is_measured(wardrobe, here):
+def test_training_step_benchmark(wardrobe, here):
     result = benchmark_result(tiny("training_step", wardrobe, "repetitions=1"))
     time, *memory = result["comparisons"]
     assert_consistent(time, 2)
     assert time["unit"] == "ms/step"
-    for comparison in memory:  # measured on Linux only
+    for comparison in memory:  # on Linux only
         assert_consistent(comparison, 1)
         assert comparison["unit"] == "MB"
 
 
-def test_an_evaluation_is_measured(wardrobe, here):
+def test_evaluation_benchmark(wardrobe, here):
     result = benchmark_result(tiny("evaluation", wardrobe, "batches=7"))
     for comparison in result["comparisons"]:
         assert_consistent(comparison, 3)
 
 
-def test_both_evaluations_have_equal_results(wardrobe, here):
+def test_both_evaluations_agree(wardrobe, here):
     settings = tiny("evaluation", wardrobe, "batches=3")
     config = training_config(settings, 32, [])
     batches = shifted_batches(build.build_cache(config, build.build_dataset(config)), settings)
@@ -122,8 +122,8 @@ def test_both_evaluations_have_equal_results(wardrobe, here):
     np.testing.assert_allclose(iou, theirs["MulticlassJaccardIndex"], rtol=1e-6)
 
 
-def test_the_time_of_a_sweep_is_divided_by_its_jobs(here, monkeypatch):
-    """Simulate eight seconds for a sweep of two jobs, and three for each job alone."""
+def test_sweep_time_is_divided_by_the_number_of_jobs(here, monkeypatch):
+    """A sweep of two jobs takes eight seconds, a separate command three."""
     monkeypatch.setattr(sweep_job, "run", lambda arguments: "")
     monkeypatch.setattr(sweep_job, "command_seconds", lambda a: 8.0 if "-m" in a else 3.0)
     (comparison,) = sweep_job.compare(tiny("sweep_job", None, "repetitions=1"), jobs=2)
@@ -133,13 +133,13 @@ def test_the_time_of_a_sweep_is_divided_by_its_jobs(here, monkeypatch):
 
 def test_parallel_jobs_are_timed_from_the_first_start_to_the_last_end(here, monkeypatch):
     def sweep(arguments):
-        """Write the records of two jobs, run sequentially or in parallel."""
+        """Write two records, of sequential or parallel jobs."""
         (output,) = [a.split("=", 1)[1].strip("'") for a in arguments if a.startswith("output=")]
         parallel = "hydra.launcher.max_parallel=2" in arguments
-        for fold, begin in enumerate((1000, 1000 if parallel else 1030)):
+        for fold, start in enumerate((1000, 1000 if parallel else 1030)):
             folder = Path(output) / f"fold-{fold}"
             folder.mkdir(parents=True)
-            for name, moment in (("environment.json", begin), ("status.json", begin + 30)):
+            for name, moment in (("environment.json", start), ("status.json", start + 30)):
                 (folder / name).write_text("{}")
                 os.utime(folder / name, (moment, moment))
         return ""
@@ -150,56 +150,56 @@ def test_parallel_jobs_are_timed_from_the_first_start_to_the_last_end(here, monk
     assert (comparison.clothseg.values, comparison.rival.values) == ([30.0], [60.0])
 
 
-def test_a_failing_command_raises():
-    with pytest.raises(DataError, match=r"ended with status 3:\nwhy$"):
+def test_failing_command_is_not_timed():
+    with pytest.raises(DataError, match=r"exited with status 3:\nwhy$"):
         commands.run(["-c", "import sys; print('why'); sys.exit(3)"])
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_the_gpu_benchmark_needs_a_gpu(here, capsys):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is present")
+def test_gpu_benchmark_is_rejected_without_a_gpu(here, capsys):
     assert main("benchmark", ["benchmark=gpu_throughput"]) == 1
     assert "gpu_throughput needs a CUDA GPU" in capsys.readouterr().err
 
 
 @pytest.mark.slow(seconds=20)
 @pytest.mark.filterwarnings("ignore:.*pin_memory")
-def test_throughput_is_measured_on_any_device(wardrobe, here):
+def test_throughput_benchmark_on_any_device(wardrobe, here):
     network = ["model=fpn", "backbone=resnet18"]
     settings = tiny("gpu_throughput", wardrobe)
-    found = throughput(settings, torch.device("cpu"), network, compiled=False)
-    assert [comparison.goal is None for comparison in found] == [True, False]
-    for comparison in found:
+    comparisons = throughput(settings, torch.device("cpu"), network, compiled=False)
+    assert [comparison.goal is None for comparison in comparisons] == [True, False]
+    for comparison in comparisons:
         assert_consistent(comparison.plain, 3)
 
 
 @pytest.mark.skipif(not memory.can_measure_memory(), reason="peak memory needs Linux")
-def test_memory_is_measured_from_the_start():
-    """Run in a separate process, which has no freed memory to reuse for the block."""
+def test_peak_memory_counts_from_the_reset():
+    """A fresh process has no freed memory that the block could reuse."""
     code = (
         "import numpy as np; from clothseg.benchmark import memory; "
-        "before = memory.start_of_peak(); block = np.ones(8_000_000); del block; "
+        "before = memory.reset_peak_memory(); block = np.ones(8_000_000); del block; "
         "print(memory.peak_memory() - before)"
     )
     assert 60 < float(commands.run(["-c", code]).split()[-1]) < 70
 
 
 @pytest.mark.slow(seconds=20)
-def test_the_command_writes_and_prints_the_result(here, capsys):
-    assert main("benchmark", ["benchmark=input_pipeline", *TINY, "output=found"]) == 0
-    result = json.loads((here / "found" / "input_pipeline.json").read_text())
+def test_command_writes_the_displayed_results(here, capsys):
+    assert main("benchmark", ["benchmark=input_pipeline", *TINY, "output=results"]) == 0
+    result = json.loads((here / "results" / "input_pipeline.json").read_text())
     (comparison,) = result["comparisons"]
     assert_consistent(comparison, 3)
     assert result["settings"]["image_size"] == 32
-    shown = capsys.readouterr().out
-    assert f"{comparison['ratio']:.3f}" in shown
-    assert "written to found/input_pipeline.json" in shown
-    assert "benchmark=table" in shown
+    output = capsys.readouterr().out
+    assert f"{comparison['ratio']:.3f}" in output
+    assert "written to results/input_pipeline.json" in output
+    assert "benchmark=table" in output
 
 
-def test_the_table_in_the_readme_matches_the_results():
-    table = speed_table(read_results(REPOSITORY / "outputs" / "benchmarks"))
-    assert BETWEEN.search(README.read_text())[0] == table, (
-        "update it with python scripts/benchmark.py benchmark=table"
+def test_readme_table_matches_the_committed_results():
+    generated = speed_table(read_results(REPOSITORY / "outputs" / "benchmarks"))
+    assert TABLE.search(README.read_text())[0] == generated, (
+        "run python scripts/benchmark.py benchmark=table to update it"
     )
 
 
@@ -213,22 +213,22 @@ def assert_publishable(text):
         assert private not in text
 
 
-def test_the_table_in_a_page_is_updated(tmp_path):
+def test_table_of_a_page_is_updated(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     write_speed_table(page, REPOSITORY / "outputs" / "benchmarks")
     lines = page.read_text().splitlines()
-    assert lines[:3] == ["before", BEGIN, "| measured | clothseg | against | ratio | goal |"]
+    assert lines[:3] == ["before", BEGIN, "| benchmark | clothseg | baseline | ratio | goal |"]
     assert lines[-2:] == [END, "after"]
     assert "old" not in lines
 
 
-def test_a_page_without_markers_or_a_folder_without_results_is_an_error(tmp_path):
+def test_missing_markers_and_missing_results_are_errors(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("nothing\n")
-    with pytest.raises(DataError, match=r"page.md has no place for the table"):
+    with pytest.raises(DataError, match=r"page.md lacks the markers of the table"):
         write_speed_table(page, REPOSITORY / "outputs" / "benchmarks")
-    with pytest.raises(DataError, match="has no results: run a benchmark first"):
+    with pytest.raises(DataError, match="contains no results: run a benchmark first"):
         write_speed_table(page, tmp_path)
 
 
@@ -236,13 +236,13 @@ def test_a_page_without_markers_or_a_folder_without_results_is_an_error(tmp_path
     ("goal", "ratio", "met"),
     [(Goal("<=", 1.02), 1.02, True), (Goal("<=", 1.02), 1.03, False), (Goal(">=", 6), 5.9, False)],
 )
-def test_a_goal_is_met_or_missed(goal, ratio, met):
+def test_goal_is_met_or_missed(goal, ratio, met):
     assert goal.met(ratio) is met
 
 
-def test_a_missed_goal_is_highlighted():
-    sides = [Contestant("ours", [2.0]), Contestant("theirs", [1.0])]
-    missed = Comparison("time", "s", "here", *sides, goal=Goal(">=", 2), times_less=True)
+def test_missed_goal_is_bold():
+    sides = [Side("ours", [2.0]), Side("theirs", [1.0])]
+    missed = Comparison("time", "s", "here", *sides, goal=Goal(">=", 2), is_speedup=True)
     assert missed.ratio == 0.5
     result = {
         "benchmark": "evaluation",
@@ -252,17 +252,20 @@ def test_a_missed_goal_is_highlighted():
         "date": "2026-01-01",
         "environment": {"commit": "0123456789", "dirty": True},
     }
-    row, _, note = speed_table([result]).splitlines()[2:]
+    row, _, setup = speed_table([result]).splitlines()[2:]
     assert row == "| time | 2.00 s | 1.00 s | **0.500** | ≥ 2 |"
-    assert "a CPU, 1 core, synthetic wardrobe, 2026-01-01, commit 0123456 and changes" in note
+    assert (
+        "a CPU, 1 core, synthetic wardrobe, 2026-01-01, commit 0123456 with uncommitted changes"
+        in setup
+    )
 
 
-def test_the_rival_loader_returns_the_same_samples_as_the_cache(wardrobe, here):
+def test_decoded_baseline_matches_the_cache(wardrobe, here):
     config = training_config(tiny("input_pipeline", wardrobe), 48, [])
     reader = build.build_dataset(config)
     cache = build.build_cache(config, reader)
     table = build.build_labels(config).lookup_table(reader.names)
-    rival = DecodedPhotos(reader.samples(), table, 48, none(48, UNCHANGED))
+    rival = DecodedImages(reader.samples(), table, 48, none(48, UNCHANGED))
     ours = CachedImages(cache, cache.names, None, 0)
     assert len(rival) == len(ours) == 10
     for position in range(10):
@@ -270,17 +273,17 @@ def test_the_rival_loader_returns_the_same_samples_as_the_cache(wardrobe, here):
         assert np.array_equal(rival[position]["mask"], ours[position]["mask"])
 
 
-def test_the_bare_loop_trains_on_the_same_batches_as_the_module(wardrobe, here):
+def test_bare_loop_trains_on_the_same_data_as_the_task(wardrobe, here):
     config = training_config(tiny("training_step", wardrobe), 32, CHOICES)
     cache = build.build_cache(config, build.build_dataset(config))
     loop = BareLoop(config, cache, cache.names[:2], none(32, UNCHANGED), 4)
     task = build.build_task(config)
     images, masks = next(loop.batches)
-    photos = task.normalized(torch.from_numpy(cache.images[:2].copy()))
+    normalized = task.normalized(torch.from_numpy(cache.images[:2].copy()))
     order = [0, 1] if np.array_equal(masks[0], cache.masks[0]) else [1, 0]
-    torch.testing.assert_close(images, photos[order])
+    torch.testing.assert_close(images, normalized[order])
     assert np.array_equal(masks, cache.masks[order])
-    loop.network.eval()  # no stochastic depth
+    loop.network.eval()  # disable stochastic depth
     loop.step()
     batch = {"mask": masks, "pixels": torch.bincount(masks.flatten(), minlength=256)}
     (loss,) = task.loss(task.network.eval()(images), batch).values()
@@ -300,12 +303,12 @@ def test_the_bare_loop_trains_on_the_same_batches_as_the_module(wardrobe, here):
         (["benchmark=input_pipeline", "root=nowhere"], "nowhere is not a folder"),
     ],
 )
-def test_an_error_is_one_message(arguments, message, here, capsys):
+def test_invalid_command_is_one_error_message(arguments, message, here, capsys):
     assert main("benchmark", arguments) == 1
     assert message in capsys.readouterr().err
 
 
-def test_a_batch_size_with_one_step_per_epoch_is_rejected(wardrobe, here):
+def test_batch_size_with_one_step_per_epoch_is_rejected(wardrobe, here):
     settings = tiny("training_step", wardrobe).model_copy(update={"batch_size": 5})
-    with pytest.raises(ConfigError, match="two are needed; at most 3 is possible"):
+    with pytest.raises(ConfigError, match=r"an epoch needs two batches, .*; the maximum is 3"):
         benchmark_result(settings)

@@ -90,7 +90,7 @@ def test_a_run_of_one_epoch_is_drawn_as_a_point(tmp_path):
 
 def test_more_runs_than_line_styles_are_rejected(tmp_path):
     many = {str(n): [{"epoch": 1.0, "val/loss": 1.0}] for n in range(LINES + 1)}
-    with pytest.raises(DataError, match=f"{LINES + 1} runs are too many for one picture"):
+    with pytest.raises(DataError, match=f"{LINES + 1} runs are too many for one figure"):
         draw_curves(many, ["loss"], tmp_path / "curves.png")
     assert not list(tmp_path.iterdir())
 

@@ -1,4 +1,4 @@
-"""The pictures of a report: what they show, whether all text can be read, how they are saved."""
+"""Figures of a report: their content, legible text, and how they are saved."""
 
 import errno
 import itertools
@@ -29,7 +29,7 @@ LONG_TITLE = (
     "IoU per class of unetplusplus-timm-efficientnet-b7 on imaterialist-imaterialist46, test"
 )
 COLORS = np.array([[0, 0, 0], [230, 25, 75], [66, 212, 244], [255, 225, 25]], np.uint8)
-MULTIRUN_FLAGS = pytest.param(59, marks=pytest.mark.slow)
+MANY_CLASSES = pytest.param(59, marks=pytest.mark.slow)
 NAMES = ["background", "shirt", "skin", "hat"]
 
 
@@ -54,7 +54,7 @@ def history(epochs: int) -> list[dict[str, float]]:
     scores = ("val/mean_iou", "val/mean_f1", "val/accuracy")
     return [
         {"epoch": epoch, "train/loss": 2 / (epoch + 1), "val/loss": 2.2 / (epoch + 1)}
-        | {key: 1 - 0.5 / (epoch + place) for place, key in enumerate(scores, start=1)}
+        | {key: 1 - 0.5 / (epoch + rank) for rank, key in enumerate(scores, start=1)}
         | {"learning_rate": 1e-4 * 0.9**epoch}
         for epoch in range(epochs)
     ]
@@ -62,17 +62,17 @@ def history(epochs: int) -> list[dict[str, float]]:
 
 def example(name: str, height: int, width: int, **changes: object) -> Example:
     generator = np.random.default_rng(height + width)
-    photo = 255 * generator.integers(0, 2, (height, width, 3), np.uint8)
-    truth = np.zeros((height, width), np.uint8)
-    truth[height // 4 : height // 2, width // 4 : -width // 4] = 1
-    truth[height // 2 :, width // 3 : -width // 3] = 2
-    parts = {"photo": photo, "truth": truth, "prediction": truth.copy(), "iou": 0.875} | changes
-    return Example(name, **parts)
+    image = 255 * generator.integers(0, 2, (height, width, 3), np.uint8)
+    ground_truth = np.zeros((height, width), np.uint8)
+    ground_truth[height // 4 : height // 2, width // 4 : -width // 4] = 1
+    ground_truth[height // 2 :, width // 3 : -width // 3] = 2
+    masks = {"ground_truth": ground_truth, "prediction": ground_truth.copy()}
+    return Example(name, **({"image": image, **masks, "iou": 0.875} | changes))
 
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that were saved, still with their artists."""
+    """Saved figures, still with their artists."""
     saved: list[Figure] = []
 
     def save(figure: Figure, path: Path) -> None:
@@ -89,14 +89,14 @@ def texts(figure: Figure) -> list[str]:
 
 
 def cell_numbers(figure: Figure) -> dict[tuple[int, int], int]:
-    """Row and column of the matrix: the number that is written there."""
+    """Numbers in the cells of the matrix by row and column."""
     axes = figure.axes[0]
-    place = ((text, text.get_position()) for text in axes.texts)
-    return {(round(y), round(x)): int(text.get_text()) for text, (x, y) in place}
+    positions = ((text, text.get_position()) for text in axes.texts)
+    return {(round(y), round(x)): int(text.get_text()) for text, (x, y) in positions}
 
 
 def check_texts(figure: Figure) -> None:
-    """No text leaves the picture and no two texts touch."""
+    """Check that no text leaves the figure and no two texts overlap."""
     figure.set_dpi(canvas.DPI)
     renderer = FigureCanvasAgg(figure).get_renderer()
     boxes = []
@@ -107,7 +107,7 @@ def check_texts(figure: Figure) -> None:
         if text.get_visible() and text.get_text():
             boxes.append((text.get_text(), text.get_window_extent(renderer)))
 
-    # Only what is drawn counts: matplotlib also keeps tick labels outside of the axes' limits.
+    # Check only drawn text: matplotlib also keeps tick labels outside of the axes limits.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Text, "draw", record)
         figure.draw(renderer)
@@ -122,7 +122,7 @@ def check_texts(figure: Figure) -> None:
 
 
 def check_file(path: Path) -> None:
-    """A white frame of one pixel, a size that fits a page and a mail."""
+    """Check for a white border of one pixel and a size that fits a page and an email."""
     picture = read(path)
     for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
         assert (edge == 255).all()
@@ -133,7 +133,7 @@ def check_file(path: Path) -> None:
 # --- confusion matrix
 
 
-@pytest.mark.parametrize("classes", [3, 4, 15, MULTIRUN_FLAGS])
+@pytest.mark.parametrize("classes", [3, 4, 15, MANY_CLASSES])
 def test_confusion_matrix_is_readable(classes: int, tmp_path: Path, drawn: list[Figure]) -> None:
     matrix = counts(classes)
     matrix[1] = 0
@@ -166,36 +166,38 @@ def test_absent_class_is_hatched_and_counted(tmp_path: Path, drawn: list[Figure]
     (band,) = drawn[0].axes[0].patches
     assert band.get_hatch()
     assert (band.get_y(), band.get_y() + band.get_height()) == (1.5, 2.5)
-    assert any("no true pixel (1 of 4 classes)" in text for text in texts(drawn[0]))
+    assert any("no true pixels (1 of 4 classes)" in text for text in texts(drawn[0]))
     assert all(row != 2 for row, _ in cell_numbers(drawn[0]))
 
 
-def test_matrix_without_a_pixel_is_drawn(tmp_path: Path) -> None:
+def test_empty_confusion_matrix_is_drawn(tmp_path: Path) -> None:
     draw_confusion_matrix(np.zeros((2, 2), np.int64), NAMES[:2], tmp_path / "matrix.png", "title")
     check_file(tmp_path / "matrix.png")
 
 
-# --- IoU per class
+# --- per-class IoU
 
 
 @pytest.mark.parametrize("folds", [1, 5])
-@pytest.mark.parametrize("classes", [3, 15, MULTIRUN_FLAGS])
+@pytest.mark.parametrize("classes", [3, 15, MANY_CLASSES])
 def test_class_iou_is_readable(
     classes: int, folds: int, tmp_path: Path, drawn: list[Figure]
 ) -> None:
     generator = np.random.default_rng(classes)
     iou = generator.uniform(0, 1, classes)
     iou[:3] = [1, 0, np.nan]
-    deviation = generator.uniform(0, 0.1, classes) if folds > 1 else None
-    draw_class_iou(iou, class_names(classes), tmp_path / "iou.png", LONG_TITLE, deviation)
+    std = generator.uniform(0, 0.1, classes) if folds > 1 else None
+    draw_class_iou(iou, class_names(classes), tmp_path / "iou.png", LONG_TITLE, std)
     check_file(tmp_path / "iou.png")
     check_texts(drawn[0])
 
 
-def test_bars_are_sorted_and_absent_classes_are_marked(tmp_path: Path, drawn: list[Figure]) -> None:
+def test_iou_bars_are_sorted_and_absent_classes_are_marked(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
     iou = np.array([0.25, np.nan, 0.75, 0.5])
-    deviation = np.array([0.05, np.nan, 0.1, np.nan])
-    draw_class_iou(iou, NAMES, tmp_path / "iou.png", "title", deviation)
+    std = np.array([0.05, np.nan, 0.1, np.nan])
+    draw_class_iou(iou, NAMES, tmp_path / "iou.png", "title", std)
     axes = drawn[0].axes[0]
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["skin", "hat", "background", "shirt"]
@@ -206,7 +208,7 @@ def test_bars_are_sorted_and_absent_classes_are_marked(tmp_path: Path, drawn: li
     assert list(mean.get_xdata()) == [50, 50]
 
 
-def test_iou_of_absent_classes_only_is_drawn(tmp_path: Path) -> None:
+def test_class_iou_is_drawn_if_all_classes_are_absent(tmp_path: Path) -> None:
     draw_class_iou(np.full(2, np.nan), NAMES[:2], tmp_path / "iou.png", "title")
     check_file(tmp_path / "iou.png")
 
@@ -241,7 +243,7 @@ def test_learning_curves_show_every_series_and_the_best_epoch(
     assert "best epoch 4" in texts(drawn[0])
 
 
-def test_learning_curves_without_any_value_are_drawn(tmp_path: Path) -> None:
+def test_learning_curves_without_values_are_drawn(tmp_path: Path) -> None:
     draw_learning_curves([{"epoch": 0}], tmp_path / "curves.png", best_epoch=None)
     check_file(tmp_path / "curves.png")
 
@@ -253,7 +255,7 @@ def test_learning_curves_without_any_value_are_drawn(tmp_path: Path) -> None:
     arrays.arrays(np.uint8, (5, 7), elements=st.sampled_from([0, 1, 2, 3, 255])),
     arrays.arrays(np.uint8, (4, 3)),
 )
-def test_colour_mask_paints_each_pixel_in_its_colour(mask: np.ndarray, colors: np.ndarray) -> None:
+def test_color_mask_paints_each_pixel_in_its_color(mask: np.ndarray, colors: np.ndarray) -> None:
     painted = color_mask(mask, colors)
     assert painted.dtype == np.uint8
     for row, column in np.ndindex(mask.shape):
@@ -262,37 +264,37 @@ def test_colour_mask_paints_each_pixel_in_its_colour(mask: np.ndarray, colors: n
         np.testing.assert_array_equal(painted[row, column], expected)
 
 
-def test_colour_mask_names_ids_without_a_colour() -> None:
+def test_color_mask_reports_ids_without_a_color() -> None:
     with pytest.raises(ValueError, match=r"ids \[4, 9\]; only 0 to 3"):
         color_mask(np.array([[0, 4, 9, 255]], np.uint8), COLORS)
 
 
-def test_small_photos_are_enlarged_without_smoothing(tmp_path: Path) -> None:
+def test_small_images_are_enlarged_without_smoothing(tmp_path: Path) -> None:
     shown = example("0001", 64, 64)
     draw_predictions([shown], NAMES, COLORS, tmp_path / "rows.png", "title")
-    enlarged = shown.photo.repeat(4, axis=0).repeat(4, axis=1)
+    enlarged = shown.image.repeat(4, axis=0).repeat(4, axis=1)
     rows = read(tmp_path / "rows.png")
-    # The match is rounded, but its place is not.
+    # The score of the match is inexact, but its position is exact.
     _, _, (left, top), _ = cv2.minMaxLoc(cv2.matchTemplate(rows, enlarged, cv2.TM_SQDIFF))
     height, width = enlarged.shape[:2]
     assert np.array_equal(rows[top : top + height, left : left + width], enlarged)
 
 
-def test_masks_are_drawn_in_flat_class_colours_with_an_outline(tmp_path: Path) -> None:
+def test_masks_are_drawn_in_flat_class_colors_with_an_outline(tmp_path: Path) -> None:
     shown = example("0001", 64, 64)
     draw_predictions([shown], NAMES, COLORS, tmp_path / "rows.png", "title")
     picture = read(tmp_path / "rows.png")
     for k in (1, 2):
-        area = 16 * (shown.truth == k).sum() * 2
+        area = 16 * (shown.ground_truth == k).sum() * 2
         painted = (picture == COLORS[k]).all(axis=-1).sum()
-        # The outline takes some; the legend's patch adds some.
+        # The outline covers some pixels; the legend's patch adds some.
         assert 0.9 * area < painted < 1.1 * area
     assert not (picture == COLORS[3]).all(axis=-1).any()
 
 
-def test_legend_lists_what_occurs_and_what_is_ignored(tmp_path: Path, drawn: list[Figure]) -> None:
+def test_legend_lists_present_classes_and_ignored(tmp_path: Path, drawn: list[Figure]) -> None:
     shown = example("0001", 64, 64)
-    shown.truth[:9] = 255
+    shown.ground_truth[:9] = 255
     draw_predictions([shown], NAMES, COLORS, tmp_path / "rows.png", "title")
     (legend,) = drawn[0].legends
     assert [t.get_text() for t in legend.get_texts()] == ["background", "shirt", "skin", "ignored"]
@@ -300,8 +302,8 @@ def test_legend_lists_what_occurs_and_what_is_ignored(tmp_path: Path, drawn: lis
     np.testing.assert_allclose(to_rgb(patches[1].get_facecolor()), COLORS[1] / 255)
     assert patches[-1].get_hatch()
     picture = read(tmp_path / "rows.png")
-    for grey in (predictions.IGNORED_COLOR, predictions.HATCH_COLOR):
-        assert (picture == np.array(grey)).all(axis=-1).sum() > 1_000
+    for gray in (predictions.IGNORED_COLOR, predictions.HATCH_COLOR):
+        assert (picture == np.array(gray)).all(axis=-1).sum() > 1_000
 
 
 def test_rows_of_any_shape_fit(tmp_path: Path, drawn: list[Figure]) -> None:
@@ -317,18 +319,18 @@ def test_rows_of_any_shape_fit(tmp_path: Path, drawn: list[Figure]) -> None:
     assert picture.shape[:2] == tuple(drawn[0].bbox.size[::-1].round())
     assert (picture[:, 0] == 255).all()
     shown = texts(drawn[0])
-    assert {"photo", "truth", "prediction", "0001\nIoU 87.5 %"} <= set(shown)
+    assert {"image", "ground truth", "prediction", "0001\nIoU 87.5 %"} <= set(shown)
     assert "a wide one\nIoU undefined" in shown
     assert [t.replace("\n", "") for t in shown if t.startswith("f1e2")] == [
         "f1e2d3c4b5a697887766554433221100aabbcc…IoU 87.5 %"
     ]
 
 
-def test_six_real_photos_stay_small(ccp_root: Path, tmp_path: Path) -> None:
-    photos = [read(ccp_root / "photos" / f"{number:04d}.jpg") for number in range(1, 7)]
+def test_file_of_six_real_images_is_small(ccp_root: Path, tmp_path: Path) -> None:
+    images = [read(ccp_root / "photos" / f"{number:04d}.jpg") for number in range(1, 7)]
     rows = [
-        example(f"{number:04d}", *photo.shape[:2], photo=photo)
-        for number, photo in enumerate(photos, start=1)
+        example(f"{number:04d}", *image.shape[:2], image=image)
+        for number, image in enumerate(images, start=1)
     ]
     draw_predictions(rows, NAMES, COLORS, tmp_path / "rows.png", "title")
     check_file(tmp_path / "rows.png")
@@ -337,18 +339,16 @@ def test_six_real_photos_stay_small(ccp_root: Path, tmp_path: Path) -> None:
 # --- saving
 
 
-def test_file_is_replaced_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_is_replaced_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "figures" / "picture.png"
     canvas.save_figure(Figure((1, 1)), path)
     assert read(path).shape == (canvas.DPI, canvas.DPI, 3)
     before = path.read_bytes()
 
-    def full(*_: object) -> None:
+    def disk_full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(Path, "replace", disk_full)
     with pytest.raises(WriteError, match="No space"):
         canvas.save_figure(Figure((2, 1)), path)
     assert path.read_bytes() == before
@@ -364,7 +364,7 @@ DRAW: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
-def test_drawing_is_repeatable_and_leaves_nothing_else_behind(
+def test_drawing_is_deterministic_and_has_no_side_effects(
     draw: Callable[[Path], None], tmp_path: Path
 ) -> None:
     keys = ("font.size", "axes.spines.top", "text.parse_math", "hatch.linewidth")

@@ -1,4 +1,4 @@
-"""Means over folds, the pooled matrix, and the tables as a person reads them in 80 columns."""
+"""Means over folds, the pooled matrix, and the rendered tables at 80 columns."""
 
 import io
 import json
@@ -22,7 +22,7 @@ NAMES = ("background", "shirt", "hat")
 def scorecard(
     scores: list[float | None], names: tuple[str, ...] = NAMES, accuracy: float = 0.9
 ) -> dict[str, Any]:
-    """A fold whose classes have the same score in every column."""
+    """Scorecard of a fold in which each class has the same score in every column."""
     defined = [score for score in scores if score is not None]
     mean = sum(defined) / len(defined) if defined else None
     return {
@@ -49,13 +49,13 @@ def render(table: Table, **terminal: Any) -> str:
 
 
 def row_of(table: Table, first: str) -> list[str]:
-    """Cells of the only line that starts with these words; two spaces part the columns."""
+    """Cells of the only line with this prefix; two spaces separate the columns."""
     (line,) = (line for line in render(table).splitlines() if line.startswith(first))
     return [cell.strip() for cell in line.split("  ") if cell.strip()]
 
 
-def of_two_sources(first: float, second: float | None) -> dict[str, Any]:
-    """A fold of a merged dataset; the second source may lack photos in it."""
+def two_source_card(first: float, second: float | None) -> dict[str, Any]:
+    """Scorecard of a fold of a merged dataset; the second source may lack images in it."""
     scores = {"ccp": first} | ({} if second is None else {"cfpd": second})
     cards = {name: scorecard([score] * 3) | {"num_images": 7} for name, score in scores.items()}
     return scorecard([first] * 3) | {"by_source": cards}
@@ -64,14 +64,14 @@ def of_two_sources(first: float, second: float | None) -> dict[str, Any]:
 # --- numbers
 
 
-def test_sources_are_aggregated_over_the_folds_that_have_them() -> None:
-    total = aggregate([of_two_sources(0.5, 0.25), of_two_sources(0.7, None)])
+def test_sources_are_aggregated_over_the_folds_that_contain_them() -> None:
+    total = aggregate([two_source_card(0.5, 0.25), two_source_card(0.7, None)])
     assert total["by_source"]["ccp"]["mean"]["iou"]["mean"] == pytest.approx(0.6)
     assert total["by_source"]["cfpd"]["mean"]["iou"] == {"mean": 0.25, "std": None, "n": 1}
     assert "by_source" not in aggregate(FOLDS)
 
 
-def test_aggregate_is_the_mean_and_the_sample_deviation_over_folds() -> None:
+def test_aggregate_is_the_mean_and_sample_standard_deviation_over_folds() -> None:
     total = aggregate(FOLDS)
     assert total["folds"] == 3
     for k, values in enumerate([[0.9, 0.8, 0.95], [0.5, 0.7, 0.6]]):
@@ -84,14 +84,14 @@ def test_aggregate_is_the_mean_and_the_sample_deviation_over_folds() -> None:
     assert [row["support"] for row in total["per_class"]] == [300, 600, 900]
 
 
-def test_aggregate_of_means_is_over_the_means_of_the_folds() -> None:
+def test_aggregate_mean_averages_the_means_of_the_folds() -> None:
     means = [0.7, 1.75 / 3, 0.775]
     mean = aggregate(FOLDS)["mean"]["iou"]
     assert mean["mean"] == pytest.approx(np.mean(means))
     assert mean["std"] == pytest.approx(np.std(means, ddof=1))
 
 
-def test_aggregate_is_ready_for_json() -> None:
+def test_aggregate_is_json_serializable() -> None:
     cards = [scorecard([float("nan"), None, 0.5])] * 2
     total = json.loads(json.dumps(aggregate(cards), allow_nan=False))
     undefined = {"mean": None, "std": None, "n": 0}
@@ -123,7 +123,7 @@ def test_pooled_matrix_is_the_integer_sum() -> None:
 
 
 @pytest.mark.parametrize("function", [aggregate, pooled_matrix])
-def test_folds_of_different_classes_are_refused(function: Any) -> None:
+def test_folds_with_different_classes_are_rejected(function: Any) -> None:
     other = scorecard([0.5, 0.5], ("background", "shoe"))
     with pytest.raises(DataError, match=r"scorecards 0 and 2 .*different classes .*shoe"):
         function([FOLDS[0], FOLDS[1], other])
@@ -134,7 +134,7 @@ def test_folds_of_different_classes_are_refused(function: Any) -> None:
 # --- tables
 
 
-def test_fold_table_shows_mean_and_deviation_in_percent() -> None:
+def test_fold_table_shows_mean_and_standard_deviation_in_percent() -> None:
     table = fold_table(FOLDS, "fpn on ccp")
     assert row_of(table, "background") == ["background", *["88.3 ± 7.6"] * 4]
     assert row_of(table, "mean") == ["mean", *["68.6 ± 9.7"] * 4]
@@ -143,7 +143,7 @@ def test_fold_table_shows_mean_and_deviation_in_percent() -> None:
     assert "mean ± standard deviation over 3 folds" in text
 
 
-def test_fold_table_counts_folds_only_where_a_class_was_undefined() -> None:
+def test_fold_table_counts_folds_only_for_undefined_classes() -> None:
     assert row_of(fold_table(FOLDS, "title"), "hat") == ["hat", *["25.0"] * 4, "1/3"]
     assert row_of(fold_table(FOLDS, "title"), "shirt")[-1] == "60.0 ± 10.0"
     complete = fold_table([FOLDS[1]] * 2, "title")
@@ -153,7 +153,7 @@ def test_fold_table_counts_folds_only_where_a_class_was_undefined() -> None:
     assert row_of(fold_table(partly, "title"), "shirt")[-1] == "1-2/2"
 
 
-def test_fold_table_of_one_fold_shows_values_alone() -> None:
+def test_fold_table_of_one_fold_omits_standard_deviations() -> None:
     table = fold_table(FOLDS[:1], "title")
     assert row_of(table, "background") == ["background", *["90.0"] * 4]
     assert row_of(table, "hat") == ["hat", *["-"] * 4]
@@ -168,7 +168,7 @@ def test_comparison_table_has_a_row_per_config() -> None:
     assert "over 3 folds" in render(table)
 
 
-def test_comparison_table_has_the_best_of_each_column_in_bold() -> None:
+def test_comparison_table_shows_the_best_of_each_column_in_bold() -> None:
     rows = {
         "first": [scorecard([0.5, 0.5, 0.5], accuracy=0.95)],
         "second": [scorecard([0.6, 0.6, 0.6], accuracy=0.9)],
@@ -182,13 +182,13 @@ def test_comparison_table_has_the_best_of_each_column_in_bold() -> None:
     assert bold == {"first": 1, "second": 4, "third": 4, "fourth": 0}
 
 
-def test_comparison_table_names_the_folds_when_they_differ() -> None:
+def test_comparison_table_shows_the_number_of_folds_if_it_differs() -> None:
     text = render(comparison_table({"fpn": FOLDS, "unet": FOLDS[:1]}, "title"))
     assert "fpn (3 folds)" in text
     assert "unet (1 fold)" in text
 
 
-def test_sweep_table_tells_and_counts_what_became_of_the_jobs() -> None:
+def test_sweep_table_lists_and_counts_the_job_statuses() -> None:
     jobs = [
         ("fpn fold 0", "done", "IoU 54.2 %"),
         ("fpn fold 1", "resumed", "from epoch 12"),
@@ -225,9 +225,9 @@ def test_tables_are_plain_text_of_at_most_80_columns(table: Table) -> None:
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
-def test_a_merged_dataset_has_a_second_table_of_its_sources() -> None:
+def test_merged_dataset_has_a_second_table_of_its_sources() -> None:
     assert len(list(score_tables(FOLDS, "title"))) == 1
-    folds = [of_two_sources(0.5, 0.25), of_two_sources(0.7, 0.35)]
+    folds = [two_source_card(0.5, 0.25), two_source_card(0.7, 0.35)]
     _, sources = score_tables(folds, "title")
     assert row_of(sources, "ccp")[1:4] == ["14", "60.0 ± 14.1", "60.0 ± 14.1"]
     assert row_of(sources, "cfpd")[:2] == ["cfpd", "14"]

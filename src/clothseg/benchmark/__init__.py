@@ -1,6 +1,6 @@
-"""Speed and memory of clothseg against code that a person would write by hand.
+"""Speed and memory of clothseg against hand-written baselines.
 
-Each benchmark is a module with ``compare(settings) -> list[Comparison]``. Both contestants of a
-comparison do their work in turns under equal conditions, in one process or each in processes of
-their own, so that whatever else the machine does slows both.
+Each benchmark is a module with ``compare(settings) -> list[Comparison]``. Both sides of a
+comparison run alternately under equal conditions, in one process or each in separate processes, so
+that other load on the machine slows down both.
 """

@@ -1,7 +1,7 @@
-"""The rival of the start: a Hydra and Lightning script as one writes it by hand.
+"""Baseline of the start-up benchmark: a hand-written Hydra and Lightning script.
 
-It imports what it needs at the top, takes three groups of keys, and trains on drawn noise. A run
-ends with the first step, which is all that is timed.
+It imports its libraries at the top, takes three groups of keys, and trains on random noise. A run
+ends at its first step because only the start is timed.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 @dataclass
 class Data:
-    """How photos are fed to the network."""
+    """Input of the network."""
 
     image_size: int = 96
     batch_size: int = 4
@@ -27,14 +27,14 @@ class Data:
 
 @dataclass
 class Optimizer:
-    """How the loss is minimised."""
+    """Optimizer settings."""
 
     lr: float = 1e-3
 
 
 @dataclass
 class Config:
-    """What the command line may change."""
+    """Options of the command line."""
 
     data: Data = field(default_factory=Data)
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -45,7 +45,7 @@ ConfigStore.instance().store("bare", Config)
 
 
 class Segmentation(pl.LightningModule):
-    """FPN with cross-entropy."""
+    """FPN with cross-entropy loss."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -53,26 +53,26 @@ class Segmentation(pl.LightningModule):
         self.network = smp.FPN(config.backbone, encoder_weights=None, classes=15)
 
     def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
-        """The loss of one batch."""
+        """Return the loss of one batch."""
         images, masks = batch
         return F.cross_entropy(self.network(images), masks)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW."""
+        """Return AdamW."""
         return torch.optim.AdamW(self.parameters(), lr=self.config.optimizer.lr)
 
     def on_train_batch_start(self, batch: list[Tensor], batch_idx: int) -> None:
-        """End here: what comes before is what is timed."""
+        """Exit: only the time up to here is measured."""
         raise SystemExit(130)
 
 
 @hydra.main(version_base="1.3", config_path=None, config_name="bare")
 def main(config: Config) -> None:
-    """Train on drawn noise."""
+    """Train on random noise."""
     size = config.data.image_size
     flip = A.HorizontalFlip(p=0.5)
-    photos = torch.randint(0, 256, (24, size, size, 3), dtype=torch.uint8)
-    images = torch.stack([torch.from_numpy(flip(image=p.numpy())["image"].copy()) for p in photos])
+    noise = torch.randint(0, 256, (24, size, size, 3), dtype=torch.uint8)
+    images = torch.stack([torch.from_numpy(flip(image=i.numpy())["image"].copy()) for i in noise])
     masks = torch.randint(0, 15, (24, size, size))
     data = TensorDataset(images.permute(0, 3, 1, 2).float() / 255, masks)
     trainer = pl.Trainer(

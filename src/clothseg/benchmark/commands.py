@@ -1,4 +1,4 @@
-"""Whole commands in fresh processes: what starts, how long it takes, what it is told."""
+"""Entire commands in fresh processes: their overrides, execution and run time."""
 
 import os
 import subprocess
@@ -14,10 +14,10 @@ from clothseg.shipped import CONF
 
 ROOT = CONF.parent
 TRAIN = "train.py"
-AT_ONCE = "hydra.launcher.max_parallel"
-"""The key for the number of jobs at the same time."""
+MAX_PARALLEL = "hydra.launcher.max_parallel"
+"""Key of the number of parallel jobs."""
 
-FEW_PHOTOS = ["dataset=synthetic", "dataset.num_images=24"]
+FEW_IMAGES = ["dataset=synthetic", "dataset.num_images=24"]
 ONE_THREAD = ["trainer=cpu", "trainer.threads=1"]
 
 
@@ -25,57 +25,59 @@ def run(arguments: Sequence[str], status: int = 0) -> str:
     """Run a Python command from the repository's root and wait for it.
 
     Args:
-        arguments: what follows `python`.
-        status: the exit status that it ends with when all is well.
+        arguments: arguments of `python`.
+        status: expected exit status.
 
     Returns:
-        What it printed, errors included.
+        Standard output and standard error of the command.
 
     Raises:
-        ConfigError: this is no copy of the repository, so there is no `train.py`.
-        DataError: it ended otherwise.
+        ConfigError: there is no `train.py` because this is not a checkout of the repository.
+        DataError: the command exits with another status.
     """
     if not (ROOT / TRAIN).is_file():
-        raise ConfigError([f"this benchmark runs {TRAIN}, which lies in the repository alone"])
-    ended = subprocess.run(
+        raise ConfigError(
+            [f"this benchmark runs {TRAIN}, which only a checkout of the repository has"]
+        )
+    result = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        # What the libraries would otherwise take depends on what else runs.
+        # The default of the libraries depends on other load.
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    if ended.returncode != status:
-        last = "\n".join(ended.stdout.splitlines()[-5:])
+    if result.returncode != status:
+        last_lines = "\n".join(result.stdout.splitlines()[-5:])
         command = " ".join(["python", *arguments])
-        raise DataError(f"{command} ended with status {ended.returncode}:\n{last}")
-    return ended.stdout
+        raise DataError(f"{command} exited with status {result.returncode}:\n{last_lines}")
+    return result.stdout
 
 
 def command_seconds(arguments: Sequence[str], status: int = 0) -> float:
-    """How long a command takes from its start to its end, see :func:`run`."""
+    """Run a command with :func:`run` and return its run time in seconds."""
     start = time.perf_counter()
     run(arguments, status)
     return time.perf_counter() - start
 
 
 @contextmanager
-def workplace() -> Iterator[Path]:
-    """A folder for drawn photos, the cache and run records that is gone afterwards."""
+def temporary_workspace() -> Iterator[Path]:
+    """Provide a temporary folder for synthetic images, the cache and run records."""
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
 
 
-def places(folder: Path, output: Path) -> list[str]:
-    """Overrides that keep everything of a command in the workplace `folder`."""
+def path_overrides(folder: Path, output: Path) -> list[str]:
+    """Overrides that make a command write only below the workspace `folder`."""
     return [
-        f"dataset.root='{folder / 'drawn'}'",
+        f"dataset.root='{folder / 'synthetic'}'",
         f"data.cache='{folder / 'cache'}'",
         f"output='{output}'",
     ]
 
 
 def fresh_folder(folder: Path) -> Path:
-    """An output folder that no command has used."""
+    """Create an output folder that no command has used."""
     return Path(tempfile.mkdtemp(dir=folder, prefix="outputs-"))

@@ -1,4 +1,4 @@
-"""What a benchmark gives, and the equal conditions under which it is measured."""
+"""Results of a benchmark, and the equal conditions under which both sides are measured."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,12 +16,12 @@ from clothseg.screen import console
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Side:
     """One side of a comparison.
 
     Args:
-        what: the code that was timed.
-        values: every measurement, warm-up left out.
+        what: description of the measured code.
+        values: all measurements except the warm-up.
     """
 
     what: str
@@ -29,19 +29,19 @@ class Contestant:
 
     @property
     def median(self) -> float:
-        """The middle measurement."""
+        """Median of the measurements."""
         return float(np.median(self.values))
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """What a quarter and what three quarters of the measurements do not exceed."""
+        """First and third quartile of the measurements."""
         low, high = np.quantile(self.values, (0.25, 0.75))
         return float(low), float(high)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a ratio is meant to be on the real photos.
+    """Bound on a ratio, measured on the real images.
 
     Args:
         relation: `<=` or `>=`.
@@ -52,46 +52,45 @@ class Goal:
     value: float
 
     def met(self, ratio: float) -> bool:
-        """Whether a ratio is within the bound."""
+        """Return whether a ratio is within the bound."""
         return ratio <= self.value if self.relation == "<=" else ratio >= self.value
 
     def __str__(self) -> str:
-        """Such as `>= 6`."""
+        """Relation and bound, such as `>= 6`."""
         return f"{self.relation} {self.value:g}"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Measurements of clothseg and of its rival.
+    """Measurements of clothseg and of its baseline.
 
     Args:
-        title: what is compared, in a few words.
-        unit: of all values.
-        conditions: size of the photos, batches and threads, for people.
-        clothseg: our side.
-        rival: the hand-written side, or whatever else ours is measured against.
-        goal: None where there is nothing to keep.
-        times_less: whether the ratio says how many times less ours takes, that is rival / ours;
-            otherwise it is ours / rival.
+        title: short name of the comparison.
+        unit: unit of all values.
+        conditions: image size, batch size and threads, as text.
+        clothseg: measurements of clothseg.
+        rival: measurements of the hand-written or other baseline.
+        goal: bound on the ratio; None without one.
+        is_speedup: True if the ratio is rival / clothseg, False if it is clothseg / rival.
     """
 
     title: str
     unit: str
     conditions: str
-    clothseg: Contestant
-    rival: Contestant
+    clothseg: Side
+    rival: Side
     goal: Goal | None = None
-    times_less: bool = False
+    is_speedup: bool = False
 
     @property
     def ratio(self) -> float:
-        """Quotient of the medians."""
+        """Ratio of the medians."""
         ours, theirs = self.clothseg.median, self.rival.median
-        return theirs / ours if self.times_less else ours / theirs
+        return theirs / ours if self.is_speedup else ours / theirs
 
     @property
     def plain(self) -> Plain:
-        """Everything that was measured, for a JSON file."""
+        """All measurements as JSON-serializable data."""
         sides = {
             name: {
                 "what": side.what,
@@ -107,60 +106,60 @@ class Comparison:
             "conditions": self.conditions,
             **sides,
             "ratio": self.ratio,
-            "ratio_is": "rival / clothseg" if self.times_less else "clothseg / rival",
+            "ratio_is": "rival / clothseg" if self.is_speedup else "clothseg / rival",
             "goal": None if self.goal is None else str(self.goal),
             "goal_met": None if self.goal is None else self.goal.met(self.ratio),
         }
 
 
 def batch_conditions(settings: Benchmark, image_size: int) -> str:
-    """Such as `320 px, batches of 16, 1 thread`."""
-    return f"{image_size} px, batches of {settings.batch_size}, {threads(settings.threads)}"
+    """Text such as `320 px, batches of 16, 1 thread`."""
+    return f"{image_size} px, batches of {settings.batch_size}, {thread_count(settings.threads)}"
 
 
-def threads(count: int) -> str:
-    """Such as `2 threads`."""
+def thread_count(count: int) -> str:
+    """Text such as `2 threads`."""
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def in_turns(
+def measure_alternately(
     sides: Sequence[Callable[[], float]], repetitions: int, warm_up: int = 1
 ) -> list[list[float]]:
-    """Measure several sides one after another, again and again.
+    """Measure several sides in alternation.
 
     Args:
-        sides: each does its work once and returns what it measured.
-        repetitions: measurements of each that count.
-        warm_up: measurements of each before them.
+        sides: functions that run once and return their measurement.
+        repetitions: number of measurements per side.
+        warm_up: number of discarded measurements per side before them.
 
     Returns:
-        The measurements of each side.
+        Measurements of each side.
     """
     values: list[list[float]] = [[] for _ in sides]
-    turns = warm_up + repetitions
-    # A screen that is drawn once a second takes no time that could be seen.
+    rounds = warm_up + repetitions
+    # One refresh per second does not affect the measurements.
     with console.status("timing", refresh_per_second=1) as status:
-        for turn in range(turns):
-            status.update(f"timing, turn {turn + 1} of {turns}")
+        for number in range(rounds):
+            status.update(f"timing, round {number + 1} of {rounds}")
             for side, measured in zip(sides, values, strict=True):
                 measured.append(side())
     return [measured[warm_up:] for measured in values]
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """How long a piece of work takes."""
+def elapsed_seconds(work: Callable[[], object]) -> float:
+    """Run a function and return its run time in seconds."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def training_config(settings: Benchmark, image_size: int, overrides: list[str]) -> dict[str, Any]:
-    """The configuration of a training on the benchmark's photos.
+    """Configuration of a training run on the images of the benchmark.
 
     Args:
-        settings: of the benchmark.
-        image_size: of the photos, pixels.
-        overrides: what the benchmark chooses besides.
+        settings: settings of the benchmark.
+        image_size: height and width of the images, pixels.
+        overrides: further overrides of the benchmark.
     """
     ccp = ["dataset=ccp", "dataset.root=."]
     overrides = [
@@ -170,14 +169,14 @@ def training_config(settings: Benchmark, image_size: int, overrides: list[str]) 
         f"data.batch_size={settings.batch_size}",
     ]
     config = check_command(overrides)[0].config
-    if settings.root is not None:  # not on the line above: a path may hold any character
+    if settings.root is not None:  # not an override: a path may contain any character
         config["dataset"]["root"] = settings.root
     return config
 
 
 @contextmanager
-def limited_threads(count: int) -> Iterator[None]:
-    """Give PyTorch and OpenCV so many CPU threads for a while."""
+def limit_threads(count: int) -> Iterator[None]:
+    """Limit the CPU threads of PyTorch and OpenCV within a context."""
     import torch
 
     before = torch.get_num_threads(), cv2.getNumThreads()

@@ -1,4 +1,4 @@
-"""Scores of an evaluation against five metrics of torchmetrics, and their share of a step."""
+"""Metrics of an evaluation against five torchmetrics metrics, and their fraction of a step."""
 
 import time
 from functools import partial
@@ -20,12 +20,12 @@ from torchmetrics.classification import (
 from clothseg import build
 from clothseg.benchmark.comparison import (
     Comparison,
-    Contestant,
     Goal,
+    Side,
     batch_conditions,
-    in_turns,
-    limited_threads,
-    seconds,
+    elapsed_seconds,
+    limit_threads,
+    measure_alternately,
     training_config,
 )
 from clothseg.cache import Cache
@@ -35,73 +35,73 @@ from clothseg.metric.connected import connected_scores
 from clothseg.metric.segmentation import Scores, SegmentationScores
 
 IMAGE_SIZE = 320
-"""Height and width that most of the papers train with, pixels."""
+"""Height and width in most of the papers, pixels."""
 REPETITIONS = 12
 SHIFT = 8
-"""Pixels by which a prediction is beside the truth, so that it is wrong along every edge."""
+"""Offset of a prediction from the ground truth in pixels, for errors along every edge."""
 CHOICES = ["model=fpn", "backbone=efficientnet-b3", "labels=refined15"]
 
 
 def compare(settings: Benchmark) -> list[Comparison]:
-    """Seconds of whole evaluations and of IoU+, and milliseconds within an evaluation step."""
+    """Compare full evaluations and IoU+ in seconds, and the metric update within a step in ms."""
     return [
         _against_torchmetrics(settings),
-        _against_labelling(settings),
-        share_of_step(settings, torch.device("cpu")),
+        _against_component_labeling(settings),
+        metric_fraction_of_step(settings, torch.device("cpu")),
     ]
 
 
-def share_of_step(settings: Benchmark, device: torch.device) -> Comparison:
-    """The metric's update against the evaluation step that it is a part of.
+def metric_fraction_of_step(settings: Benchmark, device: torch.device) -> Comparison:
+    """Compare the metric update with the evaluation step that contains it.
 
-    A step is what the task does with a batch on the device: the network, argmax and the update.
+    A step processes one batch on the device: network, argmax and metric update.
     """
     size = settings.image_size or IMAGE_SIZE
     config = training_config(settings, size, CHOICES)
     cache = build.build_cache(config, build.build_dataset(config))
     task = build.build_task(config).to(device).eval()
-    photos = torch.from_numpy(np.array(cache.images[: settings.batch_size])).to(device)
+    images = torch.from_numpy(np.array(cache.images[: settings.batch_size])).to(device)
     target = _masks(cache, 0, settings.batch_size).to(device)
     index = torch.arange(len(target), device=device)
-    whole: list[float] = []
+    step_times: list[float] = []
 
     @torch.no_grad()
     def step() -> float:
         scores = SegmentationScores(len(task.names)).to(device)
-        start = _now(device)
-        prediction = task.network(task.normalized(photos))["logits"].argmax(1)
-        scored = _now(device)
+        start = _synchronized_time(device)
+        prediction = task.network(task.normalized(images))["logits"].argmax(1)
+        predicted = _synchronized_time(device)
         scores.update(prediction, target, index)
-        end = _now(device)
-        whole.append(1000 * (end - start))
-        return 1000 * (end - scored)
+        end = _synchronized_time(device)
+        step_times.append(1000 * (end - start))
+        return 1000 * (end - predicted)
 
-    with limited_threads(settings.threads):
-        (update,) = in_turns([step], settings.repetitions or REPETITIONS)
+    with limit_threads(settings.threads):
+        (update,) = measure_alternately([step], settings.repetitions or REPETITIONS)
     return Comparison(
-        title=f"scores as a share of an evaluation step on the {_short_name(device)}",
+        title=f"metrics as a fraction of an evaluation step on the {_short_name(device)}",
         unit="ms/step",
         conditions=batch_conditions(settings, size),
-        clothseg=Contestant("SegmentationScores.update", update),
-        rival=Contestant("FPN + efficientnet-b3, argmax and that update", whole[-len(update) :]),
+        clothseg=Side("SegmentationScores.update", update),
+        rival=Side("FPN + efficientnet-b3, argmax and the same update", step_times[-len(update) :]),
         goal=Goal("<=", 0.03),
     )
 
 
 def torchmetrics_scores(classes: int) -> MetricCollection:
-    """The rival, as one writes it by hand: a plain collection, every class's own score.
+    """Hand-written baseline: a plain collection with per-class scores.
 
-    A collection's own defaults hold: ids are checked, and after the first batch metrics that count
-    the same share what they count.
+    It uses the defaults of a collection: ids are validated, and after the first batch metrics with
+    equal states share one state.
     """
-    every_class: dict[str, Any] = {"num_classes": classes, "average": None, "ignore_index": IGNORE}
+    per_class: dict[str, Any] = {"num_classes": classes, "average": None, "ignore_index": IGNORE}
     return MetricCollection(
         [
             MulticlassConfusionMatrix(classes, ignore_index=IGNORE),
-            MulticlassJaccardIndex(**every_class),
-            MulticlassF1Score(**every_class),
-            MulticlassPrecision(**every_class),
-            MulticlassAccuracy(**every_class),
+            MulticlassJaccardIndex(**per_class),
+            MulticlassF1Score(**per_class),
+            MulticlassPrecision(**per_class),
+            MulticlassAccuracy(**per_class),
         ]
     )
 
@@ -110,7 +110,7 @@ Batches = list[tuple[Tensor, Tensor, Tensor]]
 
 
 def our_evaluation(classes: int, batches: Batches) -> Scores:
-    """Score some batches as a run does, up to the scores of each class."""
+    """Score batches like a run, up to the per-class scores."""
     metric = SegmentationScores(classes)
     for prediction, target, index in batches:
         metric.update(prediction, target, index)
@@ -120,7 +120,7 @@ def our_evaluation(classes: int, batches: Batches) -> Scores:
 
 
 def their_evaluation(classes: int, batches: Batches) -> dict[str, Tensor]:
-    """Score the same batches with five metrics of torchmetrics."""
+    """Score the same batches with five torchmetrics metrics."""
     metrics = torchmetrics_scores(classes)
     for prediction, target, _ in batches:
         metrics.update(prediction, target)
@@ -128,7 +128,7 @@ def their_evaluation(classes: int, batches: Batches) -> dict[str, Tensor]:
 
 
 def shifted_batches(cache: Cache, settings: Benchmark) -> Batches:
-    """Batches of predictions, truths [B,H,W] and indices [B], int64; photos come round again."""
+    """Batches of predictions, targets [B,H,W] and indices [B], int64; images repeat cyclically."""
     batches = []
     for number in range(settings.batches):
         target = _masks(cache, number * settings.batch_size, settings.batch_size)
@@ -145,73 +145,76 @@ def _against_torchmetrics(settings: Benchmark) -> Comparison:
     classes = len(build.build_labels(config))
     batches = shifted_batches(cache, settings)
     evaluations = (our_evaluation, their_evaluation)
-    with limited_threads(settings.threads):
-        sides = [partial(seconds, partial(each, classes, batches)) for each in evaluations]
-        ours, theirs = in_turns(sides, settings.repetitions or REPETITIONS)
+    with limit_threads(settings.threads):
+        sides = [
+            partial(elapsed_seconds, partial(evaluate, classes, batches))
+            for evaluate in evaluations
+        ]
+        ours, theirs = measure_alternately(sides, settings.repetitions or REPETITIONS)
     count = f"evaluation of {settings.batches} batches"
     return Comparison(
-        title="evaluation against five metrics of torchmetrics",
+        title="evaluation against five torchmetrics metrics",
         unit="s",
         conditions=f"{batch_conditions(settings, size)}, {classes} classes",
-        clothseg=Contestant(f"{count}: SegmentationScores, which also keeps each photo's", ours),
-        rival=Contestant(
+        clothseg=Side(f"{count}: SegmentationScores, including per-image scores", ours),
+        rival=Side(
             f"{count}: MetricCollection of ConfusionMatrix, JaccardIndex, F1Score, Precision and "
-            "Accuracy with average=None, otherwise as they come",
+            "Accuracy with average=None, otherwise at their defaults",
             theirs,
         ),
         goal=Goal(">=", 20),
-        times_less=True,
+        is_speedup=True,
     )
 
 
 def our_components(classes: int, batches: Batches) -> None:
-    """IoU+ of every photo and class."""
+    """Compute IoU+ of every image and class."""
     for prediction, target, _ in batches:
         for pair in zip(prediction.byte().numpy(), target.byte().numpy(), strict=True):
             connected_scores(*pair, classes)
 
 
 def their_components(classes: int, batches: Batches) -> None:
-    """Only the first step of it, as one writes it by hand: components of one class at a time."""
-    touching = np.ones((3, 3), int)
+    """Hand-written baseline, first step of IoU+ only: label the components class by class."""
+    connectivity = np.ones((3, 3), int)
     for prediction, target, _ in batches:
         for masks in (prediction.byte().numpy(), target.byte().numpy()):
             for mask in masks:
                 for number in range(classes):
-                    ndimage.label(mask == number, touching)
+                    ndimage.label(mask == number, connectivity)
 
 
-def _against_labelling(settings: Benchmark) -> Comparison:
+def _against_component_labeling(settings: Benchmark) -> Comparison:
     size = settings.image_size or IMAGE_SIZE
     config = training_config(settings, size, CHOICES)
     cache = build.build_cache(config, build.build_dataset(config))
     classes = len(build.build_labels(config))
     batches = shifted_batches(cache, settings)
-    with limited_threads(settings.threads):
+    with limit_threads(settings.threads):
         sides = [
-            partial(seconds, partial(each, classes, batches))
-            for each in (our_components, their_components)
+            partial(elapsed_seconds, partial(find_components, classes, batches))
+            for find_components in (our_components, their_components)
         ]
-        ours, theirs = in_turns(sides, settings.repetitions or REPETITIONS)
+        ours, theirs = measure_alternately(sides, settings.repetitions or REPETITIONS)
     return Comparison(
-        title="IoU+ against scipy.ndimage.label for each class and photo",
+        title="IoU+ against scipy.ndimage.label per class and image",
         unit="s",
         conditions=f"{batch_conditions(settings, size)}, {classes} classes",
-        clothseg=Contestant(f"connected_scores of {settings.batches} batches", ours),
-        rival=Contestant("the calls of label alone, of predictions and truths", theirs),
+        clothseg=Side(f"connected_scores of {settings.batches} batches", ours),
+        rival=Side("only the calls of label, on predictions and ground truth", theirs),
         goal=Goal(">=", 3),
-        times_less=True,
+        is_speedup=True,
     )
 
 
 def _masks(cache: Cache, first: int, count: int) -> Tensor:
-    """Masks int64 [B,H,W] of photos in a row, beginning again after the last."""
-    places = np.arange(first, first + count) % len(cache.names)
-    return torch.from_numpy(np.array(cache.masks[places])).long()
+    """Masks int64 [B,H,W] of consecutive images, cyclically."""
+    indices = np.arange(first, first + count) % len(cache.names)
+    return torch.from_numpy(np.array(cache.masks[indices])).long()
 
 
-def _now(device: torch.device) -> float:
-    """The time at which the device has done everything that it was given."""
+def _synchronized_time(device: torch.device) -> float:
+    """Wait for all work queued on the device and return the time."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -1,4 +1,4 @@
-"""A callback that tells when the first training step begins, and ends the command there."""
+"""Callback that ends a command at the beginning of its first training step."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,14 +8,14 @@ if TYPE_CHECKING:
 
 NODE = "clothseg.benchmark.first_step.first_step"
 OVERRIDES = ["trust=[clothseg.benchmark]", f"+callbacks.first_step._target_={NODE}"]
-"""What has a training command take it, as it takes any callback of a user's own."""
+"""Overrides that add the callback to a training command like any user-defined callback."""
 
 
 def first_step(folder: Path) -> "list[Callback]":
-    """A callback that stops the command as Ctrl-C does, with the first batch on the device.
+    """Create a callback that stops like Ctrl-C once the first batch is on the device.
 
     Args:
-        folder: the run folder, where nothing is written.
+        folder: run folder; nothing is written to it.
     """
     import pytorch_lightning as pl
 

@@ -1,4 +1,4 @@
-"""Photos per second of training on a GPU: by number format, and fed by the input pipeline."""
+"""Training throughput on a GPU in images/s: by number format, and with the input pipeline."""
 
 import copy
 import itertools
@@ -14,13 +14,12 @@ from torch import Tensor
 from clothseg import build
 from clothseg.benchmark.comparison import (
     Comparison,
-    Contestant,
     Goal,
-    in_turns,
-    threads,
+    Side,
+    measure_alternately,
     training_config,
 )
-from clothseg.benchmark.evaluation import share_of_step
+from clothseg.benchmark.evaluation import metric_fraction_of_step
 from clothseg.config.schema import Benchmark
 from clothseg.datamodule.batches import SegmentationData
 from clothseg.error import ConfigError
@@ -28,27 +27,27 @@ from clothseg.jobs.machine import usable_cores
 from clothseg.task.semantic import SemanticSegmentation
 
 IMAGE_SIZE = 320
-"""Height and width of the photos, pixels."""
+"""Height and width of the images, pixels."""
 REPETITIONS = 12
-MOST_WORKERS = 12
+MAX_WORKERS = 12
 NETWORK = ("model=fpn", "backbone=efficientnet-b3")
 Batch = tuple[Tensor, Tensor, Tensor]
-"""Photos uint8 [B,H,W,3], masks uint8 [B,H,W] and pixels of each value [256], on the device."""
+"""Images uint8 [B,H,W,3], masks uint8 [B,H,W] and pixels per mask value [256], on the device."""
 Step = Callable[[Tensor, Tensor, Tensor], None]
 
 
 def compare(settings: Benchmark) -> list[Comparison]:
-    """Photos per second of whole training steps on the GPU, and the scores' share of evaluation.
+    """Compare the throughput of training steps on the GPU, and metrics with an evaluation step.
 
     Raises:
-        ConfigError: PyTorch sees no CUDA GPU.
+        ConfigError: PyTorch finds no CUDA GPU.
     """
     if not torch.cuda.is_available():
         raise ConfigError(
-            ["benchmark=gpu_throughput needs a CUDA GPU, and PyTorch sees none on this machine"]
+            ["benchmark=gpu_throughput needs a CUDA GPU, but PyTorch finds none on this machine"]
         )
     device = torch.device("cuda")
-    return [*throughput(settings, device), share_of_step(settings, device)]
+    return [*throughput(settings, device), metric_fraction_of_step(settings, device)]
 
 
 def throughput(
@@ -57,18 +56,18 @@ def throughput(
     network: Sequence[str] = NETWORK,
     compiled: bool = True,
 ) -> list[Comparison]:
-    """Photos per second with synthetic tensors in several formats, and fed by the pipeline.
+    """Compare images/s with synthetic tensors in several formats, and with the input pipeline.
 
     Args:
-        settings: of the benchmark.
-        device: where the network is.
-        network: the overrides that choose it.
-        compiled: whether to measure the compiled network too, which takes a compiler.
+        settings: settings of the benchmark.
+        device: device of the network.
+        network: overrides that select the network.
+        compiled: whether to measure the compiled network as well, which requires a compiler.
     """
     formats = ["bf16", "compiled"] if compiled else ["bf16"]
     size = settings.image_size or IMAGE_SIZE
     repetitions = settings.repetitions or REPETITIONS
-    workers = min(MOST_WORKERS, usable_cores() - 1)
+    workers = min(MAX_WORKERS, usable_cores() - 1)
     config = training_config(
         settings, size, [*network, "augmentation=inacio2019", f"data.workers={workers}"]
     )
@@ -79,69 +78,70 @@ def throughput(
     mask = torch.randint(0, len(task.names), batch.shape[:3], dtype=torch.uint8)
     pixels = torch.bincount(mask.flatten(), minlength=256)
     synthetic = itertools.repeat((batch.to(device), mask.to(device), pixels.to(device)))
-    steps = {name: training_step(task, name, device) for name in ("fp32", *formats)}
+    steps = {name: make_step(task, name, device) for name in ("fp32", *formats)}
 
     def speed(step: Step, batches: Iterator[Batch]) -> float:
         start = time.perf_counter()
         for _ in range(settings.batches):
             step(*next(batches))
-        _wait(device)
+        _synchronize(device)
         return settings.batches * settings.batch_size / (time.perf_counter() - start)
 
     sides = [partial(speed, step, synthetic) for step in steps.values()]
-    by_format = dict(zip(steps, in_turns(sides, repetitions), strict=True))
-    feeds = [_fed(data, device), synthetic]
-    fed, not_fed = in_turns([partial(speed, steps["bf16"], feed) for feed in feeds], repetitions)
+    by_format = dict(zip(steps, measure_alternately(sides, repetitions), strict=True))
+    sources = [_pipeline_batches(data, device), synthetic]
+    sides = [partial(speed, steps["bf16"], source) for source in sources]
+    with_pipeline, without_pipeline = measure_alternately(sides, repetitions)
     conditions = f"{' '.join(network)}, {size} px, batches of {settings.batch_size}"
-    described = {
-        "fp32": "32 bits",
+    descriptions = {
+        "fp32": "fp32",
         "bf16": "bf16 and channels_last",
         "compiled": "bf16 and channels_last, compiled",
     }
     return [
         *(
             Comparison(
-                title=f"training in {described[name]} against 32 bits",
+                title=f"training in {descriptions[name]} against fp32",
                 unit="images/s",
                 conditions=conditions,
-                clothseg=Contestant(described[name], by_format[name]),
-                rival=Contestant(described["fp32"], by_format["fp32"]),
+                clothseg=Side(descriptions[name], by_format[name]),
+                rival=Side(descriptions["fp32"], by_format["fp32"]),
             )
             for name in formats
         ),
         Comparison(
-            title="training fed by the input pipeline against synthetic tensors",
+            title="training with the input pipeline against synthetic tensors",
             unit="images/s",
-            conditions=f"{conditions}, bf16, {threads(workers)} of loader processes",
-            clothseg=Contestant("SegmentationData with the augmentation of inacio2019", fed),
-            rival=Contestant("one batch that is on the device already", not_fed),
+            conditions=f"{conditions}, bf16, {workers} loader processes",
+            clothseg=Side("SegmentationData with the augmentation of inacio2019", with_pipeline),
+            rival=Side("one batch that is already on the device", without_pipeline),
             goal=Goal(">=", 0.95),
         ),
     ]
 
 
-def training_step(task: SemanticSegmentation, form: str, device: torch.device) -> Step:
-    """One step of a copy of a task with its own loss and optimizer.
+def make_step(task: SemanticSegmentation, form: str, device: torch.device) -> Step:
+    """Build the training step of a copy of a task, with the task's loss and optimizer.
 
     Args:
-        task: stays as it is.
+        task: task to copy; it is not modified.
         form: `fp32`, `bf16` (with channels_last) or `compiled` (the same, compiled).
-        device: where the copy goes.
+        device: device of the copy.
     """
     task = copy.deepcopy(task).to(device)
-    channels = torch.contiguous_format if form == "fp32" else torch.channels_last
-    task.network.to(memory_format=channels)
+    memory_format = torch.contiguous_format if form == "fp32" else torch.channels_last
+    task.network.to(memory_format=memory_format)
     network = torch.compile(task.network) if form == "compiled" else task.network
     optimizer = task.make_optimizer([p for p in task.parameters() if p.requires_grad])
 
-    def numbers() -> AbstractContextManager[Any]:
+    def precision() -> AbstractContextManager[Any]:
         return nullcontext() if form == "fp32" else torch.autocast(device.type, torch.bfloat16)
 
-    def step(photos: Tensor, masks: Tensor, pixels: Tensor) -> None:
-        images = task.normalized(photos).contiguous(memory_format=channels)
-        with numbers():
+    def step(images: Tensor, masks: Tensor, pixels: Tensor) -> None:
+        inputs = task.normalized(images).contiguous(memory_format=memory_format)
+        with precision():
             batch = {"mask": masks.long(), "pixels": pixels}
-            terms: Mapping[str, Tensor] = task.loss(network(images), batch)
+            terms: Mapping[str, Tensor] = task.loss(network(inputs), batch)
         optimizer.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
         optimizer.step()
@@ -149,8 +149,8 @@ def training_step(task: SemanticSegmentation, form: str, device: torch.device) -
     return step
 
 
-def _fed(data: SegmentationData, device: torch.device) -> Iterator[Batch]:
-    """Batches of the pipeline on the device, one epoch after another."""
+def _pipeline_batches(data: SegmentationData, device: torch.device) -> Iterator[Batch]:
+    """Yield batches of the input pipeline on the device, epoch after epoch."""
     loader, epoch = data.train_dataloader(), 0
     while True:
         data.order.set_epoch(epoch)
@@ -162,7 +162,7 @@ def _fed(data: SegmentationData, device: torch.device) -> Iterator[Batch]:
         epoch += 1
 
 
-def _wait(device: torch.device) -> None:
-    """Until the device has done everything that it was given."""
+def _synchronize(device: torch.device) -> None:
+    """Wait for all work queued on the device."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

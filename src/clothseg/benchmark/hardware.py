@@ -1,4 +1,4 @@
-"""What a benchmark ran on, without the machine's name."""
+"""Hardware of a benchmark, without the hostname."""
 
 import platform
 import re
@@ -11,7 +11,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 def machine() -> Plain:
-    """Model of the processor, cores that may be used, and the GPU if PyTorch sees one."""
+    """Processor model, number of usable cores, and the GPU if PyTorch finds one."""
     import torch
 
     return {

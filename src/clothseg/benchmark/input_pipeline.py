@@ -1,4 +1,4 @@
-"""Training batches from the cache, against photos that are decoded in every epoch."""
+"""Training batches from the cache, against images that are decoded in every epoch."""
 
 import itertools
 import random
@@ -17,11 +17,11 @@ from clothseg import build
 from clothseg.augmentation import Augmentation
 from clothseg.benchmark.comparison import (
     Comparison,
-    Contestant,
     Goal,
+    Side,
     batch_conditions,
-    in_turns,
-    limited_threads,
+    limit_threads,
+    measure_alternately,
     training_config,
 )
 from clothseg.cache import Cache
@@ -30,18 +30,18 @@ from clothseg.datamodule.sampling import EpochOrder
 from clothseg.dataset import Sample
 
 IMAGE_SIZE = 320
-"""Height and width that inacio2019 trains with, pixels."""
+"""Height and width in inacio2019, pixels."""
 REPETITIONS = 12
 
 
-class DecodedPhotos(Dataset[dict[str, Any]]):
-    """The rival, as one writes it by hand: reads, relabels, resizes and augments on demand.
+class DecodedImages(Dataset[dict[str, Any]]):
+    """Hand-written baseline: reads, relabels, resizes and augments on demand.
 
     Args:
-        samples: the files.
-        table: class id of every source id, uint8 [256].
-        image_size: height and width S of what comes out, pixels.
-        augmentation: random changes, the same as ours.
+        samples: samples to read.
+        table: class id of each source id, uint8 [256].
+        image_size: height and width S of the output, pixels.
+        augmentation: random transforms, the same as in clothseg.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class DecodedPhotos(Dataset[dict[str, Any]]):
         self.size = image_size, image_size
 
     def __len__(self) -> int:
-        """Number of photos."""
+        """Number of images."""
         return len(self.samples)
 
     def __getitem__(self, position: int) -> dict[str, Any]:
-        """Photo uint8 [S,S,3] and mask uint8 [S,S]."""
+        """Image uint8 [S,S,3] and mask uint8 [S,S]."""
         sample = self.samples[position]
         image = cv2.cvtColor(cv2.imread(str(sample.image)), cv2.COLOR_BGR2RGB)
         mask = self.table[scipy.io.loadmat(sample.annotation)["groundtruth"]]
@@ -70,7 +70,7 @@ class DecodedPhotos(Dataset[dict[str, Any]]):
 
 
 def compare(settings: Benchmark) -> list[Comparison]:
-    """Training photos per second of both, with the augmentation of inacio2019."""
+    """Compare training images per second with the augmentation of inacio2019."""
     size = settings.image_size or IMAGE_SIZE
     config = training_config(settings, size, ["augmentation=inacio2019", "data.workers=0"])
     reader = build.build_dataset(config)
@@ -80,42 +80,42 @@ def compare(settings: Benchmark) -> list[Comparison]:
     train = set(split.train)
     samples = [sample for sample in reader.samples() if sample.name in train]
     table = build.build_labels(config).lookup_table(reader.names)
-    photos = DecodedPhotos(samples, table, size, data.augmentation)
-    _warm_disk(cache, samples)
-    loader = DataLoader(photos, settings.batch_size, shuffle=True, drop_last=True)
+    decoded = DecodedImages(samples, table, size, data.augmentation)
+    _warm_page_cache(cache, samples)
+    loader = DataLoader(decoded, settings.batch_size, shuffle=True, drop_last=True)
     images = settings.batches * settings.batch_size
 
     def speed(stream: Iterator[dict[str, Any]]) -> float:
         start = time.perf_counter()
         for _ in itertools.islice(stream, settings.batches):
-            pass  # a batch's memory is free for the next one, as in a training
+            pass  # the memory of a batch is free for the next one, as in training
         return images / (time.perf_counter() - start)
 
-    sides = [partial(speed, _endless(each)) for each in (data.training_batches(), loader)]
-    with limited_threads(settings.threads):
-        ours, theirs = in_turns(sides, settings.repetitions or REPETITIONS)
+    sides = [partial(speed, _endless(source)) for source in (data.training_batches(), loader)]
+    with limit_threads(settings.threads):
+        ours, theirs = measure_alternately(sides, settings.repetitions or REPETITIONS)
     return [
         Comparison(
-            title="training batches against decoding in every epoch",
+            title="cached training batches against decoding in every epoch",
             unit="images/s",
             conditions=batch_conditions(settings, size),
-            clothseg=Contestant("SegmentationData, photos from the cache", ours),
-            rival=Contestant("Dataset that decodes and resizes every photo in every epoch", theirs),
+            clothseg=Side("SegmentationData, images from the cache", ours),
+            rival=Side("Dataset that decodes and resizes every image in every epoch", theirs),
             goal=Goal(">=", 6),
         )
     ]
 
 
 def _endless(loader: DataLoader[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Batches of one epoch after another."""
+    """Yield batches, epoch after epoch."""
     for epoch in itertools.count():
         if isinstance(loader.sampler, EpochOrder):
             loader.sampler.set_epoch(epoch)
         yield from loader
 
 
-def _warm_disk(cache: Cache, samples: Sequence[Sample]) -> None:
-    """Read everything once, so that neither side pays for a cold disk."""
+def _warm_page_cache(cache: Cache, samples: Sequence[Sample]) -> None:
+    """Read all files once, so that neither side pays for cold reads."""
     for sample in samples:
         sample.image.read_bytes()
         sample.annotation.read_bytes()

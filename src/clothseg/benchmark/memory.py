@@ -1,4 +1,4 @@
-"""How much memory a piece of work takes at most, each in a fresh process; Linux alone tells."""
+"""Peak memory of a function in a fresh process; available on Linux only."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -10,32 +10,32 @@ from clothseg.config.schema import Benchmark
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
-FORGET_PEAK = "5"
-"""What the kernel takes as: the peak is what there is now."""
+RESET_PEAK = "5"
+"""Value that makes the kernel reset the peak to the current memory."""
 
 Value = TypeVar("Value")
 
 
 def can_measure_memory() -> bool:
-    """Whether this system tells the peak of a stretch of a process's life."""
+    """Return whether the system can reset and report the peak memory of a process."""
     return STATUS.is_file() and CLEAR.exists()
 
 
-def start_of_peak() -> float:
-    """Count the peak from now on; returns the memory there is now, megabytes."""
-    CLEAR.write_text(FORGET_PEAK)
+def reset_peak_memory() -> float:
+    """Reset the peak memory; return the current resident memory in megabytes."""
+    CLEAR.write_text(RESET_PEAK)
     return _field("VmRSS")
 
 
 def peak_memory() -> float:
-    """Most resident memory since :func:`start_of_peak`, megabytes."""
+    """Peak resident memory since :func:`reset_peak_memory`, megabytes."""
     return _field("VmHWM")
 
 
 def in_fresh_process(work: Callable[[Benchmark], Value], settings: Benchmark) -> Value:
-    """What a function of a module returns in a process that has done nothing before."""
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, fresh) as pool:
+    """Run a module-level function in a fresh process and return its result."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn) as pool:
         return pool.submit(work, settings).result()
 
 

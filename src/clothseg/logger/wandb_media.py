@@ -65,10 +65,10 @@ def overlaid(examples: Sequence["Example"], names: Sequence[str]) -> list[Any]:
     labels = dict(enumerate(names)) | {IGNORE: "ignored"}
     images = []
     for example in examples:
-        masks = {"prediction": example.prediction, "truth": example.truth}
+        masks = {"prediction": example.prediction, "truth": example.ground_truth}
         images.append(
             wandb.Image(
-                example.photo,
+                example.image,
                 caption=f"{example.name}, IoU {100 * example.iou:.1f} %",
                 masks={
                     key: {"mask_data": mask, "class_labels": labels} for key, mask in masks.items()

@@ -1,1 +1,1 @@
-"""What people look at: progress, tables, figures, logs, and the end of a command."""
+"""Output for users: tables for the terminal and figures of runs and datasets."""

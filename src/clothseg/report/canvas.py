@@ -1,4 +1,4 @@
-"""What every picture of a report shares: fonts, colours, titles that fit, writing the file."""
+"""Style shared by all figures of a report: fonts, colors, wrapped titles, and file output."""
 
 import io
 import textwrap
@@ -13,7 +13,7 @@ from matplotlib.textpath import text_to_path
 from clothseg.files import write_bytes
 
 DPI = 150
-FONT = "DejaVu Sans"  # comes with matplotlib, so pictures are the same everywhere
+FONT = "DejaVu Sans"  # ships with matplotlib, so figures look the same everywhere
 report_style = rc_context(
     {
         "font.family": FONT,
@@ -36,22 +36,22 @@ report_style = rc_context(
         "text.parse_math": False,
     }
 )
-"""Decorator of a function that draws; matplotlib's own settings come back when it returns."""
+"""Decorator of drawing functions; restores matplotlib's settings when the function returns."""
 
 TITLE: dict[str, Any] = {"fontsize": 10, "fontweight": "bold"}
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#5f5f5f"
-"""Three colours of Okabe and Ito's palette for colour-blind readers, and a grey for notes."""
+BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#5f5f5f"
+"""Three colors of Okabe and Ito's color-blind-safe palette, and a gray for notes."""
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-    write_bytes(path, picture.getvalue())
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"optimize": True})
+    write_bytes(path, buffer.getvalue())
 
 
 def text_width(text: str, size: float) -> float:
-    """Width of one line of text in inches, for a font size in points."""
+    """Width of one line of text in inches, at a font size in points."""
     font = FontProperties(family=FONT, size=size)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return width / 72

@@ -1,4 +1,4 @@
-"""A contact sheet: many small photos with the boxes that they are cut to."""
+"""Contact sheet: many small images with their crop boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,71 +12,71 @@ from matplotlib.patches import Rectangle
 from clothseg.report.canvas import BLUE, ORANGE, TITLE, fit_title, report_style, save_figure
 
 COLUMNS = 8
-"""Photos side by side."""
+"""Images per row."""
 
 CELL = 1.3, 2.1
-"""Width and height of a photo's place, inches."""
+"""Width and height of the cell of an image, inches."""
 
 Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels; right and bottom are the first that lie outside."""
+"""Left, top, right and bottom in pixels; right and bottom are exclusive."""
 
-HEIGHT = 360
-"""Height that larger photos are reduced to, pixels."""
+MAX_HEIGHT = 360
+"""Height to which larger images are reduced, pixels."""
 
 
 @dataclass(frozen=True)
-class BoxedPhoto:
-    """A photo with its person.
+class BoxedImage:
+    """Image with the box of its person.
 
     Args:
-        name: of the sample.
-        photo: uint8 [H,W,3], RGB.
-        person: the box that was found; None where nobody was.
-        cut: what of the photo is kept.
+        name: name of the sample.
+        image: uint8 [H,W,3], RGB.
+        person: the box that was detected; None without a person.
+        crop: the part of the image that is kept.
     """
 
     name: str
-    photo: np.ndarray
+    image: np.ndarray
     person: Box | None
-    cut: Box
+    crop: Box
 
 
 @report_style
-def draw_contact_sheet(photos: Sequence[BoxedPhoto], path: Path, title: str) -> None:
-    """Draw photos with the person's box (dashed) and what is kept (solid), the rest darkened.
+def draw_contact_sheet(images: Sequence[BoxedImage], path: Path, title: str) -> None:
+    """Draw images with the box of the person (dashed) and the crop (solid); darken the rest.
 
     Args:
-        photos: what is shown, at least one.
+        images: the images to show, at least one.
         path: PNG file to write.
-        title: printed above.
+        title: title of the figure.
     """
-    rows = -(-len(photos) // COLUMNS)
+    rows = -(-len(images) // COLUMNS)
     width = COLUMNS * CELL[0]
     figure = Figure(figsize=(width, rows * CELL[1] + 0.5), layout="constrained")
     figure.suptitle(fit_title(title, width), **TITLE)
-    axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for place in axes:
-        place.axis("off")
-    for place, shown in zip(axes, photos, strict=False):
-        scale = min(1.0, HEIGHT / shown.photo.shape[0])
-        place.imshow(cv2.resize(_darkened(shown), None, fx=scale, fy=scale))
-        place.set_title(shown.name if shown.person else f"{shown.name}: whole", fontsize=7)
-        if shown.person:
-            place.add_patch(_outline(shown.cut, scale, ORANGE, "-"))
-            place.add_patch(_outline(shown.person, scale, BLUE, "--"))
+    cells = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in cells:
+        axes.axis("off")
+    for axes, boxed in zip(cells, images, strict=False):
+        scale = min(1.0, MAX_HEIGHT / boxed.image.shape[0])
+        axes.imshow(cv2.resize(_darken_outside(boxed), None, fx=scale, fy=scale))
+        axes.set_title(boxed.name if boxed.person else f"{boxed.name}: full", fontsize=7)
+        if boxed.person:
+            axes.add_patch(_outline(boxed.crop, scale, ORANGE, "-"))
+            axes.add_patch(_outline(boxed.person, scale, BLUE, "--"))
     save_figure(figure, path)
 
 
-def _darkened(shown: BoxedPhoto) -> np.ndarray:
-    """The photo with everything dark that is cut off."""
-    left, top, right, bottom = shown.cut
-    photo = shown.photo // 3
-    photo[top:bottom, left:right] = shown.photo[top:bottom, left:right]
-    return photo
+def _darken_outside(boxed: BoxedImage) -> np.ndarray:
+    """Darken everything outside the crop."""
+    left, top, right, bottom = boxed.crop
+    image = boxed.image // 3
+    image[top:bottom, left:right] = boxed.image[top:bottom, left:right]
+    return image
 
 
 def _outline(box: Box, scale: float, color: str, style: str) -> Rectangle:
-    """A box in the coordinates of a photo that is drawn smaller; pixel centres are whole."""
+    """Outline of a box on a scaled image, in coordinates whose integers are pixel centers."""
     left, top, right, bottom = (scale * edge for edge in box)
     return Rectangle(
         (left - 0.5, top - 0.5),

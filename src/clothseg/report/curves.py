@@ -1,4 +1,4 @@
-"""Scores over the epochs of several runs in one picture."""
+"""Scores of several runs over their epochs in one figure."""
 
 import itertools
 import math
@@ -13,13 +13,13 @@ from clothseg.error import DataError
 from clothseg.report.canvas import report_style, save_figure, text_width
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-"""Okabe and Ito's palette for colour-blind readers, without its yellow, which is faint on white."""
+"""Okabe and Ito's color-blind-safe palette without its yellow, which is faint on white."""
 DASHES = ("-", "--", ":", "-.")
 LINES = len(COLORS) * len(DASHES)
-"""Most runs in a picture."""
+"""Maximum number of runs in a figure."""
 
 WIDTH = 7.0
-"""Of a picture, inches; more where a name is longer."""
+"""Width of a figure, inches; it grows with longer names."""
 
 LABELS = {
     "loss": "validation loss",
@@ -36,22 +36,22 @@ LABELS = {
 def draw_curves(
     histories: Mapping[str, Sequence[Mapping[str, float]]], scores: Sequence[str], path: Path
 ) -> None:
-    """Draw a line for every run, in a panel for every score of the validation part.
+    """Draw one line per run in one panel per validation score.
 
-    Values that are missing or not finite are left out; neighbours are joined.
+    Missing and non-finite values are skipped; the line connects their neighbors.
 
     Args:
-        histories: the epochs of each run, as in `history.csv`, by the run's name.
+        histories: the epochs of each run, as in `history.csv`, by name of the run.
         scores: keys of :data:`LABELS`.
         path: the PNG to write.
 
     Raises:
-        DataError: there are more runs than lines that can be told apart.
+        DataError: more runs than distinguishable lines.
     """
     if len(histories) > LINES:
         raise DataError(
-            f"{len(histories)} runs are too many for one picture, which tells {LINES} apart: name "
-            "a folder with fewer, such as runs=outputs/<dataset>-<labels>/<model>-<backbone>"
+            f"{len(histories)} runs are too many for one figure, the limit is {LINES}: select a "
+            "folder with fewer, such as runs=outputs/<dataset>-<labels>/<model>-<backbone>"
         )
     longest = max(text_width(name, 8) for name in histories)
     columns = min(max(1, int(WIDTH / (longest + 0.6))), len(histories))
@@ -66,7 +66,7 @@ def draw_curves(
             points = [(row["epoch"], scale * row.get(f"val/{score}", math.nan)) for row in rows]
             finite = np.array([point for point in points if math.isfinite(point[1])])
             epochs, values = finite.reshape(-1, 2).T
-            marker = "o" if len(finite) == 1 else None  # a line of one point would not be seen
+            marker = "o" if len(finite) == 1 else None  # a line through one point is invisible
             axes.plot(epochs, values, dash, color=color, marker=marker, label=name)
         axes.set_ylabel(LABELS[score])
         axes.grid()

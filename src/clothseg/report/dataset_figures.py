@@ -1,4 +1,4 @@
-"""Pictures of a dataset: how often its classes occur, how large its photos are."""
+"""Figures of a dataset: class frequencies and image sizes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from clothseg.report.canvas import (
     BLUE,
-    GREY,
+    GRAY,
     ORANGE,
     TITLE,
     fit_title,
@@ -19,12 +19,12 @@ from clothseg.report.canvas import (
     text_width,
 )
 
-RANGE = 100
-"""Ratio of the most to the least frequent class from which on a linear axis would hide some."""
-BINS = 40
-"""About the most bins of a histogram of sizes."""
-LEAST_RANGE = 20
-"""Least pixels that the axis of a histogram of sizes spans."""
+LOG_SCALE_RATIO = 100
+"""Ratio of the most to the least frequent class above which the axis is logarithmic."""
+MAX_BINS = 40
+"""Approximate maximum number of bins of a size histogram."""
+MIN_SPAN = 20
+"""Minimum span of the axis of a size histogram, pixels."""
 
 
 @report_style
@@ -39,16 +39,16 @@ def draw_class_bars(
 ) -> None:
     """Draw one bar per class, the most frequent first.
 
-    The axis is logarithmic where the classes differ much.
+    The axis is logarithmic if the class frequencies differ widely.
 
     Args:
-        values: pixels, photos or instances of each class [K].
-        total: what 100 percent are.
+        values: pixels, images or instances of each class [K].
+        total: count that corresponds to 100 percent.
         names: class names [K].
         path: the PNG to write.
-        unit: what is counted.
-        title: printed above the bars.
-        of: what the bars are.
+        unit: plural of the counted things.
+        title: title of the figure.
+        of: noun for what a bar represents.
 
     Source: inacio2019, Fig. 4; castro2019, Fig. 2; loesch2021, Fig. 2.
     """
@@ -59,23 +59,24 @@ def draw_class_bars(
     figure = Figure((longest + 5.2, 0.2 * len(order) + 1.1), layout="constrained")
     axes = figure.add_subplot()
     present = value[value > 0]
-    logarithmic = bool(present.size) and present.max() > RANGE * present.min()
-    least = present.min() / 2 if logarithmic else 0
-    most = max(value.max(), 1)
+    logarithmic = bool(present.size) and present.max() > LOG_SCALE_RATIO * present.min()
+    left = present.min() / 2 if logarithmic else 0
+    largest = max(value.max(), 1)
     if logarithmic:
         axes.set_xscale("log")
         axes.minorticks_off()
-    axes.barh(rows, np.maximum(value, least), height=0.72, color=BLUE)
+    axes.barh(rows, np.maximum(value, left), height=0.72, color=BLUE)
     for row, number in enumerate(value):
         text = f"{number:,} ({_percent(number / max(total, 1))})" if number else "none"
-        place, color = (max(number, least), row), "black" if number else GREY
+        position, color = (max(number, left), row), "black" if number else GRAY
         axes.annotate(
-            text, place, (3, 0), textcoords="offset points", va="center", fontsize=7, color=color
+            text, position, (3, 0), textcoords="offset points", va="center", fontsize=7, color=color
         )
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_yticks(rows, [names[k] for k in order])
-    right = most * (most / least) ** 0.35 if logarithmic else 1.35 * most  # room for the numbers
-    axes.set(xlim=(least, right), ylim=(len(order) - 0.4, -0.6), xlabel=f"{unit} per {of}")
+    # Leave room for the numbers behind the bars.
+    right = largest * (largest / left) ** 0.35 if logarithmic else 1.35 * largest
+    axes.set(xlim=(left, right), ylim=(len(order) - 0.4, -0.6), xlabel=f"{unit} per {of}")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
@@ -84,23 +85,23 @@ def draw_class_bars(
 
 
 @report_style
-def draw_numbers(numbers: np.ndarray, path: Path, meaning: str, title: str) -> None:
-    """Draw how many photos have each number of something.
+def draw_count_histogram(counts: np.ndarray, path: Path, meaning: str, title: str) -> None:
+    """Draw a histogram of a count per image.
 
     Args:
-        numbers: one whole number per photo [N].
+        counts: one integer per image [N].
         path: the PNG to write.
-        meaning: what was counted in each photo.
-        title: printed above the bars.
+        meaning: label of the counts.
+        title: title of the figure.
     """
     figure = Figure((5.5, 3), layout="constrained")
     axes = figure.add_subplot()
-    number, photos = np.unique(numbers, return_counts=True)
-    axes.bar(number, photos, width=0.85, color=BLUE)
-    _mark_mean(axes, numbers, "")
+    count, images = np.unique(counts, return_counts=True)
+    axes.bar(count, images, width=0.85, color=BLUE)
+    _mark_mean(axes, counts, "")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set(xlabel=meaning, ylabel="photos")
+    axes.set(xlabel=meaning, ylabel="images")
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     figure.suptitle(fit_title(title, figure.get_figwidth()), **TITLE)
@@ -108,13 +109,13 @@ def draw_numbers(numbers: np.ndarray, path: Path, meaning: str, title: str) -> N
 
 
 @report_style
-def draw_sizes(sizes: np.ndarray, path: Path, title: str) -> None:
-    """Draw how wide and how high the photos are.
+def draw_size_histograms(sizes: np.ndarray, path: Path, title: str) -> None:
+    """Draw histograms of the width and height of the images.
 
     Args:
         sizes: height and width in pixels, int [N,2].
         path: the PNG to write.
-        title: printed above the bars.
+        title: title of the figure.
 
     Source: castro2019, Fig. 3.
     """
@@ -124,9 +125,11 @@ def draw_sizes(sizes: np.ndarray, path: Path, title: str) -> None:
         panels, (sizes[:, 1], sizes[:, 0]), ("width", "height"), strict=True
     ):
         low, high = int(values.min()), int(values.max())
-        margin = max(0, LEAST_RANGE - (high - low)) // 2
+        margin = max(0, MIN_SPAN - (high - low)) // 2
         low, high = low - margin, high + margin
-        step = (high - low) // BINS + 1  # whole, so that every bin holds as many sizes
+        step = (
+            high - low
+        ) // MAX_BINS + 1  # an integer, so that every bin covers equally many sizes
         axes.hist(values, bins=np.arange(low - 0.5, high + step, step).tolist(), color=BLUE)
         _mark_mean(axes, values, " pixels")
         axes.set(xlabel=f"{label} in pixels")
@@ -134,13 +137,13 @@ def draw_sizes(sizes: np.ndarray, path: Path, title: str) -> None:
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-    panels[0].set_ylabel("photos")
+    panels[0].set_ylabel("images")
     figure.suptitle(fit_title(title, figure.get_figwidth()), **TITLE)
     save_figure(figure, path)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share >= 0.01 else f"{100 * share:.2g} %"
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %" if fraction >= 0.01 else f"{100 * fraction:.2g} %"
 
 
 def _mark_mean(axes: Axes, values: np.ndarray, unit: str) -> None:

@@ -1,7 +1,7 @@
-"""Pictures of a run: confusion matrix, IoU per class, learning curves.
+"""Figures of a run: confusion matrix, per-class IoU, learning curves.
 
-All are drawn with matplotlib's objects, without its global state, so that several processes and
-threads can draw. Colours are told apart by colour-blind readers.
+They use matplotlib's object interface without its global state, so several processes and threads
+can draw concurrently. The colors are safe for color-blind readers.
 """
 
 import math
@@ -17,8 +17,8 @@ from matplotlib.ticker import MaxNLocator
 
 from clothseg.report.canvas import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     ORANGE,
     TITLE,
     fit_title,
@@ -28,22 +28,22 @@ from clothseg.report.canvas import (
 )
 
 SERIES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"))
-"""Colour and marker of the lines of one panel; the marker tells them apart in grey print."""
+"""Color and marker of each line of a panel; markers distinguish lines in grayscale print."""
 
 
 @report_style
 def draw_confusion_matrix(matrix: np.ndarray, names: Sequence[str], path: Path, title: str) -> None:
-    """Draw where the pixels of each class went, in percent of the class's true pixels.
+    """Draw a confusion matrix, normalized to percent of the true pixels of each class.
 
-    Up to 25 classes carry numbers, from 1 % on. Shades follow the square root, so that confusions
-    of a few percent stay visible. Rows of classes without a true pixel are hatched. Names over 24
-    characters are cut short.
+    With up to 25 classes, cells of at least 1 % show their number. Shades follow the square root,
+    so that confusions of a few percent stay visible. Rows of classes without true pixels are
+    hatched. Names over 24 characters are truncated.
 
     Args:
-        matrix: pixel counts int64 [K,K], rows = truth, columns = prediction.
+        matrix: pixel counts int64 [K,K], rows = ground truth, columns = predictions.
         names: class names [K].
         path: the PNG to write.
-        title: printed above the matrix.
+        title: title of the figure.
     """
     classes = len(names)
     numbered = classes <= 25
@@ -90,7 +90,7 @@ def _hatch_absent_rows(axes: Axes, support: np.ndarray) -> None:
     for row in absent:
         axes.axhspan(row - 0.5, row + 0.5, facecolor="#eeeeee", edgecolor="#b0b0b0", hatch="////")
     if absent.size:
-        note = f"hatched: no true pixel ({absent.size} of {support.size} classes)"
+        note = f"hatched: no true pixels ({absent.size} of {support.size} classes)"
         axes.set_xlabel(f"{axes.get_xlabel()}\n{note}")
 
 
@@ -100,20 +100,20 @@ def draw_class_iou(
     names: Sequence[str],
     path: Path,
     title: str,
-    deviation: np.ndarray | None = None,
+    std: np.ndarray | None = None,
 ) -> None:
-    """Draw one bar per class, best first, with the mean over the classes that occur.
+    """Draw one bar per class, best first, and the mean over the classes that occur.
 
     Args:
-        iou: intersection over union [K], 0 to 1; NaN for a class that is absent.
+        iou: intersection over union [K], 0 to 1; NaN for an absent class.
         names: class names [K].
         path: the PNG to write.
-        title: printed above the bars.
-        deviation: standard deviation over folds [K], drawn as error bars; NaN where unknown.
+        title: title of the figure.
+        std: standard deviation over folds [K], drawn as error bars; NaN if unknown.
     """
     order = np.argsort(-np.nan_to_num(iou, nan=-1.0), kind="stable")
     value = 100 * np.asarray(iou, np.float64)[order]
-    spread = np.full(len(order), np.nan) if deviation is None else 100 * deviation[order]
+    spread = np.full(len(order), np.nan) if std is None else 100 * std[order]
     rows = range(len(order))
     longest = max(text_width(name, 8) for name in names)
     figure = Figure((longest + 5.2, 0.2 * len(order) + 1.1), layout="constrained")
@@ -123,7 +123,7 @@ def draw_class_iou(
     for row in rows:
         _write_value(axes, row, value[row], spread[row])
     axes.set_yticks(rows, [names[k] for k in order])
-    axes.set(xlim=(0, 112 if deviation is None else 125), ylim=(len(order) - 0.4, -0.6))
+    axes.set(xlim=(0, 112 if std is None else 125), ylim=(len(order) - 0.4, -0.6))
     axes.set_xticks(range(0, 101, 20))
     axes.set_xlabel("IoU in percent")
     axes.tick_params(axis="y", length=0)
@@ -140,7 +140,7 @@ def draw_class_iou(
 
 def _write_value(axes: Axes, row: int, value: float, spread: float) -> None:
     if math.isnan(value):
-        axes.text(1, row, "absent", va="center", color=GREY, fontstyle="italic", fontsize=7)
+        axes.text(1, row, "absent", va="center", color=GRAY, fontstyle="italic", fontsize=7)
         return
     known = not math.isnan(spread)
     text = f"{value:.1f} ± {spread:.1f}" if known else f"{value:.1f}"
@@ -155,13 +155,13 @@ def draw_learning_curves(
 ) -> None:
     """Draw losses, validation scores and learning rate over the epochs.
 
-    Values that are missing or not finite are left out; neighbours are joined.
+    Missing and non-finite values are skipped; the line connects their neighbors.
 
     Args:
         history: one row per epoch: `epoch`, `train/loss`, `val/loss`, `val/mean_iou`,
             `val/mean_f1`, `val/accuracy` (scores from 0 to 1) and `learning_rate`.
         path: the PNG to write.
-        best_epoch: the epoch whose checkpoint was kept, marked in every panel.
+        best_epoch: epoch of the saved checkpoint, marked in every panel.
     """
     figure = Figure((7, 6.6), layout="constrained")
     loss, score, rate = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.4])
@@ -183,10 +183,10 @@ def draw_learning_curves(
     rate.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     if best_epoch is not None:
         for axes in (loss, score, rate):
-            axes.axvline(best_epoch, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
+            axes.axvline(best_epoch, color=GRAY, linestyle=":", linewidth=1.2, zorder=0)
         top = loss.get_xaxis_transform()
         loss.text(
-            best_epoch, 1.02, f"best epoch {best_epoch}", color=GREY, ha="center", transform=top
+            best_epoch, 1.02, f"best epoch {best_epoch}", color=GRAY, ha="center", transform=top
         )
     figure.align_ylabels()
     save_figure(figure, path)
@@ -203,8 +203,8 @@ def _draw_series(
         finite = [point for point in points if math.isfinite(point[1])]
         if finite:
             epochs, values = zip(*finite, strict=True)
-            sparse = max(1, len(finite) // 20)
-            axes.plot(epochs, values, color=color, marker=marker, label=label, markevery=sparse)
+            interval = max(1, len(finite) // 20)
+            axes.plot(epochs, values, color=color, marker=marker, label=label, markevery=interval)
     axes.grid()
     if len(axes.lines) > 1:
         axes.legend(loc="best", ncols=len(axes.lines))

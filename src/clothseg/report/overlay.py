@@ -1,4 +1,4 @@
-"""A photo with its classes in colour, and beside it what the colours mean."""
+"""Image with its classes overlaid in color and a legend next to it."""
 
 from collections.abc import Sequence
 
@@ -11,37 +11,37 @@ from clothseg.report.canvas import FONT
 from clothseg.report.predictions import color_mask
 
 LONGEST_SIDE = 1400
-"""Pixels that larger photos are reduced to."""
+"""Length to which the longest side of larger images is reduced, pixels."""
 
-LINES = 26
-"""Lines of the legend that fit beside a photo, unless its letters would get too small."""
+LEGEND_LINES = 26
+"""Legend lines that fit next to an image, unless the font would become too small."""
 
-SMALLEST_LETTERS = 11
+MIN_FONT_SIZE = 11
 
 
 def overlay(
-    photo: np.ndarray,
+    image: np.ndarray,
     mask: np.ndarray,
     names: Sequence[str],
     colors: np.ndarray,
     opacity: float,
 ) -> np.ndarray:
-    """Paint the classes of a photo over it; the background stays as it is.
+    """Overlay the classes of an image in color; the background stays unchanged.
 
     Args:
-        photo: uint8 [H,W,3], RGB.
+        image: uint8 [H,W,3], RGB.
         mask: class ids uint8 [H,W].
         names: class names in id order [K].
-        colors: class colours RGB uint8 [K,3].
-        opacity: of the colours, (0, 1].
+        colors: class colors RGB uint8 [K,3].
+        opacity: opacity of the colors, (0, 1].
 
     Returns:
-        RGB uint8 [h,w,3]: the picture, and at its right the classes in it with their shares of the
-        photo, the largest first.
+        RGB uint8 [h,w,3]: the overlay and, to its right, the classes that occur with their
+        fraction of the image, largest first.
     """
     scale = min(1.0, LONGEST_SIDE / max(mask.shape))
     size = max(1, round(scale * mask.shape[1])), max(1, round(scale * mask.shape[0]))
-    picture = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     classes = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     painted = cv2.addWeighted(color_mask(classes, colors), opacity, picture, 1 - opacity, 0)
     picture = np.where((classes > 0)[..., None], painted, picture)
@@ -51,33 +51,33 @@ def overlay(
 
 
 def _borders(classes: np.ndarray) -> np.ndarray:
-    """Pixels whose left or upper neighbour has another class, bool [H,W]."""
+    """Pixels whose left or upper neighbor has another class, bool [H,W]."""
     border = np.zeros(classes.shape, bool)
     border[:, 1:] |= classes[:, 1:] != classes[:, :-1]
     border[1:] |= classes[1:] != classes[:-1]
     return border
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share >= 0.0005 else "below 0.1 %"
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %" if fraction >= 0.0005 else "below 0.1 %"
 
 
 def _with_legend(
-    picture: np.ndarray, shares: np.ndarray, names: Sequence[str], colors: np.ndarray
+    picture: np.ndarray, fractions: np.ndarray, names: Sequence[str], colors: np.ndarray
 ) -> np.ndarray:
-    shown = [int(k) for k in np.argsort(-shares, kind="stable") if shares[k] > 0]
-    texts = {k: f"{names[k]}  {_percent(shares[k])}" for k in shown}
-    letters = max(SMALLEST_LETTERS, picture.shape[0] // (LINES + 10))
-    font = ImageFont.truetype(findfont(FontProperties(family=FONT)), letters)
-    line, gap = round(1.6 * letters), letters
-    wide = round(max(font.getlength(text) for text in texts.values())) + line + 3 * gap
-    height = max(picture.shape[0], line * len(shown) + 2 * gap)
-    page = Image.new("RGB", (picture.shape[1] + wide, height), "white")
+    present = [int(k) for k in np.argsort(-fractions, kind="stable") if fractions[k] > 0]
+    texts = {k: f"{names[k]}  {_percent(fractions[k])}" for k in present}
+    font_size = max(MIN_FONT_SIZE, picture.shape[0] // (LEGEND_LINES + 10))
+    font = ImageFont.truetype(findfont(FontProperties(family=FONT)), font_size)
+    line, gap = round(1.6 * font_size), font_size
+    width = round(max(font.getlength(text) for text in texts.values())) + line + 3 * gap
+    height = max(picture.shape[0], line * len(present) + 2 * gap)
+    page = Image.new("RGB", (picture.shape[1] + width, height), "white")
     page.paste(Image.fromarray(picture))
     draw = ImageDraw.Draw(page)
     for row, (k, text) in enumerate(texts.items()):
         x, y = picture.shape[1] + gap, gap + row * line
         fill = tuple(int(value) for value in colors[k])
-        draw.rectangle((x, y, x + letters, y + letters), fill, "#808080")
-        draw.text((x + line, y + letters / 2), text, "black", font, anchor="lm")
+        draw.rectangle((x, y, x + font_size, y + font_size), fill, "#808080")
+        draw.text((x + line, y + font_size / 2), text, "black", font, anchor="lm")
     return np.asarray(page)

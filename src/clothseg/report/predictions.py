@@ -1,4 +1,4 @@
-"""Photos beside their true and predicted masks."""
+"""Images next to their ground-truth and predicted masks."""
 
 import math
 import textwrap
@@ -21,34 +21,34 @@ EDGE = "#808080"
 
 # Lengths in pixels of the PNG.
 LONGEST_SIDE = 300
-PIXELS_OF_ALL_PHOTOS = 170_000  # keeps the file below 300 kB
+MAX_TOTAL_PIXELS = 170_000  # of all images together; keeps the file below 300 kB
 LABEL_HEIGHT = 100
-LEAST_WIDTH = 600
+MIN_WIDTH = 600
 GAP = 12
 LINE = 25
 
 
 @dataclass(frozen=True)
 class Example:
-    """One photo with its masks.
+    """One image with its masks.
 
     Args:
         name: name of the sample.
-        photo: uint8 [H,W,3], RGB.
-        truth: class ids uint8 [H,W], 255 = ignore.
+        image: uint8 [H,W,3], RGB.
+        ground_truth: class ids uint8 [H,W], 255 = ignore.
         prediction: class ids uint8 [H,W].
-        iou: mean IoU of this photo, 0 to 1.
+        iou: mean IoU of this image, 0 to 1.
     """
 
     name: str
-    photo: np.ndarray
-    truth: np.ndarray
+    image: np.ndarray
+    ground_truth: np.ndarray
     prediction: np.ndarray
     iou: float
 
 
 def color_mask(mask: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    """Paint class ids in their colours, ignored pixels in light grey.
+    """Paint class ids in their colors and ignored pixels in light gray.
 
     Args:
         mask: class ids uint8 [H,W], 255 = ignore.
@@ -58,11 +58,13 @@ def color_mask(mask: np.ndarray, colors: np.ndarray) -> np.ndarray:
         RGB uint8 [H,W,3].
 
     Raises:
-        ValueError: ids without a colour.
+        ValueError: the mask contains ids without a color.
     """
-    strange = [int(k) for k in np.unique(mask) if k >= len(colors) and k != IGNORE]
-    if strange:
-        raise ValueError(f"the mask holds ids {strange}; only 0 to {len(colors) - 1} have a colour")
+    unknown = [int(k) for k in np.unique(mask) if k >= len(colors) and k != IGNORE]
+    if unknown:
+        raise ValueError(
+            f"the mask contains ids {unknown}; only 0 to {len(colors) - 1} have a color"
+        )
     table = np.full((256, 3), IGNORED_COLOR, np.uint8)
     table[: len(colors)] = colors
     return table[mask]
@@ -76,23 +78,23 @@ def draw_predictions(
     path: Path,
     title: str,
 ) -> None:
-    """Draw one row per example: photo, truth, prediction; below, the classes that occur.
+    """Draw one row per example: image, ground truth, prediction; add a legend of the classes.
 
-    Small photos are enlarged by whole factors without smoothing. Ignored pixels are hatched grey.
+    Small images are enlarged by integer factors without smoothing. Ignored pixels are hatched gray.
 
     Args:
         examples: the rows from top to bottom, at least one.
         names: class names [K].
-        colors: class colours RGB uint8 [K,3].
+        colors: class colors RGB uint8 [K,3].
         path: the PNG to write.
-        title: printed above the rows.
+        title: title of the figure.
     """
-    sizes = [_shown_size(example.truth, len(examples)) for example in examples]
+    sizes = [_shown_size(example.ground_truth, len(examples)) for example in examples]
     column = max(width for _, width in sizes) + GAP
     labels = [_label(example) for example in examples]
     left = round(DPI * max(text_width(line, 8) for text in labels for line in text.split("\n")))
     left += 2 * GAP
-    width = max(left + 3 * column, LEAST_WIDTH)
+    width = max(left + 3 * column, MIN_WIDTH)
     entries = _legend_entries(examples, names, colors)
     longest = max(text_width(str(entry.get_label()), 8) for entry in entries)
     legend_columns = max(1, int(width / DPI / (longest + 0.5)))
@@ -103,22 +105,22 @@ def draw_predictions(
 
     figure = Figure((width / DPI, height / DPI), dpi=DPI)
     figure.suptitle(heading, y=1 - GAP / height, **TITLE)
-    for place, header in enumerate(("photo", "truth", "prediction")):
-        figure.text((left + place * column) / width, 1 - (top - 6) / height, header)
+    for index, header in enumerate(("image", "ground truth", "prediction")):
+        figure.text((left + index * column) / width, 1 - (top - 6) / height, header)
     y = height - top
     for example, label, size in zip(examples, labels, sizes, strict=True):
         figure.text(GAP / width, y / height, label, va="top")
-        for place, picture in enumerate(_pictures(example, colors, *size)):
-            figure.figimage(picture, left + place * column, y - size[0], origin="upper")
+        for index, picture in enumerate(_pictures(example, colors, *size)):
+            figure.figimage(picture, left + index * column, y - size[0], origin="upper")
         y -= max(size[0], LABEL_HEIGHT) + GAP
     figure.legend(handles=entries, loc="lower center", ncols=legend_columns)
     save_figure(figure, path)
 
 
 def _shown_size(mask: np.ndarray, examples: int) -> tuple[int, int]:
-    """Height and width in pixels that fit the row and, with all other photos, the file."""
+    """Displayed height and width in pixels, limited by the row and by the size of the file."""
     height, width = mask.shape
-    longest, area = max(height, width), PIXELS_OF_ALL_PHOTOS / examples
+    longest, area = max(height, width), MAX_TOTAL_PIXELS / examples
     scale = min(1, LONGEST_SIDE / longest, math.sqrt(area / (height * width)))
     if scale == 1:
         scale = LONGEST_SIDE // longest
@@ -128,7 +130,7 @@ def _shown_size(mask: np.ndarray, examples: int) -> tuple[int, int]:
 def _legend_entries(
     examples: Sequence[Example], names: Sequence[str], colors: np.ndarray
 ) -> list[Patch]:
-    masks = [mask for example in examples for mask in (example.truth, example.prediction)]
+    masks = [mask for example in examples for mask in (example.ground_truth, example.prediction)]
     occurring = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
     entries = [
         Patch(facecolor=f"#{bytes(colors[k]).hex()}", edgecolor=EDGE, linewidth=0.5, label=names[k])
@@ -136,8 +138,8 @@ def _legend_entries(
         if k != IGNORE
     ]
     if IGNORE in occurring:
-        grey, dark = (f"#{bytes(color).hex()}" for color in (IGNORED_COLOR, HATCH_COLOR))
-        entries.append(Patch(facecolor=grey, edgecolor=dark, hatch="/////", label="ignored"))
+        light, dark = (f"#{bytes(color).hex()}" for color in (IGNORED_COLOR, HATCH_COLOR))
+        entries.append(Patch(facecolor=light, edgecolor=dark, hatch="/////", label="ignored"))
     return entries
 
 
@@ -148,20 +150,20 @@ def _label(example: Example) -> str:
 
 
 def _pictures(example: Example, colors: np.ndarray, height: int, width: int) -> list[np.ndarray]:
-    shrink = height < example.photo.shape[0]
-    photo = cv2.resize(
-        np.ascontiguousarray(example.photo),
+    shrink = height < example.image.shape[0]
+    image = cv2.resize(
+        np.ascontiguousarray(example.image),
         (width, height),
         interpolation=cv2.INTER_AREA if shrink else cv2.INTER_NEAREST,
     )
     # 32 shades per channel look the same and halve the file.
-    photo = np.round(np.round(photo / 255 * 31) / 31 * 255).astype(np.uint8)
-    masks = (example.truth, example.prediction)
-    return [photo, *(_paint(mask, colors, height, width) for mask in masks)]
+    image = np.round(np.round(image / 255 * 31) / 31 * 255).astype(np.uint8)
+    masks = (example.ground_truth, example.prediction)
+    return [image, *(_paint(mask, colors, height, width) for mask in masks)]
 
 
 def _paint(mask: np.ndarray, colors: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Class colours uint8 [height,width,3] with ignored pixels hatched and regions outlined."""
+    """Class colors uint8 [height,width,3] with ignored pixels hatched and regions outlined."""
     size = (width, height)
     mask = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST)
     picture = color_mask(mask, colors)

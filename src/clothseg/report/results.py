@@ -1,4 +1,4 @@
-"""Scores of a run or of pooled folds as files: the table of classes and the figures."""
+"""Files with the scores of a run or of pooled folds: the per-class table and the figures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,13 +17,13 @@ def write_per_class(card: Mapping[str, Any], path: Path) -> None:
 
 
 def draw_scores(matrix: np.ndarray, names: Sequence[str], folder: Path, title: str) -> None:
-    """Draw the confusion matrix of a run or of pooled folds, and the IoU of its classes.
+    """Draw the confusion matrix and the per-class IoU of a run or of pooled folds.
 
     Args:
-        matrix: counts int64 [K,K]; rows are the truth.
+        matrix: counts int64 [K,K]; rows are the ground truth.
         names: class names in id order [K].
-        folder: the record's folder.
-        title: what was scored.
+        folder: folder of the record.
+        title: title of both figures.
     """
     from clothseg.metric.confusion import class_scores
 
@@ -34,6 +34,6 @@ def draw_scores(matrix: np.ndarray, names: Sequence[str], folder: Path, title: s
 
 
 def figures(folder: Path) -> dict[str, Path]:
-    """The pictures in a record, by their names without the suffix."""
+    """Figures in a record, by file name without the suffix."""
     paths = [folder / "confusion_matrix.png", *sorted((folder / "figures").glob("*.png"))]
     return {path.stem: path for path in paths if path.is_file()}

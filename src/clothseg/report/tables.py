@@ -1,4 +1,4 @@
-"""Tables for the terminal, at most 80 columns wide, that also read well as plain text."""
+"""Tables for the terminal, at most 80 columns wide and readable as plain text."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from rich.text import Text
 from clothseg.metric.aggregate import Scorecard, aggregate, source_cards
 
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1", "iou": "IoU"}
-"""Key of a scorecard: heading of its column."""
+"""Column headings by key of a scorecard."""
 
 Status = Literal["done", "resumed", "skipped", "failed", "interrupted", "elsewhere"]
 
@@ -30,14 +30,14 @@ SEVERITY_STYLE: dict[Severity, str] = {"error": "bold red", "warning": "yellow"}
 
 
 def score_tables(cards: Sequence[Scorecard], title: str) -> Iterator[Table]:
-    """What is shown of one config: its classes and, of a merged dataset, its sources.
+    """Yield the tables of one config: its classes and, for a merged dataset, its sources.
 
     Args:
         cards: one scorecard per fold.
-        title: printed above the tables.
+        title: title of the tables.
 
     Raises:
-        DataError: no scorecard, or scorecards of different classes.
+        DataError: no scorecard, or scorecards with different classes.
     """
     yield fold_table(cards, title)
     sources = source_cards(cards)
@@ -46,35 +46,35 @@ def score_tables(cards: Sequence[Scorecard], title: str) -> Iterator[Table]:
 
 
 def source_table(cards: Mapping[str, Sequence[Scorecard]], title: str) -> Table:
-    """One row per source of a merged dataset: photos, means over classes, and accuracy in percent.
+    """Table of the sources of a merged dataset: images, and class means and accuracy in percent.
 
     Args:
-        cards: name of a source: its scorecards, one per fold.
-        title: printed above the table.
+        cards: scorecards of each source by its name, one per fold.
+        title: title of the table.
     """
-    totals = {name: aggregate(own) for name, own in cards.items()}
-    folds = sorted({total["folds"] for total in totals.values()})
-    table = _table(title, f"percent, means over classes that occur{_over(*folds)}")
+    totals = {name: aggregate(folds) for name, folds in cards.items()}
+    numbers = sorted({total["folds"] for total in totals.values()})
+    table = _table(title, f"percent, means over classes that occur{_over(*numbers)}")
     table.add_column("source", overflow="fold")
-    _add_score_columns(table, ["photos", *SCORES.values(), "accuracy"])
+    _add_score_columns(table, ["images", *SCORES.values(), "accuracy"])
     for name, total in totals.items():
-        photos = str(sum(card["num_images"] for card in cards[name]))
+        images = str(sum(card["num_images"] for card in cards[name]))
         scores = [*(total["mean"][key] for key in SCORES), total["accuracy"]]
-        table.add_row(Text(name), photos, *map(_percent, scores))
+        table.add_row(Text(name), images, *map(_percent, scores))
     return table
 
 
 def fold_table(cards: Sequence[Scorecard], title: str) -> Table:
-    """One row per class and a row of means: scores in percent over the folds of one config.
+    """Table of the classes of one config and their mean: scores in percent over the folds.
 
-    A class that is undefined in some folds says how many were counted.
+    A class that is undefined in some folds shows the number of folds that count.
 
     Args:
         cards: one scorecard per fold.
-        title: printed above the table.
+        title: title of the table.
 
     Raises:
-        DataError: no scorecard, or scorecards of different classes.
+        DataError: no scorecard, or scorecards with different classes.
     """
     total = aggregate(cards)
     folds = total["folds"]
@@ -95,18 +95,18 @@ def fold_table(cards: Sequence[Scorecard], title: str) -> Table:
 def comparison_table(
     rows: Mapping[str, Sequence[Scorecard]], title: str, repeat: str = "fold"
 ) -> Table:
-    """One row per config: means over classes and accuracy, in percent over folds.
+    """Table with one row per config: class means and accuracy, in percent over folds.
 
-    The best of each column is bold, together with what rounds to the same figure. Configs with
-    different numbers of folds say so behind their names.
+    The best score of each column is bold, and so are scores that round to the same value. If the
+    configs have different numbers of folds, the number follows the name.
 
     Args:
-        rows: name of a config: the scorecards of its folds.
-        title: printed above the table.
-        repeat: what the scorecards of a config differ in.
+        rows: scorecards of the folds of each config by its name.
+        title: title of the table.
+        repeat: noun for the repetitions of a config, such as `fold` or `seed`.
 
     Raises:
-        DataError: a config without scorecards, or with scorecards of different classes.
+        DataError: a config without scorecards, or scorecards with different classes.
     """
     totals = {name: aggregate(cards) for name, cards in rows.items()}
     numbers = sorted({total["folds"] for total in totals.values()})
@@ -129,7 +129,7 @@ def comparison_table(
 
 
 def sweep_table(jobs: Sequence[tuple[str, Status, str]]) -> Table:
-    """What became of each job of a sweep, and how many ended in which way.
+    """Table of the jobs of a sweep with a count of each status.
 
     Args:
         jobs: name, status and detail (a score, a reason or an error) of each job.
@@ -146,10 +146,10 @@ def sweep_table(jobs: Sequence[tuple[str, Status, str]]) -> Table:
 
 
 def benchmark_table(comparison: Mapping[str, Any]) -> Table:
-    """What a benchmark measured on both sides, and the ratio of the medians.
+    """Table of the measurements of both sides of a benchmark and the ratio of their medians.
 
     Args:
-        comparison: what :attr:`clothseg.benchmark.comparison.Comparison.plain` gives.
+        comparison: value of :attr:`clothseg.benchmark.comparison.Comparison.plain`.
     """
     caption = comparison["conditions"]
     if comparison["goal"]:
@@ -157,7 +157,7 @@ def benchmark_table(comparison: Mapping[str, Any]) -> Table:
         caption += f"; goal on CCP: ratio {comparison['goal']}, here {met}"
     table = _table(comparison["title"], caption)
     table.add_column("", no_wrap=True)
-    table.add_column("what is measured", style="dim", overflow="fold")
+    table.add_column("measured", style="dim", overflow="fold")
     _add_score_columns(table, [comparison["unit"], "quartiles", "n"])
     for name in ("clothseg", "rival"):
         side = comparison[name]
@@ -171,37 +171,37 @@ def benchmark_table(comparison: Mapping[str, Any]) -> Table:
 
 
 def audit_table(kinds: Mapping[str, tuple[Severity, Sequence[str]]], title: str) -> Table:
-    """What an audit of a dataset found: one row per kind, with the first places.
+    """Table of the findings of an audit: one row per kind, with the first locations.
 
     Args:
-        kinds: severity and places of the findings of each kind.
-        title: printed above the table.
+        kinds: severity and locations of the findings of each kind.
+        title: title of the table.
     """
-    table = _table(title, "all of them are in audit.json")
+    table = _table(title, "audit.json lists all of them")
     table.add_column("kind", no_wrap=True)
-    table.add_column("number", justify="right", no_wrap=True)
-    table.add_column("first of them", overflow="fold")
-    for kind, (severity, places) in kinds.items():
-        first = "\n".join([*places[:3], *(["…"] if places[3:] else [])])
-        table.add_row(Text(kind, SEVERITY_STYLE[severity]), str(len(places)), Text(first))
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("first locations", overflow="fold")
+    for kind, (severity, locations) in kinds.items():
+        first = "\n".join([*locations[:3], *(["…"] if locations[3:] else [])])
+        table.add_row(Text(kind, SEVERITY_STYLE[severity]), str(len(locations)), Text(first))
     return table
 
 
 def class_table(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> Table:
-    """How often each class of a dataset occurs.
+    """Table of the frequencies of the classes of a dataset.
 
     Args:
-        rows: what :func:`clothseg.commands.dataset.statistics.counting.class_rows` gives.
-        title: printed above the table.
-        caption: printed below it.
+        rows: result of :func:`clothseg.commands.dataset.statistics.counting.class_rows`.
+        title: title of the table.
+        caption: text below the table.
     """
     table = _table(title, caption)
     table.add_column("class", overflow="fold")
-    _add_score_columns(table, ["pixels", "%", "photos", "%", "instances", "area", "%"])
+    _add_score_columns(table, ["pixels", "%", "images", "%", "instances", "area", "%"])
     for row in rows:
         area = "-" if row["mean_area"] is None else f"{row['mean_area']:,.0f}"
-        shares = [row["pixel_share"], row["image_share"], row["mean_area_share"]]
-        percent = ["-" if share is None else f"{100 * share:.2f}" for share in shares]
+        fractions = [row["pixel_share"], row["image_share"], row["mean_area_share"]]
+        percent = ["-" if value is None else f"{100 * value:.2f}" for value in fractions]
         counts = [f"{row[key]:,}" for key in ("pixels", "images", "instances")]
         cells = [counts[0], percent[0], counts[1], percent[1], counts[2], area, percent[2]]
         table.add_row(Text(row["name"]), *cells)
@@ -209,7 +209,7 @@ def class_table(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> 
 
 
 def measurement(value: float) -> str:
-    """Three or more significant digits."""
+    """Format a value with three or more significant digits."""
     decimals = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     return f"{value:,.{0 if abs(value) >= 1000 else decimals}f}"
 
@@ -232,16 +232,16 @@ def _add_score_columns(table: Table, headings: Sequence[str]) -> None:
 
 
 def _over(*numbers: int, repeat: str = "fold") -> str:
-    """The part of a caption that explains the deviation; nothing when all have a single fold."""
+    """Part of a caption that explains the ±; empty if every config has a single fold."""
     if numbers == (1,):
         return ""
     over = _counted(numbers[0], repeat) if len(numbers) == 1 else f"{repeat}s"
     return f", mean ± standard deviation over {over}"
 
 
-def _counted(number: int, what: str) -> str:
-    """Such as `1 fold` or `5 folds`."""
-    return f"1 {what}" if number == 1 else f"{number} {what}s"
+def _counted(number: int, noun: str) -> str:
+    """Count with its noun, such as `1 fold` or `5 folds`."""
+    return f"1 {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _percent(score: Mapping[str, Any]) -> str:
@@ -252,17 +252,17 @@ def _percent(score: Mapping[str, Any]) -> str:
 
 
 def _tenths(score: Mapping[str, Any]) -> int:
-    """The mean in tenths of a percent, as it is shown; -1 when undefined."""
+    """Mean in tenths of a percent, rounded as in the table; -1 if undefined."""
     return -1 if score["mean"] is None else round(float(f"{100 * score['mean']:.1f}") * 10)
 
 
 def _folds_counted(row: Mapping[str, Any], folds: int) -> str:
-    """Such as `3/5`, `3-4/5` where the scores differ, and nothing when all folds were counted.
+    """Folds that count: `3/5`, `3-4/5` if the scores differ, empty if all folds count.
 
-    With a single fold the dash of an undefined score says it already.
+    With a single fold, the dash of an undefined score already shows it.
     """
     counts = [row[key]["n"] for key in SCORES]
-    fewest, most = min(counts), max(counts)
-    if fewest == folds or folds == 1:
+    minimum, maximum = min(counts), max(counts)
+    if minimum == folds or folds == 1:
         return ""
-    return f"{fewest}/{folds}" if fewest == most else f"{fewest}-{most}/{folds}"
+    return f"{minimum}/{folds}" if minimum == maximum else f"{minimum}-{maximum}/{folds}"

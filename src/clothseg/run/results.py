@@ -47,8 +47,8 @@ def _example(index: int, iou: float, cache: Cache, task: SemanticSegmentation) -
     image = np.array(cache.images[index])
     return Example(
         name=cache.names[index],
-        photo=image,
-        truth=np.array(cache.masks[index]),
+        image=image,
+        ground_truth=np.array(cache.masks[index]),
         prediction=task.predict(image[None])[0],
         iou=iou,
     )

@@ -11,7 +11,7 @@ from clothseg.dataset.person_boxes import Box
 from clothseg.dataset.photo import read_photo
 from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError
-from clothseg.report.contact_sheet import BoxedPhoto, draw_contact_sheet
+from clothseg.report.contact_sheet import BoxedImage, draw_contact_sheet
 from clothseg.screen import say
 
 MAX_SHOWN = 24
@@ -50,7 +50,7 @@ def act(context: Context) -> int:
 
 def _choose_images(
     part: Cropped, boxes: dict[str, Box | None], random: np.random.Generator
-) -> list[BoxedPhoto]:
+) -> list[BoxedImage]:
     """Sample images with their boxes, those without a person first."""
     samples = part.samples()
     order: list[Sample] = [samples[i] for i in random.permutation(len(samples))]
@@ -59,6 +59,6 @@ def _choose_images(
     return [_with_box(part, s, boxes[s.name]) for s in [*uncropped, *cropped][:MAX_SHOWN]]
 
 
-def _with_box(part: Cropped, sample: Sample, box: Box | None) -> BoxedPhoto:
+def _with_box(part: Cropped, sample: Sample, box: Box | None) -> BoxedImage:
     image = read_photo(sample.image)
-    return BoxedPhoto(sample.name, image, box, widened(box, part.margin, *image.shape[:2]))
+    return BoxedImage(sample.name, image, box, widened(box, part.margin, *image.shape[:2]))

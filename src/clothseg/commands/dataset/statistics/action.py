@@ -83,7 +83,11 @@ def _caption(counts: Counts) -> str:
 
 
 def _draw(context: Context, counts: Counts, rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    from clothseg.report.dataset_figures import draw_class_bars, draw_numbers, draw_sizes
+    from clothseg.report.dataset_figures import (
+        draw_class_bars,
+        draw_count_histogram,
+        draw_size_histograms,
+    )
 
     names = [row["name"] for row in rows]
     title = f"{context.name} in {context.labels.name}, {len(counts.samples)} images"
@@ -95,8 +99,8 @@ def _draw(context: Context, counts: Counts, rows: Sequence[dict[str, Any]], fold
         ("classes", classes_per_image(counts)),
         ("instances", counts.instances.sum(1)),
     ):
-        draw_numbers(numbers, folder / f"{key}_per_image.png", f"{key} per image", title)
-    draw_sizes(counts.sizes, folder / "image_sizes.png", title)
+        draw_count_histogram(numbers, folder / f"{key}_per_image.png", f"{key} per image", title)
+    draw_size_histograms(counts.sizes, folder / "image_sizes.png", title)
 
 
 def _draw_further_maps(

@@ -1,4 +1,4 @@
-"""The training that a step is measured in, through Lightning and as a bare loop by hand."""
+"""Training workload of the step benchmark, through Lightning and as a hand-written loop."""
 
 import math
 import random
@@ -29,7 +29,7 @@ from clothseg.split import Split
 from clothseg.trainer import stopped_in_order
 
 IMAGE_SIZE = 128
-"""Height and width of the shipped experiment on the real photos, pixels."""
+"""Height and width in the shipped experiment on real images, pixels."""
 CHOICES = [
     *("model=fpn", "backbone=efficientnet-b0", "loss=cross_entropy", "augmentation=light"),
     *("optimizer=adamw", "scheduler=onecycle", "callbacks=default", "trainer=cpu"),
@@ -38,13 +38,13 @@ CHOICES = [
 
 
 class BareLoop:
-    """The rival, as one writes it by hand: photos in memory, one loop, no framework.
+    """Hand-written baseline: images in memory, one loop, no framework.
 
     Args:
-        config: whose network, learning rate and weight decay are taken.
-        cache: where the photos come from.
-        names: the photos that are trained on.
-        augmentation: random changes, the same as ours.
+        config: configuration that defines the network, learning rate and weight decay.
+        cache: source of the images.
+        names: names of the training images.
+        augmentation: random transforms, the same as in clothseg.
         steps: length of the schedule.
     """
 
@@ -60,7 +60,7 @@ class BareLoop:
         self.masks = [np.array(cache.masks[cache.index_of[name]]) for name in names]
         self.augmentation, self.batch_size = augmentation, config["data"]["batch_size"]
         self.mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
-        self.deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+        self.std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
         self.network = build.build_task(config).network.train()
         optimizer = config["optimizer"]
         self.optimizer = torch.optim.AdamW(
@@ -83,31 +83,31 @@ class BareLoop:
         self.total += loss.item()
 
     def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Photos float32 [B,3,H,W] and masks int64 [B,H,W], in a new order every epoch."""
+        """Yield images float32 [B,3,H,W] and masks int64 [B,H,W], shuffled every epoch."""
         while True:
             order = np.random.default_rng().permutation(len(self.images))
             for first in range(0, len(order) - self.batch_size + 1, self.batch_size):
                 chosen = order[first : first + self.batch_size]
-                changed = [self._changed(self.images[i], self.masks[i]) for i in chosen]
-                photos, masks = (
-                    torch.from_numpy(np.stack(part)) for part in zip(*changed, strict=True)
+                augmented = [self._augment(self.images[i], self.masks[i]) for i in chosen]
+                images, masks = (
+                    torch.from_numpy(np.stack(part)) for part in zip(*augmented, strict=True)
                 )
-                scaled = photos.permute(0, 3, 1, 2).float() / 255
-                yield (scaled - self.mean) / self.deviation, masks.long()
+                scaled = images.permute(0, 3, 1, 2).float() / 255
+                yield (scaled - self.mean) / self.std, masks.long()
 
-    def _changed(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _augment(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.augmentation(image, mask, random.getrandbits(31))
 
 
 @dataclass(frozen=True)
-class Contest:
-    """What both sides train on.
+class Workload:
+    """Training workload of both sides.
 
     Args:
-        config: the whole configuration.
-        cache: the photos.
-        split: the parts of the photos.
-        image_size: height and width of the photos, pixels.
+        config: full configuration.
+        cache: cache of the images.
+        split: parts of the images.
+        image_size: height and width of the images, pixels.
     """
 
     config: dict[str, Any]
@@ -117,15 +117,15 @@ class Contest:
 
     @property
     def data(self) -> SegmentationData:
-        """The batches, as a run has them."""
+        """Data module of a run."""
         return build.build_data(self.config, self.cache, self.split)
 
     def bare_loop(self, steps: int) -> BareLoop:
-        """The rival, for a number of steps."""
+        """Baseline for a number of steps."""
         return BareLoop(self.config, self.cache, self.split.train, self.data.augmentation, steps)
 
     def train(self, steps: int, observer: pl.Callback) -> None:
-        """Train as a run does, observers and checkpoints included, until `observer` stops it."""
+        """Train like a run, with callbacks and checkpoints, until `observer` stops the training."""
         data, task = self.data, build.build_task(self.config)
         epochs = math.ceil(steps / (data.steps_per_epoch - 1))
         trainer_config = self.config["trainer"] | {"max_epochs": epochs}
@@ -142,22 +142,22 @@ class Contest:
                     trainer.fit(task, data)
 
 
-def prepared(settings: Benchmark) -> Contest:
-    """Photos and configuration of a contest.
+def prepare_workload(settings: Benchmark) -> Workload:
+    """Build the configuration, cache and split of a workload.
 
     Raises:
-        ConfigError: there are too few photos for two batches in an epoch.
+        ConfigError: too few images for two batches per epoch.
     """
     size = settings.image_size or IMAGE_SIZE
     config = training_config(settings, size, [*CHOICES, f"trainer.threads={settings.threads}"])
     cache = build.build_cache(config, build.build_dataset(config))
-    contest = Contest(config, cache, build.build_split(config, cache), size)
-    if contest.data.steps_per_epoch < 2:
-        photos = len(contest.split.train)
+    workload = Workload(config, cache, build.build_split(config, cache), size)
+    if workload.data.steps_per_epoch < 2:
+        images = len(workload.split.train)
         raise ConfigError(
             [
-                f"batch_size={settings.batch_size}: {photos} training photos give one "
-                f"batch in an epoch, two are needed; at most {photos // 2} is possible"
+                f"batch_size={settings.batch_size}: an epoch needs two batches, but there are only "
+                f"{images} training images; the maximum is {images // 2}"
             ]
         )
-    return contest
+    return workload
