@@ -1,4 +1,4 @@
-"""Augmentations keep photo and mask together, and depend on nothing but their seed."""
+"""Augmentations keep image and mask together, and depend on nothing but their seed."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def augmentation(option, *overrides):
 
 @pytest.fixture
 def sample():
-    """A photo whose red channel shows the class of its mask."""
+    """An image whose red channel shows the class of its mask."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
     mask = ((rows > 10) & (columns > 20) & (rows + columns < 70)).astype(np.uint8) * 7
     image = np.stack([np.where(mask, 250, 100), rows * 2, columns * 2], -1).astype(np.uint8)
@@ -55,7 +55,7 @@ def test_sizes_types_and_labels_stay(option, sample):
 
 
 @pytest.mark.parametrize("option", ["light", "inacio2019"])
-def test_photo_and_mask_move_together_and_seeds_differ(option, sample):
+def test_image_and_mask_move_together_and_seeds_differ(option, sample):
     change = augmentation(option, "augmentation.brightness=0.0")
     changed = [change(*sample, seed) for seed in range(20)]
     for image, mask in changed:
@@ -75,16 +75,16 @@ def test_a_mirrored_left_arm_is_a_right_arm(option):
     change = augmentation(option)
     colors = []
     for seed in range(40):
-        photo, labels = change(image, mask, seed)
+        changed, labels = change(image, mask, seed)
         left, right = np.nonzero(labels == LEFT), np.nonzero(labels == RIGHT)
         if left[0].size > 20 and right[0].size > 20:
             assert left[1].mean() > right[1].mean()
-            colors.append(photo[labels == LEFT].mean() > 125)
+            colors.append(changed[labels == LEFT].mean() > 125)
     assert 8 < sum(colors) < len(colors) - 8
 
 
 def test_changes_are_drawn_independently(sample, monkeypatch):
-    """Mirror, rotation, crop and brightness touch half of the photos each, not the same half."""
+    """Mirror, rotation, crop and brightness touch half of the images each, not the same half."""
     change = augmentation("inacio2019")
     kinds = ["Rotate", "RandomResizedCrop", "RandomBrightnessContrast"]
     happened = []
@@ -92,9 +92,9 @@ def test_changes_are_drawn_independently(sample, monkeypatch):
     def note(transform):
         apply = transform.apply_with_params
 
-        def noted(*arguments, **photo):
+        def noted(*arguments, **data):
             happened[-1].add(type(transform).__name__)
-            return apply(*arguments, **photo)
+            return apply(*arguments, **data)
 
         monkeypatch.setattr(transform, "apply_with_params", noted)
 
@@ -118,7 +118,7 @@ def test_none_changes_nothing(sample):
     assert np.array_equal(mask, sample[1])
 
 
-def test_a_misspelt_argument_of_the_library_is_an_error():
+def test_a_misspelled_argument_of_the_library_is_an_error():
     from clothseg.augmentation import _strict_library
 
     with _strict_library() as library, pytest.raises(UserWarning, match="blur_limt"):

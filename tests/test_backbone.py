@@ -155,7 +155,7 @@ def test_a_file_of_timm_that_does_not_fit_names_the_layers(tmp_path):
     assert "1 layers not in this encoder: stranger.weight" in str(error.value)
 
 
-def test_a_file_from_before_batch_normalisation_counted_is_loaded(tmp_path):
+def test_a_file_from_before_batch_normalization_counted_is_loaded(tmp_path):
     source, target = encoder(), encoder()
     path = tmp_path / "weights.safetensors"
     save_file({n: t for n, t in source.state_dict().items() if t.ndim}, path)
@@ -293,7 +293,7 @@ def test_weights_of_voc_are_torchvisions_and_of_resnet50_alone(tmp_path, monkeyp
     with pytest.raises(ConfigError, match="there are those of resnet50, not of resnet18"):
         backbone(name="resnet18", weights="voc")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("clothseg.weights.torchvision.answers", lambda url: False)
+    monkeypatch.setattr("clothseg.weights.torchvision.is_reachable", lambda url: False)
     with pytest.raises(ConfigError, match=r"backbone\.weights=<path>"):
         backbone(name="resnet50", weights="voc")
     VOC.path.parent.mkdir(parents=True)

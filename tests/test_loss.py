@@ -249,8 +249,8 @@ def test_a_million_equal_pixels_are_added_up_exactly():
     assert value.item() == pytest.approx(1 - 2 * 0.5 / 1.5, rel=1e-5)
 
 
-class Photos:
-    """What a cache tells about its photos."""
+class Images:
+    """What a cache tells about its images."""
 
     names = ("a", "b", "c")
     pixels = np.array([[50, 50, 0], [1, 0, 3], [0, 0, 1000]])
@@ -262,10 +262,10 @@ class Division:
     train = ("a", "b")
 
 
-def test_only_training_photos_are_counted_and_large_photos_as_much_as_small_ones():
-    pixels = ClassPixels.of_training(Photos, Division, image_size=10)
+def test_only_training_images_are_counted_and_large_images_as_much_as_small_ones():
+    pixels = ClassPixels.of_training(Images, Division, image_size=10)
     assert pixels.counts.tolist() == [50 + 25, 50, 75]
-    assert pixels.of_photos.tolist() == [200, 100, 100]
+    assert pixels.of_images.tolist() == [200, 100, 100]
 
 
 def test_auxiliary_outputs_add_their_terms_with_their_weights():

@@ -48,7 +48,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("model", "backbone"), PAIRS)
-def test_a_pair_gives_logits_of_the_photos_size_and_every_trainable_parameter_a_gradient(
+def test_a_pair_gives_logits_of_the_images_size_and_every_trainable_parameter_a_gradient(
     model, backbone
 ):
     net = network(model, backbone)
@@ -135,7 +135,7 @@ def count(module):
 
 
 def keras_count(module):
-    """As Keras counts: with the two running statistics of batch normalisation."""
+    """As Keras counts: with the two running statistics of batch normalization."""
     running = [b for name, b in module.named_buffers() if name.endswith(("_mean", "_var"))]
     return count(module) + sum(buffer.numel() for buffer in running)
 
@@ -203,10 +203,10 @@ def test_networks_have_the_parameters_of_the_papers_own(model, backbone, classes
 )
 def test_auxiliary_outputs_are_for_training_alone(model, keys, names):
     net = own_network(model, 5, "resnet18", **keys)
-    photos = torch.randn(2, 3, 50, 70)
-    assert set(net(photos)) == {"logits"} | names == set(net.output_weights)
-    assert {logits.shape for logits in net(photos).values()} == {(2, 5, 50, 70)}
-    assert set(net.eval()(photos)) == {"logits"}
+    images = torch.randn(2, 3, 50, 70)
+    assert set(net(images)) == {"logits"} | names == set(net.output_weights)
+    assert {logits.shape for logits in net(images).values()} == {(2, 5, 50, 70)}
+    assert set(net.eval()(images)) == {"logits"}
     if keys.get("deep_supervision"):
         assert sum(net.output_weights.values()) == pytest.approx(1)
 
@@ -237,8 +237,8 @@ def test_an_auxiliary_sees_the_features_of_its_part():
 def test_saved_weights_give_the_same_logits(model, backbone, tmp_path):
     torch.manual_seed(0)
     first, second = (own_network(model, 5, backbone).eval() for _ in range(2))
-    photos = torch.randn(1, 3, 64, 64)
+    images = torch.randn(1, 3, 64, 64)
     torch.save(first.state_dict(), tmp_path / "weights.pt")
-    assert not torch.equal(first(photos)["logits"], second(photos)["logits"])
+    assert not torch.equal(first(images)["logits"], second(images)["logits"])
     second.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
-    assert torch.equal(first(photos)["logits"], second(photos)["logits"])
+    assert torch.equal(first(images)["logits"], second(images)["logits"])

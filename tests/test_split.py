@@ -66,23 +66,23 @@ def test_real_folds_are_stratified_and_keep_look_alikes_together(
 
 @settings(max_examples=25, deadline=None)
 @given(
-    photos=st.integers(20, 60),
+    images=st.integers(20, 60),
     twins=st.integers(0, 5),
     folds=st.integers(2, 5),
     seed=st.integers(0, 99),
 )
-def test_every_photo_is_tested_once_and_parts_are_disjoint(photos, twins, folds, seed):
-    cache = fake_cache(photos, seed=seed, twins=twins)
+def test_every_image_is_tested_once_and_parts_are_disjoint(images, twins, folds, seed):
+    cache = fake_cache(images, seed=seed, twins=twins)
     splits = [kfold(cache, folds=folds, fold=k, validation=0.2, seed=seed) for k in range(folds)]
     assert sorted(name for split in splits for name in split.test) == cache.names
     assert len({split.division for split in splits}) == 1
     for split in splits:
         parts = [set(split.train), set(split.validation), set(split.test)]
-        assert sum(map(len, parts)) == photos
+        assert sum(map(len, parts)) == images
         assert set.union(*parts) == set(cache.names)
         assert all(parts)
         for twin in range(twins):
-            pair = {f"{twin:03}", f"{photos - twins + twin:03}"}
+            pair = {f"{twin:03}", f"{images - twins + twin:03}"}
             assert sum(bool(pair & part) for part in parts) == 1
 
 
@@ -99,7 +99,7 @@ def test_holdout_takes_about_the_share_asked_for():
     assert not set(split.test) & set(split.train)
 
 
-def test_held_out_photos_are_the_same_in_every_fold_and_seen_by_none():
+def test_held_out_images_are_the_same_in_every_fold_and_seen_by_none():
     cache = fake_cache(60, twins=4)
     splits = [kfold(cache, folds=3, fold=k, validation=0.1, seed=0, held_out=0.2) for k in range(3)]
     assert len({tuple(split.held_out) for split in splits}) == 1
@@ -112,17 +112,17 @@ def test_held_out_photos_are_the_same_in_every_fold_and_seen_by_none():
     assert len(tested) == len(set(tested)) == 60 - len(splits[0].held_out)
 
 
-def test_overfitting_takes_the_photos_with_the_most_classes():
+def test_overfitting_takes_the_images_with_the_most_classes():
     cache = fake_cache(6)
     rows = [[9, 9, 0, 0], [5, 5, 5, 1], [0, 9, 0, 0], [5, 5, 5, 2], [9, 9, 9, 0], [0, 0, 0, 0]]
     cache = replace(cache, pixels=np.array(rows))
     split = overfit(cache, images=3)
     assert split.train == split.validation == split.test == ["003", "001", "004"]
-    with pytest.raises(ConfigError, match=r"split\.images=7: there are only 6 photos"):
+    with pytest.raises(ConfigError, match=r"split\.images=7: there are only 6 images"):
         overfit(cache, images=7)
     assert overfit(cache, images=["004", "000", "004"]).test == ["004", "000"]
     with pytest.raises(
-        ConfigError, match=r"split\.images: there is no photo 9; .* 000, 001, 002 …"
+        ConfigError, match=r"split\.images: there is no image 9; .* 000, 001, 002 …"
     ):
         overfit(cache, images=["001", 9])
 
@@ -154,16 +154,16 @@ def test_a_smaller_budget_keeps_parts_apart_and_shares():
     assert few.train == few.validation == few.test
 
 
-@pytest.mark.parametrize("photos", [1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("images", [1, 2, 3, 5, 8, 13])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_smaller_budget_is_never_exceeded_and_empties_no_part(photos, seed):
+def test_a_smaller_budget_is_never_exceeded_and_empties_no_part(images, seed):
     cache = fake_cache(60, classes=12, seed=seed)
     whole = kfold(cache, folds=3, fold=0, validation=0.2, seed=0)
-    small = limited(whole, cache, photos, seed)
-    assert small == limited(whole, cache, photos, seed)
-    assert 1 <= len(small.train) <= photos
+    small = limited(whole, cache, images, seed)
+    assert small == limited(whole, cache, images, seed)
+    assert 1 <= len(small.train) <= images
     for part in ("validation", "test"):
-        most = max(1, round(photos * len(getattr(whole, part)) / len(whole.train)))
+        most = max(1, round(images * len(getattr(whole, part)) / len(whole.train)))
         assert 1 <= len(getattr(small, part)) <= most
 
 
@@ -174,8 +174,8 @@ def test_equal_arguments_give_equal_splits_and_seeds_differ():
     assert first.hash != other.hash
 
 
-def test_folds_of_too_few_photos_are_refused():
-    with pytest.raises(ConfigError, match="9 different photos cannot be divided into 5 parts"):
+def test_folds_of_too_few_images_are_refused():
+    with pytest.raises(ConfigError, match="9 different images cannot be divided into 5 parts"):
         kfold(fake_cache(9), folds=5, fold=0, validation=0.1, seed=0)
 
 
@@ -231,13 +231,13 @@ def modanet_like(oracles):
 
 
 def test_the_evaluation_part_has_the_minimum_of_every_class(modanet_like):
-    cache, photos, minimum, _ = modanet_like
+    cache, images, minimum, _ = modanet_like
     splits = [
-        constrained(cache, test_images=photos, min_instances=minimum, validation=0.1, seed=seed)
+        constrained(cache, test_images=images, min_instances=minimum, validation=0.1, seed=seed)
         for seed in (0, 0, 1)
     ]
     for split in splits:
-        assert len(split.test) == photos
+        assert len(split.test) == images
         assert sorted(split.test + split.validation + split.train) == cache.names
         counts = cache.instances[np.isin(cache.names, split.test)].sum(0)
         assert counts[1:].min() >= minimum
@@ -246,16 +246,16 @@ def test_the_evaluation_part_has_the_minimum_of_every_class(modanet_like):
 
 
 def test_an_impossible_minimum_names_the_class_and_what_is_possible(modanet_like):
-    cache, photos, minimum, impossible = modanet_like
+    cache, images, minimum, impossible = modanet_like
     counts = cache.instances.copy()
     column = cache.class_names.index(impossible["column"])
     counts[np.flatnonzero(counts[:, column])[6:], column] = 0
     assert counts[:, column].sum() == impossible["column_total"]
     cache = replace(cache, instances=counts)
-    with pytest.raises(ConfigError, match=r"scarf/tie has 6 instances in 6 photos") as error:
-        constrained(cache, test_images=photos, min_instances=minimum, validation=0.1, seed=0)
+    with pytest.raises(ConfigError, match=r"scarf/tie has 6 instances in 6 images") as error:
+        constrained(cache, test_images=images, min_instances=minimum, validation=0.1, seed=0)
     assert "split.min_instances=6 at most" in str(error.value)
-    constrained(cache, test_images=photos, min_instances=6, validation=0.1, seed=0)
+    constrained(cache, test_images=images, min_instances=6, validation=0.1, seed=0)
 
 
 def test_a_minimum_that_only_all_classes_together_forbid_tells_the_nearest():
@@ -268,8 +268,8 @@ def test_a_minimum_that_only_all_classes_together_forbid_tells_the_nearest():
     assert split.validation == split.test
 
 
-def test_more_evaluation_photos_than_there_are_is_an_error():
-    with pytest.raises(ConfigError, match=r"split\.test_images=29: there are 30 photos"):
+def test_more_evaluation_images_than_there_are_is_an_error():
+    with pytest.raises(ConfigError, match=r"split\.test_images=29: there are 30 images"):
         constrained(fake_cache(30), test_images=29, min_instances=1, validation=0.1, seed=0)
 
 
@@ -282,15 +282,15 @@ def test_pairs_do_not_add_up_to_an_odd_number():
 
 @settings(max_examples=50, deadline=None)
 @given(
-    photos=st.integers(30, 80),
+    images=st.integers(30, 80),
     twins=st.integers(0, 5),
     share=st.floats(0.2, 0.6),
     tightness=st.floats(0.5, 0.9),
     seed=st.integers(0, 99),
 )
-def test_what_a_random_draw_nearly_has_is_always_reached(photos, twins, share, tightness, seed):
-    cache = fake_cache(photos, seed=seed, twins=twins)
-    evaluation = int(photos * share)
+def test_what_a_random_draw_nearly_has_is_always_reached(images, twins, share, tightness, seed):
+    cache = fake_cache(images, seed=seed, twins=twins)
+    evaluation = int(images * share)
     instances = max(1, int(tightness * share * cache.instances[:, 1:].sum(0).min()))
     arguments = {
         "test_images": evaluation,
@@ -307,14 +307,14 @@ def test_what_a_random_draw_nearly_has_is_always_reached(photos, twins, share, t
     assert (cache.instances[inside][:, 1:].sum(0) >= instances).all()
     for part in (split.train, split.validation, split.test):
         assert all(
-            (f"{t:03}" in part) == (f"{photos - twins + t:03}" in part) for t in range(twins)
+            (f"{t:03}" in part) == (f"{images - twins + t:03}" in part) for t in range(twins)
         )
 
 
-def released(photos, *parts):
+def released(images, *parts):
     """A cache whose release has these parts, in turn."""
-    cache = fake_cache(photos)
-    parts = [parts[i % len(parts)] for i in range(photos)]
+    cache = fake_cache(images)
+    parts = [parts[i % len(parts)] for i in range(images)]
     samples = [replace(s, part=part) for s, part in zip(cache.samples, parts, strict=True)]
     return replace(cache, samples=samples), dict(zip(cache.names, parts, strict=True))
 
@@ -338,7 +338,7 @@ def test_the_official_parts_are_kept(parts, tested):
     ("parts", "message"),
     [
         (("",), "release is not divided into parts"),
-        (("train", "", "test"), "13 photos are in no part of a release, first 001"),
+        (("train", "", "test"), "13 images are in no part of a release, first 001"),
         (("train",), "all in train; needed are train, and test or validation"),
         (("validation", "test"), "all in test, validation"),
     ],

@@ -90,12 +90,12 @@ def build_cache(config: Config, reader: Reader) -> "Cache":
 
 def build_split(config: Config, cache: "Cache") -> "Split":
     """Which photo is in which part."""
-    from clothseg.split import limited
+    from clothseg.split import limit_split
 
     split = call_target(config["split"], cache)
     photos = config["data"].get("max_train_images")
     seed = config["split"].get("seed", 0)
-    return split if photos is None else limited(split, cache, photos, seed)
+    return split if photos is None else limit_split(split, cache, photos, seed)
 
 
 def build_data(

@@ -76,7 +76,7 @@ def test_scales_are_averaged_and_those_that_do_not_fit_refused(swept, command_li
     assert card["confusion_matrix"] != record.metrics["test"]["confusion_matrix"]
     said = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "scales=[1.0,1.3]"])
     assert said.returncode == 1
-    assert "scales: 1.3 of 32 px is no multiple of the network's stride" in said.stderr
+    assert "scales: 1.3 of 32 px is not a multiple of the network's stride" in said.stderr
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 
 from clothseg.config.batch import batch_problem
 from clothseg.error import ConfigError
-from clothseg.model.compatibility import least_photos
+from clothseg.model.compatibility import min_batch_size
 
 AT_ONCE_ON_CPU = 3
 """Processes at the same time: a small network keeps one core busy and hardly a second, and one more
@@ -60,7 +60,7 @@ class Machine:
         """
         trainer = config["trainer"]
         world_size = self.world_size(trainer["accelerator"], trainer["devices"])
-        batch_size, least = config["data"]["batch_size"], least_photos(config)
+        batch_size, least = config["data"]["batch_size"], min_batch_size(config)
         problem = batch_problem(batch_size, world_size, trainer["accumulation_steps"], least)
         if problem:
             raise ConfigError([problem])
