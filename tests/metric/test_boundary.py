@@ -13,7 +13,7 @@ sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
 
 def reference_band(mask, class_id):
-    """Subtract from a class its erosion, one pixel at a time; outside the image is not the class."""
+    """Subtract from a class its pixelwise erosion; pixels outside the image are not the class."""
     inside = (mask == class_id).astype(np.uint8)
     eroded = cv2.erode(
         np.pad(inside, 1), np.ones((3, 3), np.uint8), iterations=boundary_width(*mask.shape)

@@ -31,9 +31,9 @@ def constrained(
 ) -> Split:
     """Random evaluation part with a minimum number of instances of every foreground class.
 
-    A plain random sample lacks rare classes, so it is repaired: while a class has too few instances,
-    a random image outside the sample that contains such a class is swapped with the image inside
-    whose removal costs least. All other images stay in place. Near-duplicates stay together.
+    A plain random sample lacks rare classes, so it is repaired: while a class has too few
+    instances, a random image outside the sample that contains such a class is swapped with the
+    image inside whose removal costs least. Other images stay; near-duplicates stay together.
 
     Args:
         cache: the samples with their instances and hashes.
