@@ -109,7 +109,7 @@ def multistep(
     milestones: list[Annotated[int, Field(ge=1)]],
     gamma: Gamma,
 ) -> Schedule:
-    """Multiply the learning rate by `gamma` at each of the epochs `milestones`."""
+    """Multiply the learning rate by `gamma` after each number of epochs in `milestones`."""
     from torch.optim.lr_scheduler import MultiStepLR
 
     return {"scheduler": MultiStepLR(optimizer, milestones, gamma), "interval": "epoch"}

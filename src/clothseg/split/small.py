@@ -28,7 +28,7 @@ Images = Annotated[int, Field(ge=1)] | Annotated[list[str | int], Field(min_leng
 
 
 def overfit(cache: "Cache", *, images: Images) -> Split:
-    """A few images for training, validation and testing alike.
+    """The same few images for training, validation and testing.
 
     Unless named, they are the images with the most classes. Ties are resolved in favor of the image
     whose smallest class is largest, because tiny regions are more likely to be annotation errors.
