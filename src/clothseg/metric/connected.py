@@ -103,7 +103,7 @@ def connected_scores(
 
 def _overlaps(predicted: Components, true: Components) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find overlapping pairs (u, v) of components of a class and the IoU of each pair, all [P]."""
-    # Neither mask changes between two of these pixels, so each represents all pixels up to the next.
+    # Neither mask changes between two of these pixels, so each represents all up to the next one.
     changes = predicted.is_start | true.is_start
     length = np.diff(np.flatnonzero(changes), append=changes.size)
     u, v = predicted.component[predicted.run[changes]], true.component[true.run[changes]]
