@@ -1,4 +1,4 @@
-"""Encoder weights: from a file that fits or does not, and from a hub that does not answer."""
+"""Encoder weights: from files that fit or do not, and from an unreachable hub."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ TIMM_ENCODERS = [
     for name in [yaml.safe_load((CONF / "backbone" / f"{option}.yaml").read_text())["name"]]
     if name.startswith("tu-")
 ]
-SMALL = "tu-test_convnext.r160_in1k"  # what timm has for tests, with ConvNeXt's layer names
+SMALL = "tu-test_convnext.r160_in1k"  # timm's test network with the layer names of ConvNeXt
 
 
 def encoder(name="mobilenet_v2", depth=5):
@@ -33,7 +33,7 @@ def encoder(name="mobilenet_v2", depth=5):
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "pth"])
-def test_weights_of_a_file_are_loaded(tmp_path, kind):
+def test_weights_are_loaded_from_a_file(tmp_path, kind):
     torch.manual_seed(1)
     source, target = encoder(), encoder()
     path = tmp_path / f"weights.{kind}"
@@ -43,11 +43,11 @@ def test_weights_of_a_file_are_loaded(tmp_path, kind):
         assert torch.equal(target.state_dict()[name], value)
 
 
-def test_weights_that_do_not_fit_name_the_layers(tmp_path):
+def test_error_for_weights_that_do_not_fit_names_the_layers(tmp_path):
     state = encoder().state_dict()
     first = next(iter(state))
     state[first] = state[first][:5].clone()
-    state["stranger"] = torch.zeros(1)
+    state["unknown"] = torch.zeros(1)
     removed = list(state)[3]
     del state[removed]
     path = tmp_path / "weights.safetensors"
@@ -56,64 +56,64 @@ def test_weights_that_do_not_fit_name_the_layers(tmp_path):
         load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
     for part in (
         f"1 layers missing: {removed}",
-        "1 layers not in this encoder: stranger",
+        "1 layers not in this encoder: unknown",
         f"{first} [5, 3",
     ):
         assert part in str(error.value)
 
 
-def test_a_file_of_another_encoder_is_refused(tmp_path):
+def test_weights_of_another_encoder_raise(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file(encoder("resnet18").state_dict(), path)
     with pytest.raises(ConfigError, match=r"does not fit mobilenet_v2: \d+ layers missing"):
         load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
+def test_file_without_weights_raises(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_text("not weights")
-    with pytest.raises(ConfigError, match="not a file of weights"):
+    with pytest.raises(ConfigError, match="not a weights file"):
         load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"state_dict": {"a": torch.ones(2)}}, 3])
-def test_a_file_that_holds_something_else_than_tensors_is_refused(content, tmp_path):
+def test_file_with_other_objects_than_tensors_raises(content, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(content, path)
-    with pytest.raises(ConfigError, match="it has to hold tensors by their names"):
+    with pytest.raises(ConfigError, match="expected a dictionary of tensors by name"):
         load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
 
 
-def test_a_pickle_that_runs_code_is_refused(tmp_path):
-    class Evil:
+def test_pickle_that_executes_code_raises(tmp_path):
+    class Malicious:
         def __reduce__(self):
             return (print, ("executed",))
 
     path = tmp_path / "weights.pth"
-    torch.save({"x": Evil()}, path)
-    with pytest.raises(ConfigError, match="not a file of weights"):
+    torch.save({"x": Malicious()}, path)
+    with pytest.raises(ConfigError, match="not a weights file"):
         load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
 
 
-def test_a_missing_file_is_told_before_anything_is_built():
+def test_missing_file_is_reported_before_a_network_is_built():
     with pytest.raises(ConfigError, match=r"nowhere\.pth: no such file"):
         backbone(name="resnet18", weights="nowhere.pth")
 
 
-def timm_file(path, *, classifier=True):
-    """A file as timm writes it, of a complete network; returns what the encoder's layers are."""
+def write_timm_file(path, *, classifier=True):
+    """Write the weights of a full timm network as timm does; return its state."""
     torch.manual_seed(1)
     state = timm.create_model("test_convnext").state_dict()
-    kept = {n: t for n, t in state.items() if classifier or not n.startswith("head.")}
-    save_file(kept, path)
+    written = {n: t for n, t in state.items() if classifier or not n.startswith("head.")}
+    save_file(written, path)
     return state
 
 
-@pytest.mark.parametrize("depth", [5, 3])  # PSPNet takes three stages
+@pytest.mark.parametrize("depth", [5, 3])  # PSPNet uses three stages
 @pytest.mark.parametrize("classifier", [True, False])
-def test_a_file_of_timm_fills_the_encoder(tmp_path, classifier, depth):
+def test_timm_weights_are_loaded_into_the_encoder(tmp_path, classifier, depth):
     path = tmp_path / "model.safetensors"
-    source, target = timm_file(path, classifier=classifier), encoder(SMALL, depth)
+    source, target = write_timm_file(path, classifier=classifier), encoder(SMALL, depth)
     load_weights(target, backbone(name=SMALL, weights=str(path)))
     loaded = target.state_dict()
     for ours, theirs in {
@@ -122,40 +122,40 @@ def test_a_file_of_timm_fills_the_encoder(tmp_path, classifier, depth):
         "model.stages_1.blocks.0.mlp.fc2.weight": "stages.1.blocks.0.mlp.fc2.weight",
     }.items():
         assert torch.equal(loaded[ours], source[theirs])
-    drawn = encoder(SMALL, depth).state_dict()
+    random = encoder(SMALL, depth).state_dict()
     matrices = [name for name, tensor in loaded.items() if tensor.ndim > 1]
-    assert not any(torch.equal(loaded[name], drawn[name]) for name in matrices)
+    assert not any(torch.equal(loaded[name], random[name]) for name in matrices)
 
 
 @pytest.mark.parametrize(
     "name", [SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in TIMM_ENCODERS)]
 )
-def test_a_complete_network_and_the_encoder_alone_load_alike(tmp_path, name):
+def test_weights_of_the_full_network_and_of_the_encoder_are_equivalent(tmp_path, name):
     network = timm.create_model(name.removeprefix("tu-")).state_dict()
-    complete, alone = tmp_path / "complete.safetensors", tmp_path / "alone.safetensors"
-    save_file(network, complete)
+    full_path, encoder_path = tmp_path / "full.safetensors", tmp_path / "encoder.safetensors"
+    save_file(network, full_path)
     first, second = encoder(name), encoder(name)
-    load_weights(first, Backbone(name, str(complete)))
-    save_file(first.state_dict(), alone)
-    load_weights(second, Backbone(name, str(alone)))
+    load_weights(first, Backbone(name, str(full_path)))
+    save_file(first.state_dict(), encoder_path)
+    load_weights(second, Backbone(name, str(encoder_path)))
     for layer, tensor in first.state_dict().items():
         assert torch.equal(second.state_dict()[layer], tensor)
     sums = sorted(float(tensor.double().sum()) for tensor in network.values())
     assert all(float(t.double().sum()) in sums for t in first.state_dict().values())
 
 
-def test_a_file_of_timm_that_does_not_fit_names_the_layers(tmp_path):
+def test_error_for_timm_weights_that_do_not_fit_names_the_layers(tmp_path):
     path = tmp_path / "model.safetensors"
-    state = timm_file(path)
+    state = write_timm_file(path)
     del state["stages.0.blocks.0.norm.weight"]
-    save_file(state | {"stranger.weight": torch.zeros(1)}, path)
+    save_file(state | {"unknown.weight": torch.zeros(1)}, path)
     with pytest.raises(ConfigError) as error:
         load_weights(encoder(SMALL), Backbone(SMALL, str(path)))
     assert "1 layers missing: model.stages_0.blocks.0.norm.weight" in str(error.value)
-    assert "1 layers not in this encoder: stranger.weight" in str(error.value)
+    assert "1 layers not in this encoder: unknown.weight" in str(error.value)
 
 
-def test_a_file_from_before_batch_normalisation_counted_is_loaded(tmp_path):
+def test_weights_without_batch_counters_are_loaded(tmp_path):
     source, target = encoder(), encoder()
     path = tmp_path / "weights.safetensors"
     save_file({n: t for n, t in source.state_dict().items() if t.ndim}, path)
@@ -171,12 +171,12 @@ def test_a_file_from_before_batch_normalisation_counted_is_loaded(tmp_path):
     ],
 )
 @pytest.mark.parametrize("offline", [True, False])
-def test_an_impossible_download_fails_at_once_and_says_how_to_supply_the_file(
+def test_impossible_download_fails_immediately_and_explains_how_to_supply_the_file(
     monkeypatch, tmp_path, offline, name, repository
 ):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
-    # No server listens there.
+    # No server listens at this port.
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     start = time.monotonic()
     with pytest.raises(ConfigError) as error:
@@ -186,7 +186,7 @@ def test_an_impossible_download_fails_at_once_and_says_how_to_supply_the_file(
         assert part in str(error.value)
 
 
-def test_a_mistake_about_weights_is_told_without_the_libraries_of_networks():
+def test_missing_weights_are_reported_without_importing_network_libraries():
     code = (
         "import sys; from clothseg.backbone import backbone\n"
         "try: backbone(name='tu-convnext_tiny.in12k_ft_in1k', weights='imagenet')\n"
@@ -194,15 +194,16 @@ def test_a_mistake_about_weights_is_told_without_the_libraries_of_networks():
         "print(sorted({'torch', 'timm', 'segmentation_models_pytorch'} & set(sys.modules)))"
     )
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": "nowhere"}
-    said = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert "the weights of tu-convnext_tiny.in12k_ft_in1k are not here" in said.stdout
-    assert said.stdout.endswith("[]\n")
+    message = "the weights of tu-convnext_tiny.in12k_ft_in1k are not available locally"
+    assert message in process.stdout
+    assert process.stdout.endswith("[]\n")
 
 
-def store(tmp_path, monkeypatch, repository, revision, state):
-    """Lay a file into a hub's cache, as a download would."""
+def cache_weights(tmp_path, monkeypatch, repository, revision, state):
+    """Write a file into the hub's cache as a download would."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     folder = tmp_path / "hub" / f"models--{repository.replace('/', '--')}"
     (folder / "snapshots" / revision).mkdir(parents=True)
@@ -219,16 +220,16 @@ def store(tmp_path, monkeypatch, repository, revision, state):
         ("HF_HUB_CACHE", "{tmp}/hub", "hub"),
     ],
 )
-def test_stored_weights_are_found_wherever_the_hub_keeps_its_cache(
+def test_cached_weights_are_found_in_any_cache_location_of_the_hub(
     tmp_path, variable, value, cache
 ):
     snapshot = tmp_path / cache / "models--smp-hub--resnet18.imagenet" / "snapshots" / "1"
     snapshot.mkdir(parents=True)
     (snapshot / "model.safetensors").touch()
     code = "from clothseg.backbone import backbone; backbone(name='resnet18', weights='imagenet')"
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "XDG_"))}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "XDG_"))}
     environment = {
-        **kept,
+        **inherited,
         "HOME": str(tmp_path / "home"),
         "HF_HUB_OFFLINE": "1",
         variable: value.format(tmp=tmp_path),
@@ -236,47 +237,48 @@ def test_stored_weights_are_found_wherever_the_hub_keeps_its_cache(
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
-def test_stored_hub_weights_are_found_without_a_network(monkeypatch, tmp_path):
+def test_cached_hub_weights_are_loaded_offline(monkeypatch, tmp_path):
     from segmentation_models_pytorch.encoders import encoders
 
     settings = encoders["mobilenet_v2"]["pretrained_settings"]["imagenet"]
     source, target = encoder(), encoder()
     repository = "smp-hub/mobilenet_v2.imagenet"
-    store(tmp_path, monkeypatch, repository, settings["revision"], source.state_dict())
+    cache_weights(tmp_path, monkeypatch, repository, settings["revision"], source.state_dict())
     load_weights(target, backbone(name="mobilenet_v2", weights="imagenet"))
     assert torch.equal(next(iter(target.parameters())), next(iter(source.parameters())))
 
 
-def test_stored_weights_of_timm_are_found_without_a_network(monkeypatch, tmp_path):
+def test_cached_timm_weights_are_loaded_offline(monkeypatch, tmp_path):
     torch.manual_seed(1)
     state = timm.create_model("test_convnext").state_dict()
-    store(tmp_path, monkeypatch, repository(SMALL), "0" * 40, state)
+    cache_weights(tmp_path, monkeypatch, repository(SMALL), "0" * 40, state)
     target = encoder(SMALL)
     load_weights(target, backbone(name=SMALL, weights="imagenet"))
     assert torch.equal(target.state_dict()["model.stem_0.weight"], state["stem.0.weight"])
 
 
-def test_a_stored_file_of_another_revision_is_not_mistaken_for_the_right_one(monkeypatch, tmp_path):
-    store(tmp_path, monkeypatch, "smp-hub/mobilenet_v2.imagenet", "0" * 40, encoder().state_dict())
+def test_cached_file_of_another_revision_is_not_used(monkeypatch, tmp_path):
+    state = encoder().state_dict()
+    cache_weights(tmp_path, monkeypatch, "smp-hub/mobilenet_v2.imagenet", "0" * 40, state)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    wanted = backbone(name="mobilenet_v2", weights="imagenet")
-    with pytest.raises(ConfigError, match="the weights of mobilenet_v2 are not here"):
-        load_weights(encoder(), wanted)
+    configured = backbone(name="mobilenet_v2", weights="imagenet")
+    with pytest.raises(ConfigError, match="the weights of mobilenet_v2 are not available locally"):
+        load_weights(encoder(), configured)
 
 
 @pytest.mark.parametrize("name", TIMM_ENCODERS)
-def test_the_repository_of_an_offered_timm_encoder_is_the_one_that_timm_names(name):
+def test_repository_of_a_timm_encoder_equals_that_in_timm(name):
     settings = timm.get_pretrained_cfg(name.removeprefix("tu-"))
     assert settings.hf_hub_id == repository(name)
     assert settings.mean == pytest.approx((0.485, 0.456, 0.406))  # data.normalization=imagenet
 
 
-def test_a_timm_encoder_without_the_tag_of_its_weights_has_no_imagenet_weights():
+def test_imagenet_weights_of_a_timm_encoder_require_a_tag():
     with pytest.raises(ConfigError, match=r"backbone\.name=tu-resnet50\.<tag>"):
         backbone(name="tu-resnet50", weights="imagenet")
 
 
-def test_the_encoder_of_a_segmentation_network_of_torchvision_is_taken(tmp_path):
+def test_encoder_of_a_torchvision_segmentation_network_is_loaded(tmp_path):
     torch.manual_seed(1)
     source = deeplabv3_resnet50(weights=None, weights_backbone=None, aux_loss=True)
     path = tmp_path / "voc.pth"
@@ -287,21 +289,21 @@ def test_the_encoder_of_a_segmentation_network_of_torchvision_is_taken(tmp_path)
         assert torch.equal(target.state_dict()[name], tensor)
 
 
-def test_weights_of_voc_are_torchvisions_and_of_resnet50_alone(tmp_path, monkeypatch):
-    offered = DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1
-    assert offered.url == VOC.url
-    with pytest.raises(ConfigError, match="there are those of resnet50, not of resnet18"):
+def test_voc_weights_are_those_of_torchvision_and_for_resnet50_only(tmp_path, monkeypatch):
+    published = DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1
+    assert published.url == VOC.url
+    with pytest.raises(ConfigError, match="available for resnet50 only, not for resnet18"):
         backbone(name="resnet18", weights="voc")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("clothseg.weights.torchvision.answers", lambda url: False)
+    monkeypatch.setattr("clothseg.weights.torchvision.is_reachable", lambda url: False)
     with pytest.raises(ConfigError, match=r"backbone\.weights=<path>"):
         backbone(name="resnet50", weights="voc")
     VOC.path.parent.mkdir(parents=True)
-    VOC.path.write_bytes(b"stored")
+    VOC.path.write_bytes(b"cached")
     assert backbone(name="resnet50", weights="voc") == Backbone("resnet50", "voc")
 
 
-def test_there_are_no_weights_without_a_backbone():
+def test_weights_without_a_backbone_raise():
     assert backbone(name="none", weights=None) == Backbone("none", None)
     with pytest.raises(ConfigError, match="there is no backbone to load them"):
         backbone(name="none", weights="imagenet")

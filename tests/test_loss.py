@@ -1,4 +1,4 @@
-"""Losses against the independent values and gradients, closed forms, and their own promises."""
+"""Losses: reference values and gradients, closed forms, and documented properties."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels, class_weights, raw_weights
 from clothseg.loss.combined import supervised
 
-NONE = None  # losses without weights of classes need not know how often those occur
+NONE = None  # losses without class weights do not use class frequencies
 
 LOSSES = {
     "ce": lambda _: loss.cross_entropy(NONE),
@@ -33,7 +33,7 @@ LOSSES = {
     "dice_focal": lambda _: loss.dice_focal(NONE, gamma=2.0, smooth=0.0, squared=False),
     "dice_ce": lambda _: loss.ce_dice(NONE, smooth=0.0, squared=False),
 }
-"""Every loss by its name among the independent values, from the case's weights of classes."""
+"""Losses by name in the reference values, as functions of the class weights of the case."""
 
 some_pixels = ClassPixels(np.array([3.0, 1.0]), np.array([4.0, 4.0]))
 
@@ -49,8 +49,8 @@ def generalized(weight, absent):
 
 
 def focal(gamma, weights=None):
-    chosen = None if weights is None else list(weights)
-    return loss.focal(some_pixels, gamma=gamma, weights=chosen, max_weight=None)
+    weights = None if weights is None else list(weights)
+    return loss.focal(some_pixels, gamma=gamma, weights=weights, max_weight=None)
 
 
 def batch_of(mask):
@@ -66,35 +66,35 @@ def value_and_gradient(criterion, logits, target):
 
 
 @pytest.fixture(scope="module")
-def answers(oracles):
+def reference(oracles):
     with np.load(oracles / "metrics" / "losses.npz") as file:
         return dict(file)
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_loss_equals_the_independent_values(answers, name):
-    cases = sorted({key.split("/")[0] for key in answers if key.endswith(f"/expect/{name}")})
+def test_loss_equals_the_reference_values(reference, name):
+    cases = sorted({key.split("/")[0] for key in reference if key.endswith(f"/expect/{name}")})
     assert len(cases) == 8
     for case in cases:
-        criterion = LOSSES[name](answers[f"{case}/weights"])
+        criterion = LOSSES[name](reference[f"{case}/weights"])
         value, gradient = value_and_gradient(
-            criterion, answers[f"{case}/logits"], answers[f"{case}/target"]
+            criterion, reference[f"{case}/logits"], reference[f"{case}/target"]
         )
-        expected = float(answers[f"{case}/expect/{name}"])
+        expected = float(reference[f"{case}/expect/{name}"])
         assert value == pytest.approx(expected, rel=1e-6, abs=1e-9), case
         assert np.isfinite(gradient).all(), case
 
 
 @pytest.mark.parametrize("case", ["tiny_grad", "large_logits"])
-def test_a_loss_has_the_independent_gradient(answers, case):
+def test_gradient_equals_the_reference(reference, case):
     compared = 0
     for name, make in LOSSES.items():
-        expected = answers.get(f"{case}/grad/{name}")
+        expected = reference.get(f"{case}/grad/{name}")
         if expected is None:
             continue
-        criterion = make(answers[f"{case}/weights"])
+        criterion = make(reference[f"{case}/weights"])
         _, gradient = value_and_gradient(
-            criterion, answers[f"{case}/logits"], answers[f"{case}/target"]
+            criterion, reference[f"{case}/logits"], reference[f"{case}/target"]
         )
         assert gradient == pytest.approx(expected, abs=1e-5), name
         compared += 1
@@ -102,7 +102,7 @@ def test_a_loss_has_the_independent_gradient(answers, case):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_gradient_is_that_of_small_differences(name):
+def test_gradient_equals_finite_differences(name):
     random = np.random.default_rng(1)
     weights = [0.5, 1.0, 2.0, 0.0]
     mask = torch.tensor(random.integers(0, 4, (2, 3, 3)))
@@ -113,12 +113,12 @@ def test_the_gradient_is_that_of_small_differences(name):
         return sum(criterion({"logits": z}, batch_of(mask)).values())
 
     logits = torch.tensor(random.normal(size=(2, 4, 3, 3)), requires_grad=True)
-    # Weights of classes are stored as the network's numbers are, in single precision.
+    # Class weights are stored in single precision, like the parameters of a network.
     assert torch.autograd.gradcheck(total, logits, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_ignored_pixels_change_nothing(name):
+def test_ignored_pixels_have_no_effect(name):
     random = np.random.default_rng(0)
     logits, target = random.normal(size=(2, 5, 6, 7)), random.integers(0, 5, (2, 6, 7))
     target[0, :3] = IGNORE
@@ -130,7 +130,7 @@ def test_ignored_pixels_change_nothing(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_batch_without_a_valid_pixel_gives_zero_with_a_live_gradient(name):
+def test_loss_without_valid_pixels_is_zero_and_differentiable(name):
     criterion = LOSSES[name]([1.0, 2.0, 3.0])
     value, gradient = value_and_gradient(
         criterion, np.ones((1, 3, 2, 2)), np.full((1, 2, 2), IGNORE)
@@ -139,11 +139,11 @@ def test_a_batch_without_a_valid_pixel_gives_zero_with_a_live_gradient(name):
     assert not gradient.any()
 
 
-@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", LOSSES)
-def test_half_precision_is_finite_at_large_logits(name, kind):
-    signs = torch.tensor(np.random.default_rng(0).choice([-100.0, 100.0], (2, 3, 8, 8)))
-    logits = signs.to(kind).requires_grad_()
+def test_half_precision_loss_is_finite_for_large_logits(name, dtype):
+    values = torch.tensor(np.random.default_rng(0).choice([-100.0, 100.0], (2, 3, 8, 8)))
+    logits = values.to(dtype).requires_grad_()
     mask = torch.randint(0, 3, (2, 8, 8))
     with torch.autocast("cpu", torch.bfloat16):
         terms = LOSSES[name]([1.0, 2.0, 3.0])({"logits": logits}, batch_of(mask))
@@ -155,38 +155,40 @@ def test_half_precision_is_finite_at_large_logits(name, kind):
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["ce", "focal_g2", "dice", "gdl_square_max"]))
-def test_the_order_of_classes_does_not_matter(seed, name):
+def test_loss_is_invariant_to_the_order_of_classes(seed, name):
     random = np.random.default_rng(seed)
     logits, target = random.normal(size=(1, 4, 3, 3)), random.integers(0, 4, (1, 3, 3))
     order = random.permutation(4)
-    moved = np.argsort(order)[target]  # class order[k] is called k
+    permuted_target = np.argsort(order)[target]  # class order[k] becomes class k
     criterion = LOSSES[name](None)
     value, gradient = value_and_gradient(criterion, logits, target)
-    other, its_gradient = value_and_gradient(criterion, logits[:, order], moved)
-    assert other == pytest.approx(value, rel=1e-9, abs=1e-12)
-    assert its_gradient == pytest.approx(gradient[:, order], abs=1e-9)
+    permuted_value, permuted_gradient = value_and_gradient(
+        criterion, logits[:, order], permuted_target
+    )
+    assert permuted_value == pytest.approx(value, rel=1e-9, abs=1e-12)
+    assert permuted_gradient == pytest.approx(gradient[:, order], abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["ce", "wce_weighted_mean", "wce_pixel_mean", "focal_g2_alpha"])
-def test_a_mean_over_pixels_is_the_average_of_its_parts(name):
-    """Several processes or turns each have a part, and the average count of all of them."""
+def test_loss_of_a_batch_is_the_average_over_its_micro_batches(name):
+    """Each process or micro-batch has part of the pixels, and the average pixel count of all."""
     random = np.random.default_rng(3)
     logits = torch.tensor(random.normal(size=(4, 3, 5, 5)))
     mask = torch.tensor(random.integers(0, 3, (4, 5, 5)))
     mask[0] = IGNORE
     criterion = LOSSES[name]([0.2, 1.0, 5.0])
-    whole = batch_of(mask)
-    expected = sum(criterion({"logits": logits}, whole).values())
-    average = whole["pixels"] / 2
-    parts = [
+    batch = batch_of(mask)
+    expected = sum(criterion({"logits": logits}, batch).values())
+    average = batch["pixels"] / 2
+    values = [
         sum(criterion({"logits": z}, {"mask": m, "pixels": average}).values())
         for z, m in zip(logits.split(2), mask.split(2), strict=True)
     ]
-    assert sum(parts) / 2 == pytest.approx(expected.item(), rel=1e-6)
+    assert sum(values) / 2 == pytest.approx(expected.item(), rel=1e-6)
 
 
-def largest_memory(criterion, classes, size):
-    """Most bytes that forward and backward hold at once, beside logits and mask."""
+def peak_memory(criterion, classes, size):
+    """Measure the peak memory of forward and backward in bytes, in addition to logits and mask."""
     logits = torch.randn(1, classes, size, size, requires_grad=True)
     batch = batch_of(torch.randint(0, classes, (1, size, size)))
     with torch.profiler.profile(profile_memory=True, record_shapes=False) as profile:
@@ -200,47 +202,47 @@ def largest_memory(criterion, classes, size):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_memory_stays_near_that_of_plain_cross_entropy(name):
-    """47 classes at 320 px: a single loss at most 1.3 times as much, a sum 1.8 times."""
-    plain = largest_memory(torch_cross_entropy, 47, 320)
-    allowed = 1.8 if name in ("dice_focal", "dice_ce") else 1.3
-    assert largest_memory(LOSSES[name]([1.0] * 47), 47, 320) <= allowed * plain
+def test_memory_is_close_to_that_of_plain_cross_entropy(name):
+    """For 47 classes at 320 px, at most 1.3 times as much for a single loss, 1.8 for a sum."""
+    plain = peak_memory(torch_cross_entropy, 47, 320)
+    factor = 1.8 if name in ("dice_focal", "dice_ce") else 1.3
+    assert peak_memory(LOSSES[name]([1.0] * 47), 47, 320) <= factor * plain
 
 
 def torch_cross_entropy(output, batch):
     return {"plain": torch.nn.functional.cross_entropy(output["logits"], batch["mask"])}
 
 
-def test_class_weights_equal_the_independent_ones(answers):
+def test_class_weights_equal_the_reference(reference):
     pixels = ClassPixels(
-        answers["class_weights/counts"], answers["class_weights/pixels_of_images_with_class"]
+        reference["class_weights/counts"], reference["class_weights/pixels_of_images_with_class"]
     )
     for scheme in ("paper", "inverse", "sqrt_inverse", "median", "enet", "effective"):
-        expected = answers[f"class_weights/expect/{scheme}"]
+        expected = reference[f"class_weights/expect/{scheme}"]
         assert raw_weights(pixels, scheme) == pytest.approx(expected, rel=1e-6), scheme
 
 
-def test_class_weights_are_cut_off_and_have_mean_one_over_the_classes_that_occur():
+def test_class_weights_are_clipped_and_have_mean_one_over_the_classes_that_occur():
     pixels = ClassPixels(np.array([900.0, 99.0, 1.0, 0.0]), np.full(4, 1000.0))
-    # (N - n) / n is 1/9, 91/9 and 999, of which the last becomes 100.
+    # (N - n) / n is 1/9, 91/9 and 999; the last is clipped to 100.
     raw = np.array([100 / 900, 901 / 99, 100.0, 0])
     assert class_weights(pixels, "paper", 100) == pytest.approx(raw / raw[:3].mean())
     assert class_weights(pixels, [1.0, 2.0, 3.0, 4.0], 2).tolist() == [1, 2, 3, 4]
 
 
-def test_weights_that_count_nothing_are_refused():
+def test_weights_that_are_all_zero_raise():
     with pytest.raises(ConfigError, match="all weights are 0; at least one"):
         check_command(["loss=weighted_cross_entropy", f"loss.weights={[0] * 15}".replace(" ", "")])
 
 
-def test_one_class_alone_has_weight_one():
+def test_single_class_has_weight_one():
     pixels = ClassPixels(np.array([9.0, 0.0]), np.array([9.0, 0.0]))
     for scheme in ("paper", "inverse", "median", "enet", "effective"):
         assert class_weights(pixels, scheme, None).tolist() == [1, 0]
 
 
-def test_a_million_equal_pixels_are_added_up_exactly():
-    """One by one in single precision they would not."""
+def test_sum_over_a_million_equal_pixels_is_exact():
+    """Sequential summation in single precision would not be."""
     logits = torch.zeros(1, 2, 1000, 1000)
     mask = torch.zeros(1, 1000, 1000, dtype=torch.int64)
     value = sum(
@@ -249,33 +251,34 @@ def test_a_million_equal_pixels_are_added_up_exactly():
     assert value.item() == pytest.approx(1 - 2 * 0.5 / 1.5, rel=1e-5)
 
 
-class Photos:
-    """What a cache tells about its photos."""
+class FakeCache:
+    """Names and pixel counts of a cache."""
 
     names = ("a", "b", "c")
     pixels = np.array([[50, 50, 0], [1, 0, 3], [0, 0, 1000]])
 
 
-class Division:
-    """What a split tells about its training part."""
+class FakeSplit:
+    """Training part of a split."""
 
     train = ("a", "b")
 
 
-def test_only_training_photos_are_counted_and_large_photos_as_much_as_small_ones():
-    pixels = ClassPixels.of_training(Photos, Division, image_size=10)
+def test_class_frequencies_weight_training_images_equally_and_exclude_others():
+    pixels = ClassPixels.of_training(FakeCache, FakeSplit, image_size=10)
     assert pixels.counts.tolist() == [50 + 25, 50, 75]
-    assert pixels.of_photos.tolist() == [200, 100, 100]
+    assert pixels.of_images.tolist() == [200, 100, 100]
 
 
-def test_auxiliary_outputs_add_their_terms_with_their_weights():
+def test_auxiliary_outputs_add_weighted_terms():
     random = torch.Generator().manual_seed(0)
-    main, other = torch.randn(2, 1, 3, 4, 4, generator=random)
+    main, auxiliary = torch.randn(2, 1, 3, 4, 4, generator=random)
     batch = batch_of(torch.randint(0, 3, (1, 4, 4), generator=random))
     criterion = loss.ce_dice(NONE, smooth=0.0, squared=False)
-    alone, extra = criterion({"logits": main}, batch), criterion({"logits": other}, batch)
-    output = {"logits": main, "stage": other}
+    main_terms = criterion({"logits": main}, batch)
+    auxiliary_terms = criterion({"logits": auxiliary}, batch)
+    output = {"logits": main, "stage": auxiliary}
     terms = supervised(criterion, output, batch, {"stage": 0.4})
-    assert terms == alone | {f"stage/{key}": 0.4 * term for key, term in extra.items()}
-    # An evaluated network gives no auxiliary outputs.
-    assert supervised(criterion, {"logits": main}, batch, {"stage": 0.4}) == alone
+    assert terms == main_terms | {f"stage/{k}": 0.4 * term for k, term in auxiliary_terms.items()}
+    # In evaluation mode a network has no auxiliary outputs.
+    assert supervised(criterion, {"logits": main}, batch, {"stage": 0.4}) == main_terms

@@ -1,4 +1,4 @@
-"""Architectures: size in, size out, honest gradients, known counts."""
+"""Architectures: output sizes, gradients, and parameter counts."""
 
 import copy
 import json
@@ -30,17 +30,16 @@ def network(model, backbone, *overrides):
     return build_task(job.config).network
 
 
-# One backbone for each model, and one model for each kind of backbone, are fast enough for every
-# day; tests/model/test_compatibility.py takes all pairs.
-def own_backbone(model):
-    """The backbone that an architecture comes with, mobilenet_v2 where any will do."""
+# One backbone per model and one model per kind of backbone keep the fast tests fast;
+# tests/model/test_compatibility.py covers all pairs.
+def default_backbone(model):
+    """Return the default backbone of an architecture with an encoder, otherwise mobilenet_v2."""
     choices = check_command([f"model={model}"])[0].choices
-    needs_its_own = model in WITHOUT_BACKBONE
-    return choices["backbone"] if needs_its_own else "mobilenet_v2"
+    return choices["backbone"] if model in WITHOUT_BACKBONE else "mobilenet_v2"
 
 
 PAIRS = [
-    *((model, own_backbone(model)) for model in MODELS),
+    *((model, default_backbone(model)) for model in MODELS),
     ("densenet_decoder", "none"),
     ("fcn", "vgg16"),
     *(("unet", backbone) for backbone in ("efficientnet-b0", "resnet18", "tf_efficientnetv2_b0")),
@@ -48,9 +47,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("model", "backbone"), PAIRS)
-def test_a_pair_gives_logits_of_the_photos_size_and_every_trainable_parameter_a_gradient(
-    model, backbone
-):
+def test_logits_have_the_image_size_and_every_trainable_parameter_has_a_gradient(model, backbone):
     net = network(model, backbone)
     outputs = net(torch.randn(2, 3, 64, 64))
     assert {"logits"} | set(net.heads) == set(outputs)
@@ -62,13 +59,13 @@ def test_a_pair_gives_logits_of_the_photos_size_and_every_trainable_parameter_a_
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("size", [(70, 50), (33, 100)])
-def test_any_size_is_padded_and_cropped_back(model, size):
-    net = network(model, own_backbone(model)).eval()
+def test_any_size_is_padded_and_cropped(model, size):
+    net = network(model, default_backbone(model)).eval()
     with torch.no_grad():
         assert net(torch.randn(1, 3, *size))["logits"].shape == (1, 15, *size)
 
 
-def test_parameter_counts_equal_the_independent_ones(oracles):
+def test_parameter_counts_equal_the_reference(oracles):
     rows = map(json.loads, (oracles / "smp_matrix.jsonl").read_text().splitlines())
     counts = {(row["arch"], row["enc"]): row.get("params") for row in rows}
     compared = 0
@@ -81,8 +78,8 @@ def test_parameter_counts_equal_the_independent_ones(oracles):
     assert compared >= 8
 
 
-def test_unused_parameters_are_frozen_and_running_statistics_untouched():
-    class Half(nn.Module):
+def test_unused_parameters_are_frozen_and_running_statistics_unchanged():
+    class HalfUsed(nn.Module):
         def __init__(self):
             super().__init__()
             self.used, self.unused = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 2, 1)
@@ -91,30 +88,30 @@ def test_unused_parameters_are_frozen_and_running_statistics_untouched():
         def forward(self, image):
             return self.norm(self.used(image))
 
-    random_state = torch.get_rng_state()
-    net = Network(Half(), stride=1)
-    drawn = torch.get_rng_state()
+    before = torch.get_rng_state()
+    net = Network(HalfUsed(), stride=1)
+    after = torch.get_rng_state()
     assert not net.body.unused.weight.requires_grad
     assert net.body.used.weight.requires_grad
     assert net.body.used.weight.grad is None
     assert net.trainable == 3 * 2 + 2 + 4
     assert net.body.norm.num_batches_tracked == 0
     assert torch.equal(net.body.norm.running_mean, torch.zeros(2))
-    torch.set_rng_state(random_state)
-    Half()
-    assert torch.equal(torch.get_rng_state(), drawn)
+    torch.set_rng_state(before)
+    HalfUsed()
+    assert torch.equal(torch.get_rng_state(), after)
 
 
 def test_equal_seeds_give_equal_weights():
-    first, again, other = (
+    first, repeated, other = (
         network("unet", "mobilenet_v2", f"seed={seed}").body.encoder.features[0][0].weight
         for seed in (0, 0, 1)
     )
-    assert torch.equal(first, again)
+    assert torch.equal(first, repeated)
     assert not torch.equal(first, other)
 
 
-def test_merge_cat_gives_the_wider_network_of_inacio2019():
+def test_merge_cat_builds_the_wider_network_of_inacio2019():
     counts = [
         sum(p.numel() for p in network("fpn", "efficientnet-b0", f"model.merge={m}").parameters())
         for m in ("add", "cat")
@@ -122,10 +119,10 @@ def test_merge_cat_gives_the_wider_network_of_inacio2019():
     assert counts == [5_761_291, 5_767_051]
 
 
-def own_network(model, classes, backbone=None, **keys):
-    """An architecture for any number of classes, its other keys as in its file."""
-    chosen = [] if backbone is None else [f"backbone={backbone}"]
-    (job,) = check_command([f"model={model}", *chosen])
+def custom_network(model, classes, backbone=None, **keys):
+    """Build an architecture for any number of classes, with default values for other keys."""
+    overrides = [] if backbone is None else [f"backbone={backbone}"]
+    (job,) = check_command([f"model={model}", *overrides])
     node = {**job.config["model"], **keys}
     return call_target(node, call_target(job.config["backbone"]), classes)
 
@@ -135,37 +132,35 @@ def count(module):
 
 
 def keras_count(module):
-    """As Keras counts: with the two running statistics of batch normalisation."""
+    """Count parameters as Keras does: with the two running statistics of batch normalization."""
     running = [b for name, b in module.named_buffers() if name.endswith(("_mean", "_var"))]
     return count(module) + sum(buffer.numel() for buffer in running)
 
 
 @pytest.mark.parametrize("convolutions", [3, 2])
-def test_segnet_has_the_parameters_of_its_table(oracles, convolutions):
-    answers = yaml.safe_load(
-        (oracles / "paper_tables" / "castro2019_table2_segnet.yaml").read_text()
-    )
-    expected = answers["computed_keras_params"][f"complex_dec_convs_{convolutions}"]
-    body = own_network("segnet", 47, complex_decoder_convs=convolutions).body
+def test_segnet_has_the_parameter_counts_of_the_paper(oracles, convolutions):
+    table = yaml.safe_load((oracles / "paper_tables" / "castro2019_table2_segnet.yaml").read_text())
+    expected = table["computed_keras_params"][f"complex_dec_convs_{convolutions}"]
+    body = custom_network("segnet", 47, complex_decoder_convs=convolutions).body
     blocks = [*body.encoder.values(), *body.decoder.values(), body.final]
     rows = [key for key in expected if "lock" in key]
     assert [keras_count(block) for block in blocks] == [expected[row] for row in rows]
     assert keras_count(body) == expected["total"]
     assert count(body) == expected["total_trainable"]
-    # What the paper prints agrees where it is no copy of another row.
-    printed = {row: values[2] for row, values in answers["rows"].items()}
-    same = [row for row in rows if printed[row] == expected[row]]
-    assert same == [*rows[:4], "Final_Block"]
+    # The printed counts agree except in rows that the paper copied from others.
+    printed = {row: values[2] for row, values in table["rows"].items()}
+    matching = [row for row in rows if printed[row] == expected[row]]
+    assert matching == [*rows[:4], "Final_Block"]
 
 
 @pytest.mark.parametrize("momentum", [0.01, 0.1])
-def test_segnet_follows_its_batches_as_told(momentum):
-    body = own_network("segnet", 3, batchnorm_momentum=momentum).body.train()
+def test_segnet_updates_running_statistics_with_the_given_momentum(momentum):
+    body = custom_network("segnet", 3, batchnorm_momentum=momentum).body.train()
     norm = body.encoder["simple_block_1"][2]
-    seen = []
-    norm.register_forward_hook(lambda _, inputs, out: seen.append(inputs[0]))
+    features = []
+    norm.register_forward_hook(lambda _, inputs, out: features.append(inputs[0]))
     body(torch.randn(2, 3, 64, 64))
-    mean = seen[0].mean((0, 2, 3))
+    mean = features[0].mean((0, 2, 3))
     torch.testing.assert_close(norm.running_mean, momentum * mean)
     norms = [module for module in body.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == 26
@@ -188,8 +183,8 @@ def test_segnet_follows_its_batches_as_told(momentum):
         ("unet", "vgg19", 4, {}, 29_058_372),
     ],
 )
-def test_networks_have_the_parameters_of_the_papers_own(model, backbone, classes, keys, expected):
-    assert count(own_network(model, classes, backbone, **keys)) == expected
+def test_networks_have_the_parameter_counts_of_the_papers(model, backbone, classes, keys, expected):
+    assert count(custom_network(model, classes, backbone, **keys)) == expected
 
 
 @pytest.mark.parametrize(
@@ -201,23 +196,23 @@ def test_networks_have_the_parameters_of_the_papers_own(model, backbone, classes
         ("fcn", {"auxiliary_weight": 0.5}, {"stage_before_last"}),
     ],
 )
-def test_auxiliary_outputs_are_for_training_alone(model, keys, names):
-    net = own_network(model, 5, "resnet18", **keys)
-    photos = torch.randn(2, 3, 50, 70)
-    assert set(net(photos)) == {"logits"} | names == set(net.output_weights)
-    assert {logits.shape for logits in net(photos).values()} == {(2, 5, 50, 70)}
-    assert set(net.eval()(photos)) == {"logits"}
+def test_auxiliary_outputs_exist_in_training_mode_only(model, keys, names):
+    net = custom_network(model, 5, "resnet18", **keys)
+    images = torch.randn(2, 3, 50, 70)
+    assert set(net(images)) == {"logits"} | names == set(net.output_weights)
+    assert {logits.shape for logits in net(images).values()} == {(2, 5, 50, 70)}
+    assert set(net.eval()(images)) == {"logits"}
     if keys.get("deep_supervision"):
         assert sum(net.output_weights.values()) == pytest.approx(1)
 
 
-def test_weights_of_deep_supervision_halve_with_each_level():
-    weights = own_network("unet", 5, "mobilenet_v2", deep_supervision=True).output_weights
+def test_deep_supervision_weights_halve_with_each_level():
+    weights = custom_network("unet", 5, "mobilenet_v2", deep_supervision=True).output_weights
     levels = [weights["logits"], *(weights[f"level_{k}"] for k in (1, 2, 3, 4))]
     assert levels == pytest.approx([16 / 31, 8 / 31, 4 / 31, 2 / 31, 1 / 31])
 
 
-def test_an_auxiliary_sees_the_features_of_its_part():
+def test_auxiliary_uses_the_features_of_its_submodule():
     class Body(nn.Module):
         def __init__(self):
             super().__init__()
@@ -234,11 +229,11 @@ def test_an_auxiliary_sees_the_features_of_its_part():
 
 
 @pytest.mark.parametrize(("model", "backbone"), PAIRS)
-def test_saved_weights_give_the_same_logits(model, backbone, tmp_path):
+def test_loaded_weights_reproduce_the_logits(model, backbone, tmp_path):
     torch.manual_seed(0)
-    first, second = (own_network(model, 5, backbone).eval() for _ in range(2))
-    photos = torch.randn(1, 3, 64, 64)
+    first, second = (custom_network(model, 5, backbone).eval() for _ in range(2))
+    images = torch.randn(1, 3, 64, 64)
     torch.save(first.state_dict(), tmp_path / "weights.pt")
-    assert not torch.equal(first(photos)["logits"], second(photos)["logits"])
+    assert not torch.equal(first(images)["logits"], second(images)["logits"])
     second.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
-    assert torch.equal(first(photos)["logits"], second(photos)["logits"])
+    assert torch.equal(first(images)["logits"], second(images)["logits"])

@@ -1,4 +1,4 @@
-"""Optimizers take one step that a hand calculation gives too."""
+"""Optimizers: the first step equals a hand calculation."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from clothseg.shipped import options
 
 
 def step(option, *overrides, gradient=2.0, start=1.0):
-    """A parameter after one step along a known gradient."""
+    """Return the value of a parameter after one step with a known gradient."""
     (job,) = check_command([f"optimizer={option}", "optimizer.lr=0.1", *overrides])
     weight = torch.nn.Parameter(torch.tensor([start], dtype=torch.float64))
     optimizer = call_target(job.config["optimizer"], [weight])
@@ -24,16 +24,16 @@ def step(option, *overrides, gradient=2.0, start=1.0):
         ("sgd", [], 1 - 0.1 * 2),
         ("sgd", ["optimizer.weight_decay=0.5"], 1 - 0.1 * (2 + 0.5)),
         ("sgd", ["optimizer.nesterov=true"], 1 - 0.1 * (2 + 0.9 * 2)),
-        ("adam", [], 1 - 0.1),  # the first step of Adam is the learning rate, whatever the gradient
+        ("adam", [], 1 - 0.1),  # the first step of Adam does not depend on the gradient's magnitude
         ("adamw", ["optimizer.weight_decay=0.5"], 1 - 0.1 * 0.5 - 0.1),
         ("rmsprop", [], 1 - 0.1 * 2 / (0.01 * 4) ** 0.5),
     ],
 )
-def test_the_first_step(option, overrides, expected):
+def test_first_step(option, overrides, expected):
     assert step(option, *overrides) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("option", options("optimizer"))
-def test_every_optimizer_goes_downhill(option):
+def test_every_optimizer_steps_against_the_gradient(option):
     assert step(option) < 1
     assert step(option, gradient=-2.0) > 1 - 0.01

@@ -1,4 +1,4 @@
-"""Schedules give the learning rates that their formulas give."""
+"""Learning rate schedules follow their formulas."""
 
 import math
 
@@ -10,28 +10,28 @@ from clothseg.config.command_line import check_command
 
 
 def rates(option, *overrides, steps=20, losses=None):
-    """Learning rate before each step, the optimizer's own being 1."""
+    """Record the learning rate before each step, starting from 1, and return the schedule."""
     (job,) = check_command([f"scheduler={option}", *overrides])
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = call_target(job.config["scheduler"], optimizer, steps)
-    seen = []
+    recorded = []
     for step in range(steps):
-        seen.append(optimizer.param_groups[0]["lr"])
+        recorded.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         if schedule is not None:
             schedule["scheduler"].step(*([] if losses is None else [losses[step]]))
-    return seen, schedule
+    return recorded, schedule
 
 
-def test_none_moves_nothing():
+def test_none_returns_no_schedule():
     (job,) = check_command(["scheduler=none"])
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     assert call_target(job.config["scheduler"], optimizer, 5) is None
 
 
 def test_exponential_multiplies_every_epoch():
-    seen, schedule = rates("exponential", "scheduler.gamma=0.5", steps=4)
-    assert seen == [1, 0.5, 0.25, 0.125]
+    recorded, schedule = rates("exponential", "scheduler.gamma=0.5", steps=4)
+    assert recorded == [1, 0.5, 0.25, 0.125]
     assert schedule["interval"] == "epoch"
 
 
@@ -41,27 +41,29 @@ def test_multistep_multiplies_at_its_milestones():
 
 
 def test_onecycle_rises_to_the_peak_and_falls_along_a_cosine():
-    seen, schedule = rates("onecycle", "scheduler.warmup=0.25", steps=20)
+    recorded, schedule = rates("onecycle", "scheduler.warmup=0.25", steps=20)
     assert schedule["interval"] == "step"
-    assert seen[0] == pytest.approx(1 / 25)
-    assert max(seen) == pytest.approx(1)
-    peak = seen.index(max(seen))
+    assert recorded[0] == pytest.approx(1 / 25)
+    assert max(recorded) == pytest.approx(1)
+    peak = recorded.index(max(recorded))
     assert peak == 4
     for step in range(peak, 20):
         fraction = (step - peak) / (19 - peak)
         low = 1 / 25 / 10000
-        assert seen[step] == pytest.approx(low + (1 - low) * (1 + math.cos(math.pi * fraction)) / 2)
+        assert recorded[step] == pytest.approx(
+            low + (1 - low) * (1 + math.cos(math.pi * fraction)) / 2
+        )
 
 
-def test_plateau_waits_for_its_patience():
+def test_plateau_lowers_the_rate_after_its_patience():
     losses = [5, 4, 4, 4, 4, 3, 3]
     overrides = ("scheduler.factor=0.1", "scheduler.patience=2")
-    seen, schedule = rates("plateau", *overrides, steps=7, losses=losses)
-    assert seen == pytest.approx([1, 1, 1, 1, 1, 0.1, 0.1])
+    recorded, schedule = rates("plateau", *overrides, steps=7, losses=losses)
+    assert recorded == pytest.approx([1, 1, 1, 1, 1, 0.1, 0.1])
     assert schedule["monitor"] == "val/loss"
 
 
 def test_inverse_time_divides_by_one_plus_decay_times_step():
-    seen, schedule = rates("inverse_time", "scheduler.decay=0.1")
-    assert seen == pytest.approx([1 / (1 + 0.1 * step) for step in range(20)])
+    recorded, schedule = rates("inverse_time", "scheduler.decay=0.1")
+    assert recorded == pytest.approx([1 / (1 + 0.1 * step) for step in range(20)])
     assert schedule["interval"] == "step"

@@ -1,4 +1,4 @@
-"""Splits: stratified as well as the independent ones, look-alikes together, nothing lost."""
+"""Splits: quality of stratification, near-duplicates in the same part, and complete parts."""
 
 import json
 from dataclasses import replace
@@ -15,14 +15,14 @@ from clothseg.dataset.near_duplicates import near_duplicate_groups, near_duplica
 from clothseg.error import ConfigError, DataError
 from clothseg.split import (
     Split,
+    class_frequency_difference,
     constrained,
     holdout,
     kfold,
-    limited,
+    limit_split,
     missing_classes,
     official,
     overfit,
-    share_deviation,
     subset,
 )
 from support.random_cache import fake_cache
@@ -41,7 +41,7 @@ def real_cache(ccp_root, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("labels", "limit"), [("refined15", 0.0107), ("ccp59", 0.0085)])
-def test_real_folds_are_stratified_and_keep_look_alikes_together(
+def test_real_folds_are_stratified_and_keep_near_duplicates_together(
     real_cache, oracles, labels, limit
 ):
     cache = real_cache(labels)
@@ -51,135 +51,135 @@ def test_real_folds_are_stratified_and_keep_look_alikes_together(
     part = {name: k for k, split in enumerate(splits) for name in split.test}
     assert all(part[a] == part[b] for a, b in PAIRS)
     groups = near_duplicate_groups(cache.hashes)
-    together = [np.flatnonzero(groups == g) for g in np.flatnonzero(np.bincount(groups) > 1)]
-    assert [tuple(cache.names[i] for i in group) for group in together] == PAIRS
-    # The same measure as the oracle's, over the columns that it used.
+    duplicates = [np.flatnonzero(groups == g) for g in np.flatnonzero(np.bincount(groups) > 1)]
+    assert [tuple(cache.names[i] for i in group) for group in duplicates] == PAIRS
+    # The oracle's measure, over the classes that it used.
     report = json.loads((oracles / "splits" / "ccp_0001_0804.json").read_text())["sets"]
     report = report[f"ccp_0001_0804/{'refined15' if labels == 'refined15' else 'labels59'}"]
     columns = [i for i, name in enumerate(report["classes"]) if name in report["columns_used"]]
-    shares = np.array(
+    frequencies = np.array(
         [cache.presence[[part[n] == k for n in cache.names]].mean(0) for k in range(5)]
     )
-    deviation = np.abs(shares - cache.presence.mean(0))[:, columns].mean()
-    assert deviation <= limit
+    difference = np.abs(frequencies - cache.presence.mean(0))[:, columns].mean()
+    assert difference <= limit
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    photos=st.integers(20, 60),
-    twins=st.integers(0, 5),
+    images=st.integers(20, 60),
+    duplicates=st.integers(0, 5),
     folds=st.integers(2, 5),
     seed=st.integers(0, 99),
 )
-def test_every_photo_is_tested_once_and_parts_are_disjoint(photos, twins, folds, seed):
-    cache = fake_cache(photos, seed=seed, twins=twins)
+def test_every_image_is_tested_once_and_parts_are_disjoint(images, duplicates, folds, seed):
+    cache = fake_cache(images, seed=seed, twins=duplicates)
     splits = [kfold(cache, folds=folds, fold=k, validation=0.2, seed=seed) for k in range(folds)]
     assert sorted(name for split in splits for name in split.test) == cache.names
     assert len({split.division for split in splits}) == 1
     for split in splits:
         parts = [set(split.train), set(split.validation), set(split.test)]
-        assert sum(map(len, parts)) == photos
+        assert sum(map(len, parts)) == images
         assert set.union(*parts) == set(cache.names)
         assert all(parts)
-        for twin in range(twins):
-            pair = {f"{twin:03}", f"{photos - twins + twin:03}"}
+        for i in range(duplicates):
+            pair = {f"{i:03}", f"{images - duplicates + i:03}"}
             assert sum(bool(pair & part) for part in parts) == 1
 
 
-def test_the_papers_protocol_validates_on_the_test_fold():
+def test_protocol_of_the_papers_validates_on_the_test_fold():
     split = kfold(fake_cache(30), folds=5, fold=2, validation="test", seed=0)
     assert split.validation == split.test
     assert len(split.train) + len(split.test) == 30
 
 
-def test_holdout_takes_about_the_share_asked_for():
+def test_holdout_parts_have_about_the_requested_size():
     split = holdout(fake_cache(100), test=0.2, validation=0.1, seed=0)
     assert 15 <= len(split.test) <= 25
     assert 5 <= len(split.validation) <= 12
     assert not set(split.test) & set(split.train)
 
 
-def test_held_out_photos_are_the_same_in_every_fold_and_seen_by_none():
+def test_held_out_images_are_equal_for_all_folds_and_used_by_none():
     cache = fake_cache(60, twins=4)
     splits = [kfold(cache, folds=3, fold=k, validation=0.1, seed=0, held_out=0.2) for k in range(3)]
     assert len({tuple(split.held_out) for split in splits}) == 1
     assert 8 <= len(splits[0].held_out) <= 16
     for split in splits:
-        seen = {*split.train, *split.validation, *split.test}
-        assert not seen & set(split.held_out)
-        assert seen | set(split.held_out) == set(cache.names)
+        used = {*split.train, *split.validation, *split.test}
+        assert not used & set(split.held_out)
+        assert used | set(split.held_out) == set(cache.names)
     tested = [name for split in splits for name in split.test]
     assert len(tested) == len(set(tested)) == 60 - len(splits[0].held_out)
 
 
-def test_overfitting_takes_the_photos_with_the_most_classes():
+def test_overfit_selects_the_images_with_the_most_classes():
     cache = fake_cache(6)
     rows = [[9, 9, 0, 0], [5, 5, 5, 1], [0, 9, 0, 0], [5, 5, 5, 2], [9, 9, 9, 0], [0, 0, 0, 0]]
     cache = replace(cache, pixels=np.array(rows))
     split = overfit(cache, images=3)
     assert split.train == split.validation == split.test == ["003", "001", "004"]
-    with pytest.raises(ConfigError, match=r"split\.images=7: there are only 6 photos"):
+    with pytest.raises(ConfigError, match=r"split\.images=7: there are only 6 images"):
         overfit(cache, images=7)
     assert overfit(cache, images=["004", "000", "004"]).test == ["004", "000"]
-    with pytest.raises(
-        ConfigError, match=r"split\.images: there is no photo 9; .* 000, 001, 002 …"
-    ):
+    with pytest.raises(ConfigError, match=r"split\.images: no image named 9; .* 000, 001, 002 …"):
         overfit(cache, images=["001", 9])
 
 
-def test_two_subsets_have_the_shares_of_the_whole_and_nothing_in_common():
+def test_subsets_are_disjoint_and_have_the_class_frequencies_of_the_dataset():
     cache = fake_cache(400, twins=20)
     split = subset(cache, images=60, seed=0)
     assert split.validation == split.test
     assert not set(split.train) & set(split.test)
     for names in (split.train, split.test):
         assert 50 <= len(names) <= 70
-        shares = cache.presence[np.isin(cache.names, names)].mean(0)
-        assert shares == pytest.approx(cache.presence.mean(0), abs=0.06)
+        frequencies = cache.presence[np.isin(cache.names, names)].mean(0)
+        assert frequencies == pytest.approx(cache.presence.mean(0), abs=0.06)
     with pytest.raises(ConfigError, match="two parts of 200 images need more than 400"):
         subset(cache, images=200, seed=0)
 
 
-def test_a_smaller_budget_keeps_parts_apart_and_shares():
+def test_limited_split_keeps_the_partition_and_the_proportions():
     cache = fake_cache(200)
-    whole = kfold(cache, folds=5, fold=1, validation=0.1, seed=0)
-    small = limited(whole, cache, 40, seed=0)
+    full = kfold(cache, folds=5, fold=1, validation=0.1, seed=0)
+    small = limit_split(full, cache, 40, seed=0)
     assert len(small.train) == pytest.approx(40, abs=4)
-    assert len(small.test) == pytest.approx(40 * len(whole.test) / len(whole.train), abs=3)
+    assert len(small.test) == pytest.approx(40 * len(full.test) / len(full.train), abs=3)
     for part in ("train", "validation", "test"):
-        assert set(getattr(small, part)) <= set(getattr(whole, part))
-    assert small.division == whole.division
-    assert limited(whole, cache, 1000, seed=0) == whole
-    few = limited(overfit(cache, images=9), cache, 3, seed=0)
+        assert set(getattr(small, part)) <= set(getattr(full, part))
+    assert small.division == full.division
+    assert limit_split(full, cache, 1000, seed=0) == full
+    few = limit_split(overfit(cache, images=9), cache, 3, seed=0)
     assert few.train == few.validation == few.test
 
 
-@pytest.mark.parametrize("photos", [1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("images", [1, 2, 3, 5, 8, 13])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_smaller_budget_is_never_exceeded_and_empties_no_part(photos, seed):
+def test_limited_split_respects_the_limit_and_has_no_empty_part(images, seed):
     cache = fake_cache(60, classes=12, seed=seed)
-    whole = kfold(cache, folds=3, fold=0, validation=0.2, seed=0)
-    small = limited(whole, cache, photos, seed)
-    assert small == limited(whole, cache, photos, seed)
-    assert 1 <= len(small.train) <= photos
+    full = kfold(cache, folds=3, fold=0, validation=0.2, seed=0)
+    small = limit_split(full, cache, images, seed)
+    assert small == limit_split(full, cache, images, seed)
+    assert 1 <= len(small.train) <= images
     for part in ("validation", "test"):
-        most = max(1, round(photos * len(getattr(whole, part)) / len(whole.train)))
-        assert 1 <= len(getattr(small, part)) <= most
+        limit = max(1, round(images * len(getattr(full, part)) / len(full.train)))
+        assert 1 <= len(getattr(small, part)) <= limit
 
 
-def test_equal_arguments_give_equal_splits_and_seeds_differ():
+def test_splits_are_reproducible_and_depend_on_the_seed():
     cache = fake_cache(40)
-    first, again, other = (kfold(cache, folds=4, fold=1, validation=0.1, seed=s) for s in (0, 0, 1))
-    assert first == again
+    first, repeated, other = (
+        kfold(cache, folds=4, fold=1, validation=0.1, seed=seed) for seed in (0, 0, 1)
+    )
+    assert first == repeated
     assert first.hash != other.hash
 
 
-def test_folds_of_too_few_photos_are_refused():
-    with pytest.raises(ConfigError, match="9 different photos cannot be divided into 5 parts"):
+def test_too_few_images_for_the_folds_raise():
+    with pytest.raises(ConfigError, match="9 distinct images cannot be split into 5 parts"):
         kfold(fake_cache(9), folds=5, fold=0, validation=0.1, seed=0)
 
 
-def test_a_class_that_training_lacks_is_named():
+def test_class_without_training_images_is_reported():
     cache = fake_cache(30)
     cache.pixels[:, 2] = 0
     split = kfold(cache, folds=5, fold=0, validation=0.1, seed=0)
@@ -187,13 +187,14 @@ def test_a_class_that_training_lacks_is_named():
     assert missing_classes(cache, split, ["a", "b", "c", "d"]) == ["c"]
 
 
-def test_deviation_is_the_mean_difference_of_shares():
+def test_class_frequency_difference_of_a_hand_computed_example():
     presence = np.array([[1, 1, 0], [1, 0, 1], [1, 0, 0], [1, 0, 1]], bool)
-    # Class 1: 1/2 and 0 against 1/4; class 2: 1/2 and 1/2 against 1/2; class 0 is everywhere.
-    assert share_deviation(presence, np.array([0, 0, 1, 1])) == pytest.approx(0.5 / 4)
+    # Class 1: 1/2 and 0 versus 1/4; class 2: 1/2 and 1/2 versus 1/2; class 0 is in all images.
+    difference = class_frequency_difference(presence, np.array([0, 0, 1, 1]))
+    assert difference == pytest.approx(0.5 / 4)
 
 
-def test_a_frozen_split_comes_back_and_notices_changes(tmp_path):
+def test_frozen_split_round_trips_and_detects_changes(tmp_path):
     split = kfold(fake_cache(20), folds=2, fold=0, validation=0.1, seed=0)
     path = tmp_path / "split.json"
     split.write(path)
@@ -203,7 +204,7 @@ def test_a_frozen_split_comes_back_and_notices_changes(tmp_path):
         Split.read(path)
 
 
-def test_every_fold_has_its_share_of_every_source():
+def test_every_fold_has_the_same_proportions_of_sources():
     cache = fake_cache(120)
     sources = ["ccp"] * 30 + ["cfpd"] * 90
     samples = [replace(s, source=name) for s, name in zip(cache.samples, sources, strict=True)]
@@ -213,13 +214,13 @@ def test_every_fold_has_its_share_of_every_source():
     for split in splits:
         for part in (split.train, split.validation, split.test):
             assert np.mean([source[name] == "ccp" for name in part]) == pytest.approx(0.25, abs=0.1)
-    shares = [np.mean([source[name] == "ccp" for name in split.test]) for split in splits]
-    assert np.abs(np.array(shares) - 0.25).mean() < 0.03
+    fractions = [np.mean([source[name] == "ccp" for name in split.test]) for split in splits]
+    assert np.abs(np.array(fractions) - 0.25).mean() < 0.03
 
 
 @pytest.fixture(scope="module")
 def modanet_like(oracles):
-    """The oracle's count matrix as a cache, background first, and the rule of the split."""
+    """Return the oracle's count matrix as a cache, background first, and the split's parameters."""
     case = json.loads((oracles / "fixtures" / "modanet_split" / "split_case.json").read_text())
     counts = np.array(case["counts"])
     counts = np.hstack([np.ones((len(counts), 1), int), counts])
@@ -230,14 +231,14 @@ def modanet_like(oracles):
     return cache, case["eval_size"], case["min_instances"], case["infeasible_case"]
 
 
-def test_the_evaluation_part_has_the_minimum_of_every_class(modanet_like):
-    cache, photos, minimum, _ = modanet_like
+def test_evaluation_part_has_the_minimum_of_every_class(modanet_like):
+    cache, images, minimum, _ = modanet_like
     splits = [
-        constrained(cache, test_images=photos, min_instances=minimum, validation=0.1, seed=seed)
+        constrained(cache, test_images=images, min_instances=minimum, validation=0.1, seed=seed)
         for seed in (0, 0, 1)
     ]
     for split in splits:
-        assert len(split.test) == photos
+        assert len(split.test) == images
         assert sorted(split.test + split.validation + split.train) == cache.names
         counts = cache.instances[np.isin(cache.names, split.test)].sum(0)
         assert counts[1:].min() >= minimum
@@ -245,35 +246,35 @@ def test_the_evaluation_part_has_the_minimum_of_every_class(modanet_like):
     assert splits[0].hash != splits[2].hash
 
 
-def test_an_impossible_minimum_names_the_class_and_what_is_possible(modanet_like):
-    cache, photos, minimum, impossible = modanet_like
+def test_infeasible_minimum_is_reported_with_the_class_and_a_feasible_value(modanet_like):
+    cache, images, minimum, infeasible = modanet_like
     counts = cache.instances.copy()
-    column = cache.class_names.index(impossible["column"])
+    column = cache.class_names.index(infeasible["column"])
     counts[np.flatnonzero(counts[:, column])[6:], column] = 0
-    assert counts[:, column].sum() == impossible["column_total"]
+    assert counts[:, column].sum() == infeasible["column_total"]
     cache = replace(cache, instances=counts)
-    with pytest.raises(ConfigError, match=r"scarf/tie has 6 instances in 6 photos") as error:
-        constrained(cache, test_images=photos, min_instances=minimum, validation=0.1, seed=0)
+    with pytest.raises(ConfigError, match=r"scarf/tie has 6 instances in 6 images") as error:
+        constrained(cache, test_images=images, min_instances=minimum, validation=0.1, seed=0)
     assert "split.min_instances=6 at most" in str(error.value)
-    constrained(cache, test_images=photos, min_instances=6, validation=0.1, seed=0)
+    constrained(cache, test_images=images, min_instances=6, validation=0.1, seed=0)
 
 
-def test_a_minimum_that_only_all_classes_together_forbid_tells_the_nearest():
+def test_minimum_that_is_infeasible_only_for_all_classes_is_reported_with_the_best_part():
     counts = np.ones((12, 4), int)
     counts[:, 1:] = np.eye(3, dtype=int)[np.arange(12) % 3]
     cache = replace(fake_cache(12), instances=counts, class_names=["bg", "hat", "bag", "tie"])
-    with pytest.raises(ConfigError, match=r"no part was found for all together; the nearest"):
+    with pytest.raises(ConfigError, match=r"no part that satisfies all classes; the best had"):
         constrained(cache, test_images=5, min_instances=2, validation="test", seed=0)
     split = constrained(cache, test_images=6, min_instances=2, validation="test", seed=0)
     assert split.validation == split.test
 
 
-def test_more_evaluation_photos_than_there_are_is_an_error():
-    with pytest.raises(ConfigError, match=r"split\.test_images=29: there are 30 photos"):
+def test_too_many_evaluation_images_raise():
+    with pytest.raises(ConfigError, match=r"split\.test_images=29: there are 30 images"):
         constrained(fake_cache(30), test_images=29, min_instances=1, validation=0.1, seed=0)
 
 
-def test_pairs_do_not_add_up_to_an_odd_number():
+def test_odd_number_of_images_from_pairs_raises():
     with pytest.raises(ConfigError, match="do not add up to this number"):
         constrained(
             fake_cache(20, twins=10), test_images=5, min_instances=1, validation=0.1, seed=0
@@ -282,24 +283,26 @@ def test_pairs_do_not_add_up_to_an_odd_number():
 
 @settings(max_examples=50, deadline=None)
 @given(
-    photos=st.integers(30, 80),
-    twins=st.integers(0, 5),
-    share=st.floats(0.2, 0.6),
+    images=st.integers(30, 80),
+    duplicates=st.integers(0, 5),
+    fraction=st.floats(0.2, 0.6),
     tightness=st.floats(0.5, 0.9),
     seed=st.integers(0, 99),
 )
-def test_what_a_random_draw_nearly_has_is_always_reached(photos, twins, share, tightness, seed):
-    cache = fake_cache(photos, seed=seed, twins=twins)
-    evaluation = int(photos * share)
-    instances = max(1, int(tightness * share * cache.instances[:, 1:].sum(0).min()))
+def test_search_finds_a_part_if_random_samples_are_close(
+    images, duplicates, fraction, tightness, seed
+):
+    cache = fake_cache(images, seed=seed, twins=duplicates)
+    test_images = int(images * fraction)
+    instances = max(1, int(tightness * fraction * cache.instances[:, 1:].sum(0).min()))
     arguments = {
-        "test_images": evaluation,
+        "test_images": test_images,
         "min_instances": instances,
         "validation": 0.2,
         "seed": seed,
     }
     split = constrained(cache, **arguments)
-    assert len(split.test) == evaluation
+    assert len(split.test) == test_images
     assert sorted(split.train + split.validation + split.test) == cache.names
     assert split.train
     assert split.validation
@@ -307,14 +310,15 @@ def test_what_a_random_draw_nearly_has_is_always_reached(photos, twins, share, t
     assert (cache.instances[inside][:, 1:].sum(0) >= instances).all()
     for part in (split.train, split.validation, split.test):
         assert all(
-            (f"{t:03}" in part) == (f"{photos - twins + t:03}" in part) for t in range(twins)
+            (f"{i:03}" in part) == (f"{images - duplicates + i:03}" in part)
+            for i in range(duplicates)
         )
 
 
-def released(photos, *parts):
-    """A cache whose release has these parts, in turn."""
-    cache = fake_cache(photos)
-    parts = [parts[i % len(parts)] for i in range(photos)]
+def released(images, *parts):
+    """Return a cache of images with official parts in alternation, and the part of each image."""
+    cache = fake_cache(images)
+    parts = [parts[i % len(parts)] for i in range(images)]
     samples = [replace(s, part=part) for s, part in zip(cache.samples, parts, strict=True)]
     return replace(cache, samples=samples), dict(zip(cache.names, parts, strict=True))
 
@@ -323,34 +327,34 @@ def released(photos, *parts):
     ("parts", "tested"),
     [(("train", "validation"), "validation"), (("train", "train", "validation", "test"), "test")],
 )
-def test_the_official_parts_are_kept(parts, tested):
+def test_official_parts_are_used(parts, tested):
     cache, part = released(40, *parts)
     split = official(cache, validation=0.2, seed=0)
     assert split.test == [name for name in cache.names if part[name] == tested]
     training = [name for name in cache.names if part[name] == "train"]
     assert sorted(split.train + split.validation) == training
     assert split.validation
-    papers = official(cache, validation="test", seed=0)
-    assert (papers.train, papers.validation, papers.test) == (training, split.test, split.test)
+    paper = official(cache, validation="test", seed=0)
+    assert (paper.train, paper.validation, paper.test) == (training, split.test, split.test)
 
 
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        (("",), "release is not divided into parts"),
-        (("train", "", "test"), "13 photos are in no part of a release, first 001"),
-        (("train",), "all in train; needed are train, and test or validation"),
+        (("",), "release is not split into parts"),
+        (("train", "", "test"), r"13 images are in no part of a release, e\.g\. 001"),
+        (("train",), "all in train; train and either test or validation are required"),
         (("validation", "test"), "all in test, validation"),
     ],
 )
-def test_a_release_without_the_needed_parts_says_so(parts, message):
+def test_release_without_the_required_parts_raises(parts, message):
     cache, _ = released(40, *parts)
     with pytest.raises(ConfigError, match=message):
         official(cache, validation=0.1, seed=0)
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=6), st.integers(1, 2**12))
-def test_pairs_of_look_alikes_are_those_of_a_comparison_of_all(values, difference):
+def test_near_duplicate_pairs_equal_those_of_an_exhaustive_comparison(values, difference):
     values += [value ^ difference for value in values]
     expected = [
         (i, j)

@@ -1,7 +1,7 @@
-"""Random changes of training photos. The only module that imports albumentations.
+"""Random augmentation of training images. The only module that imports albumentations.
 
-Every photo draws its changes from (seed, epoch, index) alone, so that the stream is the same for
-any number of loader processes and after any interruption.
+The augmentation of an image depends only on (seed, epoch, index), so training sees the same images
+for any number of loader processes and after any interruption.
 """
 
 import math
@@ -27,86 +27,87 @@ Range = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_l
 
 
 class GaussianNoise:
-    """Adds noise to some photos, cut at a random place from one sequence that is drawn in advance.
+    """Gaussian noise, taken at a random offset from a precomputed sequence.
 
-    To draw it anew for a photo takes longer than all other changes together.
+    Sampling new noise for every image takes longer than all other transforms together.
 
     Args:
-        image_size: height and width S of photos, pixels.
-        deviation: range of the standard deviation, in units of the full range.
-        share: share of the photos that get noise.
+        image_size: height and width S of images, pixels.
+        std: range of the standard deviation, in units of the full intensity range.
+        probability: probability that an image gets noise.
     """
 
-    PLACES = 1 << 18
-    """Number of places where a cut can begin."""
+    OFFSETS = 1 << 18
+    """Number of possible offsets into the sequence."""
 
-    def __init__(self, image_size: int, deviation: Sequence[float], share: float) -> None:
+    def __init__(self, image_size: int, std: Sequence[float], probability: float) -> None:
         self.shape = image_size, image_size, 3
-        self.deviation, self.share = deviation, share
-        drawn = np.random.default_rng(0).standard_normal(math.prod(self.shape) + self.PLACES)
-        self.sequence = drawn.astype(np.float32)
+        self.std, self.probability = std, probability
+        noise = np.random.default_rng(0).standard_normal(math.prod(self.shape) + self.OFFSETS)
+        self.sequence = noise.astype(np.float32)
 
     def __call__(self, image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """The photo uint8 [S,S,3], or a noisy one."""
-        if generator.random() >= self.share:
+        """Return the image uint8 [S,S,3] with or without noise."""
+        if generator.random() >= self.probability:
             return image
-        low, high = self.deviation
+        low, high = self.std
         strength = 255 * generator.uniform(low, high) * generator.choice([-1, 1])
-        start = int(generator.integers(self.PLACES))
+        start = int(generator.integers(self.OFFSETS))
         noise = self.sequence[start : start + math.prod(self.shape)].reshape(self.shape)
         return cv2.addWeighted(image, 1, noise, strength, 0, dtype=cv2.CV_8U)
 
 
 class Augmentation:
-    """A mirror, a chain of random changes, and noise.
+    """Horizontal flip, a sequence of random transforms, and noise.
 
     Args:
-        flip_table: class id of every class id in a mirror uint8 [256], see
+        flip_table: class id after a horizontal flip for every class id, uint8 [256], see
             :attr:`clothseg.labels.LabelSpace.flip_table`.
-        mirror: share of the photos that are mirrored.
-        transforms: changes of the photo and its mask, in order.
-        noise: what is added to the photo in the end.
+        flip_probability: probability of a horizontal flip.
+        transforms: transforms of the image and its mask, in order.
+        noise: noise that is added to the image last.
 
     Attributes:
-        chain: the library's own chain, None when it is empty; called directly, it draws on.
+        chain: composed transforms of the library, None without any; advances its own random state
+            when called directly.
     """
 
     def __init__(
         self,
         flip_table: np.ndarray,
-        mirror: float,
+        flip_probability: float,
         transforms: "Sequence[BasicTransform]" = (),
         noise: GaussianNoise | None = None,
     ) -> None:
         from albumentations import Compose
 
-        self.flip_table, self.mirror, self.noise = flip_table, mirror, noise
+        self.flip_table, self.flip_probability, self.noise = flip_table, flip_probability, noise
         self.chain = Compose(list(transforms)) if transforms else None
 
     def __call__(
         self, image: np.ndarray, mask: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A changed photo uint8 [S,S,3] and mask uint8 [S,S]; equal seeds give equal results."""
-        # One generator for all: the library's own seeding starts every transform with the same
-        # draws, so that a photo would get either all changes or none.
+        """Augment an image uint8 [S,S,3] and its mask uint8 [S,S]; equal seeds, equal results."""
+        # Share one generator: the library's own seeding gives every transform the same random
+        # numbers, so that an image would get either all transforms or none.
         generator = np.random.default_rng(seed)
-        if generator.random() < self.mirror:
+        if generator.random() < self.flip_probability:
             image, mask = cv2.flip(image, 1), cv2.LUT(cv2.flip(mask, 1), self.flip_table)
         if self.chain is not None:
             self.chain.set_random_state(generator, random.Random(seed))
-            changed = self.chain(image=image, mask=mask)
-            image, mask = changed["image"], changed["mask"]
+            augmented = self.chain(image=image, mask=mask)
+            image, mask = augmented["image"], augmented["mask"]
         return image if self.noise is None else self.noise(image, generator), mask
 
 
 def none(image_size: int, flip_table: np.ndarray) -> Augmentation:
-    """Photos as they are; arguments as in :func:`light`."""
-    return Augmentation(flip_table, mirror=0)
+    """No augmentation; arguments as in :func:`light`."""
+    return Augmentation(flip_table, flip_probability=0)
 
 
 def flip(image_size: int, flip_table: np.ndarray) -> Augmentation:
-    """Half of the photos are mirrored; arguments as in :func:`light`."""
-    return Augmentation(flip_table, mirror=0.5)
+    """Horizontal flip of half of the images; arguments as in :func:`light`."""
+    return Augmentation(flip_table, flip_probability=0.5)
 
 
 def light(
@@ -118,27 +119,27 @@ def light(
     brightness: Fraction,
     noise: Fraction,
 ) -> Augmentation:
-    """Mirror, small turns and zooms, brightness and contrast, a little noise.
+    """Flip, small rotation and zoom, brightness and contrast, weak noise.
 
     Args:
-        image_size: height and width of photos, pixels.
-        flip_table: class id of every class id in a mirror, uint8 [256].
-        rotation: largest turn either way, degrees.
+        image_size: height and width of images, pixels.
+        flip_table: class id after a horizontal flip for every class id, uint8 [256].
+        rotation: largest rotation in either direction, degrees.
         zoom: range of the scale.
         brightness: largest relative change of brightness and of contrast.
-        noise: largest standard deviation of Gaussian noise, in units of the full range.
+        noise: largest standard deviation of Gaussian noise, in units of the full intensity range.
     """
     with _strict_library() as library:
         return Augmentation(
             flip_table,
-            mirror=0.5,
+            flip_probability=0.5,
             transforms=[
                 library.Affine(
                     rotate=(-rotation, rotation), scale=tuple(zoom), p=0.8, **INTERPOLATION
                 ),
                 library.RandomBrightnessContrast(brightness, brightness, p=0.5),
             ],
-            noise=GaussianNoise(image_size, (noise / 3, noise), share=0.2),
+            noise=GaussianNoise(image_size, (noise / 3, noise), probability=0.2),
         )
 
 
@@ -154,19 +155,20 @@ def inacio2019(
     """Flip, rotation, random crop, brightness and contrast, Gaussian noise.
 
     Args:
-        image_size: height and width of photos, pixels.
-        flip_table: class id of every class id in a mirror, uint8 [256].
-        rotation: largest turn either way, degrees; half of the photos.
-        crop_scale: share of the area that a random crop keeps; half of the photos.
-        noise: standard deviation of the noise, in units of the full range; one photo in five.
-        brightness: largest relative change of brightness and of contrast; half of the photos.
+        image_size: height and width of images, pixels.
+        flip_table: class id after a horizontal flip for every class id, uint8 [256].
+        rotation: largest rotation in either direction, degrees; half of the images.
+        crop_scale: range of the fraction of the area kept by a random crop; half of the images.
+        noise: range of the noise's standard deviation, in units of the full intensity range; one
+            image in five.
+        brightness: largest relative change of brightness and of contrast; half of the images.
 
     Source: inacio2019, section IV.B; the paper gives no ranges.
     """
     with _strict_library() as library:
         return Augmentation(
             flip_table,
-            mirror=0.5,
+            flip_probability=0.5,
             transforms=[
                 library.Rotate((-rotation, rotation), p=0.5, **INTERPOLATION),
                 library.RandomResizedCrop(
@@ -178,7 +180,7 @@ def inacio2019(
                 ),
                 library.RandomBrightnessContrast(brightness, brightness, p=0.5),
             ],
-            noise=GaussianNoise(image_size, noise, share=0.2),
+            noise=GaussianNoise(image_size, noise, probability=0.2),
         )
 
 
@@ -190,20 +192,20 @@ def martellozzo2023(
     shift: Annotated[int, Field(ge=0)],
     zoom: Range,
 ) -> Augmentation:
-    """Mirror, turns, shifts and zoom; what comes into view repeats the edge, as in Keras.
+    """Flip, rotation, shift and zoom; exposed regions replicate the border, as in Keras.
 
     Args:
-        image_size: height and width of photos, pixels.
-        flip_table: class id of every class id in a mirror, uint8 [256].
-        rotation: largest turn either way, degrees.
+        image_size: height and width of images, pixels.
+        flip_table: class id after a horizontal flip for every class id, uint8 [256].
+        rotation: largest rotation in either direction, degrees.
         shift: largest shift in each direction, pixels.
-        zoom: range of the scale, drawn for height and width apart.
+        zoom: range of the scale, sampled independently for height and width.
 
-    Source: martellozzo2023, section 2.1. That the shift of 10 is in pixels is how Keras reads a
-        whole number.
+    Source: martellozzo2023, section 2.1. The shift of 10 is taken as pixels, as Keras interprets
+        integers.
     """
     with _strict_library() as library:
-        move = library.Affine(
+        affine = library.Affine(
             rotate=(-rotation, rotation),
             translate_px={"x": (-shift, shift), "y": (-shift, shift)},
             scale={"x": tuple(zoom), "y": tuple(zoom)},
@@ -212,12 +214,12 @@ def martellozzo2023(
             p=1.0,
             **INTERPOLATION,
         )
-        return Augmentation(flip_table, mirror=0.5, transforms=[move])
+        return Augmentation(flip_table, flip_probability=0.5, transforms=[affine])
 
 
 @contextmanager
 def _strict_library() -> Iterator[ModuleType]:
-    """albumentations, with its warnings about misspelt arguments turned into errors."""
+    """Import albumentations and turn its warnings about unknown arguments into errors."""
     import albumentations
 
     with warnings.catch_warnings():

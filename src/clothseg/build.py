@@ -90,12 +90,12 @@ def build_cache(config: Config, reader: Reader) -> "Cache":
 
 def build_split(config: Config, cache: "Cache") -> "Split":
     """Build the split into training, validation and test images."""
-    from clothseg.split import limited
+    from clothseg.split import limit_split
 
     split = call_target(config["split"], cache)
     max_images = config["data"].get("max_train_images")
     seed = config["split"].get("seed", 0)
-    return split if max_images is None else limited(split, cache, max_images, seed)
+    return split if max_images is None else limit_split(split, cache, max_images, seed)
 
 
 def build_data(

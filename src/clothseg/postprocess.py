@@ -1,9 +1,8 @@
-"""From logits to classes: the largest logit, or an opening of every channel before it.
+"""Conversion of logits to classes: argmax, optionally after an opening of every channel.
 
-Each function gives a callable from logits float [B,C,h,w], and a height and width, to class ids
-int64 [B,H,W]. What it does to the logits it does at the network's size, so that validation, test
-and prediction treat a photo alike, whatever size classes are told at. Torch is imported when one is
-called.
+Each function returns a callable from logits float [B,C,h,w], and a height and width, to class ids
+int64 [B,H,W]. Logits are processed at the size of the network's input, so that validation, test and
+prediction give the same result at any output size. Torch is imported when a callable is used.
 """
 
 from collections.abc import Sequence
@@ -16,28 +15,28 @@ if TYPE_CHECKING:
 
 
 class Postprocess(Protocol):
-    """Tells the class of every pixel."""
+    """Callable that assigns a class to every pixel."""
 
     def __call__(self, logits: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
-        """Class ids int64 [B,H,W] of logits [B,C,h,w] at a size; None keeps that of the logits."""
+        """Return class ids int64 [B,H,W] of logits [B,C,h,w]; a size of None keeps theirs."""
 
 
-def _odd(size: int) -> int:
+def _require_odd(size: int) -> int:
     if size % 2 == 0:
-        raise ValueError("must be odd, so that the kernel has a centre")
+        raise ValueError("must be odd, so that the kernel has a center")
     return size
 
 
-Size = Annotated[int, Field(ge=3, le=31), AfterValidator(_odd)]
+Size = Annotated[int, Field(ge=3, le=31), AfterValidator(_require_odd)]
 
 
 def none() -> Postprocess:
-    """The class of the largest logit."""
+    """Assign the class of the largest logit."""
 
-    def largest(logits: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
+    def argmax(logits: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
         return largest_channel(logits, size)
 
-    return largest
+    return argmax
 
 
 def opening(
@@ -46,24 +45,23 @@ def opening(
     kernel: Literal["square", "cross"],
     size: Size,
 ) -> Postprocess:
-    """The largest channel after a morphological opening of each, which removes what is small.
+    """Assign the largest channel after a morphological opening of each, to remove small regions.
 
-    Pixels outside the photo are left out of erosion and dilation. Of equal channels the one of the
-    lowest id wins, so that a pixel without any is background.
+    Erosion and dilation ignore pixels outside the image. Ties are resolved in favor of the lowest
+    class id, so a pixel that is 0 in all channels becomes background.
 
     Args:
-        mode: what is opened: the probabilities (`grey`), the regions that argmax gives
-            (`binary_argmax`), or those where the probability is above one half
-            (`binary_threshold`).
+        mode: maps to open: the probabilities (`grey`), the regions of argmax (`binary_argmax`), or
+            the regions with a probability above 0.5 (`binary_threshold`).
         kernel: shape of the structuring element.
-        size: its height and width, pixels of what the network sees.
+        size: its height and width in pixels of the network's input.
 
-    Source: inacio2019, section IV.C, which speaks of softmax channels and of binary maps, and
-        names no kernel.
+    Source: inacio2019, section IV.C, which mentions softmax channels and binary maps, but specifies
+        no kernel.
     """
     kernel_size = size
 
-    def opened(logits: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
+    def opened_argmax(logits: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
         import torch.nn.functional as F
 
         if mode == "binary_argmax":
@@ -73,14 +71,14 @@ def opening(
             maps = maps if mode == "grey" else (maps > 0.5).float()
         return largest_channel(open_channels(maps, kernel, kernel_size), size)
 
-    return opened
+    return opened_argmax
 
 
 def largest_channel(maps: "Tensor", size: Sequence[int] | None = None) -> "Tensor":
-    """The largest of maps float [B,C,h,w] at every pixel, the first of equals: int64 [B,H,W].
+    """Compute the argmax int64 [B,H,W] of maps float [B,C,h,w]; the first of equal channels wins.
 
-    At another size the maps are interpolated (bilinear) one after the other: all of them together
-    would take gigabytes for a large photo.
+    For another size the maps are bilinearly interpolated sequentially: together they would take
+    gigabytes for a large image.
     """
     import torch
     import torch.nn.functional as F
@@ -90,24 +88,24 @@ def largest_channel(maps: "Tensor", size: Sequence[int] | None = None) -> "Tenso
     channels = maps.float().split(1, 1)
     highest = F.interpolate(channels[0], tuple(size), mode="bilinear")
     classes = torch.zeros(highest.shape, dtype=torch.int64, device=maps.device)
-    for number, channel in enumerate(channels[1:], start=1):
+    for class_id, channel in enumerate(channels[1:], start=1):
         values = F.interpolate(channel, tuple(size), mode="bilinear")
-        classes.masked_fill_(values > highest, number)
+        classes.masked_fill_(values > highest, class_id)
         highest = torch.maximum(highest, values)
     return classes[:, 0]
 
 
 def open_channels(maps: "Tensor", kernel: Literal["square", "cross"], size: int) -> "Tensor":
-    """Erosion, then dilation, of every channel of maps float [B,C,H,W]."""
-    return _dilated(-_dilated(-maps, kernel, size), kernel, size)
+    """Erode, then dilate every channel of maps float [B,C,H,W]."""
+    return _dilate(-_dilate(-maps, kernel, size), kernel, size)
 
 
-def _dilated(maps: "Tensor", kernel: Literal["square", "cross"], size: int) -> "Tensor":
+def _dilate(maps: "Tensor", kernel: Literal["square", "cross"], size: int) -> "Tensor":
     import torch
     import torch.nn.functional as F
 
-    reach = size // 2
-    rows = F.max_pool2d(maps, (1, size), 1, (0, reach))  # which pads with minus infinity
+    padding = size // 2
+    rows = F.max_pool2d(maps, (1, size), 1, (0, padding))  # pads with minus infinity
     if kernel == "square":
-        return F.max_pool2d(rows, (size, 1), 1, (reach, 0))
-    return torch.maximum(rows, F.max_pool2d(maps, (size, 1), 1, (reach, 0)))
+        return F.max_pool2d(rows, (size, 1), 1, (padding, 0))
+    return torch.maximum(rows, F.max_pool2d(maps, (size, 1), 1, (padding, 0)))

@@ -1,4 +1,4 @@
-"""Learning rate schedules as Lightning takes them; torch is imported when one is built.
+"""Learning rate schedules in Lightning's format; torch is imported when one is built.
 
 Each function returns None or a dictionary with ``scheduler`` and ``interval`` (`step` or `epoch`).
 """
@@ -16,11 +16,11 @@ Gamma = Annotated[float, Field(gt=0, le=1)]
 Divisor = Annotated[float, Field(ge=1)]
 
 PLATEAU_MONITOR = "val/loss"
-"""The metric whose stagnation lowers the learning rate (inacio2019, section IV.B)."""
+"""Metric whose stagnation lowers the learning rate (inacio2019, section IV.B)."""
 
 
 def none(optimizer: "Optimizer", steps: int) -> None:
-    """The learning rate stays as it is; arguments as in :func:`onecycle`."""
+    """Keep the learning rate constant; arguments as in :func:`onecycle`."""
     return
 
 
@@ -35,11 +35,11 @@ def plateau(
     """Lower the learning rate when the validation loss stagnates.
 
     Args:
-        optimizer: whose learning rate moves.
-        steps: number of steps of the whole training.
-        factor: what the learning rate is multiplied with.
-        patience: epochs without a lower loss before that.
-        min_lr: the learning rate never falls below.
+        optimizer: optimizer to schedule.
+        steps: number of steps of the entire training.
+        factor: factor by which the learning rate is multiplied.
+        patience: epochs without a lower loss before the reduction.
+        min_lr: lower bound of the learning rate.
     """
     from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -77,14 +77,14 @@ def onecycle(
     start_divisor: Divisor,
     end_divisor: Divisor,
 ) -> Schedule:
-    """Rise to the optimizer's learning rate, then fall along a cosine.
+    """Raise the learning rate to that of the optimizer, then anneal it along a cosine.
 
     Args:
-        optimizer: whose learning rate is the peak.
-        steps: number of steps of the whole training.
-        warmup: share of the steps that rise.
-        start_divisor: the first learning rate is the peak divided by this.
-        end_divisor: the last learning rate is the first divided by this.
+        optimizer: optimizer to schedule; its learning rate is the peak.
+        steps: number of steps of the entire training.
+        warmup: fraction of the steps in which the learning rate rises.
+        start_divisor: the initial learning rate is the peak divided by this.
+        end_divisor: the final learning rate is the initial one divided by this.
 
     Source: Smith and Topin, Super-convergence, 2018.
     """
@@ -109,7 +109,7 @@ def multistep(
     milestones: list[Annotated[int, Field(ge=1)]],
     gamma: Gamma,
 ) -> Schedule:
-    """Multiply the learning rate by `gamma` after each of the epochs `milestones`."""
+    """Multiply the learning rate by `gamma` after each number of epochs in `milestones`."""
     from torch.optim.lr_scheduler import MultiStepLR
 
     return {"scheduler": MultiStepLR(optimizer, milestones, gamma), "interval": "epoch"}

@@ -76,7 +76,7 @@ def test_scales_are_averaged_and_unsuitable_ones_rejected(swept, command_line, t
     assert card["confusion_matrix"] != record.metrics["test"]["confusion_matrix"]
     result = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "scales=[1.0,1.3]"])
     assert result.returncode == 1
-    assert "scales: 1.3 of 32 px is no multiple of the network's stride" in result.stderr
+    assert "scales: 1.3 of 32 px is not a multiple of the network's stride" in result.stderr
 
 
 @pytest.mark.slow

@@ -147,7 +147,7 @@ def test_a_wrong_key_or_value_is_told(root, tmp_path, override, message):
 
 def test_missing_weights_are_told_before_anything_is_trained(root, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr("clothseg.weights.torchvision.answers", lambda url: False)
+    monkeypatch.setattr("clothseg.weights.torchvision.is_reachable", lambda url: False)
     config = composed(root, tmp_path, "dataset.crop=detector", "backbone.weights=null")
     with pytest.raises(ConfigError, match=r"put the file into .*torch/hub/checkpoints"):
         build.require_inputs(config)

@@ -93,7 +93,7 @@ def test_without_a_network_the_file_and_its_place_are_named_at_once(tmp_path, mo
 
 def test_a_download_with_another_content_is_refused(tmp_path, monkeypatch, weights):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("clothseg.weights.torchvision.answers", lambda url: True)
+    monkeypatch.setattr("clothseg.weights.torchvision.is_reachable", lambda url: True)
     other = replace(COCO, url=f"{weights.as_uri()}#-b556d3b4.pth")
     monkeypatch.setattr("clothseg.dataset.person_detector.COCO", other)
     with pytest.raises(ConfigError, match="invalid hash value"):
@@ -104,7 +104,7 @@ def test_a_download_with_another_content_is_refused(tmp_path, monkeypatch, weigh
 @pytest.mark.slow
 def test_stored_weights_need_no_network(tmp_path, monkeypatch, weights):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("clothseg.weights.torchvision.answers", None)
+    monkeypatch.setattr("clothseg.weights.torchvision.is_reachable", None)
     store = tmp_path / "hub" / "checkpoints"
     store.mkdir(parents=True)
     (store / COCO.url.rpartition("/")[2]).symlink_to(weights)

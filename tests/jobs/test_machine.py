@@ -5,7 +5,7 @@ import pytest
 from clothseg.config.batch import batch_problem
 from clothseg.error import ConfigError
 from clothseg.jobs.machine import Machine, usable_cores, visible_gpus
-from clothseg.model.compatibility import least_photos
+from clothseg.model.compatibility import min_batch_size
 
 NONE, ONE, FOUR = Machine(2, ()), Machine(2, ("3",)), Machine(16, ("0", "1", "2", "3"))
 
@@ -93,6 +93,6 @@ def test_a_batch_is_shared_evenly(batch_size, world_size, accumulation_steps, le
 def test_one_photo_is_too_few_where_a_network_normalises_a_whole_photo():
     def least(model, image_size):
         target = {"_target_": f"clothseg.model.{model}"}
-        return least_photos({"model": target, "data": {"image_size": image_size}})
+        return min_batch_size({"model": target, "data": {"image_size": image_size}})
 
     assert [least("fpn", 64), least("fpn", 32), least("deeplabv3", 320)] == [1, 2, 2]

@@ -1,4 +1,4 @@
-"""Means that leave undefined scores out."""
+"""Means that exclude undefined scores."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ ROWS = np.array([[0.5, np.nan, 0.0], [1.0, np.nan, np.nan], [np.nan, np.nan, 0.6
 IN_TARGET = np.array([[True, False, False], [True, False, False], [False, False, True]])
 
 
-def test_nan_mean_leaves_undefined_values_out():
+def test_nan_mean_excludes_undefined_values():
     np.testing.assert_array_equal(nan_mean(ROWS, axis=0), [0.75, np.nan, 0.3])
     assert nan_mean(ROWS) == pytest.approx(2.1 / 4)
 

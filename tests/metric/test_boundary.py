@@ -13,7 +13,7 @@ sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
 
 def reference_band(mask, class_id):
-    """A class without what is left of it after eroding pixel by pixel; outside is not the class."""
+    """Subtract from a class its pixelwise erosion; pixels outside the image are not the class."""
     inside = (mask == class_id).astype(np.uint8)
     eroded = cv2.erode(
         np.pad(inside, 1), np.ones((3, 3), np.uint8), iterations=boundary_width(*mask.shape)
@@ -46,9 +46,9 @@ def test_counts_equal_eroding_each_class(shape, seed):
     intersection, union = boundary_counts(prediction, target, 3)
     prediction = np.where(target == 255, target, prediction)
     for class_id in range(3):
-        found, true = reference_band(prediction, class_id), reference_band(target, class_id)
-        assert intersection[class_id] == (found & true).sum()
-        assert union[class_id] == (found | true).sum()
+        predicted, true = reference_band(prediction, class_id), reference_band(target, class_id)
+        assert intersection[class_id] == (predicted & true).sum()
+        assert union[class_id] == (predicted | true).sum()
 
 
 @given(mask=hnp.arrays(np.uint8, sizes, elements=st.integers(0, 2)))

@@ -1,4 +1,4 @@
-"""Pixel counts and the scores that derive from them."""
+"""Pixel counts and the scores derived from them."""
 
 import numpy as np
 import pytest
@@ -49,20 +49,20 @@ def test_oracle_image_iou(case, close):
         elements=st.sampled_from([0, 1, 2, 255]),
     )
 )
-def test_matrix_counts_each_pixel_that_is_not_ignored(masks):
+def test_matrix_counts_each_valid_pixel(masks):
     prediction, target = np.where(masks[0] == 255, 0, masks[0]), masks[1]
     expected = np.zeros((len(target), 3, 3), np.int64)
     for image, row, column in np.ndindex(*target.shape):
-        truth, guess = target[image, row, column], prediction[image, row, column]
-        if truth != 255:
-            expected[image, truth, guess] += 1
+        true, predicted = target[image, row, column], prediction[image, row, column]
+        if true != 255:
+            expected[image, true, predicted] += 1
     for dtype in (np.uint8, np.int64):
         actual = confusion(prediction.astype(dtype), target.astype(dtype), 3)
         assert actual.dtype == torch.int64
         np.testing.assert_array_equal(actual, expected)
 
 
-def test_prediction_counts_nothing_where_the_truth_is_ignored():
+def test_ignored_pixels_are_not_counted_whatever_their_prediction():
     target = np.full((1, 2, 2), 255, np.uint8)
     assert confusion(np.full((1, 2, 2), 9, np.uint8), target, 3).sum() == 0
 
@@ -70,17 +70,17 @@ def test_prediction_counts_nothing_where_the_truth_is_ignored():
 @pytest.mark.parametrize(
     ("prediction", "target"), [(3, 0), (255, 0), (-1, 0), (0, 3), (0, 254), (0, -1), (1, -1)]
 )
-def test_impossible_ids_are_refused_instead_of_counted_elsewhere(prediction, target):
+def test_invalid_ids_raise_instead_of_being_miscounted(prediction, target):
     with pytest.raises(ValueError, match="1 of 2 pixels have a class id outside 0 to 2"):
         confusion([[[0, prediction]]], [[[0, target]]], 3)
 
 
-def test_different_shapes_are_refused_instead_of_broadcast():
+def test_different_shapes_raise_instead_of_being_broadcast():
     with pytest.raises(ValueError, match=r"\[1, 2, 2\].*\[3, 2, 2\]"):
         confusion(np.zeros((1, 2, 2), np.uint8), np.zeros((3, 2, 2), np.uint8), 2)
 
 
-def test_scores_by_hand():
+def test_scores_of_a_hand_computed_example():
     scores = class_scores(np.array([[6, 2, 0, 0], [1, 3, 0, 0], [4, 0, 0, 0], [0, 0, 0, 0]]))
     np.testing.assert_allclose(scores.precision, [6 / 11, 3 / 5, 0, np.nan])
     np.testing.assert_allclose(scores.recall, [6 / 8, 3 / 4, 0, np.nan])
@@ -94,7 +94,7 @@ def test_scores_by_hand():
     assert scores.mean("recall", background=False) == 0.375
 
 
-def test_background_everywhere_has_no_foreground_iou():
+def test_foreground_iou_is_zero_if_only_background_is_predicted():
     scores = class_scores(np.array([[80, 0], [20, 0]]))
     assert (scores.accuracy, scores.binary_iou) == (0.8, 0.0)
 
@@ -106,16 +106,16 @@ def test_iou_follows_from_f1(matrix):
 
 
 @given(matrix=matrices)
-def test_exchanging_truth_and_prediction_exchanges_precision_and_recall(matrix):
-    forth, back = class_scores(matrix), class_scores(matrix.T)
-    np.testing.assert_array_equal(forth.precision, back.recall)
-    np.testing.assert_array_equal(forth.iou, back.iou)
-    np.testing.assert_array_equal(forth.f1, back.f1)
-    assert forth.binary_iou == back.binary_iou or np.isnan(forth.binary_iou)
+def test_swapping_target_and_prediction_swaps_precision_and_recall(matrix):
+    scores, swapped = class_scores(matrix), class_scores(matrix.T)
+    np.testing.assert_array_equal(scores.precision, swapped.recall)
+    np.testing.assert_array_equal(scores.iou, swapped.iou)
+    np.testing.assert_array_equal(scores.f1, swapped.f1)
+    assert scores.binary_iou == swapped.binary_iou or np.isnan(scores.binary_iou)
 
 
 @given(matrix=matrices)
-def test_four_scores_are_undefined_together_and_else_in_0_to_1(matrix):
+def test_scores_are_undefined_for_the_same_classes_and_otherwise_in_0_to_1(matrix):
     scores = class_scores(matrix)
     values = np.stack([getattr(scores, name) for name in SCORES])
     undefined = np.isnan(values)

@@ -1,4 +1,4 @@
-"""IoU+ and the connected components it compares."""
+"""IoU+ and the connected components it is based on."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from clothseg.metric.connected import connected_components, connected_scores
 
-CORNERS = {4: ndimage.generate_binary_structure(2, 1), 8: np.ones((3, 3))}
+STRUCTURES = {4: ndimage.generate_binary_structure(2, 1), 8: np.ones((3, 3))}
 small_shapes = st.tuples(st.integers(1, 7), st.integers(1, 7))
 
 
@@ -26,13 +26,13 @@ mask_pairs = small_shapes.flatmap(
 
 
 def reference_scores(prediction, target, classes, connectivity):
-    """Eq. 11 and 12 as they are written: every component against every component."""
+    """Evaluate Eq. 11 and 12 literally: compare every component with every component."""
     scores = np.full(classes, np.nan)
     for class_id in range(classes):
         sides = []
         for mask in (prediction, target):
             inside = (mask == class_id) & (target != 255)
-            labels, number = ndimage.label(inside, CORNERS[connectivity])
+            labels, number = ndimage.label(inside, STRUCTURES[connectivity])
             sides.append([labels == i + 1 for i in range(number)])
         if any(sides):
             scores[class_id] = 0.0
@@ -59,26 +59,26 @@ def test_oracle_numbers_of_components(case, connectivity):
         prediction = np.where(target == 255, target, prediction)
         for mask, number in zip((prediction, target), numbers.T, strict=True):
             components = connected_components(mask, connectivity)
-            found = np.bincount(components.classes, minlength=256)[: case.classes]
-            np.testing.assert_array_equal(found, number)
+            actual = np.bincount(components.classes, minlength=256)[: case.classes]
+            np.testing.assert_array_equal(actual, number)
 
 
 @pytest.mark.parametrize("connectivity", [4, 8])
 @given(mask=masks(0, 1, 255))
-def test_components_equal_those_of_labelling_each_value(connectivity, mask):
+def test_components_equal_those_of_labeling_each_value(connectivity, mask):
     components = connected_components(mask, connectivity)
     labels = components.component[components.run]
     np.testing.assert_array_equal(components.classes[labels], mask)
     np.testing.assert_array_equal(np.bincount(labels.ravel()), components.sizes)
     for value in np.unique(mask):
-        expected, number = ndimage.label(mask == value, CORNERS[connectivity])
+        expected, number = ndimage.label(mask == value, STRUCTURES[connectivity])
         pairs = {(a, b) for a, b in zip(labels.flat, expected.flat, strict=True) if b}
         assert len(pairs) == number == np.count_nonzero(components.classes == value)
 
 
 @pytest.mark.parametrize("connectivity", [4, 8])
 @given(pair=mask_pairs)
-def test_scores_equal_the_written_equations(connectivity, pair):
+def test_scores_equal_the_literal_equations(connectivity, pair):
     actual = connected_scores(*pair, 3, connectivity)
     np.testing.assert_allclose(actual, reference_scores(*pair, 3, connectivity), atol=1e-12)
 
@@ -97,7 +97,7 @@ def test_perfect_prediction_scores_1(mask):
     np.testing.assert_array_equal(connected_scores(mask, mask, 4), expected)
 
 
-def test_speck_costs_iou_plus_far_more_than_iou():
+def test_single_wrong_pixel_halves_iou_plus():
     target = np.zeros((20, 20), np.uint8)
     target[5:15, 5:15] = 1
     prediction = target.copy()
@@ -105,6 +105,6 @@ def test_speck_costs_iou_plus_far_more_than_iou():
     assert connected_scores(prediction, target, 2)[1] == 0.5
 
 
-def test_whole_image_ignored_is_undefined():
+def test_score_of_a_fully_ignored_image_is_undefined():
     target = np.full((3, 4), 255, np.uint8)
     assert np.isnan(connected_scores(np.zeros_like(target), target, 2)).all()

@@ -1,4 +1,4 @@
-"""The JSON of a score, and scoring two folders of masks."""
+"""JSON format of scores, and evaluation of two folders of masks."""
 
 import json
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ def write_masks(folder, masks):
 
 @pytest.fixture
 def folders(tmp_path):
-    """Two photos of different size; the truth of the second has ignored pixels."""
+    """Write two images of different size; the ground truth of the second has ignored pixels."""
     predicted = {"a": np.eye(9, 7), "b": [[1, 1, 2], [1, 0, 0]]}
     write_masks(tmp_path / "prediction", predicted)
     write_masks(tmp_path / "target", {"a": np.eye(9, 7), "b": [[1, 1, 255], [0, 0, 255]]})
@@ -42,7 +42,7 @@ def test_oracle_numbers_in_the_json(case, close):
     assert card["num_images"] == len(case.target)
     assert card["num_classes"] == case.classes
     assert card["confusion_matrix"] == case.expect("cm").tolist()
-    answers = {
+    expected_columns = {
         "precision": ("precision", "macro_precision"),
         "recall": ("recall", "macro_recall"),
         "f1": ("f1", "macro_f1"),
@@ -51,15 +51,15 @@ def test_oracle_numbers_in_the_json(case, close):
         "iou_plus": ("eq13_iouplus_c8_min_union", "eq14_miouplus_c8_min_union"),
         "boundary_iou": ("boundary_iou", "boundary_macro"),
     }
-    for key, (per_class, mean) in answers.items():
+    for key, (per_class, mean) in expected_columns.items():
         values = [np.nan if row[key] is None else row[key] for row in card["per_class"]]
         close(values, case.expect(per_class))
         close(np.nan if card["mean"][key] is None else card["mean"][key], case.expect(mean))
-    for key, answer in (("accuracy", "accuracy"), ("binary_iou", "binary_iou_fg")):
-        close(np.nan if card[key] is None else card[key], case.expect(answer))
+    for key, expected in (("accuracy", "accuracy"), ("binary_iou", "binary_iou_fg")):
+        close(np.nan if card[key] is None else card[key], case.expect(expected))
 
 
-def test_format_without_detail():
+def test_format_without_detailed_scores():
     metric = SegmentationScores(3)
     metric.update(torch.tensor([[[0, 1]]]), torch.tensor([[[0, 1]]]), torch.tensor([7]))
     card = scorecard(metric.compute(), NAMES)
@@ -87,36 +87,36 @@ def test_format_without_detail():
     assert card["classes_counted"] == 2
 
 
-def counted(images, batch):
-    """Scores of some of nine random images, a few at a time."""
+def compute_scores(images, batch_size):
+    """Compute the scores of some of nine random images in batches."""
     random = np.random.default_rng(0)
     predictions, targets = torch.tensor(random.integers(0, 3, (2, 9, 12, 12)))
     targets[4, :6] = 255
     metric = SegmentationScores(3, detailed=True)
-    for part in torch.tensor(images).split(batch):
-        metric.update(predictions[part], targets[part], part)
+    for batch in torch.tensor(images).split(batch_size):
+        metric.update(predictions[batch], targets[batch], batch)
     return metric.compute()
 
 
-def test_the_sources_of_a_merged_dataset_score_as_if_they_were_alone():
+def test_scores_by_source_equal_those_of_the_source_alone():
     sources = np.array(["ccp", "cfpd", "ccp", "cfpd", "cfpd", "ccp", "cfpd", "cfpd", "other"])
-    card = scorecard(counted([6, 1, 0, 4, 3, 2, 7, 5], 3), NAMES, sources)
+    card = scorecard(compute_scores([6, 1, 0, 4, 3, 2, 7, 5], 3), NAMES, sources)
     assert list(card["by_source"]) == ["ccp", "cfpd"]
     for source, images in (("ccp", [0, 2, 5]), ("cfpd", [1, 3, 4, 6, 7])):
-        alone = scorecard(counted(images, 2), NAMES)
-        for part in (alone["mean"], *alone["per_class"]):
-            del part["boundary_iou"]
-        del alone["confusion_matrix"]
-        assert card["by_source"][source] == alone
+        expected = scorecard(compute_scores(images, 2), NAMES)
+        for scores in (expected["mean"], *expected["per_class"]):
+            del scores["boundary_iou"]
+        del expected["confusion_matrix"]
+        assert card["by_source"][source] == expected
     del card["by_source"]
     assert (
         card
-        == scorecard(counted(range(8), 1), NAMES)
-        == scorecard(counted(range(8), 8), NAMES, np.full(9, ""))
+        == scorecard(compute_scores(range(8), 1), NAMES)
+        == scorecard(compute_scores(range(8), 8), NAMES, np.full(9, ""))
     )
 
 
-def test_folders_with_photos_of_different_sizes(folders):
+def test_folders_with_images_of_different_sizes(folders):
     done = []
 
     @contextmanager
@@ -134,25 +134,25 @@ def test_folders_with_photos_of_different_sizes(folders):
 def test_palette_masks_are_read_as_ids(folders):
     expected = score_folders(*folders, NAMES)
     for path in folders[1].iterdir():
-        with Image.open(path) as grey:
-            mask = Image.frombytes("P", grey.size, grey.tobytes())
+        with Image.open(path) as gray:
+            mask = Image.frombytes("P", gray.size, gray.tobytes())
         mask.putpalette([255 - channel for channel in range(256) for _ in "RGB"])
         mask.save(path)
     assert score_folders(*folders, NAMES) == expected
 
 
-def test_palette_of_few_bits_is_read_as_ids(folders):
+def test_palette_masks_with_few_bits_are_read_as_ids(folders):
     expected = score_folders(folders[0], folders[0], NAMES)
     for path in folders[1].iterdir():
-        with Image.open(folders[0] / path.name) as grey:
-            mask = Image.frombytes("P", grey.size, grey.tobytes())
+        with Image.open(folders[0] / path.name) as gray:
+            mask = Image.frombytes("P", gray.size, gray.tobytes())
         mask.putpalette([0, 0, 0, 200, 30, 40, 90, 90, 90])
         mask.save(path, bits=2)
         assert path.read_bytes()[24] == 2
     assert score_folders(*folders, NAMES) == expected
 
 
-def test_missing_partners_are_counted_and_named_on_both_sides(folders):
+def test_unmatched_files_are_counted_and_listed_for_both_folders(folders):
     write_masks(folders[0], {f"extra{i}": [[0]] for i in range(5)})
     (folders[0] / "b.png").unlink()
     with pytest.raises(DataError) as error:
@@ -163,7 +163,7 @@ def test_missing_partners_are_counted_and_named_on_both_sides(folders):
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_empty_and_missing_folders_are_errors(folders, side, tmp_path):
+def test_empty_and_missing_folders_raise(folders, side, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "a.jpg").touch()
     for name, message in (("empty", "no .png"), ("nowhere", "no such folder")):
@@ -177,21 +177,21 @@ def test_empty_and_missing_folders_are_errors(folders, side, tmp_path):
     ("side", "value", "allowed"),
     [(0, 3, "0 to 2$"), (0, 255, "0 to 2$"), (1, 3, "0 to 2 and 255"), (1, 254, "0 to 2 and 255")],
 )
-def test_impossible_value_names_file_and_value(folders, side, value, allowed):
+def test_invalid_value_is_reported_with_its_file(folders, side, value, allowed):
     write_masks(folders[side], {"b": [[1, 1, value], [0, 0, 0]]})
     expected = rf"{folders[side] / 'b.png'}: value {value} is not a class id; allowed: {allowed}"
     with pytest.raises(DataError, match=expected):
         score_folders(*folders, NAMES)
 
 
-def test_different_sizes_name_both_files(folders):
+def test_different_sizes_are_reported_with_both_files(folders):
     write_masks(folders[0], {"b": [[0, 0], [0, 0]]})
     with pytest.raises(DataError, match=r"prediction/b.png is 2x2, .*target/b.png is 3x2"):
         score_folders(*folders, NAMES)
 
 
 @pytest.mark.parametrize(
-    ("picture", "kind"),
+    ("image", "kind"),
     [
         (Image.new("RGB", (3, 2)), "8-bit RGB"),
         (Image.new("RGBA", (3, 2)), "8-bit RGBA"),
@@ -200,8 +200,8 @@ def test_different_sizes_name_both_files(folders):
         (Image.new("1", (3, 2)), "1-bit grey"),
     ],
 )
-def test_other_kinds_of_png_are_refused(folders, picture, kind):
-    picture.save(folders[1] / "b.png")
+def test_unsupported_png_formats_raise(folders, image, kind):
+    image.save(folders[1] / "b.png")
     with pytest.raises(DataError, match=f"target/b.png: {kind} PNG"):
         score_folders(*folders, NAMES)
 
@@ -215,7 +215,7 @@ def test_other_kinds_of_png_are_refused(folders, picture, kind):
         (lambda data: data[:26] + b"\0" * (len(data) - 26), "cannot be decoded"),
     ],
 )
-def test_damaged_files_are_named(folders, damage, message):
+def test_damaged_files_are_reported(folders, damage, message):
     path = folders[0] / "a.png"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=f"prediction/a.png: .*{message}"):

@@ -1,4 +1,4 @@
-"""Every pair of architecture and backbone: either takes a training step, or is refused with why."""
+"""Every pair of architecture and backbone either takes a training step or is refused."""
 
 import json
 import re
@@ -31,23 +31,23 @@ LIBRARY_NAMES = {
 }
 
 SUCCESSORS = {
-    "timm-efficientnet-b0": "efficientnet-b0",  # one network under two names, the first deprecated
-    "timm-skresnet18": "tu-skresnet18",  # deprecated for the second, which is the same network
+    "timm-efficientnet-b0": "efficientnet-b0",
+    "timm-skresnet18": "tu-skresnet18",
 }
-"""What is built for encoders whose names segmentation-models-pytorch warns about."""
+"""Replacements of encoder names that are deprecated in segmentation-models-pytorch."""
 
 WITHOUT_AN_OPTION = ["tu-resnet50", "tu-skresnet18"]
-"""Encoders of the independent matrix that conf/backbone does not offer: the first is ResNet-50
-again, the second, SK-ResNet-18, cannot be trained with one photo in a batch."""
+"""Encoders of the reference matrix without an option in conf/backbone: the first duplicates
+ResNet-50; the second, SK-ResNet-18, cannot be trained with a batch of one image."""
 
 
-def shipped(backbone):
+def backbone_node(backbone):
     return yaml.safe_load((CONF / "backbone" / f"{backbone}.yaml").read_text())
 
 
 def encoder(backbone):
-    """An option's encoder in segmentation-models-pytorch, without the tag of its weights."""
-    return shipped(backbone)["name"].split(".")[0]
+    """Return an option's encoder in segmentation-models-pytorch, without the tag of its weights."""
+    return backbone_node(backbone)["name"].split(".")[0]
 
 
 def works(model, backbone):
@@ -55,15 +55,15 @@ def works(model, backbone):
 
 
 SIBLINGS = re.compile(r"efficientnet-b[124567]|resnet(18|34|101)|vgg16")
-"""Backbones that differ from another one, of which all pairs are stepped, in depth and width only;
-one architecture that uses all their stages stands for the others."""
-OFFERED = [
+"""Backbones that differ only in depth and width from one that is tested with all architectures;
+testing them with one architecture that uses all their stages suffices."""
+SUPPORTED = [
     (m, b)
     for b in BACKBONES
     for m in MODELS
     if works(m, b) and (m == "unet" or not SIBLINGS.fullmatch(b))
 ]
-STEPPED = {(m, encoder(b)) for m, b in OFFERED} | {
+TESTED = {(m, encoder(b)) for m, b in SUPPORTED} | {
     (m, e) for e in WITHOUT_AN_OPTION for m in LIBRARY_NAMES
 }
 
@@ -75,21 +75,21 @@ def composed(model):
 
 
 def task(model, backbone):
-    """The Lightning module of a pair, built from a configuration as a run builds it."""
+    """Build the Lightning module of a pair from a configuration, as a run does."""
     return build_task({**composed(model), "backbone": backbone})
 
 
-def require_a_step(module):
-    """Train on one batch of a size that no stride divides, and look at what came of it."""
+def check_training_step(module):
+    """Train on one batch whose size is not a multiple of any stride, and check the result."""
     shapes = []
     module.network.register_forward_hook(lambda _, __, out: shapes.append(out["logits"].shape))
-    photos = torch.randint(0, 256, (2, 33, 47, 3), dtype=torch.uint8)
+    images = torch.randint(0, 256, (2, 33, 47, 3), dtype=torch.uint8)
     mask = torch.randint(0, 15, (2, 33, 47))
     trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
     first = next(iter(trained.values()))
     before = first.detach().clone()
     optimizer = module.make_optimizer(list(trained.values()))
-    output = module.network(module.normalized(photos))
+    output = module.network(module.normalized(images))
     batch = {"mask": mask, "pixels": torch.bincount(mask.flatten(), minlength=256)}
     terms = supervised(module.loss, output, batch, module.network.output_weights)
     loss = sum(terms.values())
@@ -100,16 +100,16 @@ def require_a_step(module):
     assert shapes == [(2, 15, 33, 47)]
     assert torch.isfinite(loss)
     assert torch.isfinite(get_total_norm(trained.values()))
-    assert first.grad.any(), "the photo does not reach the logits"
+    assert first.grad.any(), "the logits do not depend on the image"
     assert not torch.equal(first, before)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "backbone"), OFFERED)
-def test_an_offered_pair_takes_a_training_step(model, backbone):
-    module = task(model, shipped(backbone))
-    require_a_step(module)
-    if model == "unet":  # which has all stages of the encoder
+@pytest.mark.parametrize(("model", "backbone"), SUPPORTED)
+def test_supported_pair_takes_a_training_step(model, backbone):
+    module = task(model, backbone_node(backbone))
+    check_training_step(module)
+    if model == "unet":  # uses all stages of the encoder
         title = (CONF / "backbone" / f"{backbone}.yaml").read_text().splitlines()[0]
         count = sum(p.numel() for p in module.network.body.encoder.parameters())
         assert re.search(r": (\S+) M parameters\.$", title)[1] == f"{count / 1e6:.1f}"
@@ -118,34 +118,34 @@ def test_an_offered_pair_takes_a_training_step(model, backbone):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_AN_OPTION)
 @pytest.mark.parametrize("model", LIBRARY_NAMES)
-def test_a_pair_of_the_independent_matrix_without_an_option_takes_a_training_step(model, name):
-    require_a_step(task(model, {**shipped("resnet18"), "name": name}))
+def test_pair_of_the_reference_matrix_without_an_option_takes_a_training_step(model, name):
+    check_training_step(task(model, {**backbone_node("resnet18"), "name": name}))
 
 
-def independent_rows(oracles):
-    """The matrix's rows of our architectures, as (model, encoder that is built here, row)."""
+def reference_rows(oracles):
+    """Yield the matrix's rows of supported architectures as (model, current encoder name, row)."""
     ours = {name: model for model, name in LIBRARY_NAMES.items()}
     for row in map(json.loads, (oracles / "smp_matrix.jsonl").read_text().splitlines()):
         if row["arch"] in ours:
             yield ours[row["arch"]], SUCCESSORS.get(row["enc"], row["enc"]), row
 
 
-def test_every_pair_that_the_independent_matrix_calls_good_is_stepped(oracles):
-    good = {
+def test_every_working_pair_of_the_reference_matrix_is_tested(oracles):
+    working = {
         (model, name)
-        for model, name, row in independent_rows(oracles)
+        for model, name, row in reference_rows(oracles)
         if row["construct"] == "ok" and "ok" in row["sizes"].values()
     }
-    assert len(good) >= 110
-    assert good <= STEPPED
+    assert len(working) >= 110
+    assert working <= TESTED
 
 
-def test_the_refused_pairs_are_those_that_the_library_refuses(oracles):
-    options_of = {encoder(backbone): backbone for backbone in BACKBONES}
-    rows = [row for row in independent_rows(oracles) if row[1] in options_of]
+def test_refused_pairs_are_those_that_the_library_refuses(oracles):
+    options_by_encoder = {encoder(backbone): backbone for backbone in BACKBONES}
+    rows = [row for row in reference_rows(oracles) if row[1] in options_by_encoder]
     assert len(rows) >= 50
     for model, name, row in rows:
-        assert works(model, options_of[name]) == (row["construct"] == "ok")
+        assert works(model, options_by_encoder[name]) == (row["construct"] == "ok")
 
 
 @pytest.mark.parametrize(
@@ -153,14 +153,14 @@ def test_the_refused_pairs_are_those_that_the_library_refuses(oracles):
     [
         ("linknet", "mit_b2", "no LinkNet on a Mix Transformer", "efficientnet-b0"),
         ("unetplusplus", "mit_b2", "no U-Net++ on a Mix Transformer", "resnet50"),
-        ("deeplabv3", "vgg16", "shrinks by pooling", "resnet50"),
-        ("fcn model.output_stride=16", "densenet121", "shrinks by pooling", "mobilenet_v2"),
-        ("segnet", "resnet18", "has an encoder of its own", "none"),
+        ("deeplabv3", "vgg16", "downsamples by pooling", "resnet50"),
+        ("fcn model.output_stride=16", "densenet121", "downsamples by pooling", "mobilenet_v2"),
+        ("segnet", "resnet18", "has a built-in encoder", "none"),
         ("fpn", "none", "needs an encoder", "vgg19"),
         ("densenet_decoder", "resnet50", "a decoder for DenseNet", "densenet121"),
     ],
 )
-def test_a_refusal_names_the_reason_and_what_works(model, backbone, reason, works_with):
+def test_error_names_the_reason_and_the_alternatives(model, backbone, reason, works_with):
     with pytest.raises(ConfigError) as error:
         check_command([*f"model={model}".split(), f"backbone={backbone}"])
     (problem,) = error.value.problems
@@ -170,5 +170,5 @@ def test_a_refusal_names_the_reason_and_what_works(model, backbone, reason, work
     assert re.search(rf"model={model} works with ([\w-]+, )*{works_with}\b", problem)
 
 
-def test_an_encoder_that_keeps_its_stride_may_be_any():
+def test_plain_encoder_accepts_any_backbone():
     assert check_command(["model=fcn", "backbone=densenet121", "model.output_stride=32"])

@@ -1,4 +1,4 @@
-"""Several views averaged: what that must not change, and what it must put right."""
+"""Test-time augmentation: invariances, and averages of probabilities."""
 
 import numpy as np
 import pytest
@@ -6,16 +6,16 @@ import torch
 from torch import nn
 
 from clothseg.error import ConfigError
-from clothseg.model.tta import AveragedViews, require_scales
+from clothseg.model.tta import AveragedPredictions, require_scales
 from support.shipped_config import label_space
 
-EXCHANGED = np.arange(256, dtype=np.uint8)
-EXCHANGED[[1, 2]] = 2, 1
-"""Of four classes the middle two are left and right."""
+SWAPPED = np.arange(256, dtype=np.uint8)
+SWAPPED[[1, 2]] = 2, 1
+"""Flip table of four classes, of which the middle two are left and right."""
 
 
-class Cheat(nn.Module):
-    """Tells sides by the position alone: what is in the left half of the picture is `right`."""
+class PositionNetwork(nn.Module):
+    """Predicts sides from the position alone: `right` in the left half of the image."""
 
     def forward(self, image):
         batch, _, height, width = image.shape
@@ -25,8 +25,8 @@ class Cheat(nn.Module):
         return {"logits": logits}
 
 
-class Equivariant(nn.Module):
-    """A random network made equal in a mirror up to the exchange of classes."""
+class EquivariantNetwork(nn.Module):
+    """Random network that commutes with a horizontal flip, up to the swap of classes."""
 
     def __init__(self):
         super().__init__()
@@ -34,13 +34,13 @@ class Equivariant(nn.Module):
         self.body = nn.Conv2d(3, 4, 3, padding=1)
 
     def forward(self, image):
-        exchange = torch.from_numpy(EXCHANGED[:4].astype(np.int64))
-        mirrored = self.body(image.flip(-1)).flip(-1)[:, exchange]
-        return {"logits": self.body(image) + mirrored}
+        swap = torch.from_numpy(SWAPPED[:4].astype(np.int64))
+        flipped = self.body(image.flip(-1)).flip(-1)[:, swap]
+        return {"logits": self.body(image) + flipped}
 
 
-class Biased(nn.Module):
-    """A random network that treats the two sides differently."""
+class BiasedNetwork(nn.Module):
+    """Random network that treats the two sides differently."""
 
     def __init__(self):
         super().__init__()
@@ -52,76 +52,77 @@ class Biased(nn.Module):
 
 
 @pytest.fixture
-def photos():
+def images():
     return torch.rand(2, 3, 7, 10, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_network_that_is_equal_in_the_mirror_says_the_same(photos):
-    network = Equivariant()
+def test_prediction_of_an_equivariant_network_is_unchanged(images):
+    network = EquivariantNetwork()
     plain, averaged = (
-        network(photos)["logits"],
-        AveragedViews([network], EXCHANGED)(photos)["logits"],
+        network(images)["logits"],
+        AveragedPredictions([network], SWAPPED)(images)["logits"],
     )
     assert torch.allclose(averaged.exp(), plain.softmax(1), atol=1e-6)
     assert torch.equal(averaged.argmax(1), plain.argmax(1))
 
 
-def test_without_the_exchange_it_would_not(photos):
-    network = Equivariant()
-    averaged = AveragedViews([network], np.arange(256, dtype=np.uint8))(photos)["logits"]
-    assert not torch.equal(averaged.argmax(1), network(photos)["logits"].argmax(1))
+def test_prediction_changes_without_the_swap_of_classes(images):
+    network = EquivariantNetwork()
+    averaged = AveragedPredictions([network], np.arange(256, dtype=np.uint8))(images)["logits"]
+    assert not torch.equal(averaged.argmax(1), network(images)["logits"].argmax(1))
 
 
-def test_the_average_of_any_network_is_equal_in_the_mirror(photos):
-    network = AveragedViews([Biased()], EXCHANGED)
-    exchange = torch.from_numpy(EXCHANGED[:4].astype(np.int64))
-    seen = network(photos)["logits"]
-    mirrored = network(photos.flip(-1))["logits"].flip(-1)[:, exchange]
-    assert torch.allclose(seen, mirrored, atol=1e-6)
+def test_average_of_any_network_is_equivariant(images):
+    network = AveragedPredictions([BiasedNetwork()], SWAPPED)
+    swap = torch.from_numpy(SWAPPED[:4].astype(np.int64))
+    logits = network(images)["logits"]
+    flipped = network(images.flip(-1))["logits"].flip(-1)[:, swap]
+    assert torch.allclose(logits, flipped, atol=1e-6)
     (biased,) = network.networks
-    unequal = biased(photos.flip(-1))["logits"].flip(-1)[:, exchange]
-    assert not torch.allclose(biased(photos)["logits"], unequal, atol=1e-2)
+    unequal = biased(images.flip(-1))["logits"].flip(-1)[:, swap]
+    assert not torch.allclose(biased(images)["logits"], unequal, atol=1e-2)
 
 
-def test_a_network_that_goes_by_the_position_is_kept_or_cancelled_by_the_exchange(photos):
-    """With the exchange both views agree; without it they contradict each other everywhere."""
-    flip_table = AveragedViews([Cheat()], EXCHANGED)(photos)["logits"].exp()
-    sides = Cheat()(photos)["logits"].argmax(1)
-    assert torch.equal(flip_table.argmax(1), sides)
-    unexchanged = AveragedViews([Cheat()], np.arange(256, dtype=np.uint8))(photos)["logits"].exp()
-    assert torch.allclose(unexchanged[:, 1], unexchanged[:, 2])
+def test_predictions_from_the_position_agree_only_with_the_swap_of_classes(images):
+    """With the swap both predictions agree; without it they contradict each other everywhere."""
+    network = PositionNetwork()
+    swapped = AveragedPredictions([network], SWAPPED)(images)["logits"].exp()
+    assert torch.equal(swapped.argmax(1), network(images)["logits"].argmax(1))
+    identity = np.arange(256, dtype=np.uint8)
+    unswapped = AveragedPredictions([network], identity)(images)["logits"].exp()
+    assert torch.allclose(unswapped[:, 1], unswapped[:, 2])
 
 
-def test_probabilities_are_averaged(photos):
-    network = Biased()
-    first = network(photos)["logits"].softmax(1)
-    second = network(photos.flip(-1))["logits"].softmax(1).flip(-1)[:, [0, 2, 1, 3]]
-    averaged = AveragedViews([network], EXCHANGED)(photos)["logits"].exp()
+def test_probabilities_are_averaged(images):
+    network = BiasedNetwork()
+    first = network(images)["logits"].softmax(1)
+    second = network(images.flip(-1))["logits"].softmax(1).flip(-1)[:, [0, 2, 1, 3]]
+    averaged = AveragedPredictions([network], SWAPPED)(images)["logits"].exp()
     assert torch.allclose(averaged, (first + second) / 2, atol=1e-6)
     assert torch.allclose(averaged.sum(1), torch.ones(2, 7, 10), atol=1e-6)
 
 
 @pytest.mark.parametrize("space", ["cihp20", "ccihp20", "refined15"])
-def test_an_exchange_twice_is_none(space):
+def test_flip_table_is_an_involution(space):
     flip_table = label_space(space).flip_table
     assert np.array_equal(flip_table[flip_table], np.arange(256))
 
 
-def test_several_networks_are_averaged_as_probabilities(photos):
-    first, second = Biased(), Equivariant()
-    together = AveragedViews([first, second])(photos)["logits"].exp()
-    alone = [network(photos)["logits"].softmax(1) for network in (first, second)]
-    assert torch.allclose(together, sum(alone) / 2, atol=1e-6)
+def test_several_networks_are_averaged_as_probabilities(images):
+    first, second = BiasedNetwork(), EquivariantNetwork()
+    averaged = AveragedPredictions([first, second])(images)["logits"].exp()
+    single = [network(images)["logits"].softmax(1) for network in (first, second)]
+    assert torch.allclose(averaged, sum(single) / 2, atol=1e-6)
 
 
-def test_one_view_is_the_network_itself(photos):
-    network = Biased()
-    seen = AveragedViews([network])(photos)["logits"]
-    assert torch.allclose(seen, network(photos)["logits"].log_softmax(1), atol=1e-6)
+def test_without_augmentation_the_prediction_is_that_of_the_network(images):
+    network = BiasedNetwork()
+    logits = AveragedPredictions([network])(images)["logits"]
+    assert torch.allclose(logits, network(images)["logits"].log_softmax(1), atol=1e-6)
 
 
-class Colour(nn.Module):
-    """Tells classes by the colour of each pixel alone, and notes the sizes that it saw."""
+class ColorNetwork(nn.Module):
+    """Predicts classes from the color of each pixel alone, and records the input sizes."""
 
     def __init__(self):
         super().__init__()
@@ -132,19 +133,19 @@ class Colour(nn.Module):
         return {"logits": 20 * torch.cat([image, 1 - image.sum(1, keepdim=True)], 1)}
 
 
-def test_scales_are_seen_and_brought_back_to_the_place_where_they_belong():
-    photo = torch.zeros(1, 3, 16, 32)
-    photo[:, 0, :8], photo[:, 1, 8:, :16], photo[:, 2, 8:, 16:] = 1, 1, 1
-    network = Colour()
-    seen = AveragedViews([network], scales=[0.5, 1.0, 2.0])(photo)["logits"]
+def test_scaled_predictions_are_resized_to_the_image():
+    image = torch.zeros(1, 3, 16, 32)
+    image[:, 0, :8], image[:, 1, 8:, :16], image[:, 2, 8:, 16:] = 1, 1, 1
+    network = ColorNetwork()
+    logits = AveragedPredictions([network], scales=[0.5, 1.0, 2.0])(image)["logits"]
     assert network.sizes == [(8, 16), (16, 32), (32, 64)]
-    assert torch.equal(seen.argmax(1), photo.argmax(1))
-    assert torch.allclose(seen.exp().sum(1), torch.ones(1, 16, 32), atol=1e-5)
+    assert torch.equal(logits.argmax(1), image.argmax(1))
+    assert torch.allclose(logits.exp().sum(1), torch.ones(1, 16, 32), atol=1e-5)
 
 
-def test_a_scale_that_breaks_the_stride_is_refused_with_those_that_fit():
+def test_error_for_a_scale_that_violates_the_stride_lists_valid_scales():
     require_scales([0.5, 1.0, 1.5], 128, 32)
-    require_scales([1.0], 100, 32)  # the size of the training may be padded
+    require_scales([1.0], 100, 32)  # the training size may be padded
     require_scales([0.333333, 1.66667], 96, 32)  # as the message prints them
     with pytest.raises(
         ConfigError, match=r"0\.8, 1\.1 of 128 px .* allowed are 0\.5, 0\.75, 1, 1\.25"

@@ -113,8 +113,8 @@ def test_a_dataset_that_lacks_images_of_the_run_is_reported(swept, tmp_path, cap
     (moved / "config.yaml").write_text(yaml.safe_dump(config))
     assert main("evaluate", [f"run={moved}"]) == 1
     assert (
-        "the dataset lacks 4 photos that the run was divided with: 0013, 0014, 0015 …; name the "
-        "folder of the very same dataset"
+        "the dataset lacks 4 images of the run's split: 0013, 0014, 0015 …; pass the folder of the "
+        "dataset that the run was trained on"
     ) in capsys.readouterr().err
 
 

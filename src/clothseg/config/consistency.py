@@ -10,7 +10,7 @@ import yaml
 from clothseg.config.batch import batch_problem
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace, source_names
-from clothseg.model.compatibility import least_photos, pair_problem
+from clothseg.model.compatibility import min_batch_size, pair_problem
 from clothseg.shipped import CONF, options
 
 
@@ -56,7 +56,7 @@ def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
         with suppress(KeyError, TypeError, AttributeError):  # reported by the schema
             batch_size, world_size, accumulation_steps = counts
             problems += [
-                batch_problem(batch_size, world_size, accumulation_steps, least_photos(config))
+                batch_problem(batch_size, world_size, accumulation_steps, min_batch_size(config))
             ]
     if trainer.get("accelerator") == "cpu":
         if trainer.get("sync_batchnorm") is True:

@@ -84,7 +84,7 @@ class PersonDetector:
         import torch
         from torchvision.models.detection import ssd300_vgg16
 
-        file = COCO.stored() if self.weights == "coco" else Path(self.weights)
+        file = COCO.fetch() if self.weights == "coco" else Path(self.weights)
         network = ssd300_vgg16(weights=None, weights_backbone=None, score_thresh=CONFIDENT)
         try:
             network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))

@@ -9,7 +9,7 @@ from typing import Any
 
 from clothseg.config.batch import batch_problem
 from clothseg.error import ConfigError
-from clothseg.model.compatibility import least_photos
+from clothseg.model.compatibility import min_batch_size
 
 AT_ONCE_ON_CPU = 3
 """Processes at the same time: a small network keeps one core busy and hardly a second, and one more
@@ -60,7 +60,7 @@ class Machine:
         """
         trainer = config["trainer"]
         world_size = self.world_size(trainer["accelerator"], trainer["devices"])
-        batch_size, least = config["data"]["batch_size"], least_photos(config)
+        batch_size, least = config["data"]["batch_size"], min_batch_size(config)
         problem = batch_problem(batch_size, world_size, trainer["accumulation_steps"], least)
         if problem:
             raise ConfigError([problem])
@@ -122,7 +122,7 @@ def visible_gpus() -> list[str]:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on, which a scheduler can have limited."""
+    """Cores that this process may run on, which a scheduler can have limit_split."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,16 +1,16 @@
-"""Losses, each called as ``loss(output, batch) -> dict`` whose terms sum to what is minimised.
+"""Losses, each called as ``loss(output, batch) -> dict``; the sum of the terms is minimized.
 
-``output`` is what a network returns (``logits`` float [B,C,H,W]); ``batch`` holds ``mask`` int64
-[B,H,W] of class ids and ``pixels``, the number of pixels of each value of the mask, [256], that a
-mean divides by. Pixels of value 255 are left out, and a batch without any other gives 0 with a live
-gradient. When several processes, or several parts of a batch one after the other, make up one
-training step, ``pixels`` is their average: the average of their losses is then the mean over all
-pixels of the step, wherever those are. Losses of regions add up their sums over all processes, but
-not over parts.
+``output`` is the output of a network (``logits`` float [B,C,H,W]); ``batch`` holds ``mask`` int64
+[B,H,W] of class ids and ``pixels`` [256], the number of pixels of each mask value, which means are
+normalized by. Pixels of value 255 are ignored; a batch without other pixels gives a loss of 0 that
+is still differentiable. If a training step consists of several micro-batches or runs on several
+processes, ``pixels`` is the average over them; the average of their losses is then the mean over
+all pixels of the step, however they are distributed. Region losses sum over all processes, but not
+over micro-batches.
 
-A loss is a :class:`clothseg.loss.pixelwise.PixelLoss`, whose ``mass`` says what its mean divides
-by. A function of this module makes one from how often the classes occur in the training part, its
-only positional argument, which weights of classes need.
+A loss is a :class:`clothseg.loss.pixelwise.PixelLoss`, whose ``mass`` is the denominator of its
+mean. The functions of this module build one; their only positional argument is the class frequency
+in the training part, which class weights depend on.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -31,7 +31,7 @@ Smooth = Annotated[float, Field(ge=0)]
 
 
 def cross_entropy(pixels: ClassPixels | None) -> "CrossEntropy":
-    """Cross-entropy, mean over the pixels that count; all classes alike."""
+    """Cross-entropy, mean over the valid pixels; all classes have equal weight."""
     from clothseg.loss.pixelwise import CrossEntropy
 
     return CrossEntropy()
@@ -44,12 +44,12 @@ def weighted_cross_entropy(
     max_weight: Limit,
     mean: Literal["weighted", "pixels"],
 ) -> "CrossEntropy":
-    """Cross-entropy in which the classes have weights.
+    """Cross-entropy with class weights.
 
     Args:
-        pixels: how often the classes occur in the training part.
+        pixels: class frequencies in the training part.
         weights: a formula of :func:`clothseg.loss.class_weights.raw_weights`, or a list.
-        max_weight: largest weight of a formula; None is no limit.
+        max_weight: largest weight of a formula; None for no limit.
         mean: divide by the sum of the pixels' weights, or by their number.
 
     Source: castro2019, section 8.1.
@@ -62,13 +62,13 @@ def weighted_cross_entropy(
 def focal(
     pixels: ClassPixels | None, *, gamma: Gamma, weights: ClassWeights | None, max_weight: Limit
 ) -> "Focal":
-    """Focal loss of the softmax.
+    """Softmax focal loss.
 
     Args:
-        pixels: how often the classes occur in the training part.
-        gamma: how much pixels that are right already count less; 0 is cross-entropy.
-        weights: a formula or a list as of :func:`weighted_cross_entropy`; None counts all alike.
-        max_weight: largest weight of a formula; None is no limit.
+        pixels: class frequencies in the training part.
+        gamma: focusing parameter that down-weights well-classified pixels; 0 is cross-entropy.
+        weights: a formula or a list as in :func:`weighted_cross_entropy`; None for equal weights.
+        max_weight: largest weight of a formula; None for no limit.
 
     Source: Lin et al., Focal loss for dense object detection, 2017; castro2019, section 8.1.
     """
@@ -78,11 +78,11 @@ def focal(
 
 
 def dice(pixels: ClassPixels | None, *, smooth: Smooth, squared: bool) -> "Dice":
-    """Dice loss, mean over the classes of the batch.
+    """Dice loss, mean over the classes present in the batch.
 
     Args:
-        pixels: not needed.
-        smooth: pixels that are added to numerator and denominator.
+        pixels: unused.
+        smooth: pixels added to numerator and denominator.
         squared: square the probabilities in the denominator, as V-Net does.
 
     Source: Milletari, Navab and Ahmadi, V-Net, 2016.
@@ -98,12 +98,12 @@ def generalized_dice(
     weight: Literal["square", "simple", "uniform"],
     absent: Literal["max", "zero"],
 ) -> "GeneralizedDice":
-    """Generalized Dice loss, in which a class weighs the less the larger it is.
+    """Generalized Dice loss, in which larger classes have smaller weights.
 
     Args:
-        pixels: not needed: the sizes are those in the batch.
-        weight: by the inverse of the squared size, by the inverse of the size, or all alike.
-        absent: weight of a class that the batch lacks: the largest of the others, or none.
+        pixels: unused; class sizes are those in the batch.
+        weight: inverse of the squared class size, inverse of the size, or uniform.
+        absent: weight of a class absent from the batch: the largest of the others, or zero.
 
     Source: Sudre et al., Generalised Dice overlap, 2017; castro2019, section 8.1.
     """
@@ -113,7 +113,7 @@ def generalized_dice(
 
 
 def dice_focal(pixels: ClassPixels | None, *, gamma: Gamma, smooth: Smooth, squared: bool) -> "Sum":
-    """Dice and focal loss, added without weights; arguments as of :func:`dice` and :func:`focal`.
+    """Unweighted sum of Dice and focal loss; arguments as in :func:`dice` and :func:`focal`.
 
     Source: loesch2021, section III.
     """
@@ -125,7 +125,7 @@ def dice_focal(pixels: ClassPixels | None, *, gamma: Gamma, smooth: Smooth, squa
 
 
 def ce_dice(pixels: ClassPixels | None, *, smooth: Smooth, squared: bool) -> "Sum":
-    """Cross-entropy and Dice loss, added without weights; arguments as of :func:`dice`."""
+    """Unweighted sum of cross-entropy and Dice loss; arguments as in :func:`dice`."""
     from clothseg.loss.combined import Sum
     from clothseg.loss.pixelwise import CrossEntropy
     from clothseg.loss.region import Dice
@@ -137,7 +137,7 @@ def _tensor(pixels: ClassPixels | None, weights: ClassWeights, max_weight: Limit
     import torch
 
     if pixels is None:
-        raise ValueError("weights of classes need to know how often those occur")
+        raise ValueError("class weights require the class frequencies of the training part")
     return torch.from_numpy(class_weights(pixels, weights, max_weight)).float()
 
 

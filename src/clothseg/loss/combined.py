@@ -1,4 +1,4 @@
-"""Losses that are sums: of several losses, or of one over several outputs of a network."""
+"""Sums of losses: of several losses, or of one loss over several outputs of a network."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +9,10 @@ from clothseg.loss.pixelwise import PixelLoss
 
 
 class Sum(PixelLoss):
-    """The terms of several losses, each with weight 1.
+    """Sum of several losses, each with weight 1.
 
     Args:
-        losses: with terms of different names.
+        losses: losses whose terms have different names.
     """
 
     def __init__(self, losses: Sequence[PixelLoss]) -> None:
@@ -20,7 +20,7 @@ class Sum(PixelLoss):
         self.losses = nn.ModuleList(losses)
 
     def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The terms of all."""
+        """Return the terms of all losses."""
         return {key: term for loss in self.losses for key, term in loss(output, batch).items()}
 
 
@@ -30,16 +30,16 @@ def supervised(
     batch: Mapping[str, Any],
     weights: Mapping[str, float],
 ) -> dict[str, Tensor]:
-    """Terms of a network's output, and of those of its auxiliary outputs that it gives.
+    """Apply a loss to the main output of a network and to its auxiliary outputs.
 
     Args:
-        loss: gives terms.
+        loss: returns terms by name.
         output: ``logits`` and auxiliary logits, all float [B,C,H,W].
-        batch: as of every loss.
-        weights: weight of each output, by name; that of ``logits`` is 1 where it is not there.
+        batch: as for every loss.
+        weights: weight of each output by name; missing outputs have weight 1.
 
     Returns:
-        The terms of ``logits`` and `<name>/<term>` of the others, times their weights.
+        The terms of ``logits`` and, as `<name>/<term>`, of the other outputs, times their weights.
 
     Source: Zhao et al., Pyramid scene parsing network, 2017, Fig. 4.
     """

@@ -9,26 +9,26 @@ from torch import Tensor, nn
 
 from clothseg.labels import IGNORE
 
-LEAST = 1e-12
-"""What a mean divides by when nothing counts; the sum is 0 then."""
+EPSILON = 1e-12
+"""Smallest denominator of a mean; it applies if no pixel is valid and the sum is 0."""
 
 
 class PixelLoss(nn.Module):
-    """A loss with weights of classes.
+    """Base class of losses with class weights.
 
     Args:
-        weights: of each class, float [K]; None counts all alike.
+        weights: weight of each class, float [K]; None for equal weights.
     """
 
     weights: Tensor | None
 
     def __init__(self, weights: Tensor | None = None) -> None:
         super().__init__()
-        # Not part of checkpoints: it follows from configuration and split.
+        # Not stored in checkpoints: determined by the configuration and the split.
         self.register_buffer("weights", weights, persistent=False)
 
     def mass(self, pixels: Tensor) -> Tensor:
-        """What the mean divides by, from the number of pixels of each value [256]: a scalar."""
+        """Return the denominator of the mean, a scalar, from pixel counts per mask value [256]."""
         return pixels[:IGNORE].sum()
 
 
@@ -36,7 +36,7 @@ class CrossEntropy(PixelLoss):
     r"""Mean over valid pixels of :math:`-w_t \log p_t`, p the softmax and t the true class.
 
     Args:
-        weights: of each class, float [K]; None counts all alike.
+        weights: weight of each class, float [K]; None for equal weights.
         weighted_mean: divide by the sum of the pixels' weights, as PyTorch does, instead of
             their number.
     """
@@ -47,13 +47,13 @@ class CrossEntropy(PixelLoss):
         self.term = "cross_entropy" if weights is None else "weighted_cross_entropy"
 
     def mass(self, pixels: Tensor) -> Tensor:
-        """Number of valid pixels, or the sum of their weights."""
+        """Return the number of valid pixels, or the sum of their weights."""
         if self.weights is None or not self.weighted_mean:
             return super().mass(pixels)
         return (pixels[: len(self.weights)] * self.weights).sum()
 
     def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """One term, ``cross_entropy`` or ``weighted_cross_entropy``.
+        """Return the term ``cross_entropy`` or ``weighted_cross_entropy``.
 
         Shape:
             ``output["logits"]`` float [B,C,H,W], ``batch["mask"]`` int64 [B,H,W], and
@@ -67,15 +67,15 @@ class CrossEntropy(PixelLoss):
             ignore_index=IGNORE,
             reduction="sum",
         )
-        return {self.term: total / self.mass(batch["pixels"]).clamp(min=LEAST)}
+        return {self.term: total / self.mass(batch["pixels"]).clamp(min=EPSILON)}
 
 
 class Focal(PixelLoss):
     r"""Mean over valid pixels of :math:`-w_t (1 - p_t)^\gamma \log p_t`, p the softmax.
 
     Args:
-        gamma: how much pixels that are right already count less, at least 0.
-        weights: of each class, float [K]; None counts all alike.
+        gamma: focusing parameter that down-weights well-classified pixels, at least 0.
+        weights: weight of each class, float [K]; None for equal weights.
 
     Source: Lin et al., Focal loss for dense object detection, 2017; castro2019, section 8.1.
     """
@@ -85,18 +85,18 @@ class Focal(PixelLoss):
         self.gamma = gamma
 
     def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The term ``focal``; shapes as of :class:`CrossEntropy`."""
+        """Return the term ``focal``; shapes as in :class:`CrossEntropy`."""
         logits, mask = full_precision(output["logits"]), batch["mask"]
-        surprise = F.cross_entropy(logits, mask, ignore_index=IGNORE, reduction="none")  # [B,H,W]
-        # The slope of a power below 1 is infinite at 0, where ignored pixels are.
-        wrong = (-torch.expm1(-surprise)).clamp(min=1e-7)
-        each = wrong**self.gamma * surprise
+        cross_entropy = F.cross_entropy(logits, mask, ignore_index=IGNORE, reduction="none")
+        # 1 - p_t [B,H,W] is 0 at ignored pixels, where a power below 1 has an infinite derivative.
+        error = (-torch.expm1(-cross_entropy)).clamp(min=1e-7)
+        losses = error**self.gamma * cross_entropy
         if self.weights is not None:
             table = F.pad(self.weights, (0, IGNORE + 1 - len(self.weights)))
-            each = each * table.to(each.dtype)[mask]
-        return {"focal": each.sum() / self.mass(batch["pixels"]).clamp(min=LEAST)}
+            losses = losses * table.to(losses.dtype)[mask]
+        return {"focal": losses.sum() / self.mass(batch["pixels"]).clamp(min=EPSILON)}
 
 
 def full_precision(logits: Tensor) -> Tensor:
-    """Half precision loses the small probabilities that the logarithm needs."""
+    """Convert half-precision logits to float32, which small probabilities need."""
     return logits if logits.dtype == torch.float64 else logits.float()

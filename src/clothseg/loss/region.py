@@ -1,4 +1,4 @@
-"""Losses that compare regions: how far the region of each class overlaps with the true one."""
+"""Region losses: overlap between the predicted and the ground-truth region of each class."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -9,16 +9,16 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from clothseg.labels import IGNORE
-from clothseg.loss.pixelwise import LEAST, PixelLoss, full_precision
+from clothseg.loss.pixelwise import EPSILON, PixelLoss, full_precision
 
 
 class RegionLoss(PixelLoss):
-    """A function of three sums of each class, over the whole batch and all processes."""
+    """Base class of losses computed from three sums per class over the batch of all processes."""
 
     def sums(
         self, output: Mapping[str, Tensor], batch: Mapping[str, Any], squared: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Overlap, predicted and true size of each class, in pixels, all float [C].
+        """Compute overlap, predicted size and true size of each class in pixels, all float [C].
 
         Args:
             output: has ``logits`` float [B,C,H,W].
@@ -29,21 +29,21 @@ class RegionLoss(PixelLoss):
         classes = logits.shape[1]
         overlap, predicted = _Overlap.apply(logits, mask, squared)
         true = torch.bincount(mask.flatten(), minlength=IGNORE + 1)[:classes].to(logits.dtype)
-        together = torch.stack([overlap, predicted, true])
+        sums = torch.stack([overlap, predicted, true])
         if self.training and distributed.is_initialized():
-            together = _SumOverProcesses.apply(together)
-        return together[0], together[1], together[2]
+            sums = _SumOverProcesses.apply(sums)
+        return sums[0], sums[1], sums[2]
 
 
 class Dice(RegionLoss):
     r"""One minus the mean of :math:`(2 \sum r p + s) / (\sum r + \sum p + s)` over true classes.
 
     r is 1 where the class is true, p its softmax probability; sums are over the valid pixels of
-    the batch. Classes without a true pixel in the batch are left out of the mean.
+    the batch. Classes without a true pixel in the batch are excluded from the mean.
 
     Args:
         smooth: s, pixels.
-        squared: take :math:`\sum p^2` in the denominator.
+        squared: use :math:`\sum p^2` in the denominator.
 
     Source: Milletari, Navab and Ahmadi, V-Net, 2016 (squared), as in loesch2021.
     """
@@ -53,10 +53,10 @@ class Dice(RegionLoss):
         self.smooth, self.squared = smooth, squared
 
     def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The term ``dice``; shapes as of :class:`clothseg.loss.pixelwise.CrossEntropy`."""
+        """Return the term ``dice``; shapes as in :class:`clothseg.loss.pixelwise.CrossEntropy`."""
         overlap, predicted, true = self.sums(output, batch, self.squared)
         present = true > 0
-        score = (2 * overlap + self.smooth) / (true + predicted + self.smooth).clamp(min=LEAST)
+        score = (2 * overlap + self.smooth) / (true + predicted + self.smooth).clamp(min=EPSILON)
         mean = (score * present).sum() / present.sum().clamp(min=1)
         return {"dice": (1 - mean) * present.any()}
 
@@ -65,11 +65,11 @@ class GeneralizedDice(RegionLoss):
     r"""One minus :math:`2 \sum_c w_c \sum r p / \sum_c w_c \sum (r + p)`.
 
     Args:
-        weight: of a class of n true pixels: `square` 1/n², `simple` 1/n, `uniform` 1.
+        weight: weight of a class with n true pixels: `square` 1/n², `simple` 1/n, `uniform` 1.
         absent: weight of a class without a true pixel: `max` the largest of the others, `zero` 0.
 
     Source: Sudre et al., Generalised Dice overlap, 2017; castro2019, section 8.1, whose formula
-        stops at two classes.
+        covers only two classes.
     """
 
     def __init__(
@@ -80,32 +80,33 @@ class GeneralizedDice(RegionLoss):
         self.absent = absent
 
     def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The term ``generalized_dice``; shapes as of ``CrossEntropy``."""
+        """Return the term ``generalized_dice``; shapes as in ``CrossEntropy``."""
         overlap, predicted, true = self.sums(output, batch)
         present = true > 0
         weight = torch.where(present, true.clamp(min=1) ** -self.power, 0)
-        weight = weight / weight.max().clamp(min=LEAST**2)  # the ratio is the same, the range safe
+        # Rescaling leaves the ratio unchanged and avoids underflow.
+        weight = weight / weight.max().clamp(min=EPSILON**2)
         if self.absent == "max":
             weight = torch.where(present, weight, 1)
-        both = (weight * (true + predicted)).sum().clamp(min=LEAST)
-        return {"generalized_dice": (1 - 2 * (weight * overlap).sum() / both) * present.any()}
+        sizes = (weight * (true + predicted)).sum().clamp(min=EPSILON)
+        return {"generalized_dice": (1 - 2 * (weight * overlap).sum() / sizes) * present.any()}
 
 
 class _Overlap(torch.autograd.Function):
-    """Sums over valid pixels of softmax probabilities, without copies of them.
+    """Memory-saving sums of softmax probabilities over valid pixels.
 
-    By hand, forward and backward hold two arrays of the logits' size; operations on tensors would
-    keep one for every step.
+    This hand-written function keeps two arrays of the size of the logits; autograd would store one
+    per operation.
     """
 
     @staticmethod
     def forward(context: Any, logits: Tensor, mask: Tensor, squared: bool) -> tuple[Tensor, Tensor]:
         classes = logits.shape[1]
         valid = (mask != IGNORE).unsqueeze(1)  # [B,1,H,W]
-        target = mask.unsqueeze(1).clamp(max=classes - 1)  # of ignored pixels nothing is used
+        target = mask.unsqueeze(1).clamp(max=classes - 1)  # ignored pixels have probability 0
         probability = logits.softmax(1).mul_(valid)
         at_target = probability.gather(1, target)  # [B,1,H,W]
-        # Millions of pixels that are added one by one are too many for single precision.
+        # Sequentially adding millions of pixels is too inaccurate in single precision.
         sums = at_target.new_zeros(classes, dtype=torch.float64)
         sums.index_add_(0, target.flatten(), at_target.flatten().double())
         overlap = sums.to(logits.dtype)
@@ -117,31 +118,31 @@ class _Overlap(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(
-        context: Any, of_overlap: Tensor, of_predicted: Tensor
+        context: Any, grad_overlap: Tensor, grad_predicted: Tensor
     ) -> tuple[Tensor, None, None]:
         probability, target = context.saved_tensors
-        # Softmax: p (g - sum of p g), where g is the gradient of the probabilities.
-        weighted = probability * of_predicted.view(1, -1, 1, 1)
+        # Gradient of softmax: p (g - sum of p g), where g is the gradient of the probabilities.
+        weighted = probability * grad_predicted.view(1, -1, 1, 1)
         if context.squared:
             weighted.mul_(probability).mul_(2)
-        at_target = probability.gather(1, target) * of_overlap[target]
+        at_target = probability.gather(1, target) * grad_overlap[target]
         weighted.scatter_add_(1, target, at_target)
         total = weighted.sum(1, keepdim=True)
         return weighted.addcmul_(probability, total, value=-1), None, None
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """Sum of what all processes have; every one of them depends on the sum."""
+    """Differentiable all-reduce: the sum over all processes, on which each of them depends."""
 
     @staticmethod
-    def forward(context: Any, mine: Tensor) -> Tensor:
-        together = mine.clone()
-        distributed.all_reduce(together)
-        return together
+    def forward(context: Any, local: Tensor) -> Tensor:
+        total = local.clone()
+        distributed.all_reduce(total)
+        return total
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> Tensor:
-        together = gradient.clone()
-        distributed.all_reduce(together)
-        return together
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total

@@ -1,35 +1,37 @@
-"""Means that leave undefined (NaN) scores out; numpy only, so that reading scores stays cheap."""
+"""Means that exclude undefined (NaN) scores; needs only NumPy, so that it imports quickly."""
 
 from typing import Literal
 
 import numpy as np
 
 AbsenceRule = Literal["union", "gt", "one"]
-"""What an image that lacks a class counts in the mean of that class."""
+"""Treatment of images without a class in the mean of that class."""
 
 
 def nan_mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Mean over the defined values, float64; NaN where there is none."""
-    counted = ~np.isnan(values)
-    total = np.where(counted, values, 0.0).sum(axis)
-    number = counted.sum(axis)
-    return np.divide(total, number, out=np.full(np.shape(total), np.nan), where=number > 0)
+    """Compute the mean over the defined values, float64; NaN if all are undefined."""
+    defined = ~np.isnan(values)
+    total = np.where(defined, values, 0.0).sum(axis)
+    count = defined.sum(axis)
+    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
 
 
 def image_mean(rows: np.ndarray, in_target: np.ndarray, rule: AbsenceRule = "union") -> np.ndarray:
-    """Mean over images of a score that each image has per class.
+    """Average a per-image class score over images.
 
     Args:
-        rows: score of each image and class [N,K], NaN where the class is in neither mask.
-        in_target: whether the truth of an image has the class, bool [N,K].
-        rule: what an image without the class counts: `union` leaves it out when prediction and
-            truth agree on that, `gt` leaves it out always, `one` gives it 1 when they agree.
+        rows: score of each image and class [N,K], NaN if the class is in neither mask.
+        in_target: True if the ground truth of an image has the class, bool [N,K].
+        rule: treatment of images without the class: `union` excludes an image if the class is in
+            neither mask, `gt` if it is not in the ground truth; `one` scores an image 1 if the
+            class is in neither mask.
 
     Returns:
-        Score of each class [K], float64, NaN for a class that no image counts for.
+        Score of each class [K], float64; NaN for a class excluded from all images.
 
-    Source: dang2020, Eq. 9 and 13, which do not say what 0/0 is. Their tables rule out 0 (rare
-        classes score more than they are frequent) and 1 (they score less than they are absent).
+    Source: dang2020, Eq. 9 and 13, which do not define 0/0. Their tables rule out 0 (scores of rare
+        classes exceed the fraction of images with the class) and 1 (scores are below the fraction
+        of images without it).
     """
     match rule:
         case "union":

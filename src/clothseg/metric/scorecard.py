@@ -1,4 +1,4 @@
-"""The JSON of a score, a fixed format that other tools read."""
+"""JSON format of scores, which other tools read and which must not change."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 def scorecard(
     scores: "Scores", names: Sequence[str], sources: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """What is written as JSON: plain Python values, None for what is undefined or was not computed.
+    """Convert scores to plain Python values for JSON; None if undefined or not computed.
 
     Args:
-        scores: counts over a set of images.
+        scores: scores of a set of images.
         names: class names in id order [K].
-        sources: name of the dataset that each sample comes from, by sample index. Where there are
-            several, `by_source` holds a card of each, without the confusion matrix and the
-            Boundary IoU, which are counted over all images only.
+        sources: name of the source dataset of each sample, by sample index. If there are several,
+            `by_source` holds a card for each, without the confusion matrix and Boundary IoU, which
+            are only counted over all images.
     """
     card = {
         "num_images": len(scores.index),
@@ -35,19 +35,19 @@ def scorecard(
 
 
 def _by_source(scores: "Scores", names: Sequence[str], sources: np.ndarray) -> dict[str, Any]:
-    """A card of each source; `sources` is that of each image [N]."""
+    """Build a card for each source; `sources` holds the source of each image [N]."""
     cards = {}
     for source in np.unique(sources).tolist():
-        part = scores.among(sources == source)
+        part = scores.select(sources == source)
         sizes = {"num_images": len(part.index), "num_classes": len(names)}
         cards[source] = sizes | _scores(part, names, {})
     return cards
 
 
 def _scores(
-    scores: "ImageScores", names: Sequence[str], others: Mapping[str, np.ndarray | None]
+    scores: "ImageScores", names: Sequence[str], extra_columns: Mapping[str, np.ndarray | None]
 ) -> dict[str, Any]:
-    """Scores of each class and means over classes; `others` are columns [K] by name."""
+    """Return class scores and their means; `extra_columns` are further scores [K] by name."""
     classes = scores.classes
     columns = {
         "precision": classes.precision,
@@ -56,7 +56,7 @@ def _scores(
         "iou": classes.iou,
         "iou_image": scores.iou_image,
         "iou_plus": scores.iou_plus,
-        **others,
+        **extra_columns,
     }
     values = {
         key: [None] * len(names) if column is None else [_number(value) for value in column]

@@ -1,4 +1,4 @@
-"""The metric of semantic segmentation: exact on any number of processes, in any order."""
+"""Metric of semantic segmentation, exact for any number of processes and any order of samples."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ from clothseg.metric.connected import connected_scores
 
 @dataclass(kw_only=True)
 class ImageScores:
-    """What was counted on each of N images with K classes, and the scores that follow.
+    """Counts of N images with K classes, and the scores derived from them.
 
     Args:
         index: sample index of each image, ascending, int64 [N].
@@ -34,13 +34,13 @@ class ImageScores:
     image_counts: np.ndarray
     image_iou_plus: np.ndarray | None
 
-    def among(self, images: np.ndarray) -> "ImageScores":
-        """The same of some of the images, bool [N]."""
-        plus = self.image_iou_plus
+    def select(self, images: np.ndarray) -> "ImageScores":
+        """Return the scores of a subset of the images, selected by a mask bool [N]."""
+        iou_plus = self.image_iou_plus
         return ImageScores(
             index=self.index[images],
             image_counts=self.image_counts[images],
-            image_iou_plus=None if plus is None else plus[images],
+            image_iou_plus=None if iou_plus is None else iou_plus[images],
         )
 
     @property
@@ -50,12 +50,12 @@ class ImageScores:
 
     @property
     def in_target(self) -> np.ndarray:
-        """Whether the truth of an image has the class, bool [N,K]."""
+        """True if the ground truth of an image has the class, bool [N,K]."""
         return self.image_counts[:, 0] + self.image_counts[:, 2] > 0
 
     @property
     def image_iou(self) -> np.ndarray:
-        """IoU of each image float64 [N,K], NaN where truth and prediction lack the class."""
+        """IoU of each image, float64 [N,K]; NaN if the class is in neither mask."""
         return image_iou(self.image_counts)
 
     @property
@@ -73,12 +73,12 @@ class ImageScores:
 
 @dataclass(kw_only=True)
 class Scores(ImageScores):
-    """What was counted on each image, and what is counted over all of them only.
+    """Counts of each image, and counts that exist only for all images together.
 
     Args:
-        matrix: confusion matrix int64 [K,K] over all images; rows are the truth.
-        boundary: intersection and union of the bands over all images, int64 [2,K]; None unless
-            detailed.
+        matrix: confusion matrix int64 [K,K] over all images; rows are the ground truth.
+        boundary: intersection and union of the boundary bands over all images, int64 [2,K]; None
+            unless detailed.
     """
 
     matrix: np.ndarray
@@ -86,7 +86,7 @@ class Scores(ImageScores):
 
     @property
     def boundary_iou(self) -> np.ndarray | None:
-        """Boundary IoU of each class [K], NaN for a class without a pixel."""
+        """Boundary IoU of each class [K]; NaN for a class without pixels."""
         if self.boundary is None:
             return None
         intersection, union = self.boundary
@@ -94,14 +94,14 @@ class Scores(ImageScores):
 
 
 class SegmentationScores(Metric):
-    """Counts predictions against the truth; `compute` gives :class:`Scores`.
+    """Metric that compares predictions with the ground truth; `compute` returns :class:`Scores`.
 
-    The result does not depend on the order or size of batches nor on the number of processes, to
-    the bit: pixels are counted in integers, and rows of images are sorted by sample index.
+    The result is bit-identical for any order or size of batches and any number of processes: pixels
+    are counted in integers, and images are sorted by sample index.
 
     Args:
         classes: number of classes K, at most 255.
-        detailed: also IoU+ and Boundary IoU, which are computed on the CPU.
+        detailed: also compute IoU+ and Boundary IoU, on the CPU.
     """
 
     full_state_update = False
@@ -116,18 +116,18 @@ class SegmentationScores(Metric):
         self.detailed = detailed
         zeros = torch.zeros(classes, classes, dtype=torch.int64)
         self.add_state("matrix", zeros, dist_reduce_fx="sum")
-        self._rows = {
+        self._empty_states = {
             "index": torch.empty(0, dtype=torch.int64),
             "counts": torch.empty(0, 3, classes, dtype=torch.int64),
         }
         if detailed:
-            self._rows["iou_plus"] = torch.empty(0, classes, dtype=torch.float64)
-            self._rows["boundary"] = torch.empty(0, 2, classes, dtype=torch.int64)
-        for name in self._rows:
+            self._empty_states["iou_plus"] = torch.empty(0, classes, dtype=torch.float64)
+            self._empty_states["boundary"] = torch.empty(0, 2, classes, dtype=torch.int64)
+        for name in self._empty_states:
             self.add_state(name, [], dist_reduce_fx="cat")
 
     def update(self, prediction: Tensor, target: Tensor, index: Tensor) -> None:
-        """Count one batch.
+        """Add the counts of one batch.
 
         Args:
             prediction: class ids [B,H,W], uint8 or int64.
@@ -135,7 +135,7 @@ class SegmentationScores(Metric):
             index: sample index of each image, int64 [B].
 
         Raises:
-            ValueError: shapes differ, or an id is outside 0 to K-1.
+            ValueError: the shapes differ, or an id is outside 0 to K-1.
         """
         confusion = image_confusion(prediction, target, self.num_classes).to(self.device)
         self.matrix += confusion.sum(0)
@@ -149,48 +149,49 @@ class SegmentationScores(Metric):
             self._append("boundary", torch.from_numpy(np.stack(boundary)))
 
     def compute(self) -> Scores:
-        """Scores over everything that was counted, on all processes.
+        """Compute the scores over all samples of all processes.
 
         Raises:
-            ValueError: a sample was counted more than once, as samplers do that pad the last batch.
+            ValueError: a sample was counted more than once, e.g. by a sampler that pads its shards.
         """
-        index = self._concatenated("index")
+        index = self._concatenate("index")
         order = np.argsort(index)
         index = index[order]
         if np.any(index[1:] == index[:-1]):
-            twice = np.unique(index[1:][index[1:] == index[:-1]])
+            repeated = np.unique(index[1:][index[1:] == index[:-1]])
             raise ValueError(
-                f"samples counted more than once: {len(twice)}, the first has index {twice[0]}; "
-                "evaluation must see every sample exactly once"
+                f"samples counted more than once: {len(repeated)}, the first has index "
+                f"{repeated[0]}; evaluation must see every sample exactly once"
             )
         return Scores(
-            matrix=self.matrix.cpu().numpy().copy(),  # the state goes on counting
+            matrix=self.matrix.cpu().numpy().copy(),  # later updates modify the state in place
             index=index,
-            image_counts=self._concatenated("counts")[order],
-            image_iou_plus=self._concatenated("iou_plus")[order] if self.detailed else None,
-            boundary=self._concatenated("boundary").sum(0) if self.detailed else None,
+            image_counts=self._concatenate("counts")[order],
+            image_iou_plus=self._concatenate("iou_plus")[order] if self.detailed else None,
+            boundary=self._concatenate("boundary").sum(0) if self.detailed else None,
         )
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
         """Gather the states of all processes.
 
-        torchmetrics stands in for a process without samples with a flat float tensor, which the
-        others cannot be gathered with; rows of the right shape and type, none of them, can.
+        For a process without samples torchmetrics sends a flat float tensor as a placeholder, which
+        cannot be gathered with the others; an empty tensor of the right shape and type can.
         """
-        for name, rows in self._rows.items():
+        for name, empty in self._empty_states.items():
             state = getattr(self, name)
             if isinstance(state, list) and not state:
-                state.append(rows.to(self.device))
+                state.append(empty.to(self.device))
         super().sync(*args, **kwargs)
 
     def _append(self, name: str, rows: Tensor) -> None:
         getattr(self, name).append(rows.to(self.device))
 
-    def _concatenated(self, name: str) -> np.ndarray:
+    def _concatenate(self, name: str) -> np.ndarray:
         state = getattr(self, name)
-        # A state that was gathered is one tensor; one that was not is a list, empty at the start.
-        rows = state if isinstance(state, Tensor) else torch.cat([self._rows[name], *_cpu(state)])
-        return rows.cpu().numpy()
+        # A gathered state is a single tensor; otherwise it is a list, initially empty.
+        if not isinstance(state, Tensor):
+            state = torch.cat([self._empty_states[name], *_cpu(state)])
+        return state.cpu().numpy()
 
 
 def _cpu(rows: list[Tensor]) -> list[Tensor]:

@@ -1,8 +1,8 @@
-"""Segmentation architectures, each an explicit function from a backbone and a class count.
+"""Segmentation architectures: one function each, from a backbone and a number of classes.
 
-Every function returns a :class:`clothseg.model.network.Network`: photos float32 [B,3,H,W] of any
-size in, a dictionary with ``logits`` float32 [B,C,H,W] at the photos' size out, no softmax. In
-training it also holds the logits of auxiliary classifiers, at the same size.
+Every function returns a :class:`clothseg.model.network.Network`, which maps images float32
+[B,3,H,W] of any size to a dictionary with ``logits`` float32 [B,C,H,W] at the same size (no
+softmax). In training mode the dictionary also holds the logits of auxiliary classifiers.
 """
 
 from clothseg.model.convolutional import classic_unet, dilated_pspnet, fcn, segnet

@@ -1,4 +1,4 @@
-"""Architectures that are written here, with explicit arguments; see :mod:`clothseg.model.body`.
+"""Architectures implemented in :mod:`clothseg.model.body`, with explicit arguments.
 
 Torch is imported when a network is built.
 """
@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from clothseg.backbone import Backbone, load_weights
-from clothseg.model.segmentation_models import AuxiliaryWeight, Dropout, follow_statistics
+from clothseg.model.segmentation_models import (
+    AuxiliaryWeight,
+    Dropout,
+    use_default_batchnorm_momentum,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,12 +25,12 @@ OutputStride = Literal[8, 16, 32]
 def classic_unet(
     backbone: Backbone, classes: int, *, channels: Annotated[int, Field(ge=1, le=256)]
 ) -> "Network":
-    """U-Net with its own contracting path, padded.
+    """U-Net with its original contracting path, padded.
 
     Args:
         backbone: `none`.
         classes: number of classes C.
-        channels: of the first level; the deepest has 16 times as many.
+        channels: channels of the first level; the deepest has 16 times as many.
 
     Source: Ronneberger, Fischer and Brox, U-Net, 2015; castro2019, section 7.2.
     """
@@ -48,11 +52,11 @@ def segnet(
     Args:
         backbone: `none`.
         classes: number of classes C.
-        complex_decoder_convs: convolutions in each complex block of the decoder; Table 2's counts
-            are those of 3, Table 1 says 2.
-        batchnorm_momentum: weight of a batch in the running statistics. After n steps those of the
-            untrained network still have the share (1 - momentum)^n: with Keras' 0.01 a training of
-            a few hundred steps is scored with statistics that do not fit its weights.
+        complex_decoder_convs: convolutions in each complex block of the decoder; the parameter
+            counts in Table 2 match 3, Table 1 lists 2.
+        batchnorm_momentum: weight of the current batch in the running statistics. After n steps the
+            initial statistics still have weight (1 - momentum)^n: with Keras' 0.01, a training of a
+            few hundred steps is evaluated with statistics that do not match its weights.
 
     Source: castro2019, Tables 1 and 2.
     """
@@ -75,11 +79,11 @@ def fcn(
     Args:
         backbone: the encoder.
         classes: number of classes C.
-        output_stride: of the encoder, pixels; below 32 its last stages are atrous. 16 with
-            `resnet50` is castro2019's Atrous ResNet50, 32 its FCN ResNet50.
-        head: a linear classifier, or torchvision's with one more convolution.
-        auxiliary_weight: weight of the loss of a classifier on the last stage but one, which
-            torchvision's `fcn_resnet50` has; None builds none.
+        output_stride: output stride of the encoder, pixels; below 32 its last stages are atrous.
+            16 with `resnet50` is castro2019's Atrous ResNet50, 32 its FCN ResNet50.
+        head: a linear classifier, or torchvision's with an additional convolution.
+        auxiliary_weight: weight of the loss of a classifier on the second-to-last stage, as in
+            torchvision's `fcn_resnet50`; None disables it.
 
     Source: Long, Shelhamer and Darrell, Fully convolutional networks, 2015; castro2019, sections
         7.4 and 7.5.
@@ -106,18 +110,18 @@ def dilated_pspnet(
     dropout: Dropout,
     auxiliary_weight: AuxiliaryWeight,
 ) -> "Network":
-    """Pyramid scene parsing network on a whole encoder with atrous stages, as it was published.
+    """Pyramid scene parsing network on a full encoder with atrous stages, as published.
 
     Args:
         backbone: the encoder.
         classes: number of classes C.
-        output_stride: of the encoder, pixels.
-        dropout: probability that a whole channel is dropped before the classifier.
-        auxiliary_weight: weight of the loss of a classifier on the last stage but one; None builds
-            none.
+        output_stride: output stride of the encoder, pixels.
+        dropout: probability of dropping an entire channel before the classifier.
+        auxiliary_weight: weight of the loss of a classifier on the second-to-last stage; None
+            disables it.
 
     Source: Zhao et al., Pyramid scene parsing network, 2017: stride 8, grids of 1, 2, 3 and 6
-        cells, weight 0.4. dang2020 compares with it.
+        cells, weight 0.4. A baseline in dang2020.
     """
     from clothseg.model.body.on_encoder import PyramidPooling
 
@@ -127,7 +131,7 @@ def dilated_pspnet(
 
 
 def _encoder(backbone: Backbone, output_stride: int) -> Any:
-    """An encoder with its weights."""
+    """Build an encoder and load its weights."""
     from segmentation_models_pytorch.encoders import get_encoder
 
     from clothseg.model.atrous import restore_rates
@@ -136,7 +140,7 @@ def _encoder(backbone: Backbone, output_stride: int) -> Any:
     encoder = get_encoder(backbone.name, weights=None, output_stride=output_stride, **keywords)
     restore_rates(encoder, backbone.name, output_stride)
     if backbone.weights is None:
-        follow_statistics(encoder)
+        use_default_batchnorm_momentum(encoder)
     load_weights(encoder, backbone)
     return encoder
 

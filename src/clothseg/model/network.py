@@ -1,4 +1,4 @@
-"""What every architecture is wrapped in, so that all of them take and give the same things."""
+"""Common wrapper of all architectures, which gives them the same interface."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Auxiliary:
-    """A second classifier, on features that a part of the body gives, for training alone.
+    """Auxiliary classifier on the features of a submodule of the body, used in training only.
 
     Args:
-        name: of its output.
-        part: name of the body's part.
+        name: name of its output.
+        part: name of the submodule of the body.
         head: maps features [B,F,h,w] to logits [B,C,h,w].
-        weight: of its loss.
-        stage: which features, where the part gives a list of them.
+        weight: weight of its loss.
+        stage: index of the features if the submodule returns a list of them.
     """
 
     name: str
@@ -30,16 +30,17 @@ class Auxiliary:
 
 
 class Network(nn.Module):
-    """An architecture that accepts any size: pads to its stride and crops back.
+    """Architecture that accepts images of any size: pads them to its stride and crops the logits.
 
-    Parameters that never get a gradient (stages behind the last one that is used) are frozen, so
-    that counts are honest and distributed training does not wait for them.
+    Parameters that never receive a gradient (encoder stages after the last one used) are frozen, so
+    that the number of trainable parameters is correct and distributed training does not wait for
+    them.
 
     Args:
-        body: maps photos [B,3,H,W] to logits [B,C,H,W], H and W multiples of `stride`.
-        stride: what height and width are padded to a multiple of, pixels.
-        auxiliaries: classifiers inside the body.
-        main_weight: weight of the loss of the last output beside those of the auxiliaries.
+        body: maps images [B,3,H,W] to logits [B,C,H,W], H and W multiples of `stride`.
+        stride: height and width are padded to a multiple of this, pixels.
+        auxiliaries: classifiers on submodules of the body.
+        main_weight: weight of the main output's loss relative to those of the auxiliaries.
     """
 
     def __init__(
@@ -52,45 +53,48 @@ class Network(nn.Module):
         super().__init__()
         self.body = body
         self.stride = stride
-        self.heads = nn.ModuleDict({each.name: each.head for each in auxiliaries})
-        self.output_weights = {each.name: each.weight for each in auxiliaries}
+        self.heads = nn.ModuleDict({auxiliary.name: auxiliary.head for auxiliary in auxiliaries})
+        self.output_weights = {auxiliary.name: auxiliary.weight for auxiliary in auxiliaries}
         if auxiliaries:
             self.output_weights["logits"] = main_weight
-        self._seen: dict[str, Tensor] = {}
-        for each in auxiliaries:
-            # A bound method follows a copy of the network, which a closure would not.
-            note = partial(self._note, each.name, each.stage)
-            body.get_submodule(each.part).register_forward_hook(note)
+        self._features: dict[str, Tensor] = {}
+        for auxiliary in auxiliaries:
+            # In a deep copy of the network a bound method refers to the copy; a closure would not.
+            hook = partial(self._store_features, auxiliary.name, auxiliary.stage)
+            body.get_submodule(auxiliary.part).register_forward_hook(hook)
         self._freeze_unused()
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """``logits`` [B,C,H,W] of photos [B,3,H,W]; in training those of the auxiliaries, too."""
+        """Return ``logits`` [B,C,H,W] of images [B,3,H,W]; in training also auxiliary logits."""
         height, width = image.shape[-2:]
-        right, below = -width % self.stride, -height % self.stride
-        if right or below:
-            image = F.pad(image, (0, right, 0, below))
-        outputs = {"logits": self.body(image)}  # [B,C,H+below,W+right]
+        right, bottom = -width % self.stride, -height % self.stride
+        if right or bottom:
+            image = F.pad(image, (0, right, 0, bottom))
+        outputs = {"logits": self.body(image)}  # [B,C,H+bottom,W+right]
         if self.training:
             for name, head in self.heads.items():
                 outputs[name] = F.interpolate(
-                    head(self._seen[name]), image.shape[-2:], mode="bilinear", align_corners=False
+                    head(self._features[name]),
+                    image.shape[-2:],
+                    mode="bilinear",
+                    align_corners=False,
                 )
-        self._seen.clear()
+        self._features.clear()
         return {name: logits[..., :height, :width] for name, logits in outputs.items()}
 
     @property
     def trainable(self) -> int:
-        """Number of parameters that training changes."""
+        """Number of trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
-    def _note(
+    def _store_features(
         self, name: str, stage: int | None, part: nn.Module, inputs: Any, output: Any
     ) -> None:
-        """Keep the features that an auxiliary classifier looks at until it does."""
-        self._seen[name] = output if stage is None else output[stage]
+        """Store the features of an auxiliary classifier until it is evaluated (forward hook)."""
+        self._features[name] = output if stage is None else output[stage]
 
     def _freeze_unused(self) -> None:
-        """Freeze what one backward pass leaves without a gradient."""
+        """Freeze parameters without a gradient after one backward pass."""
         size = max(64, self.stride)
         states = {name: buffer.clone() for name, buffer in self.named_buffers()}
         with torch.random.fork_rng(devices=[]):
@@ -99,5 +103,5 @@ class Network(nn.Module):
         for parameter in self.parameters():
             parameter.requires_grad_(parameter.grad is not None)
             parameter.grad = None
-        for name, buffer in self.named_buffers():  # the pass moved the running statistics
+        for name, buffer in self.named_buffers():  # undo the update of the running statistics
             buffer.copy_(states[name])

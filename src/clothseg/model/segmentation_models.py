@@ -1,7 +1,7 @@
-"""The architectures of segmentation-models-pytorch, with explicit arguments.
+"""Architectures of segmentation-models-pytorch, with explicit arguments.
 
-That library swallows keywords that it does not know; these functions do not. It is imported when a
-network is built, because it takes seconds.
+The library silently accepts unknown keywords; these functions do not. It is imported when a network
+is built, because the import takes seconds.
 """
 
 from functools import partial
@@ -40,8 +40,8 @@ def fpn(
         classes: number of classes C.
         pyramid_channels: channels of every level of the pyramid.
         segmentation_channels: channels of every level after its own convolutions.
-        merge: add the levels, or concatenate them as the text of inacio2019 has it.
-        dropout: probability that a whole channel is dropped before the last layer.
+        merge: add the levels, or concatenate them as in the text of inacio2019.
+        dropout: probability of dropping an entire channel before the last layer.
 
     Source: Lin et al., Feature pyramid networks for object detection, 2017.
     """
@@ -71,10 +71,10 @@ def pspnet(backbone: Backbone, classes: int, *, channels: Channels, dropout: Dro
         backbone: the encoder.
         classes: number of classes C.
         channels: channels after pooling.
-        dropout: probability that a whole channel is dropped before the last layer.
+        dropout: probability of dropping an entire channel before the last layer.
 
-    Source: Zhao et al., Pyramid scene parsing network, 2017; cut at stride 8 as in the Keras
-        package that inacio2019 cites.
+    Source: Zhao et al., Pyramid scene parsing network, 2017; truncated at stride 8 as in the Keras
+        package cited by inacio2019.
     """
     return _build("PSPNet", backbone, classes, psp_out_channels=channels, psp_dropout=dropout)
 
@@ -87,9 +87,9 @@ def unet(
     Args:
         backbone: the encoder.
         classes: number of classes C.
-        decoder_channels: channels of the five levels, from the deepest to the full size.
-        deep_supervision: train a classifier on every level, each with half the weight of the next
-            larger one; the weights add up to 1.
+        decoder_channels: channels of the five levels, from the deepest to full resolution.
+        deep_supervision: train a classifier on every level, each with half the weight of the level
+            at twice its resolution; the weights sum to 1.
 
     Source: Ronneberger, Fischer and Brox, U-Net, 2015.
     """
@@ -107,14 +107,14 @@ def unet(
 def unetplusplus(
     backbone: Backbone, classes: int, *, decoder_channels: Levels, deep_supervision: bool = False
 ) -> "Network":
-    """U-Net++, whose skips pass through convolutions of their own.
+    """U-Net++, with convolutions on its skip connections.
 
     Args:
         backbone: the encoder.
         classes: number of classes C.
-        decoder_channels: channels of the five levels, from the deepest to the full size.
-        deep_supervision: train a classifier on each of the four nested U-Nets, all with a quarter
-            of the weight.
+        decoder_channels: channels of the five levels, from the deepest to full resolution.
+        deep_supervision: train a classifier on each of the four nested U-Nets, with a weight of 1/4
+            each.
 
     Source: Zhou et al., UNet++, 2018.
     """
@@ -130,14 +130,14 @@ def unetplusplus(
 
 
 def densenet_decoder(backbone: Backbone, classes: int) -> "Network":
-    """DenseNet with a decoder path: that of U-Net, or FC-DenseNet67 without a backbone.
+    """DenseNet with the decoder of U-Net, or FC-DenseNet67 without a backbone.
 
     Args:
         backbone: `densenet121`, or `none` for FC-DenseNet67.
         classes: number of classes C.
 
-    Source: castro2019, section 7.6, which names no decoder; the DenseNet with U-Net's decoder is
-        our reading. FC-DenseNet67: Jégou et al., The one hundred layers Tiramisu, 2017.
+    Source: castro2019, section 7.6, which does not specify the decoder; the decoder of U-Net is our
+        interpretation. FC-DenseNet67: Jégou et al., The one hundred layers Tiramisu, 2017.
     """
     if backbone.name == "none":
         from clothseg.model.body.fc_densenet import FCDenseNet67
@@ -157,17 +157,17 @@ def deeplabv3(
     dropout: Dropout,
     auxiliary_weight: AuxiliaryWeight,
 ) -> "Network":
-    """DeepLabV3: atrous convolutions in the encoder and, at several rates, behind it.
+    """DeepLabV3: atrous convolutions in the encoder and an atrous spatial pyramid on top.
 
     Args:
         backbone: the encoder.
         classes: number of classes C.
-        output_stride: of the encoder, pixels.
-        channels: of each branch of the pyramid.
-        rates: of its three atrous convolutions.
-        dropout: probability that a value behind the pyramid is dropped.
-        auxiliary_weight: weight of the loss of a classifier on the last stage but one, which
-            torchvision's `deeplabv3_resnet50` has; None builds none.
+        output_stride: output stride of the encoder, pixels.
+        channels: channels of each branch of the pyramid.
+        rates: rates of its three atrous convolutions.
+        dropout: probability of dropping a value after the pyramid.
+        auxiliary_weight: weight of the loss of a classifier on the second-to-last stage, as in
+            torchvision's `deeplabv3_resnet50`; None disables it.
 
     Source: Chen et al., Rethinking atrous convolution, 2017.
     """
@@ -175,7 +175,7 @@ def deeplabv3(
         "DeepLabV3",
         backbone,
         classes,
-        _on_stage(auxiliary_weight),
+        _stage_classifier(auxiliary_weight),
         encoder_output_stride=output_stride,
         decoder_channels=channels,
         decoder_atrous_rates=rates,
@@ -192,7 +192,7 @@ def deeplabv3plus(
     rates: Rates,
     dropout: Dropout,
 ) -> "Network":
-    """DeepLabV3+, which refines the pyramid with early features; arguments as of `deeplabv3`.
+    """DeepLabV3+, which refines the pyramid with early features; arguments as in `deeplabv3`.
 
     Source: Chen et al., Encoder-decoder with atrous separable convolution, 2018.
     """
@@ -208,12 +208,12 @@ def deeplabv3plus(
 
 
 def segformer(backbone: Backbone, classes: int, *, channels: Channels) -> "Network":
-    """SegFormer's decoder, linear layers on all stages; made for the backbones `mit_…`.
+    """SegFormer's decoder, linear layers on all stages; designed for the backbones `mit_…`.
 
     Args:
         backbone: the encoder.
         classes: number of classes C.
-        channels: of every stage before they are joined.
+        channels: channels of every stage before concatenation.
 
     Source: Xie et al., SegFormer, 2021.
     """
@@ -226,15 +226,15 @@ def upernet(backbone: Backbone, classes: int, *, channels: Channels) -> "Network
     Args:
         backbone: the encoder.
         classes: number of classes C.
-        channels: of every level of the pyramid.
+        channels: channels of every level of the pyramid.
 
     Source: Xiao et al., Unified perceptual parsing, 2018.
     """
     return _build("UPerNet", backbone, classes, decoder_channels=channels)
 
 
-def _on_stage(weight: float | None) -> "Outputs | None":
-    """A classifier on the last stage of the encoder but one, or none."""
+def _stage_classifier(weight: float | None) -> "Outputs | None":
+    """Return the factory of a classifier on the second-to-last encoder stage; None without one."""
     if weight is None:
         return None
     from clothseg.model.auxiliary import stage_before_last
@@ -255,23 +255,23 @@ def _build(
     from clothseg.model.network import Network
 
     if backbone.name.startswith("tu-swin"):
-        arguments["strict_img_size"] = False  # it would take 224 px only; it pads its windows
+        arguments["strict_img_size"] = False  # accept sizes other than 224 px; windows are padded
     body = getattr(smp, architecture)(
         backbone.name, encoder_weights=None, classes=classes, **arguments
     )
     restore_rates(body.encoder, backbone.name, arguments.get("encoder_output_stride", 32))
     if backbone.weights is None:
-        follow_statistics(body.encoder)
+        use_default_batchnorm_momentum(body.encoder)
     load_weights(body.encoder, backbone)
     auxiliaries, main_weight = outputs(body, classes) if outputs else ([], 1.0)
     return Network(body, body.encoder.output_stride, auxiliaries, main_weight)
 
 
-def follow_statistics(encoder: "nn.Module") -> None:
-    """Give batch normalisation PyTorch's usual momentum.
+def use_default_batchnorm_momentum(encoder: "nn.Module") -> None:
+    """Set the momentum of batch normalization to PyTorch's default.
 
-    EfficientNet's own, a tenth of it, keeps evaluation at the initial statistics for thousands of
-    steps when training starts from scratch.
+    EfficientNet's momentum is a tenth of it: when training from scratch, the running statistics
+    would stay near their initial values for thousands of steps.
     """
     from torch import nn
 

@@ -108,7 +108,7 @@ def load_task(
         ConfigError: a scale does not fit the network.
         DataError: a checkpoint is damaged, or belongs to a different network.
     """
-    from clothseg.model.tta import AveragedViews, require_scales
+    from clothseg.model.tta import AveragedPredictions, require_scales
 
     plain = dict(config) if pixels else dict(config) | {"loss": CROSS_ENTROPY}
     tasks = [build.build_task(plain, pixels) for _ in runs]
@@ -119,7 +119,7 @@ def load_task(
     if (tta, list(scales), len(runs)) != ("none", [1.0], 1):
         flip_table = build.build_labels(config).flip_table if tta == "flip" else None
         networks = [member.network for member in tasks]
-        task.set_submodule("network", AveragedViews(networks, flip_table, scales))
+        task.set_submodule("network", AveragedPredictions(networks, flip_table, scales))
     return task
 
 

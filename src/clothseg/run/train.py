@@ -20,7 +20,7 @@ from clothseg.datamodule.sampling import Shard
 from clothseg.error import DataError
 from clothseg.files import write_array, write_json
 from clothseg.logger.tracker import Results
-from clothseg.loss.class_weights import ClassPixels, described
+from clothseg.loss.class_weights import ClassPixels, describe_weights
 from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
@@ -184,7 +184,7 @@ def describe_class_weights(task: SemanticSegmentation) -> list[str]:
     """Format the class weights of a task's losses."""
     losses = [loss for loss in task.loss.modules() if isinstance(loss, PixelLoss)]
     weights = [loss.weights.tolist() for loss in losses if loss.weights is not None]
-    return [described(values, task.names) for values in weights]
+    return [describe_weights(values, task.names) for values in weights]
 
 
 def inference_ms(task: SemanticSegmentation, image_size: int) -> float:

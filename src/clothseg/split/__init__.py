@@ -1,24 +1,29 @@
-"""Training, validation and test parts, with look-alike photos kept together.
+"""Splits into training, validation and test part that keep near-duplicate images together.
 
-Every way of dividing gives a :class:`Split`. Libraries that divide and group are imported where
-they are used, because they take seconds.
+Every function returns a :class:`Split`. Slow libraries for stratification and grouping are imported
+only where they are used.
 """
 
 from clothseg.split.constrained import constrained
-from clothseg.split.division import Split, limited, missing_classes, share_deviation
+from clothseg.split.division import (
+    Split,
+    class_frequency_difference,
+    limit_split,
+    missing_classes,
+)
 from clothseg.split.official import official
 from clothseg.split.small import overfit, subset
 from clothseg.split.stratified import holdout, kfold
 
 __all__ = [
     "Split",
+    "class_frequency_difference",
     "constrained",
     "holdout",
     "kfold",
-    "limited",
+    "limit_split",
     "missing_classes",
     "official",
     "overfit",
-    "share_deviation",
     "subset",
 ]

@@ -1,4 +1,4 @@
-"""A random division whose evaluation part has a minimum of annotated objects of every class."""
+"""Random split whose evaluation part has a minimum number of instances of every class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from pydantic import Field
 
 from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
-from clothseg.split.division import Seed, Split, Validation, divided
+from clothseg.split.division import Seed, Split, Validation, build_split
 
 if TYPE_CHECKING:
     from clothseg.cache import Cache
 
-TRIALS = 5_000
-"""Photos that are tried in swaps before the search is given up; a few seconds at ModaNet's size."""
+MAX_TRIALS = 5_000
+"""Images to try in swaps before the search gives up; takes a few seconds for ModaNet."""
 
-DRAWS = 20
-"""Random draws that the search may start from."""
+MAX_RESTARTS = 20
+"""Number of random initial samples."""
 
 
 def constrained(
@@ -29,29 +29,29 @@ def constrained(
     validation: Validation,
     seed: Seed,
 ) -> Split:
-    """A random evaluation part with at least so many instances of every class but the background.
+    """Random evaluation part with a minimum number of instances of every foreground class.
 
-    A plain random draw misses rare classes, so it is repaired: as long as a class is short, a photo
-    outside that shows such a class, drawn at random, trades places with the photo inside whose loss
-    hurts least. All other photos stay as they were drawn. Look-alikes stay together.
+    A plain random sample lacks rare classes, so it is repaired: while a class has too few
+    instances, a random image outside the sample that contains such a class is swapped with the
+    image inside whose removal costs least. Other images stay; near-duplicates stay together.
 
     Args:
         cache: the samples with their instances and hashes.
-        test_images: number of photos in the evaluation part, which is the test part.
-        min_instances: annotated objects of each class that it must have; a dataset without
-            instances has one of each class that an image shows.
-        validation: share of the other photos that is carved off for validation, or `test` for the
-            papers' own protocol, which chooses the epoch on the evaluation part.
-        seed: seed of the draw.
+        test_images: number of images in the evaluation part, which is the test part.
+        min_instances: required number of annotated instances of each class; in a dataset without
+            instances, each class in an image counts as one.
+        validation: fraction of the other images held out for validation, or `test` for the
+            protocol of the papers, which selects the epoch on the evaluation part.
+        seed: random seed of the sample.
 
     Raises:
-        ConfigError: there are too few photos or instances, or no such part was found; says which
-            class lacks what, and what is possible.
+        ConfigError: there are too few images or instances, or the search failed; names the classes
+            with too few instances and a feasible setting.
 
-    Source: dang2020, section IV.A: 2,400 of 52,377 photos with at least 280 instances per class.
+    Source: dang2020, section IV.A: 2,400 of 52,377 images with at least 280 instances per class.
     """
     names = cache.class_names or [f"class {k}" for k in range(cache.instances.shape[1])]
-    problems = _impossibilities(cache.instances[:, 1:], names[1:], test_images, min_instances)
+    problems = _infeasibilities(cache.instances[:, 1:], names[1:], test_images, min_instances)
     if problems:
         raise ConfigError(problems)
     groups = near_duplicate_groups(cache.hashes)
@@ -62,82 +62,82 @@ def constrained(
     )
     chosen = search.run()
     if chosen is None:
-        raise ConfigError([_not_found(search, names[1:])])
+        raise ConfigError([_describe_failure(search, names[1:])])
     tested = chosen[groups]
-    return divided(cache, groups, tested.astype(int), tested, ~tested, validation, seed)
+    return build_split(cache, groups, tested.astype(int), tested, ~tested, validation, seed)
 
 
 @dataclass
 class Search:
-    """Random draws, repaired by swaps until every class has its minimum.
+    """Random samples, repaired by swaps until every class has the minimum number of instances.
 
     Args:
-        counts: instances of each class in each group of look-alikes, int64 [G,K].
-        sizes: photos in each group, int [G].
-        photos: number of photos to choose.
-        minimum: instances that each class must have among them.
-        random: where every draw comes from.
-        trials: photos that may be tried in swaps, all draws together.
+        counts: instances of each class in each near-duplicate group, int64 [G,K].
+        sizes: images in each group, int [G].
+        images: number of images to choose.
+        minimum: required instances of each class among them.
+        random: random number generator.
+        trials: remaining number of images to try in swaps, over all restarts.
 
     Attributes:
-        swaps: exchanges in the draw that met the minimum.
-        nearest: instances of each class in the draw that came closest, int64 [K]; None while no
-            draw had the right number of photos.
+        swaps: swaps in the last sample.
+        best: instances of each class in the best sample so far, int64 [K]; None if no sample had
+            the right number of images.
     """
 
     counts: np.ndarray
     sizes: np.ndarray
-    photos: int
+    images: int
     minimum: int
     random: np.random.Generator
-    trials: int = TRIALS
+    trials: int = MAX_TRIALS
     swaps: int = 0
-    nearest: np.ndarray | None = None
+    best: np.ndarray | None = None
 
     def run(self) -> np.ndarray | None:
-        """The chosen groups, bool [G]; None when no draw could be repaired."""
-        for _ in range(DRAWS):
-            chosen = self._draw()
+        """Return the chosen groups, bool [G]; None if no sample could be repaired."""
+        for _ in range(MAX_RESTARTS):
+            chosen = self._sample()
             if chosen is not None and self._repair(chosen):
                 return chosen
         return None
 
-    def _draw(self) -> np.ndarray | None:
-        """Groups in random order until the number of photos is reached, leaving out what exceeds.
+    def _sample(self) -> np.ndarray | None:
+        """Choose groups in random order, skipping those that would exceed the number of images.
 
-        None where that number is missed, as an odd number with pairs only.
+        None if the number is not reached exactly, e.g. an odd number from pairs only.
         """
         chosen = np.zeros(len(self.sizes), bool)
-        left = self.photos
+        remaining = self.images
         for group in self.random.permutation(len(self.sizes)):
-            if self.sizes[group] <= left:
+            if self.sizes[group] <= remaining:
                 chosen[group] = True
-                left -= self.sizes[group]
-        return chosen if left == 0 else None
+                remaining -= self.sizes[group]
+        return chosen if remaining == 0 else None
 
     def _repair(self, chosen: np.ndarray) -> bool:
-        """Swap until nothing is short; every swap lowers what is missing, so this ends."""
+        """Swap groups until no instances are missing; each swap lowers their number, so it ends."""
         total = self.counts[chosen].sum(0)
         self.swaps = 0
         while (missing := int(self._missing(total))) > 0:
-            swap = self._better_swap(chosen, total, missing)
+            swap = self._find_swap(chosen, total, missing)
             if swap is None:
                 break
             outside, inside = swap
             chosen[outside], chosen[inside] = True, False
             total = total + self.counts[outside] - self.counts[inside]
             self.swaps += 1
-        if self.nearest is None or missing < self._missing(self.nearest):
-            self.nearest = total
+        if self.best is None or missing < self._missing(self.best):
+            self.best = total
         return missing == 0
 
-    def _better_swap(
+    def _find_swap(
         self, chosen: np.ndarray, total: np.ndarray, missing: int
     ) -> tuple[int, int] | None:
-        """A group outside and one inside of equal size whose exchange lowers what is missing."""
+        """Find two groups (outside, inside) of equal size whose swap reduces missing instances."""
         short = total < self.minimum
-        helpful = np.flatnonzero(~chosen & self.counts[:, short].any(1))
-        for outside in self.random.permutation(helpful):
+        candidates = np.flatnonzero(~chosen & self.counts[:, short].any(1))
+        for outside in self.random.permutation(candidates):
             if self.trials == 0:
                 return None
             self.trials -= 1
@@ -148,58 +148,58 @@ class Search:
         return None
 
     def _missing(self, total: np.ndarray) -> np.ndarray:
-        """Instances that the classes together lack: totals int64 [...,K] to int64 [...]."""
+        """Count missing instances of all classes: totals int64 [...,K] to int64 [...]."""
         return np.maximum(self.minimum - total, 0).sum(-1)
 
 
-def _impossibilities(
-    instances: np.ndarray, names: Sequence[str], evaluation: int, minimum: int
+def _infeasibilities(
+    instances: np.ndarray, names: Sequence[str], test_images: int, minimum: int
 ) -> list[str]:
-    """What no choice of photos could meet, one sentence each.
+    """List requirements that no choice of images can satisfy, one sentence each.
 
     Args:
-        instances: of each class in each photo, int64 [N,K].
-        names: of the classes [K].
-        evaluation: number of photos to choose.
-        minimum: instances that each class must have among them.
+        instances: instances of each class in each image, int64 [N,K].
+        names: class names [K].
+        test_images: number of images to choose.
+        minimum: required instances of each class among them.
     """
-    if evaluation > len(instances) - 2:
+    if test_images > len(instances) - 2:
         return [
-            f"split.test_images={evaluation}: there are {len(instances)} photos, of which two have "
-            "to be left for training and validation"
+            f"split.test_images={test_images}: there are {len(instances)} images, of which at "
+            "least two must remain for training and validation"
         ]
-    richest = -np.sort(-instances, axis=0)[:evaluation].sum(0)
+    maximum = -np.sort(-instances, axis=0)[:test_images].sum(0)
     problems = [
         f"split.min_instances={minimum}: {name} has {instances[:, k].sum()} instances in "
-        f"{np.count_nonzero(instances[:, k])} photos, of which {evaluation} photos "
-        f"(split.test_images) can hold {richest[k]}"
+        f"{np.count_nonzero(instances[:, k])} images; {test_images} images (split.test_images) can "
+        f"hold at most {maximum[k]} of them"
         for k, name in enumerate(names)
-        if richest[k] < minimum
+        if maximum[k] < minimum
     ]
     if problems:
-        most = int(richest.min())
-        possible = f"split.min_instances={most} at most" if most else "labels without such classes"
-        problems.append(f"possible with these photos: {possible}")
+        limit = int(maximum.min())
+        feasible = f"split.min_instances={limit} at most" if limit else "labels without the class"
+        problems.append(f"possible with these images: {feasible}")
     return problems
 
 
-def _not_found(search: Search, names: Sequence[str]) -> str:
-    """Why a search ended without a result."""
-    wanted = f"split.test_images={search.photos}"
-    if search.nearest is None:
+def _describe_failure(search: Search, names: Sequence[str]) -> str:
+    """Explain why a search ended without a result."""
+    setting = f"split.test_images={search.images}"
+    if search.best is None:
         return (
-            f"{wanted}: groups of look-alike photos, which stay together, do not add up to "
+            f"{setting}: groups of near-duplicate images, which stay together, do not add up to "
             "this number; try one more or less"
         )
     short = [
-        f"{names[k]} {search.nearest[k]}"
-        for k in np.argsort(search.nearest)
-        if search.nearest[k] < search.minimum
+        f"{names[k]} {search.best[k]}"
+        for k in np.argsort(search.best)
+        if search.best[k] < search.minimum
     ]
-    most = int(search.nearest.min())
-    possible = f"split.min_instances={most} is possible; for more, " if most else ""
+    limit = int(search.best.min())
+    feasible = f"split.min_instances={limit} is possible; for more, " if limit else ""
     return (
-        f"{wanted} with split.min_instances={search.minimum}: each class alone allows it, but "
-        f"no part was found for all together; the nearest had {', '.join(short)}. {possible}"
-        "raise split.test_images"
+        f"{setting} with split.min_instances={search.minimum}: feasible for each class alone, but "
+        f"the search found no part that satisfies all classes; the best had {', '.join(short)}. "
+        f"{feasible}raise split.test_images"
     )

@@ -1,4 +1,4 @@
-"""What a division of a dataset into training, validation and test is, and what all kinds share."""
+"""Split of a dataset into training, validation and test part, and helpers of all strategies."""
 
 import hashlib
 import json
@@ -20,24 +20,23 @@ if TYPE_CHECKING:
 Fraction = Annotated[float, Field(gt=0, le=0.5)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Validation = Fraction | Literal["test"]
-"""Shard of the photos that are not tested, or the papers' own protocol, which chooses the epoch on
-the test part."""
+"""Fraction of the images outside the test part, or `test` for the protocol of the papers, which
+selects the epoch on the test part."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """The samples of one run, by name, and what the whole division of the dataset looks like.
+    """Sample names of one run, and properties of the partition of the dataset it belongs to.
 
     Args:
-        train: samples that are trained on.
-        validation: samples that choose the epoch and drive schedules; disjoint from `test` unless
-            the papers' own protocol was asked for.
-        test: samples that are scored once, at the end.
-        division: hash of the division of the dataset that this split is one view of; equal for
-            all folds of one cross-validation.
-        deviation: mean over parts and classes of |share of photos with the class in the part -
-            share in the dataset|.
-        held_out: samples that no fold trains on, validates or tests.
+        train: training samples.
+        validation: samples for selecting the epoch and for schedules; disjoint from `test` unless
+            the protocol of the papers is used.
+        test: samples that are evaluated once, at the end.
+        division: hash of the partition of the dataset; equal for all folds of a cross-validation.
+        deviation: mean over parts and classes of |fraction of images with the class in the part -
+            fraction in the dataset|.
+        held_out: samples that no fold uses for training, validation or testing.
     """
 
     train: list[str]
@@ -48,7 +47,7 @@ class Split:
     held_out: list[str] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """Freeze the split as JSON."""
+        """Write the split as JSON, with a hash that reveals changes."""
         write_json(path, asdict(self) | {"hash": self.hash})
 
     @classmethod
@@ -56,7 +55,7 @@ class Split:
         """Read a frozen split.
 
         Raises:
-            DataError: the file is missing or damaged, or was changed since it was written.
+            DataError: the file is missing, damaged, or was changed after it was written.
         """
         try:
             content = json.loads(path.read_text())
@@ -65,95 +64,99 @@ class Split:
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"{path}: the frozen split cannot be read ({error})") from error
         if split.hash != stored:
-            raise DataError(f"{path}: the frozen split was changed by hand; its hash does not fit")
+            raise DataError(
+                f"{path}: the frozen split was changed by hand; its hash does not match"
+            )
         return split
 
     def require(self, names: Sequence[str]) -> None:
-        """Fail when a dataset lacks photos of the split.
+        """Require all images of the split in a dataset.
 
         Args:
-            names: of its photos.
+            names: names of the dataset's images.
 
         Raises:
-            DataError: names some of those that are missing.
+            DataError: images are missing; lists some of them.
         """
-        wanted = [*self.train, *self.validation, *self.test, *self.held_out]
-        missing = sorted(set(wanted).difference(names))
+        required = [*self.train, *self.validation, *self.test, *self.held_out]
+        missing = sorted(set(required).difference(names))
         if missing:
             raise DataError(
-                f"the dataset lacks {len(missing)} photos that the run was divided with: "
-                f"{some(missing)}; name the folder of the very same dataset"
+                f"the dataset lacks {len(missing)} images of the run's split: {some(missing)}; "
+                "pass the folder of the dataset that the run was trained on"
             )
 
     @property
     def summary(self) -> str:
-        """Sizes of the parts and quality of the division, for people."""
+        """Sizes of the parts and quality of the stratification, for the console."""
         return (
             f"{len(self.train)} training, {len(self.validation)} validation, {len(self.test)} test "
-            f"photos; class shares of the parts deviate by {100 * self.deviation:.2f} points"
+            f"images; mean difference in class frequency {100 * self.deviation:.2f} points"
         )
 
     @property
     def hash(self) -> str:
         """Hash of the names of all parts, in order."""
         parts = [self.train, self.validation, self.test]
-        parts += [self.held_out] if self.held_out else []  # which splits of old do not know
+        parts += [self.held_out] if self.held_out else []  # older splits have no held-out part
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
 
 def missing_classes(cache: "Cache", split: Split, names: list[str]) -> list[str]:
-    """Names of classes that the dataset has and the training part has not."""
+    """Return the names of classes in the dataset that are absent from the training part."""
     train = np.isin(cache.names, split.train)
-    lost = cache.presence.any(0) & ~cache.presence[train].any(0)
-    return [names[k] for k in np.flatnonzero(lost)]
+    missing = cache.presence.any(0) & ~cache.presence[train].any(0)
+    return [names[k] for k in np.flatnonzero(missing)]
 
 
-def share_deviation(presence: np.ndarray, part: np.ndarray) -> float:
-    """Mean over parts and classes of |share of photos with the class in the part - in all photos|.
+def class_frequency_difference(presence: np.ndarray, part: np.ndarray) -> float:
+    """Compute the mean over parts and classes of the absolute difference in class frequency.
+
+    The frequency of a class is the fraction of images with it; a part is compared to all images.
 
     Args:
-        presence: bool [N,K]; classes that every or no photo has are left out.
-        part: number of each photo's part, int [N].
+        presence: bool [N,K]; classes that all images or no images have are excluded.
+        part: number of each image's part, int [N].
     """
-    some = presence[:, presence.any(0) & ~presence.all(0)]
-    if not some.size:
+    varying = presence[:, presence.any(0) & ~presence.all(0)]
+    if not varying.size:
         return 0.0
-    shares = np.array([some[part == number].mean(0) for number in np.unique(part)])
-    return float(np.abs(shares - some.mean(0)).mean())
+    frequencies = np.array([varying[part == number].mean(0) for number in np.unique(part)])
+    return float(np.abs(frequencies - varying.mean(0)).mean())
 
 
-def strata(cache: "Cache") -> np.ndarray:
-    """What stratification balances, bool [N,S]: classes, and of merged datasets the sources too."""
+def stratification_labels(cache: "Cache") -> np.ndarray:
+    """Return the labels to stratify by, bool [N,S]: classes and, if several, source datasets."""
     sources = np.unique(cache.sources)
     if len(sources) < 2:
         return cache.presence
     return np.hstack([cache.presence, cache.sources[:, None] == sources])
 
 
-def of_groups(presence: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """What the photos of each group have, taken together: bool [N,S] to bool [G,S]."""
-    united = np.zeros((groups.max() + 1, presence.shape[1]), bool)
-    np.logical_or.at(united, groups, presence)
-    return united
+def any_per_group(presence: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Combine the labels of the images of each group by logical or: bool [N,S] to bool [G,S]."""
+    combined = np.zeros((groups.max() + 1, presence.shape[1]), bool)
+    np.logical_or.at(combined, groups, presence)
+    return combined
 
 
-def carve(presence: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Mask bool [G] of a stratified part of about `share` of the groups.
+def stratified_sample(presence: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Sample about `fraction` of the groups, stratified; returns a mask bool [G].
 
     Args:
-        presence: what the groups have, bool [G,S].
-        share: of the groups, (0, 1).
-        seed: seed of the division.
+        presence: labels of the groups, bool [G,S].
+        fraction: fraction of the groups, (0, 1).
+        seed: random seed.
     """
     from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
 
     chosen = np.zeros(len(presence), bool)
-    splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=share, random_state=seed)
+    splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=fraction, random_state=seed)
     chosen[next(splitter.split(presence, presence))[1]] = True
     return chosen
 
 
-def divided(
+def build_split(
     cache: "Cache",
     groups: np.ndarray,
     part: np.ndarray,
@@ -162,79 +165,77 @@ def divided(
     validation: Validation,
     seed: int,
 ) -> Split:
-    """The split that one view of a division gives, with validation carved off.
+    """Build the split for given test images and hold out validation images from the rest.
 
     Args:
         cache: the samples with their classes and sources.
-        groups: number of each photo's group of look-alikes, int [N].
-        part: number of each photo's part in the division, int [N].
-        test: the photos that are tested, bool [N].
-        rest: the photos that are trained on and validated, bool [N].
-        validation: share of the rest that is carved off, or `test`.
-        seed: seed of the carving.
+        groups: number of each image's near-duplicate group, int [N].
+        part: number of each image's part in the partition of the dataset, int [N].
+        test: test images, bool [N].
+        rest: images for training and validation, bool [N].
+        validation: fraction of the rest held out for validation, or `test`.
+        seed: random seed of the validation part.
     """
-    train, held = rest, test
+    train, validated = rest, test
     if validation != "test":
-        places = np.flatnonzero(rest)
-        group = np.unique(groups[places], return_inverse=True)[1]
-        chosen = carve(of_groups(strata(cache)[places], group), validation, seed)
-        held = np.zeros_like(test)
-        held[places] = chosen[group]
-        train = rest & ~held
+        indices = np.flatnonzero(rest)
+        group = np.unique(groups[indices], return_inverse=True)[1]
+        presence = any_per_group(stratification_labels(cache)[indices], group)
+        validated = np.zeros_like(test)
+        validated[indices] = stratified_sample(presence, validation, seed)[group]
+        train = rest & ~validated
     names = np.array(cache.names)
     content = json.dumps([cache.names, part.tolist()]).encode()
     used = test | rest
     return Split(
         train=names[train].tolist(),
-        validation=names[held].tolist(),
+        validation=names[validated].tolist(),
         test=names[test].tolist(),
         division=hashlib.blake2b(content, digest_size=8).hexdigest(),
-        deviation=share_deviation(cache.presence[used], part[used]),
+        deviation=class_frequency_difference(cache.presence[used], part[used]),
     )
 
 
-def limited(split: Split, cache: "Cache", photos: int, seed: int) -> Split:
-    """A split with fewer photos: so many for training, and as large a share of the other parts.
+def limit_split(split: Split, cache: "Cache", images: int, seed: int) -> Split:
+    """Reduce a split to a number of training images, and its other parts by the same factor.
 
-    What is told about the division stays that of all photos.
+    `division` and `deviation` still describe the full dataset.
 
     Args:
-        split: whole parts.
+        split: the full split.
         cache: the samples with their classes and sources.
-        photos: most training photos; of every part at least one stays.
-        seed: seed of the choice, which keeps the shares of the classes.
+        images: largest number of training images; every part keeps at least one image.
+        seed: random seed of the stratified subset.
     """
-    share = photos / len(split.train)
-    if share >= 1:
+    fraction = images / len(split.train)
+    if fraction >= 1:
         return split
-    balanced = strata(cache)
+    labels = stratification_labels(cache)
 
-    def fewer(names: list[str]) -> list[str]:
-        wanted = max(min(1, len(names)), round(share * len(names)))
-        if wanted < 2 or len(names) - wanted < 2:
-            return names[:wanted]
-        chosen = carve(
-            balanced[[cache.index_of[name] for name in names]], wanted / len(names), seed
-        )
-        places = np.flatnonzero(chosen)
-        if len(places) > wanted:  # which carving meets only approximately
+    def reduce(names: list[str]) -> list[str]:
+        limit = max(min(1, len(names)), round(fraction * len(names)))
+        if limit < 2 or len(names) - limit < 2:
+            return names[:limit]
+        indices = [cache.index_of[name] for name in names]
+        chosen = np.flatnonzero(stratified_sample(labels[indices], limit / len(names), seed))
+        if len(chosen) > limit:  # stratified sampling meets the size only approximately
             random = np.random.default_rng(seed)
-            places = np.sort(random.choice(places, wanted, replace=False))
-        return [names[place] for place in places]
+            chosen = np.sort(random.choice(chosen, limit, replace=False))
+        return [names[index] for index in chosen]
 
     parts = split.train, split.validation, split.test, split.held_out
-    train, validation, test, held_out = map(fewer, parts)
+    train, validation, test, held_out = map(reduce, parts)
     return replace(split, train=train, validation=validation, test=test, held_out=held_out)
 
 
 def require_groups(groups: np.ndarray, parts: int) -> None:
-    """Refuse to divide too few photos.
+    """Require at least two near-duplicate groups per part.
 
     Raises:
-        ConfigError: there are not two different photos for each part.
+        ConfigError: there are fewer than two distinct images per part.
     """
     count = int(groups.max()) + 1
     if count < 2 * parts:
         raise ConfigError(
-            [f"{count} different photos cannot be divided into {parts} parts with 2 photos each"]
+            [f"{count} distinct images cannot be split into {parts} parts of at least 2 images"]
         )

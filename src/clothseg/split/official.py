@@ -1,4 +1,4 @@
-"""The division that a dataset's own release makes."""
+"""Official split of a dataset's release."""
 
 from typing import TYPE_CHECKING
 
@@ -6,52 +6,53 @@ import numpy as np
 
 from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
-from clothseg.split.division import Seed, Split, Validation, divided
+from clothseg.split.division import Seed, Split, Validation, build_split
 
 if TYPE_CHECKING:
     from clothseg.cache import Cache
 
 TRAIN, TEST, UNUSED = 0, 1, 2
-"""Numbers of the parts of the division."""
+"""Numbers of the parts."""
 
 
 def official(cache: "Cache", *, validation: Validation, seed: Seed) -> Split:
-    """Training and test part as the dataset was released.
+    """Training and test part as in the dataset's release.
 
-    Tested is the release's `test` part; where its labels are not public, its `validation` part.
-    Beside a labelled `test` part, the release's `validation` part is not used.
+    The test part is the release's `test` part, or its `validation` part if the test labels are not
+    public. If `test` is labeled, the release's `validation` part is not used.
 
     Args:
         cache: the samples with their parts, classes and hashes.
-        validation: share of the release's `train` part that is carved off, look-alikes together, or
-            `test` for the papers' own protocol, which chooses the epoch on the tested part.
-        seed: seed of the carving.
+        validation: fraction of the release's `train` part held out for validation, keeping
+            near-duplicates together, or `test` for the protocol of the papers, which selects the
+            epoch on the test part.
+        seed: random seed of the validation part.
 
     Raises:
-        ConfigError: the release has no parts, or lacks one that is needed.
+        ConfigError: the release has no parts, or lacks a required one.
     """
-    names = np.array([sample.part for sample in cache.samples])
-    problem = _problem(names, cache.names)
+    released = np.array([sample.part for sample in cache.samples])
+    problem = _find_problem(released, cache.names)
     if problem:
-        raise ConfigError([f"split=official: {problem}; kfold, holdout and constrained divide it"])
-    tested = names == ("test" if "test" in names else "validation")
-    trained = names == "train"
+        raise ConfigError([f"split=official: {problem}; use kfold, holdout or constrained instead"])
+    tested = released == ("test" if "test" in released else "validation")
+    trained = released == "train"
     part = np.select([trained, tested], [TRAIN, TEST], UNUSED)
     groups = near_duplicate_groups(cache.hashes)
-    return divided(cache, groups, part, tested, trained, validation, seed)
+    return build_split(cache, groups, part, tested, trained, validation, seed)
 
 
-def _problem(parts: np.ndarray, photos: list[str]) -> str | None:
-    """What keeps a release's parts from being used."""
+def _find_problem(parts: np.ndarray, images: list[str]) -> str | None:
+    """Explain why the parts of a release cannot be used; None if they can."""
     found = sorted(set(parts.tolist()) - {""})
     if not found:
-        return "the dataset's release is not divided into parts"
+        return "the dataset's release is not split into parts"
     if "" in parts:
-        first = photos[int(np.argmax(parts == ""))]
-        return f"{np.count_nonzero(parts == '')} photos are in no part of a release, first {first}"
+        first = images[int(np.argmax(parts == ""))]
+        return f"{np.count_nonzero(parts == '')} images are in no part of a release, e.g. {first}"
     if "train" not in found or len(found) < 2:
         return (
-            f"the labelled photos of the dataset's release are all in {', '.join(found)}; needed "
-            "are train, and test or validation"
+            f"the labeled images of the dataset's release are all in {', '.join(found)}; train and "
+            "either test or validation are required"
         )
     return None

@@ -1,4 +1,4 @@
-"""Small parts that show whether a network can learn at all, before anything long is trained."""
+"""Small splits for checking that a network can learn, before long trainings."""
 
 import hashlib
 import json
@@ -10,29 +10,35 @@ from pydantic import Field
 from clothseg.dataset.listing import some
 from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
-from clothseg.split.division import Seed, Split, carve, of_groups, share_deviation, strata
+from clothseg.split.division import (
+    Seed,
+    Split,
+    any_per_group,
+    class_frequency_difference,
+    stratification_labels,
+    stratified_sample,
+)
 
 if TYPE_CHECKING:
     from clothseg.cache import Cache
 
 
 Images = Annotated[int, Field(ge=1)] | Annotated[list[str | int], Field(min_length=1)]
-"""How many images, or which by name."""
+"""Number of images, or their names."""
 
 
 def overfit(cache: "Cache", *, images: Images) -> Split:
-    """A few photos, which are trained on, validated and tested.
+    """The same few images for training, validation and testing.
 
-    They are those with the most classes unless they are named. Of photos with equally many classes
-    those come first whose smallest class is the largest: small specks of a class are more likely a
-    slip of the annotator.
+    Unless named, they are the images with the most classes. Ties are resolved in favor of the image
+    whose smallest class is largest, because tiny regions are more likely to be annotation errors.
 
     Args:
         cache: the samples with their classes.
-        images: how many, or which.
+        images: number of images, or their names.
 
     Raises:
-        ConfigError: there are fewer photos, or none of such a name.
+        ConfigError: there are fewer images, or none of that name.
 
     Source: castro2019, section 8.4, step 1, "overfit a complex example".
     """
@@ -44,7 +50,7 @@ def overfit(cache: "Cache", *, images: Images) -> Split:
         if missing:
             raise ConfigError(
                 [
-                    f"split.images: there is no photo {some(missing)}; names of this dataset are "
+                    f"split.images: no image named {some(missing)}; names in this dataset look "
                     f"like {some(cache.names)}"
                 ]
             )
@@ -53,22 +59,22 @@ def overfit(cache: "Cache", *, images: Images) -> Split:
 
 def _most_classes(cache: "Cache", images: int) -> list[str]:
     if images > len(cache.names):
-        raise ConfigError([f"split.images={images}: there are only {len(cache.names)} photos"])
+        raise ConfigError([f"split.images={images}: there are only {len(cache.names)} images"])
     sizes = np.where(cache.presence, cache.pixels, cache.pixels.max() + 1).min(1)
     order = np.lexsort((-sizes, -cache.presence.sum(1)))
     return [cache.names[index] for index in order[:images]]
 
 
 def subset(cache: "Cache", *, images: Annotated[int, Field(ge=2)], seed: Seed) -> Split:
-    """Two small parts with about the class shares of the whole: one is trained on, one scored.
+    """Two small parts with the class frequencies of the dataset, for training and evaluation.
 
     Args:
         cache: the samples with their classes, sources and hashes.
-        images: in each part, about.
-        seed: seed of the choice.
+        images: approximate number of images in each part.
+        seed: random seed of the subset.
 
     Raises:
-        ConfigError: there are not so many different photos.
+        ConfigError: there are too few distinct images.
 
     Source: castro2019, section 8.4, step 2, "overfit a subset with high variety".
     """
@@ -78,23 +84,23 @@ def subset(cache: "Cache", *, images: Annotated[int, Field(ge=2)], seed: Seed) -
         raise ConfigError(
             [
                 f"split.images={images}: two parts of {images} images need more than "
-                f"{2 * images} different ones, and there are {count}"
+                f"{2 * images} distinct images, but there are {count}"
             ]
         )
-    presence = of_groups(strata(cache), groups)
-    both = carve(presence, 2 * images / count, seed)
-    places = np.flatnonzero(both)
-    scored = np.zeros_like(both)
-    scored[places[carve(presence[places], 0.5, seed)]] = True
-    part = (both.astype(int) + scored)[groups]  # 0 left out, 1 trained on, 2 scored
+    presence = any_per_group(stratification_labels(cache), groups)
+    sampled = stratified_sample(presence, 2 * images / count, seed)
+    indices = np.flatnonzero(sampled)
+    tested = np.zeros_like(sampled)
+    tested[indices[stratified_sample(presence[indices], 0.5, seed)]] = True
+    part = (sampled.astype(int) + tested)[groups]  # 0 unused, 1 training, 2 test
     names = np.array(cache.names)
-    train, held = names[part == 1].tolist(), names[part == 2].tolist()
+    train, test = names[part == 1].tolist(), names[part == 2].tolist()
     return Split(
         train=train,
-        validation=held,
-        test=held,
-        division=_hash([train, held]),
-        deviation=share_deviation(cache.presence, part),
+        validation=test,
+        test=test,
+        division=_hash([train, test]),
+        deviation=class_frequency_difference(cache.presence, part),
     )
 
 

@@ -1,4 +1,4 @@
-"""Divisions in which every part has about the same share of every class, and of every source."""
+"""Splits stratified by class and, for merged datasets, by source."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +12,11 @@ from clothseg.split.division import (
     Seed,
     Split,
     Validation,
-    carve,
-    divided,
-    of_groups,
+    any_per_group,
+    build_split,
     require_groups,
-    strata,
+    stratification_labels,
+    stratified_sample,
 )
 
 if TYPE_CHECKING:
@@ -37,14 +37,15 @@ def kfold(
     Args:
         cache: the samples with their classes, sources and hashes.
         folds: number of folds.
-        fold: the fold that is tested, counted from 0.
-        validation: share of the training part that is carved off for validation, or `test` for the
-            papers' own protocol, which chooses the epoch on the test fold.
-        seed: seed of the division.
-        held_out: share of the photos that no fold sees, on which all folds can be scored together.
+        fold: index of the test fold, starting at 0.
+        validation: fraction of the training part held out for validation, or `test` for the
+            protocol of the papers, which selects the epoch on the test fold.
+        seed: random seed of the split.
+        held_out: fraction of the images excluded from all folds, for evaluating an ensemble of the
+            folds.
 
     Raises:
-        ConfigError: there are too few different photos.
+        ConfigError: there are too few distinct images.
 
     Source: Sechidis, Tsoumakas and Vlahavas, On the stratification of multi-label data, 2011.
     """
@@ -52,35 +53,36 @@ def kfold(
 
     groups = near_duplicate_groups(cache.hashes)
     require_groups(groups, folds)
-    presence = of_groups(strata(cache), groups)
-    seen = np.ones(len(presence), bool)
+    presence = any_per_group(stratification_labels(cache), groups)
+    used = np.ones(len(presence), bool)
     if held_out:
-        seen = ~carve(presence, held_out, seed)
+        used = ~stratified_sample(presence, held_out, seed)
     stratifier = MultilabelStratifiedKFold(folds, shuffle=True, random_state=seed)
     part = np.full(len(presence), -1)
-    places = np.flatnonzero(seen)
-    for number, (_, test) in enumerate(stratifier.split(presence[seen], presence[seen])):
-        part[places[test]] = number
+    used_groups = np.flatnonzero(used)
+    for number, (_, test) in enumerate(stratifier.split(presence[used], presence[used])):
+        part[used_groups[test]] = number
     part = part[groups]
     tested = part == fold
-    split = divided(cache, groups, part, tested, (part >= 0) & ~tested, validation, seed)
+    split = build_split(cache, groups, part, tested, (part >= 0) & ~tested, validation, seed)
     names = np.array(cache.names)
     return replace(split, held_out=names[part < 0].tolist())
 
 
 def holdout(cache: "Cache", *, test: Fraction, validation: Validation, seed: Seed) -> Split:
-    """One stratified division into training and test.
+    """Single stratified split into training and test part.
 
     Args:
         cache: the samples with their classes, sources and hashes.
-        test: share of the photos that is tested.
+        test: fraction of the images in the test part.
         validation: as in :func:`kfold`.
-        seed: seed of the division.
+        seed: random seed of the split.
 
     Raises:
-        ConfigError: there are too few different photos.
+        ConfigError: there are too few distinct images.
     """
     groups = near_duplicate_groups(cache.hashes)
     require_groups(groups, 2)
-    tested = carve(of_groups(strata(cache), groups), test, seed)[groups]
-    return divided(cache, groups, tested.astype(int), tested, ~tested, validation, seed)
+    presence = any_per_group(stratification_labels(cache), groups)
+    tested = stratified_sample(presence, test, seed)[groups]
+    return build_split(cache, groups, tested.astype(int), tested, ~tested, validation, seed)

@@ -1,1 +1,1 @@
-"""Pretrained weights: found on disk, downloaded, or a message that says how to supply them."""
+"""Pretrained weights: cached, downloaded, or an error message on how to supply them."""

@@ -1,4 +1,4 @@
-"""Where ImageNet weights are on the model hub, in its local cache, or why neither can be had."""
+"""ImageNet weights from the local cache of the model hub or by download."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 
 from clothseg.error import ConfigError
 
-PATIENCE = 1.0
-"""Seconds that a server has to answer before a download counts as impossible."""
+TIMEOUT = 1.0
+"""Seconds to wait for a server before it is considered unreachable."""
 
-TIMM = "tu-"
-"""What the names of timm's encoders begin with in segmentation-models-pytorch."""
+TIMM_PREFIX = "tu-"
+"""Name prefix of timm's encoders in segmentation-models-pytorch."""
 
 
-class Place(TypedDict):
-    """One file of the model hub; a revision of None is the newest."""
+class HubFile(TypedDict):
+    """File on the model hub; a revision of None is the latest."""
 
     repo_id: str
     filename: str
@@ -25,84 +25,85 @@ class Place(TypedDict):
 
 
 def require_hub_weights(name: str) -> None:
-    """Fail within about a second when ImageNet weights are neither stored nor reachable.
+    """Fail within about a second if ImageNet weights are neither cached nor downloadable.
 
-    Imports no library of networks, so that a mistake is told before the seconds that they take.
+    Imports no network libraries, so that errors are reported before these slow imports.
 
     Raises:
-        ConfigError: names the repository, the file, and how to supply it.
+        ConfigError: the weights are unavailable; names the repository and file, and how to supply
+            it.
     """
-    stored = _cached_repository(name) / "snapshots"
-    if not any(stored.glob("*/model.safetensors")) and not _hub_answers():
-        raise ConfigError([_how_to_supply(name)])
+    snapshots = _cached_repository(name) / "snapshots"
+    if not any(snapshots.glob("*/model.safetensors")) and not _is_hub_reachable():
+        raise ConfigError([_missing_weights_message(name)])
 
 
 def hub_file(name: str) -> Path:
-    """Path of an encoder's ImageNet weights, downloaded when they are not stored.
+    """Return the path of an encoder's ImageNet weights, which are downloaded if not cached.
 
     Raises:
-        ConfigError: they are not stored and the hub does not answer, or there are none.
+        ConfigError: they are not cached and the hub is unreachable, or they do not exist.
     """
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
-    place = _timm_place(name) if name.startswith(TIMM) else _smp_place(name)
-    stored = try_to_load_from_cache(**place)
-    if isinstance(stored, str):
-        return Path(stored)
-    if not _hub_answers():  # the cache holds another revision of the repository
-        raise ConfigError([_how_to_supply(name)])
-    return Path(hf_hub_download(**place))
+    file = _timm_file(name) if name.startswith(TIMM_PREFIX) else _smp_file(name)
+    cached = try_to_load_from_cache(**file)
+    if isinstance(cached, str):
+        return Path(cached)
+    if not _is_hub_reachable():  # the cache may hold another revision of the repository
+        raise ConfigError([_missing_weights_message(name)])
+    return Path(hf_hub_download(**file))
 
 
 def repository(name: str) -> str:
-    """Repository of an encoder's ImageNet weights.
+    """Return the repository of an encoder's ImageNet weights.
 
-    A few of timm's weights lie in repositories of others, which only :func:`hub_file` finds.
+    A few of timm's weights are in third-party repositories, which only :func:`hub_file` finds.
 
     Args:
-        name: as in segmentation-models-pytorch; a timm encoder with the tag of its weights.
+        name: as in segmentation-models-pytorch; timm encoders with the tag of their weights.
 
     Raises:
-        ConfigError: a timm encoder without a tag, of which the hub has several.
+        ConfigError: the name of a timm encoder has no tag, so its weights are ambiguous.
     """
-    if not name.startswith(TIMM):
+    if not name.startswith(TIMM_PREFIX):
         return f"smp-hub/{name}.imagenet"
     if "." not in name:
         raise ConfigError(
             [
-                f"backbone.name={name}: say which of timm's weights `imagenet` is, by their tag: "
-                f"backbone.name={name}.<tag>. `timm.list_pretrained('{name.removeprefix(TIMM)}')` "
-                "in Python lists them"
+                f"backbone.name={name}: timm has several weights for this encoder; append the tag "
+                f"of those that `imagenet` stands for: backbone.name={name}.<tag>. In Python, "
+                f"`timm.list_pretrained('{name.removeprefix(TIMM_PREFIX)}')` lists them"
             ]
         )
-    return f"timm/{name.removeprefix(TIMM)}"
+    return f"timm/{name.removeprefix(TIMM_PREFIX)}"
 
 
-def _how_to_supply(name: str) -> str:
+def _missing_weights_message(name: str) -> str:
     folder = _cached_repository(name)
     return (
-        f"backbone.weights=imagenet: the weights of {name} are not here and the model "
-        "hub does not answer. Download model.safetensors of the repository "
-        f"{repository(name)} on a machine with a network and pass it: backbone.weights=<path>; "
-        f"or copy that machine's folder {folder.name} into {folder.parent}"
+        f"backbone.weights=imagenet: the weights of {name} are not available locally and the model "
+        "hub is unreachable. Download model.safetensors from the repository "
+        f"{repository(name)} on a machine with internet access and pass it: "
+        f"backbone.weights=<path>; or copy that machine's folder {folder.name} into {folder.parent}"
     )
 
 
 def _cached_repository(name: str) -> Path:
-    """Folder of a repository in the hub's cache, which need not exist."""
+    """Return the folder of a repository in the hub's cache, which may not exist."""
     from huggingface_hub import constants
 
     parts = ["models", *repository(name).split("/")]
     return Path(constants.HF_HUB_CACHE) / constants.REPO_ID_SEPARATOR.join(parts)
 
 
-def answers(url: str) -> bool:
-    """Whether a server can be reached; a name server that hangs counts as no."""
+def is_reachable(url: str) -> bool:
+    """Return whether a server accepts connections; False if name resolution hangs."""
     endpoint = urlsplit(url)
     address = (endpoint.hostname or "", endpoint.port or 443)
     pool = ThreadPoolExecutor(1)
     try:
-        pool.submit(socket.create_connection, address, PATIENCE).result(PATIENCE).close()
+        pool.submit(socket.create_connection, address, TIMEOUT).result(TIMEOUT).close()
     except (OSError, FutureTimeoutError):
         return False
     finally:
@@ -110,14 +111,13 @@ def answers(url: str) -> bool:
     return True
 
 
-def _hub_answers() -> bool:
-    """Whether the model hub can be reached."""
+def _is_hub_reachable() -> bool:
     from huggingface_hub import constants
 
-    return not constants.HF_HUB_OFFLINE and answers(constants.ENDPOINT)
+    return not constants.HF_HUB_OFFLINE and is_reachable(constants.ENDPOINT)
 
 
-def _smp_place(name: str) -> Place:
+def _smp_file(name: str) -> HubFile:
     from segmentation_models_pytorch.encoders import encoders
 
     settings = encoders[name]["pretrained_settings"]["imagenet"]
@@ -128,16 +128,16 @@ def _smp_place(name: str) -> Place:
     }
 
 
-def _timm_place(name: str) -> Place:
+def _timm_file(name: str) -> HubFile:
     import timm
 
-    settings = timm.get_pretrained_cfg(name.removeprefix(TIMM))
+    settings = timm.get_pretrained_cfg(name.removeprefix(TIMM_PREFIX))
     if settings is None or settings.hf_hub_id is None:
-        raise ConfigError([f"backbone.name={name}: timm has no weights of that name on the hub"])
+        raise ConfigError([f"backbone.name={name}: timm has no weights of this name on the hub"])
     repo_id, _, revision = settings.hf_hub_id.partition("@")
     return {
         "repo_id": repo_id,
-        # timm's own file is the older pytorch_model.bin, beside which this one always lies.
+        # timm's default is the older pytorch_model.bin; this file always exists next to it.
         "filename": settings.hf_hub_filename or "model.safetensors",
         "revision": revision or None,
     }

@@ -1,4 +1,4 @@
-"""Files of weights that torchvision offers: stored, downloaded, or a message that helps."""
+"""Weights published by torchvision: cached, downloaded, or an error message on how to get them."""
 
 import os
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from pathlib import Path
 
 from clothseg.error import ConfigError
 from clothseg.screen import say
-from clothseg.weights.hub import answers
+from clothseg.weights.hub import is_reachable
 
 
 @dataclass(frozen=True)
 class TorchvisionFile:
-    """One file of weights, kept where torchvision looks for it.
+    """File of weights in torchvision's cache.
 
     Args:
-        url: its address; the name ends with the first digits of its SHA-256.
-        option: the setting that asks for it, such as `backbone.weights=voc`.
-        content: what it is, for people.
+        url: download URL; the file name ends with the first digits of the file's SHA-256.
+        option: setting that requires the file, such as `backbone.weights=voc`.
+        content: description for messages.
     """
 
     url: str
@@ -25,30 +25,30 @@ class TorchvisionFile:
 
     @property
     def digest(self) -> str:
-        """First digits of its SHA-256, from its name."""
+        """First digits of the SHA-256, from the file name."""
         return self.url.rpartition("-")[2].removesuffix(".pth")
 
     @property
     def path(self) -> Path:
-        """Where it is stored; stated here because importing torch takes seconds."""
-        store = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
-        home = Path(os.environ.get("TORCH_HOME", store)).expanduser()
+        """Path in the cache, computed without torch, whose import takes seconds."""
+        cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+        home = Path(os.environ.get("TORCH_HOME", cache)).expanduser()
         return home / "hub" / "checkpoints" / self.url.rpartition("/")[2]
 
     def require(self) -> None:
-        """Fail within about a second when it is neither stored nor reachable.
+        """Fail within about a second if the file is neither cached nor downloadable.
 
         Raises:
-            ConfigError: names the file, where it is, and where it belongs.
+            ConfigError: the file is unavailable; gives its URL and the folder to put it into.
         """
-        if not self.path.is_file() and not answers(self.url):
-            raise ConfigError([self._how_to_supply("the server does not answer")])
+        if not self.path.is_file() and not is_reachable(self.url):
+            raise ConfigError([self._missing_file_message("the server is unreachable")])
 
-    def stored(self) -> Path:
-        """Its path, after a download where it was not stored.
+    def fetch(self) -> Path:
+        """Download the file if it is not cached, and return its path.
 
         Raises:
-            ConfigError: it cannot be downloaded, or what comes is another file.
+            ConfigError: the download fails, or the downloaded file has another hash.
         """
         if not self.path.is_file():
             self._download()
@@ -62,13 +62,13 @@ class TorchvisionFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(self.url, str(self.path), self.digest, progress=False)
-        except (OSError, RuntimeError) as error:  # RuntimeError: the content has another digest
-            raise ConfigError([self._how_to_supply(str(error))]) from error
+        except (OSError, RuntimeError) as error:  # RuntimeError: the file has another hash
+            raise ConfigError([self._missing_file_message(str(error))]) from error
 
-    def _how_to_supply(self, reason: str) -> str:
+    def _missing_file_message(self, reason: str) -> str:
         key = self.option.partition("=")[0]
         return (
-            f"{self.option}: {self.content} are not here ({reason}). "
-            f"Download {self.url} on a machine with a network and put the file into "
+            f"{self.option}: {self.content} are not available locally ({reason}). "
+            f"Download {self.url} on a machine with internet access and put the file into "
             f"{self.path.parent}, or pass it: {key}=<path>"
         )

@@ -1,1 +1,1 @@
-"""Networks of our own, each a module from photos [B,3,H,W] to logits [B,C,H,W]."""
+"""Network bodies implemented in this package: modules from images [B,3,H,W] to logits [B,C,H,W]."""

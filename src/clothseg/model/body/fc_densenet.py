@@ -1,14 +1,14 @@
-"""FC-DenseNet67: dense blocks on the way down and on the way up."""
+"""FC-DenseNet67: dense blocks in the contracting and the expanding path."""
 
 import torch
 from torch import Tensor, nn
 
 FIRST, GROWTH, LAYERS, LEVELS, DROPOUT = 48, 16, 5, 5, 0.2
-"""Channels of the first convolution and of each layer, layers of a block, levels, dropout."""
+"""Channels of the first convolution and of each layer, layers per block, levels, dropout."""
 
 
 class FCDenseNet67(nn.Module):
-    """Five levels of dense blocks each way; only what is new is upsampled.
+    """FC-DenseNet67: five levels per path; only the new features of a block are upsampled.
 
     Args:
         classes: number of classes C.
@@ -42,7 +42,7 @@ class FCDenseNet67(nn.Module):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits [B,C,H,W] of photos [B,3,H,W], H and W multiples of 32."""
+        """Return logits [B,C,H,W] of images [B,3,H,W], H and W multiples of 32."""
         features, skips = self.first(image), []
         for block, reduce in zip(self.down, self.reduce, strict=True):
             features = torch.cat([features, block(features)], 1)
@@ -56,12 +56,12 @@ class FCDenseNet67(nn.Module):
 
 
 class _DenseBlock(nn.Module):
-    """Layers that see all before them; gives what they add, [B,80,H,W]."""
+    """Layers that each take all previous features; returns only the new ones, [B,80,H,W]."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            _layer(channels + number * GROWTH, GROWTH, 3) for number in range(LAYERS)
+            _layer(channels + index * GROWTH, GROWTH, 3) for index in range(LAYERS)
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -71,10 +71,10 @@ class _DenseBlock(nn.Module):
         return torch.cat(new, 1)
 
 
-def _layer(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+def _layer(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.BatchNorm2d(inputs),
+        nn.BatchNorm2d(in_channels),
         nn.ReLU(inplace=True),
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2),
+        nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2),
         nn.Dropout2d(DROPOUT),
     )

@@ -1,4 +1,4 @@
-"""Heads on the last feature map of an encoder, upsampled bilinearly to the photo's size."""
+"""Heads on the last feature map of an encoder, bilinearly upsampled to the image size."""
 
 import torch
 import torch.nn.functional as F
@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 
 class OnEncoder(nn.Module):
-    """An encoder, a head on its deepest features, and bilinear upsampling.
+    """Encoder, a head on its deepest features, and bilinear upsampling.
 
     Args:
-        encoder: gives features of all its stages, the deepest last.
+        encoder: returns the features of all its stages, the deepest last.
         head: maps the deepest features [B,F,h,w] to logits [B,C,h,w].
     """
 
@@ -18,64 +18,66 @@ class OnEncoder(nn.Module):
         self.encoder, self.head = encoder, head
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits [B,C,H,W] of photos [B,3,H,W]."""
+        """Return logits [B,C,H,W] of images [B,3,H,W]."""
         logits = self.head(self.encoder(image)[-1])
         return F.interpolate(logits, image.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def convolutional_head(inputs: int, classes: int) -> nn.Sequential:
-    """A convolution to a quarter of the channels, and the classifier.
+def convolutional_head(in_channels: int, classes: int) -> nn.Sequential:
+    """Build a convolution to a quarter of the channels, followed by the classifier.
 
     Source: the head of torchvision's `fcn_resnet50` and of its auxiliary outputs.
     """
-    inner = inputs // 4
+    hidden = in_channels // 4
     return nn.Sequential(
-        nn.Conv2d(inputs, inner, 3, padding=1, bias=False),
-        nn.BatchNorm2d(inner),
+        nn.Conv2d(in_channels, hidden, 3, padding=1, bias=False),
+        nn.BatchNorm2d(hidden),
         nn.ReLU(inplace=True),
         nn.Dropout(0.1),
-        nn.Conv2d(inner, classes, 1),
+        nn.Conv2d(hidden, classes, 1),
     )
 
 
 class PyramidPooling(nn.Module):
-    """Means over grids of several sizes, joined with the features they come from.
+    """Averages over grids of several sizes, concatenated with the input features.
 
     Args:
-        inputs: channels F of the features.
+        in_channels: channels F of the features.
         classes: number of classes C.
         bins: cells along each side of the grids.
-        dropout: probability that a whole channel is dropped before the classifier.
+        dropout: probability of dropping an entire channel before the classifier.
 
     Source: Zhao et al., Pyramid scene parsing network, 2017, Fig. 3.
     """
 
-    def __init__(self, inputs: int, classes: int, bins: tuple[int, ...], dropout: float) -> None:
+    def __init__(
+        self, in_channels: int, classes: int, bins: tuple[int, ...], dropout: float
+    ) -> None:
         super().__init__()
-        each = inputs // len(bins)
+        level_channels = in_channels // len(bins)
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.AdaptiveAvgPool2d(cells), _convolution(inputs, each, 1))
+            nn.Sequential(nn.AdaptiveAvgPool2d(cells), _convolution(in_channels, level_channels, 1))
             for cells in bins
         )
         self.classify = nn.Sequential(
-            _convolution(inputs + len(bins) * each, inputs // 4, 3),
+            _convolution(in_channels + len(bins) * level_channels, in_channels // 4, 3),
             nn.Dropout2d(dropout),
-            nn.Conv2d(inputs // 4, classes, 1),
+            nn.Conv2d(in_channels // 4, classes, 1),
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits [B,C,h,w] of features [B,F,h,w]."""
+        """Return logits [B,C,h,w] of features [B,F,h,w]."""
         size = features.shape[-2:]
-        means = [
+        pooled = [
             F.interpolate(level(features), size, mode="bilinear", align_corners=False)
             for level in self.levels
         ]
-        return self.classify(torch.cat([features, *means], 1))
+        return self.classify(torch.cat([features, *pooled], 1))
 
 
-def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+def _convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
+        nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )

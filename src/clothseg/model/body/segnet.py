@@ -1,23 +1,24 @@
-"""SegNet as castro2019 describes it: VGG-like blocks, and upsampling that repeats values."""
+"""SegNet as described by castro2019: VGG-like blocks and nearest-neighbor upsampling."""
 
 from torch import Tensor, nn
 
 
 class SegNet(nn.Module):
-    """An encoder of five blocks and a decoder that mirrors it.
+    """SegNet with an encoder of five blocks and a symmetric decoder.
 
-    Keras' defaults hold where the paper names none: Glorot's uniform weights, biases of 0, and the
-    epsilon of batch normalisation.
+    Where the paper gives no value, Keras' defaults apply: Glorot uniform weights, zero biases, and
+    the epsilon of batch normalization.
 
     Args:
         classes: number of classes C.
         complex_decoder_convs: convolutions in each complex block of the decoder.
-        batchnorm_momentum: weight of a batch in the running statistics, (0, 1].
+        batchnorm_momentum: weight of the current batch in the running statistics, (0, 1].
 
-    Source: castro2019, Tables 1 and 2. Table 1 says two convolutions for the decoder's complex
-        blocks, as for its simple ones, while Table 2's counts are those of three. Table 2 repeats
-        the encoder's counts for the decoder and 256 -> 512 for 512 -> 512; sizes settle what is
-        meant. Its classifier's count fixes a kernel of 1 on 64 channels.
+    Source: castro2019, Tables 1 and 2. Table 1 lists two convolutions for the decoder's complex
+        blocks, as for its simple ones, but the parameter counts in Table 2 match three. Table 2
+        repeats the encoder's counts for the decoder and prints 256 -> 512 for 512 -> 512; the
+        feature sizes resolve the ambiguity. The classifier's count implies a 1x1 kernel on 64
+        channels.
     """
 
     stride = 32
@@ -52,7 +53,7 @@ class SegNet(nn.Module):
                 module.momentum = batchnorm_momentum
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits [B,C,H,W] of photos [B,3,H,W], H and W multiples of 32."""
+        """Return logits [B,C,H,W] of images [B,3,H,W], H and W multiples of 32."""
         features = image
         for block in self.encoder.values():
             features = self.pool(block(features))
@@ -62,13 +63,13 @@ class SegNet(nn.Module):
         return self.final(features)
 
 
-def _block(inputs: int, outputs: int, convolutions: int) -> nn.Sequential:
-    """Convolution, ReLU and batch normalisation, several times."""
+def _block(in_channels: int, out_channels: int, convolutions: int) -> nn.Sequential:
+    """Build a stack of convolution, ReLU and batch normalization."""
     layers: list[nn.Module] = []
-    for number in range(convolutions):
+    for index in range(convolutions):
         layers += [
-            nn.Conv2d(inputs if number == 0 else outputs, outputs, 3, padding=1),
+            nn.Conv2d(in_channels if index == 0 else out_channels, out_channels, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.BatchNorm2d(outputs, eps=1e-3),
+            nn.BatchNorm2d(out_channels, eps=1e-3),
         ]
     return nn.Sequential(*layers)

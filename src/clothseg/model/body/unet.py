@@ -1,18 +1,18 @@
-"""U-Net as it was published, but padded, so that the output has the photo's size."""
+"""The original U-Net, but with padded convolutions, so the output has the size of the image."""
 
 import torch
 from torch import Tensor, nn
 
 
 class ClassicUNet(nn.Module):
-    """Five levels of two convolutions, four transposed convolutions, and skips that are joined.
+    """U-Net with five levels of two convolutions, transposed convolutions and concatenated skips.
 
     Args:
         classes: number of classes C.
-        channels: of the first level; every deeper one has twice as many.
+        channels: channels of the first level; they double with each deeper level.
 
-    Source: Ronneberger, Fischer and Brox, U-Net, 2015, with the initialisation of its section 3.
-        castro2019 says "unpadded", which would not give an output of the photo's size.
+    Source: Ronneberger, Fischer and Brox, U-Net, 2015, with the initialization of its section 3.
+        castro2019 states "unpadded", but the output would then be smaller than the image.
     """
 
     stride = 16
@@ -21,14 +21,14 @@ class ClassicUNet(nn.Module):
         super().__init__()
         widths = [channels * 2**level for level in range(5)]
         self.down = nn.ModuleList(
-            _two_convolutions(inputs, width)
-            for inputs, width in zip([3, *widths[:-1]], widths, strict=True)
+            _double_convolution(in_channels, width)
+            for in_channels, width in zip([3, *widths[:-1]], widths, strict=True)
         )
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(2 * width, width, 2, stride=2) for width in reversed(widths[:-1])
         )
         self.merge = nn.ModuleList(
-            _two_convolutions(2 * width, width) for width in reversed(widths[:-1])
+            _double_convolution(2 * width, width) for width in reversed(widths[:-1])
         )
         self.classifier = nn.Conv2d(channels, classes, 1)
         self.pool = nn.MaxPool2d(2)
@@ -37,7 +37,7 @@ class ClassicUNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits [B,C,H,W] of photos [B,3,H,W], H and W multiples of 16."""
+        """Return logits [B,C,H,W] of images [B,3,H,W], H and W multiples of 16."""
         features, skips = self.down[0](image), []
         for level in self.down[1:]:
             skips.append(features)
@@ -47,10 +47,10 @@ class ClassicUNet(nn.Module):
         return self.classifier(features)
 
 
-def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
+def _double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.Conv2d(in_channels, out_channels, 3, padding=1),
         nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.Conv2d(out_channels, out_channels, 3, padding=1),
         nn.ReLU(inplace=True),
     )
