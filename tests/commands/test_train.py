@@ -130,7 +130,7 @@ def test_a_missing_fold_is_an_error_and_no_smaller_mean(swept, command_line, tmp
     before = files(whole.folder)
     said = command_line.run(command_line.tiny(output, "-m"))
     assert said.returncode == 1
-    assert "fold 0 of 2 is missing; there is no cross-validated score" in said.stderr
+    assert "fold 0 of 2 is missing, so there is no cross-validated score" in said.stderr
     assert "2 jobs: 1 skipped, 1 failed" in said.stdout
     assert "was changed by hand" in " ".join(said.stdout.split())
     assert not (whole.folder.parent / "summary.json").exists()
@@ -181,7 +181,7 @@ def test_a_record_can_be_run_again_and_cannot_run_what_is_not_trusted(
 
     said = command_line.run([*again, f"rerun_from={recorded.folder}", "trainer.max_epochs=2"])
     assert said.returncode == 1
-    assert "repeats one run as it was, so trainer.max_epochs cannot be set" in said.stderr
+    assert "repeats a run unchanged, so trainer.max_epochs cannot be set" in said.stderr
 
     poisoned = tmp_path / "poisoned"
     shutil.copytree(recorded.folder, poisoned)
@@ -311,8 +311,8 @@ def test_weights_that_are_not_there_are_refused(command_line, tmp_path):
     [
         (["--help"], 0, "groups (the default in brackets):"),
         (["model=fnp", "optimizer.lr=x"], 1, "model=fnp: no such option; did you mean `fpn`?"),
-        (["seed=0,1"], 1, "several values for one key are a sweep: add -m"),
-        (["split=kfold,holdout", "-m"], 1, "a sweep needs one number of folds"),
+        (["seed=0,1"], 1, "several values for one key require a sweep: add -m"),
+        (["split=kfold,holdout", "-m"], 1, "all jobs of a sweep need the same number of folds"),
         (["rerun_from=nowhere"], 1, "nowhere is no run folder: it has no config.yaml"),
     ],
 )
@@ -336,5 +336,5 @@ def test_an_output_that_cannot_be_is_told_before_anything_is_done(command_line, 
     said = command_line.run(command_line.tiny(tmp_path / "file" / "runs", "-m"))
     assert said.returncode == 1
     place = tmp_path / "file"
-    assert f"output={place}/runs: {place} is a file, and no folder" in said.stderr
+    assert f"output={place}/runs: {place} is a file, not a folder" in said.stderr
     assert said.stdout == ""

@@ -169,7 +169,7 @@ def test_flags_may_stand_anywhere(typed):
     [
         (["--model=unet"], "--model=unet: no such flag; a key has no dashes: model=unet"),
         (["-m", "--foo"], "--foo: no such flag; there are -m, --multirun, --cfg"),
-        (["--resolve"], "--resolve: says what --cfg shows, and stands with it"),
+        (["--resolve"], "--resolve: only allowed together with --cfg"),
         (["--cfg=job", "model=fnp"], "model=fnp: no such option; did you mean `fpn`?"),
         (["--cfg=job", "hydra.searchpath=[x]"], "hydra.searchpath: of Hydra's own keys"),
         (["--cfg", "job", "model=fpn,unet", "-m"], "one configuration is shown; choose one value"),

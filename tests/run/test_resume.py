@@ -138,7 +138,7 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
         stop(process.pid)
         output, error = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert "stopped; finished epochs are kept: the same command goes on from there" in output
+        assert "interrupted: finished epochs are saved; rerun this command to resume" in output
         assert "Traceback" not in output + error
         states = [record.status["state"] for record in records(tmp_path)]
         assert states == ["interrupted", "interrupted"]
@@ -165,8 +165,8 @@ def test_a_job_that_is_killed_stops_no_other_and_is_tried_again(command_line, tm
     output, error = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "2 jobs: 1 done, 1 failed" in output
-    assert "the process ended with signal SIGKILL" in " ".join(output.split())
-    assert "is missing; there is no cross-validated score" in error
+    assert "the process exited with signal SIGKILL" in " ".join(output.split())
+    assert "is missing, so there is no cross-validated score" in error
     assert sorted(record.status["state"] for record in records(tmp_path)) == ["done", "failed"]
 
     said = command_line.run(command)
@@ -182,7 +182,7 @@ def test_ctrl_c_while_the_libraries_are_loaded_ends_in_order(undisturbed, comman
     os.killpg(process.pid, signal.SIGINT)
     output, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
-    assert "stopped; no epoch was finished: the same command goes on from there" in output
+    assert "interrupted: no epoch was finished; rerun this command to start again" in output
     assert "Traceback" not in output + error
     assert all_end(process.pid)
 
