@@ -162,7 +162,7 @@ def test_a_failed_job_stops_no_other_and_is_tried_again(command_line, tmp_path):
     said = command_line.run(command, **place)
     assert said.returncode == 1
     assert "4 jobs: 1 done, 1 skipped, 2 failed" in said.stdout
-    assert "all configurations, test part" in said.stdout
+    assert "all configurations, test set" in said.stdout
     assert files(done.folder) == before
     assert [record.status["state"] for record in records(output)] == ["done", "done"]
 

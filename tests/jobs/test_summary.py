@@ -55,7 +55,7 @@ def test_seeds_are_aggregated_as_repeats(tmp_path, capsys):
     ]
     assert report_outcomes(outcomes, {}) == 0
     output = capsys.readouterr().out
-    _, repeats = output.split("over seeds, test part")
+    _, repeats = output.split("over seeds, test set")
     repeats = repeats.split("sweep")[0]
     assert "standard deviation over 2 seeds" in " ".join(repeats.split())
     # The means over folds are 0.25 and 0.45, and 0.1 and 0.2.

@@ -147,7 +147,7 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
     said = command_line.run(command)
     assert said.returncode == 0, said.stderr
     assert "2 jobs: 2 resumed" in said.stdout
-    assert "all configurations, test part" in said.stdout
+    assert "all configurations, test set" in said.stdout
     assert "model=unet" in said.stdout
     assert "model=linknet" in said.stdout
     assert [record.status["attempts"] for record in records(tmp_path)] == [4, 4]

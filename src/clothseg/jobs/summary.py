@@ -45,7 +45,7 @@ def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> 
         if cards:
             compared[jobs[0].name] = cards
     if len(compared) > 1:
-        console.print(comparison_table(compared, "all configurations, test part"))
+        console.print(comparison_table(compared, "all configurations, test set"))
         _report_repeats(compared)
     if len(outcomes) > 1:
         console.print(sweep_table([(_row_name(o), o.result, o.detail) for o in outcomes]))
@@ -89,7 +89,7 @@ def _report_repeats(compared: Mapping[str, list[dict[str, Any]]]) -> None:
         repeats.setdefault(" ".join(words) or "all", []).append(mean_card(cards))
     if len(repeats) == len(compared):
         return
-    console.print(comparison_table(repeats, "over seeds, test part", "seed"))
+    console.print(comparison_table(repeats, "over seeds, test set", "seed"))
 
 
 def _report_config(
@@ -103,7 +103,7 @@ def _report_config(
     name, folds = jobs[0].name, jobs[0].folds
     if folds is None or len(jobs) == 1:
         fold = "" if folds is None else f" fold {jobs[0].fold}"
-        console.print(*score_tables(cards, f"{name}{fold}, test part"))
+        console.print(*score_tables(cards, f"{name}{fold}, test set"))
         console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
         return cards
     missing = sorted(set(range(folds)) - {job.fold for job in finished})
@@ -118,7 +118,7 @@ def _report_config(
         except OSError as error:
             raise DataError(f"the folds in {folder} could not be summarized: {error}") from error
     log_summary(loggers, folder, name, Path(str(finished[0].folder)), cards)
-    console.print(*score_tables(cards, f"{name}, {folds} folds, test part"))
+    console.print(*score_tables(cards, f"{name}, {folds} folds, test set"))
     console.print(
         f"saved to {folder}; pooled over folds: {folder / 'confusion_matrix.png'}",
         soft_wrap=True,
