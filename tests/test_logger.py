@@ -1,4 +1,4 @@
-"""Loggers: what is chosen, what reaches them, and that their troubles cost a run nothing."""
+"""Loggers: selection, logged data, and errors that do not affect a run."""
 
 import csv
 import math
@@ -27,7 +27,7 @@ def row(epoch, iou=0.5):
     return {"epoch": float(epoch), "learning_rate": 0.1, "val/iou/Hat": math.nan, "val/iou": iou}
 
 
-def chosen(*overrides):
+def tracker_names(*overrides):
     (job,) = check_command(overrides)
     return [tracker.name for tracker in build.build_trackers(job.config)]
 
@@ -44,8 +44,8 @@ def chosen(*overrides):
         (["logger=[]"], []),
     ],
 )
-def test_any_list_of_loggers_can_be_chosen(override, names):
-    assert chosen(*override) == names
+def test_any_list_of_loggers_can_be_selected(override, names):
+    assert tracker_names(*override) == names
 
 
 @pytest.mark.parametrize(
@@ -60,19 +60,19 @@ def test_any_list_of_loggers_can_be_chosen(override, names):
         ("logger.csv.path=a", r"logger\.csv\.path: no such key"),
     ],
 )
-def test_a_wrong_choice_is_told(override, message):
+def test_invalid_selections_are_reported(override, message):
     with pytest.raises(ConfigError, match=message):
         check_command([override])
 
 
-def test_keys_of_wandb_are_checked():
+def test_wandb_settings_are_validated():
     keys = {"mode": "onlin", "project": "a/b", "tags": "[1]", "finish_timeout": "0"}
     with pytest.raises(ConfigError) as error:
         check_command(["logger=wandb", *(f"logger.wandb.{k}={v}" for k, v in keys.items())])
     assert len(error.value.problems) == len(keys)
 
 
-def test_a_disabled_wandb_leaves_nothing(tmp_path):
+def test_disabled_wandb_writes_nothing(tmp_path):
     (job,) = check_command(["logger=wandb", "logger.wandb.mode=disabled"])
     (tracker,) = build.build_trackers(job.config)
     tracker.require()
@@ -82,7 +82,7 @@ def test_a_disabled_wandb_leaves_nothing(tmp_path):
     assert not list((tmp_path / "run").iterdir())
 
 
-def test_the_table_holds_every_epoch(tmp_path):
+def test_csv_table_has_every_epoch(tmp_path):
     (job,) = check_command([])
     (tracker,) = build.build_trackers(job.config)
     tracker.begin(subject(tmp_path / "run"))
@@ -98,9 +98,9 @@ def test_the_table_holds_every_epoch(tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["history.csv"]
 
 
-def test_any_logger_of_lightning_is_given_the_epochs_and_the_configuration(tmp_path):
+def test_lightning_loggers_receive_epochs_and_configuration(tmp_path):
     (job,) = check_command(["logger=lightning", "logger.lightning.name=CSVLogger"])
-    job.config["logger"]["lightning"]["arguments"] = {  # the default ones are those of MLflow
+    job.config["logger"]["lightning"]["arguments"] = {  # the defaults are those of MLflow
         "save_dir": "{folder}",
         "name": "csv",
         "version": "{signature}",
@@ -119,14 +119,14 @@ def test_any_logger_of_lightning_is_given_the_epochs_and_the_configuration(tmp_p
     assert "max_epochs: 7" in (folder / "hparams.yaml").read_text()
 
 
-def test_a_logger_of_lightning_that_cannot_be_created_stops_the_run(tmp_path):
+def test_a_lightning_logger_that_cannot_be_created_stops_the_run(tmp_path):
     (job,) = check_command(["logger=lightning", "logger.lightning.name=CSVLogger"])
     (tracker,) = build.build_trackers(job.config)  # with the arguments of MLflow
     with pytest.raises(ConfigError, match=r"logger\.lightning\.name=CSVLogger: .*experiment_name"):
         tracker.begin(subject(tmp_path / "run"))
 
 
-def test_a_logger_of_the_users_own_is_adapted(tmp_path, monkeypatch):
+def test_a_custom_logger_is_adapted(tmp_path, monkeypatch):
     (tmp_path / "own_logger.py").write_text(
         "from pytorch_lightning.loggers import CSVLogger\n"
         f"def mine(*, name: str):\n    return CSVLogger({str(tmp_path)!r}, name=name)\n"
@@ -148,8 +148,8 @@ def scalars(folder, key):
     return [(event.step, round(event.value, 3)) for event in events.Scalars(key)]
 
 
-def test_event_files_of_a_resumed_run_hold_every_epoch_once(tmp_path):
-    """The first attempt logged an epoch more than its checkpoint holds."""
+def test_event_files_of_a_resumed_run_have_every_epoch_once(tmp_path):
+    """The first attempt logged one epoch more than its checkpoint."""
     (job,) = check_command(["logger=tensorboard"])
     run = subject(tmp_path / "run")
     for attempt in ([row(1, 0.1), row(2, 0.2), row(3, 0.9)], [row(1, 0.1), row(2, 0.2)]):
@@ -161,52 +161,52 @@ def test_event_files_of_a_resumed_run_hold_every_epoch_once(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["wandb", "tensorboard"])
-def test_a_folder_that_cannot_be_written_is_told_before_training(name, tmp_path):
+def test_an_unwritable_log_folder_is_reported_before_training(name, tmp_path):
     (job,) = check_command([f"logger={name}"])
     (tracker,) = build.build_trackers(job.config)
     run = subject(tmp_path / "run")
     (run.folder / name).write_text("in the way")
-    with pytest.raises(DataError, match=rf"log folder .*{name} cannot be written"):
+    with pytest.raises(DataError, match=rf"log folder .*{name} is not writable"):
         tracker.begin(run)
     with pytest.raises(DataError, match="Not a directory"):
         require_writable(run.folder / name / "below")
 
 
 class Recorder(Tracker):
-    """Notes what it is told, and fails where it is asked to."""
+    """Records all calls, and fails at the given ones."""
 
     def __init__(self, name, fails_at=()):
-        self.name, self.fails_at, self.told = name, fails_at, []
+        self.name, self.fails_at, self.calls = name, fails_at, []
 
-    def note(self, what):
-        self.told.append(what)
-        if what in self.fails_at:
-            raise OSError(f"no space\nat {what}")
+    def record(self, call):
+        self.calls.append(call)
+        if call in self.fails_at:
+            raise OSError(f"no space\nat {call}")
 
     def begin(self, subject):
-        self.note("begin")
+        self.record("begin")
 
     def epochs(self, rows):
-        self.note(len(rows))
+        self.record(len(rows))
 
     def end(self, results):
-        self.note("end")
+        self.record("end")
 
     def close(self, end):
-        self.note(end)
+        self.record(end)
 
 
-class FirstProcess:
+class RankZero:
     is_global_zero = True
 
 
-class OtherProcess:
+class OtherRank:
     is_global_zero = False
 
 
-def follow(trackers, run, trainer=FirstProcess, raises=None):
-    said, history = [], History()
-    with Tracking(trackers, run, history, said.append) as tracking:
+def track(trackers, run, trainer=RankZero, raises=None):
+    lines, history = [], History()
+    with Tracking(trackers, run, history, lines.append) as tracking:
         tracking.on_fit_start(trainer, None)
         for epoch in (1, 2, 3):
             history.rows.append(row(epoch))
@@ -214,55 +214,55 @@ def follow(trackers, run, trainer=FirstProcess, raises=None):
         if raises is not None:
             raise raises
         tracking.end(None)
-    return said
+    return lines
 
 
-def test_a_logger_that_fails_in_mid_run_is_left_alone_and_told_once(tmp_path):
-    broken, whole = Recorder("broken", fails_at=(2,)), Recorder("whole")
-    said = follow([broken, whole], subject(tmp_path))
-    assert broken.told == ["begin", 1, 2, "done"]
-    assert whole.told == ["begin", 1, 2, 3, "end", "done"]
-    assert said == [
-        "some run  warning: logger broken failed (OSError: no space); it lacks all epochs from 2 "
-        "on; the run continues without it"
+def test_a_logger_that_fails_mid_run_is_dropped_with_one_warning(tmp_path):
+    broken, working = Recorder("broken", fails_at=(2,)), Recorder("working")
+    lines = track([broken, working], subject(tmp_path))
+    assert broken.calls == ["begin", 1, 2, "done"]
+    assert working.calls == ["begin", 1, 2, 3, "end", "done"]
+    assert lines == [
+        "some run  warning: logger broken gave up (OSError: no space); epochs from 2 on are "
+        "missing there, the run goes on without it"
     ]
 
 
-def test_a_logger_that_fails_at_the_end_costs_nothing(tmp_path):
+def test_a_logger_that_fails_at_the_end_only_causes_warnings(tmp_path):
     recorder = Recorder("broken", fails_at=("end", "done"))
-    said = follow([recorder], subject(tmp_path))
-    assert recorder.told == ["begin", 1, 2, 3, "end", "done"]
-    assert "it lacks the results" in said[0]
-    assert "all results are in the run folder" in said[1]
+    lines = track([recorder], subject(tmp_path))
+    assert recorder.calls == ["begin", 1, 2, 3, "end", "done"]
+    assert "the results are missing there" in lines[0]
+    assert "what it lacks is in the record" in lines[1]
 
 
 @pytest.mark.parametrize(
     ("error", "end"), [(KeyboardInterrupt(), "interrupted"), (ValueError(), "failed")]
 )
 def test_a_run_that_ends_early_closes_its_loggers(error, end, tmp_path):
-    recorder = Recorder("whole")
+    recorder = Recorder("working")
     with pytest.raises(type(error)):
-        follow([recorder], subject(tmp_path), raises=error)
-    assert recorder.told[-1] == end
+        track([recorder], subject(tmp_path), raises=error)
+    assert recorder.calls[-1] == end
 
 
 def test_a_logger_that_cannot_begin_stops_the_run(tmp_path):
     first, second = Recorder("first"), Recorder("second", fails_at=("begin",))
     with pytest.raises(OSError, match="no space"):
-        follow([first, second], subject(tmp_path))
-    assert (first.told, second.told) == (["begin", "failed"], ["begin", "failed"])
+        track([first, second], subject(tmp_path))
+    assert (first.calls, second.calls) == (["begin", "failed"], ["begin", "failed"])
 
 
-def test_only_the_first_process_logs(tmp_path):
+def test_only_rank_zero_logs(tmp_path):
     recorder = Recorder("quiet")
-    follow([recorder], subject(tmp_path), OtherProcess)
-    assert recorder.told == []
+    track([recorder], subject(tmp_path), OtherRank)
+    assert recorder.calls == []
 
 
 @pytest.mark.slow
-def test_without_a_logger_the_record_is_whole(command_line, tmp_path):
-    said = command_line.run(command_line.tiny(tmp_path, "logger=none"))
-    assert said.returncode == 0, said.stderr
+def test_without_a_logger_the_record_is_complete(command_line, tmp_path):
+    result = command_line.run(command_line.tiny(tmp_path, "logger=none"))
+    assert result.returncode == 0, result.stderr
     (record,) = records(tmp_path)
     assert not (record.folder / "history.csv").exists()
     assert (record.folder / "figures" / "learning_curves.png").is_file()

@@ -1,4 +1,4 @@
-"""What another process shows appears on the screen of the one that started it."""
+"""Lines and progress bars of this process and of its child processes."""
 
 import io
 import multiprocessing
@@ -6,12 +6,12 @@ import multiprocessing
 import pytest
 from rich.console import Console
 
-from clothseg import screen as progress
+from clothseg import screen
 from clothseg.screen import Receiver, Screen, Sender, progress_bar, say, show_on
 
 
 class Recorder(Screen):
-    """A screen that remembers."""
+    """Screen that records all calls."""
 
     def __init__(self):
         self.calls = []
@@ -32,9 +32,9 @@ class Recorder(Screen):
 
 @pytest.fixture
 def recorder(monkeypatch):
-    screen = Recorder()
-    monkeypatch.setattr(progress, "_screen", screen)
-    return screen
+    recording_screen = Recorder()
+    monkeypatch.setattr(screen, "_screen", recording_screen)
+    return recording_screen
 
 
 def work(connection):
@@ -47,13 +47,13 @@ def work(connection):
     connection.send(None)
 
 
-def test_lines_and_bars_of_another_process_are_shown(recorder):
+def test_output_of_another_process_is_shown(recorder):
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("spawn").Process(target=work, args=(sender,))
     process.start()
-    shown = Receiver()
+    receiving_screen = Receiver()
     while (message := receiver.recv()) is not None:
-        shown.show(message)
+        receiving_screen.show(message)
     process.join()
     assert recorder.calls == [
         ("say", "begins"),
@@ -66,11 +66,11 @@ def test_lines_and_bars_of_another_process_are_shown(recorder):
     ]
 
 
-def test_bars_of_a_process_that_was_killed_are_taken_away(recorder):
-    shown = Receiver()
-    sender = Sender(shown.show)
+def test_bars_of_a_killed_process_are_removed(recorder):
+    receiving_screen = Receiver()
+    sender = Sender(receiving_screen.show)
     sender.begin("never ends", 3)
-    shown.close()
+    receiving_screen.close()
     assert recorder.calls == [("begin", "never ends", 3), ("end", 41)]
 
 
@@ -78,29 +78,29 @@ def test_bars_of_a_process_that_was_killed_are_taken_away(recorder):
 def terminal(monkeypatch):
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100, color_system=None)
-    monkeypatch.setattr(progress, "console", console)
-    monkeypatch.setattr(progress, "_screen", progress.Terminal())
+    monkeypatch.setattr(screen, "console", console)
+    monkeypatch.setattr(screen, "_screen", screen.Terminal())
     return text
 
 
-def test_bars_stand_below_each_other_and_leave_nothing_but_lines(terminal):
+def test_bars_are_stacked_and_removed(terminal):
     with progress_bar("first", 10) as advance, progress_bar("second", 20):
         advance(5)
-        progress._screen._progress.refresh()
+        screen._screen._progress.refresh()
         shown = terminal.getvalue().splitlines()
-        say("a line that stays")
+        say("a permanent line")
     assert any("first" in line and "5/10" in line for line in shown)
     assert any("second" in line and "0/20" in line for line in shown)
-    assert "a line that stays" in terminal.getvalue()
-    with progress_bar("again", 3):  # after the last bar has gone, a new one can come
+    assert "a permanent line" in terminal.getvalue()
+    with progress_bar("again", 3):  # a new bar can follow the last one
         pass
-    assert progress._screen._progress is None
+    assert screen._screen._progress is None
 
 
-def test_without_a_terminal_there_are_lines_only(monkeypatch):
+def test_without_a_terminal_only_lines_are_shown(monkeypatch):
     text = io.StringIO()
-    monkeypatch.setattr(progress, "console", Console(file=text, width=100))
-    monkeypatch.setattr(progress, "_screen", progress.Terminal())
+    monkeypatch.setattr(screen, "console", Console(file=text, width=100))
+    monkeypatch.setattr(screen, "_screen", screen.Terminal())
     with progress_bar("epoch", 4) as advance:
         advance(4)
         say("epoch 1 done")

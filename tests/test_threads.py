@@ -1,4 +1,4 @@
-"""Threads give results in order, a bounded number ahead, and stop when nobody asks any more."""
+"""Threaded map: ordered results, bounded lookahead and cancellation."""
 
 import threading
 import time
@@ -6,10 +6,10 @@ import time
 import pytest
 
 from clothseg import threads
-from clothseg.threads import AHEAD, map_in_order
+from clothseg.threads import PREFETCH, map_in_order
 
 
-def test_results_come_in_the_order_of_the_items():
+def test_results_are_in_the_order_of_the_items():
     def slow_when_even(number):
         time.sleep(0.002 * (number % 2 == 0))
         return -number
@@ -18,17 +18,17 @@ def test_results_come_in_the_order_of_the_items():
         assert list(results) == [-number for number in range(200)]
 
 
-def test_few_items_are_begun_ahead_of_the_one_that_is_asked_for(monkeypatch):
+def test_lookahead_is_bounded(monkeypatch):
     monkeypatch.setattr(threads.os, "cpu_count", lambda: 2)
-    begun = []
-    with map_in_order(lambda number: begun.append(number) or number, range(200)) as results:
-        for given, number in enumerate(results):
-            assert number == given
-            assert len(begun) <= given + 1 + 2 * AHEAD
-    assert sorted(begun) == list(range(200))
+    started = []
+    with map_in_order(lambda number: started.append(number) or number, range(200)) as results:
+        for index, number in enumerate(results):
+            assert number == index
+            assert len(started) <= index + 1 + 2 * PREFETCH
+    assert sorted(started) == list(range(200))
 
 
-def test_an_error_reaches_the_one_who_asks_and_the_rest_is_dropped():
+def test_an_error_reaches_the_consumer_and_cancels_the_rest():
     done = []
 
     def work(number):

@@ -1,4 +1,4 @@
-"""The trainer does what the configuration says about devices and precision."""
+"""Trainer settings from the configuration."""
 
 import pytest
 import torch

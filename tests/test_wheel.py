@@ -76,7 +76,7 @@ def test_the_wheel_trains_and_uses_the_run_in_an_empty_folder(installed):
     short = ("trainer=cpu", "trainer.threads=1", "trainer.max_epochs=1", "split.folds=2")
     ended = installed("train", *tiny, *short, "-m")
     assert ended.returncode == 0, ended.stderr
-    assert "2 folds, test part" in ended.stdout
+    assert "2 folds, test set" in ended.stdout
     empty = next(iter(ended.args)).parents[2] / "empty"
     (run,) = empty.glob("outputs/*/*/*/fold-0")
     evaluated = installed("evaluate", f"run={run}", "output=scores.json")

@@ -121,7 +121,7 @@ def build_data(
         workers=data["workers"],
         seed=config["seed"],
         accumulation_steps=config["trainer"]["accumulation_steps"],
-        share=share or Shard(),
+        shard=share or Shard(),
         weights=weights,
     )
 

@@ -1,7 +1,7 @@
-"""What a command shows while it works: lines, and below them a bar for everything under way.
+"""Console output of a running command: lines of text above progress bars.
 
-A job of a sweep has no terminal of its own: its process sends what it shows to the one that started
-it, so that the bars of jobs that run at the same time stand below each other.
+The job processes of a sweep have no terminal of their own. They send their output to the parent
+process, which stacks the progress bars of parallel jobs.
 """
 
 import itertools
@@ -27,15 +27,15 @@ from rich.progress import (
 from rich.text import Text
 
 console = Console(highlight=False)
-"""Where every command prints its results; plain text when it is not a terminal."""
+"""Console for the results of all commands; plain text if it is not a terminal."""
 
 
 class Screen(ABC):
-    """Where lines and bars go; bars are counted in images and known by a number."""
+    """Output for lines and progress bars; bars count images and are identified by a number."""
 
     @abstractmethod
     def say(self, line: str) -> None:
-        """Show a line that stays."""
+        """Show a permanent line."""
 
     @abstractmethod
     def begin(self, description: str, total: int) -> int:
@@ -43,15 +43,15 @@ class Screen(ABC):
 
     @abstractmethod
     def advance(self, bar: int, images: float) -> None:
-        """Move a bar on."""
+        """Advance a bar."""
 
     @abstractmethod
     def end(self, bar: int) -> None:
-        """Take a bar away."""
+        """Remove a bar."""
 
 
 class Terminal(Screen):
-    """The terminal of this process; without one, lines only."""
+    """Terminal of this process; without one, only lines are shown."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -70,12 +70,12 @@ class Terminal(Screen):
             return self._progress.add_task(description, total=total)
 
     def advance(self, bar: int, images: float) -> None:
-        """Move a bar on."""
+        """Advance a bar."""
         if self._progress is not None:
             self._progress.advance(TaskID(bar), images)
 
     def end(self, bar: int) -> None:
-        """Take a bar away; the last one leaves nothing behind."""
+        """Remove a bar; removing the last one stops the display."""
         with self._lock:
             if self._progress is not None:
                 self._progress.remove_task(TaskID(bar))
@@ -85,14 +85,14 @@ class Terminal(Screen):
 
 
 Message = tuple[str, tuple[Any, ...]]
-"""Name of a method of :class:`Screen`, and its arguments; `begin` has the bar's number as well."""
+"""Name of a :class:`Screen` method and its arguments, for `begin` including the bar's number."""
 
 
 class Sender(Screen):
-    """The screen of a process that has none.
+    """Screen that forwards all output to another process.
 
     Args:
-        send: brings messages to the process that shows them, see :class:`Receiver`.
+        send: delivers messages to the process that shows them, see :class:`Receiver`.
     """
 
     def __init__(self, send: Callable[[Message], None]) -> None:
@@ -111,20 +111,20 @@ class Sender(Screen):
         return bar
 
     def advance(self, bar: int, images: float) -> None:
-        """Send how far a bar has moved."""
+        """Send the progress of a bar."""
         self._send(("advance", (bar, images)))
 
     def end(self, bar: int) -> None:
-        """Have a bar taken away."""
+        """Send the removal of a bar."""
         self._send(("end", (bar,)))
 
     def _send(self, message: Message) -> None:
-        with self._lock:  # a pipe takes one message at a time
+        with self._lock:  # a pipe is not thread-safe
             self._deliver(message)
 
 
 class Silent(Screen):
-    """The screen of a process that works with another one, which shows what both do."""
+    """Screen of the nonzero ranks of a run, whose rank 0 shows the output."""
 
     def say(self, line: str) -> None:
         """Show nothing."""
@@ -141,13 +141,13 @@ class Silent(Screen):
 
 
 class Receiver:
-    """Shows the messages of one other process."""
+    """Shows the messages of another process, sent by its :class:`Sender`."""
 
     def __init__(self) -> None:
         self._bars: dict[int, int] = {}
 
     def show(self, message: Message) -> None:
-        """Do what the other process asked for."""
+        """Show a message."""
         method, arguments = message
         if method == "say":
             _screen.say(*arguments)
@@ -161,7 +161,7 @@ class Receiver:
             _screen.end(self._bars.pop(arguments[0]))
 
     def close(self) -> None:
-        """Take away the bars of a process that has ended."""
+        """Remove the remaining bars of a process that has ended."""
         for bar in self._bars.values():
             _screen.end(bar)
         self._bars.clear()
@@ -171,19 +171,19 @@ _screen: Screen = Terminal()
 
 
 def show_on(screen: Screen) -> None:
-    """Have this process show everything there from now on."""
+    """Set the screen of this process."""
     global _screen
     _screen = screen
 
 
 def say(line: str) -> None:
-    """Show a line that stays."""
+    """Show a permanent line."""
     _screen.say(line)
 
 
 @contextmanager
 def progress_bar(description: str, total: int) -> Iterator[Callable[[float], None]]:
-    """Show progress of `total` images; yields a function that takes how many more are done."""
+    """Show the progress of `total` images; yields a function that advances it by a number."""
     bar = _screen.begin(description, total)
     try:
         yield lambda images: _screen.advance(bar, images)
@@ -193,12 +193,12 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[[float], Non
 
 @contextmanager
 def byte_bar(description: str, total: int, done: int) -> Iterator[Callable[[float], None]]:
-    """Show the progress of a download; yields a function that takes how many more bytes are here.
+    """Show the progress of a download; yields a function that advances it by a number of bytes.
 
     Args:
-        description: what is downloaded.
-        total: its bytes.
-        done: how many of them are here already.
+        description: label of the bar.
+        total: size of the download in bytes.
+        done: bytes that are already present.
     """
     columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True))
     bar = Progress(
@@ -211,14 +211,14 @@ def byte_bar(description: str, total: int, done: int) -> Iterator[Callable[[floa
     )
     with bar:
         task = bar.add_task(description, total=total, completed=done)
-        yield lambda more: bar.advance(task, more)
+        yield lambda num_bytes: bar.advance(task, num_bytes)
 
 
 class _SpeedColumn(ProgressColumn):
-    """Images per second, from rich's own moving average."""
+    """Images per second, from rich's moving average."""
 
     def render(self, task: Task) -> Text:
-        """Speed of one task, empty until there is something to measure."""
+        """Speed of one task; empty until it can be measured."""
         return Text(f"{task.speed:,.0f} images/s" if task.speed else "", style="dim")
 
 

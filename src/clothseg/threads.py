@@ -1,4 +1,4 @@
-"""Threads that work on many items, a few ahead of the one that is asked for."""
+"""Ordered, bounded parallel map over threads."""
 
 import os
 from collections import deque
@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-AHEAD = 16
-"""Results that each thread is usually ahead of the one that is asked for; memory stays flat."""
+PREFETCH = 16
+"""Default number of results computed ahead per thread; bounds the memory."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,14 +16,16 @@ Result = TypeVar("Result")
 
 @contextmanager
 def map_in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], ahead: int = AHEAD
+    work: Callable[[Item], Result], items: Iterable[Item], ahead: int = PREFETCH
 ) -> Iterator[Iterator[Result]]:
-    """The results of all items in their order; whatever is not begun on leaving is dropped.
+    """Apply a function to items in threads and yield an iterator over the results in order.
+
+    Items that have not been started when the context exits are cancelled.
 
     Args:
-        work: what is done to each item.
-        items: in any number.
-        ahead: results that each thread may be ahead.
+        work: function applied to each item.
+        items: any number of items.
+        ahead: number of results that each thread may compute ahead of the consumer.
     """
     threads = os.cpu_count() or 1
     pool = ThreadPoolExecutor(threads)

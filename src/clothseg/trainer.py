@@ -1,4 +1,4 @@
-"""Lightning's trainer, with what clothseg fixes and what the configuration chooses."""
+"""Lightning trainer, built from clothseg's fixed settings and the configuration."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,26 +35,26 @@ def trainer(
     threads: Count | None,
     max_epochs: Count,
 ) -> "Trainer":
-    """A trainer of one of the processes that do a run together.
+    """Create the trainer of one process of a run.
 
     Args:
-        callbacks: what happens beside training.
-        world_size: how many processes there are, one for each device.
-        accelerator: `auto` takes a GPU when there is one.
-        devices: how many were asked for, which :mod:`clothseg.jobs.machine` has answered.
-        sync_batchnorm: batch normalisation over the whole batch instead of each device's share.
+        callbacks: callbacks of the training.
+        world_size: number of processes of the run, one per device.
+        accelerator: `auto` uses a GPU if one is available.
+        devices: requested number of devices; :mod:`clothseg.jobs.machine` derives the world size.
+        sync_batchnorm: compute batch normalization over the global batch, not each device's shard.
         precision: number format of the forward pass; weights stay 32 bits.
-        channels_last: order of the network's weights, which :func:`clothseg.build.build_task` sets.
-        compile: torch.compile of the network, which :func:`clothseg.build.build_task` starts.
+        channels_last: memory format of the weights; applied by :func:`clothseg.build.build_task`.
+        compile: torch.compile of the network; applied by :func:`clothseg.build.build_task`.
         accumulation_steps: micro-batches whose gradients are accumulated, to save memory.
-        gradient_clip_norm: largest norm of the gradient; None leaves it as it is.
-        ema_decay: decay of the running average of the weights that is validated, kept and tested
-            instead of them; None keeps no average.
-        threads: CPU threads of PyTorch; None leaves the choice to it.
-        max_epochs: passes over the training photos.
+        gradient_clip_norm: maximum norm of the gradient; None disables clipping.
+        ema_decay: decay of the exponential moving average of the weights, which is validated,
+            saved and tested in their place; None disables it.
+        threads: CPU threads of PyTorch; None for PyTorch's default.
+        max_epochs: passes over the training images.
 
     Raises:
-        ConfigError: a GPU is asked for that PyTorch cannot use.
+        ConfigError: PyTorch cannot use the requested GPU.
     """
     import torch
     from pytorch_lightning import Trainer
@@ -64,7 +64,7 @@ def trainer(
 
     cuda = accelerator != "cpu" and torch.cuda.is_available()
     if accelerator == "gpu" and not cuda:
-        raise ConfigError(["trainer.accelerator=gpu: this PyTorch cannot use a CUDA GPU here"])
+        raise ConfigError(["trainer.accelerator=gpu: PyTorch cannot use a CUDA GPU here"])
     if sync_batchnorm and world_size > 1 and not cuda:
         raise ConfigError(["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"])
     if threads is not None:
@@ -73,10 +73,10 @@ def trainer(
         accelerator="gpu" if cuda else "cpu",
         devices=world_size,
         strategy=_strategy(cuda) if world_size > 1 else "auto",
-        # The processes are clothseg's own, also inside a job of SLURM.
+        # clothseg starts the processes itself, also inside a SLURM job.
         plugins=[LightningEnvironment()],
         sync_batchnorm=sync_batchnorm and world_size > 1,
-        # Which photos a process sees is decided by clothseg.datamodule.batches, exactly once each.
+        # clothseg.datamodule.batches shards the images, so that each is seen exactly once.
         use_distributed_sampler=False,
         precision=PRECISIONS[precision],
         accumulate_grad_batches=accumulation_steps,
@@ -86,9 +86,9 @@ def trainer(
             *callbacks,
             *([ExponentialMovingAverage(ema_decay)] if ema_decay is not None else []),
         ],
-        # Metric states are reset in evaluation and changed in training: inference mode forbids it.
+        # Inference mode forbids metric states that are reset in evaluation and updated in training.
         inference_mode=False,
-        # The records are clothseg's own.
+        # clothseg writes its own records.
         logger=False,
         enable_checkpointing=True,
         enable_progress_bar=False,
@@ -102,15 +102,15 @@ def _strategy(cuda: bool) -> Any:
 
     return DDPStrategy(
         process_group_backend="nccl" if cuda else "gloo",
-        # Running statistics are averaged before they are used, instead of before every step.
+        # Running statistics are averaged before each evaluation rather than before every step.
         broadcast_buffers=False,
         gradient_as_bucket_view=True,
     )
 
 
 @contextmanager
-def stopped_in_order() -> Iterator[None]:
-    """Give Ctrl-C back its exception: Lightning ends the process where it stood."""
+def restore_keyboard_interrupt() -> Iterator[None]:
+    """Turn the SystemExit that Lightning raises on Ctrl-C back into KeyboardInterrupt."""
     try:
         yield
     except SystemExit as error:

@@ -1,7 +1,7 @@
-"""Where the jobs of a sweep are done: Hydra's launchers, options of `conf/hydra/launcher`.
+"""Hydra launchers that run the jobs of a sweep, for the options of `conf/hydra/launcher`.
 
-Hydra takes launchers from this package only, and imports it at every start. The parameters are the
-keys of the files; the work is done in :mod:`clothseg.jobs`, imported when a sweep begins.
+Hydra discovers launchers only in this package, and imports it at every start. The parameters are
+the keys of the config files; the work is done in :mod:`clothseg.jobs`, imported by a sweep.
 """
 
 from abc import abstractmethod
@@ -24,38 +24,39 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class ClothsegLauncher(Launcher):
-    """Plans the jobs of a sweep, has them done, and leaves their outcomes for the report."""
+    """Base class of launchers that plan and run the jobs of a sweep and collect their outcomes."""
 
     @property
     @abstractmethod
     def machine(self) -> "Machine":
-        """What one job may use where it is done."""
+        """Resources that one job may use where it runs."""
 
     @abstractmethod
-    def do(self, jobs: "list[Job]") -> "list[Outcome]":
-        """Do jobs; returns what became of them, in their order."""
+    def run(self, jobs: "list[Job]") -> "list[Outcome]":
+        """Run jobs; returns their outcomes in the order of the jobs."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Keep what is needed to compose the jobs."""
+        """Store the arguments needed to compose the jobs."""
         self._context, self._config, self._session = hydra_context, config, task_function
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Do the jobs of some overrides; each returns its mean IoU, which sweepers can maximise."""
+        """Run one job per list of overrides; each returns its mean IoU for sweepers to maximize."""
         compose = self._context.config_loader.load_sweep_config
         configs = [compose(self._config, list(overrides)) for overrides in job_overrides]
-        scores = cast("Session", self._session).sweep(configs, self.machine, self.do)
+        scores = cast("Session", self._session).sweep(configs, self.machine, self.run)
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=score) for score in scores]
 
 
 class LocalLauncher(ClothsegLauncher):
-    """Jobs on this machine, several at the same time.
+    """Launcher that runs jobs in parallel on this machine.
 
     Args:
-        max_parallel: how many; None takes as many as the GPUs allow, or three processes on the CPU.
+        max_parallel: number of parallel jobs; None for as many as the GPUs allow, or three
+            processes on the CPU.
     """
 
     def __init__(self, *, max_parallel: Count | None) -> None:
@@ -69,29 +70,28 @@ class LocalLauncher(ClothsegLauncher):
 
         return Machine.here()
 
-    def do(self, jobs: "list[Job]") -> "list[Outcome]":
-        """Do jobs in processes of this machine."""
+    def run(self, jobs: "list[Job]") -> "list[Outcome]":
+        """Run jobs in processes on this machine."""
         from clothseg.jobs.local import run_jobs
 
         return run_jobs(jobs, self.machine, self.max_parallel)
 
 
 class SubmititLauncher(ClothsegLauncher):
-    """Jobs that submitit hands to SLURM, or to processes of this machine as SLURM would.
+    """Launcher that submits jobs to SLURM, or to local processes that emulate it, with submitit.
 
     Args:
         cluster: `slurm` or `local`.
-        folder: where submitit keeps what it hands over, and the log of each job; a folder that all
-            nodes see.
-        cpus_per_task: CPU cores of a job.
-        gpus_per_node: GPUs of a job.
-        mem_gb: memory of a job, GiB; None leaves it to the partition.
-        timeout_min: time limit of a job, minutes. One that reaches it is queued again and goes on
+        folder: folder for submitit's files and the log of each job, visible to all nodes.
+        cpus_per_task: CPU cores per job.
+        gpus_per_node: GPUs per job.
+        mem_gb: memory per job in GiB; None for the partition's default.
+        timeout_min: time limit of a job in minutes. A job that reaches it is requeued and resumes
             from its last epoch.
-        max_timeouts: how often one is queued again.
-        max_parallel: jobs of the sweep that run at the same time.
-        partition: SLURM's partition; None takes the default.
-        additional: other parameters of sbatch by their long names, such as `{account: vision}`.
+        max_timeouts: number of times that a job is requeued.
+        max_parallel: number of jobs of the sweep that run in parallel.
+        partition: SLURM partition; None for the default.
+        additional: other sbatch parameters by their long names, such as `{account: vision}`.
     """
 
     def __init__(
@@ -126,11 +126,11 @@ class SubmititLauncher(ClothsegLauncher):
 
     @property
     def machine(self) -> "Machine":
-        """What is asked for."""
+        """Resources requested for each job."""
         return self.request.machine
 
-    def do(self, jobs: "list[Job]") -> "list[Outcome]":
-        """Hand the jobs over and wait for them."""
+    def run(self, jobs: "list[Job]") -> "list[Outcome]":
+        """Submit the jobs and wait for them."""
         from clothseg.jobs.slurm import run_jobs
 
         return run_jobs(jobs, self.request)

@@ -164,7 +164,7 @@ def test_a_failed_job_does_not_stop_others_and_is_retried(command_line, tmp_path
     result = command_line.run(command, **environment)
     assert result.returncode == 1
     assert "4 jobs: 1 done, 1 skipped, 2 failed" in result.stdout
-    assert "all configurations, test part" in result.stdout
+    assert "all configurations, test set" in result.stdout
     assert files(done.folder) == before
     assert [record.status["state"] for record in records(output)] == ["done", "done"]
 

@@ -1,4 +1,4 @@
-"""Jobs that run at the same time, and what a second starter of the same sweep finds."""
+"""Jobs that run in parallel, and two commands that run the same sweep."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ from clothseg.run.job import Job
 from clothseg.run.record import Record
 
 
-def jobs(folder, count, world_size=1):
+def make_jobs(folder, count, world_size=1):
     trainer = {"accelerator": "cpu"}
     return [
         Job(
@@ -31,18 +31,18 @@ def jobs(folder, count, world_size=1):
 
 
 def finish(job):
-    """Leave what a run leaves that has come to its end."""
+    """Write the record of a finished run."""
     record = Record(job.folder)
     record.begin({}, {}, [], "CPU")
     write_json(job.folder / "metrics.json", {"test": {"mean": {"iou": 0.5, "f1": 0.6}}})
     record.set_state("done")
 
 
-class Fake:
-    """Stands in for the processes: a job stays until `together` of them are under way."""
+class FakeProcesses:
+    """Fake processes: a job waits until `parties` jobs are running."""
 
-    def __init__(self, together=1):
-        self.barrier = threading.Barrier(together)
+    def __init__(self, parties=1):
+        self.barrier = threading.Barrier(parties)
         self.met = 0
         self.slots = []
 
@@ -63,36 +63,36 @@ class Fake:
 
 @pytest.fixture
 def processes(monkeypatch):
-    """Put a stand-in where the processes are started."""
+    """Replace the method that starts processes with a fake."""
     from clothseg.jobs.process import Processes
 
-    def put(fake):
+    def install(fake):
         monkeypatch.setattr(Processes, "run", lambda _, *arguments: fake.run(*arguments))
         return fake
 
-    return put
+    return install
 
 
-@pytest.mark.parametrize(("at_once", "jobs_count"), [(3, 6), (1, 3)])
-def test_as_many_jobs_as_wished_run_together(tmp_path, processes, at_once, jobs_count):
-    fake = processes(Fake(together=at_once))
-    outcomes = run_jobs(jobs(tmp_path, jobs_count), Machine(2, ()), at_once)
-    assert fake.met == jobs_count
-    assert [outcome.result for outcome in outcomes] == ["done"] * jobs_count
-    assert [outcome.fold for outcome in outcomes] == list(range(jobs_count))
+@pytest.mark.parametrize(("num_parallel", "num_jobs"), [(3, 6), (1, 3)])
+def test_requested_number_of_jobs_runs_in_parallel(tmp_path, processes, num_parallel, num_jobs):
+    fake = processes(FakeProcesses(parties=num_parallel))
+    outcomes = run_jobs(make_jobs(tmp_path, num_jobs), Machine(2, ()), num_parallel)
+    assert fake.met == num_jobs
+    assert [outcome.result for outcome in outcomes] == ["done"] * num_jobs
+    assert [outcome.fold for outcome in outcomes] == list(range(num_jobs))
 
 
-def test_what_is_done_is_not_done_again(tmp_path, processes):
-    todo = jobs(tmp_path, 3)
-    finish(todo[1])
-    fake = processes(Fake())
-    results = [outcome.result for outcome in run_jobs(todo, Machine(2, ()), 1)]
+def test_finished_jobs_are_skipped(tmp_path, processes):
+    jobs = make_jobs(tmp_path, 3)
+    finish(jobs[1])
+    fake = processes(FakeProcesses())
+    results = [outcome.result for outcome in run_jobs(jobs, Machine(2, ()), 1)]
     assert results == ["done", "skipped", "done"]
     assert len(fake.slots) == 2
 
 
-def test_a_job_that_fails_does_not_stop_the_others(tmp_path, processes):
-    class OneFails(Fake):
+def test_a_failed_job_does_not_stop_the_others(tmp_path, processes):
+    class FailingFirst(FakeProcesses):
         def end(self, job):
             Record(job.folder).begin({}, {}, [], "CPU")
             if job.fold == 0:
@@ -100,8 +100,8 @@ def test_a_job_that_fails_does_not_stop_the_others(tmp_path, processes):
             finish(job)
             return Done()
 
-    processes(OneFails())
-    outcomes = run_jobs(jobs(tmp_path, 3), Machine(2, ()), 1)
+    processes(FailingFirst())
+    outcomes = run_jobs(make_jobs(tmp_path, 3), Machine(2, ()), 1)
     assert [outcome.result for outcome in outcomes] == ["failed", "done", "done"]
     assert outcomes[0].detail == "ValueError: no"
     assert (tmp_path / "0" / "log.txt").read_text() == "Traceback: no\n"
@@ -109,25 +109,25 @@ def test_a_job_that_fails_does_not_stop_the_others(tmp_path, processes):
     assert Record(tmp_path / "0").status["error"] == "ValueError: no"
 
 
-def test_what_another_starter_does_is_left_for_the_end(tmp_path, processes):
-    """The second look waits, and finds what the other one has finished."""
-    order = []
+def test_jobs_of_another_command_are_postponed(tmp_path, processes):
+    """The second attempt waits for the other command and finds its results."""
+    attempts = []
 
-    class Elsewhere(Fake):
+    class RunElsewhere(FakeProcesses):
         def end(self, job):
-            order.append((job.fold, job.wait))
+            attempts.append((job.fold, job.wait))
             if job.fold == 0 and job.wait == 0:
                 return Failure("elsewhere", "being trained by another process")
             finish(job)
             return Done()
 
-    processes(Elsewhere())
-    outcomes = run_jobs(jobs(tmp_path, 3), Machine(2, ()), 1)
+    processes(RunElsewhere())
+    outcomes = run_jobs(make_jobs(tmp_path, 3), Machine(2, ()), 1)
     assert [outcome.result for outcome in outcomes] == ["done", "done", "done"]
-    assert order == [(0, 0), (1, 0), (2, 0), (0, float("inf"))]
+    assert attempts == [(0, 0), (1, 0), (2, 0), (0, float("inf"))]
 
 
-def test_a_claim_is_not_shared_and_does_not_outlive_its_process(tmp_path):
+def test_a_claim_is_exclusive_and_is_released(tmp_path):
     from clothseg.error import ClaimedError
 
     record = Record(tmp_path)
@@ -143,7 +143,7 @@ def test_a_claim_is_not_shared_and_does_not_outlive_its_process(tmp_path):
         pass
 
 
-def test_gpus_are_given_in_turn_and_threads_are_shared():
+def test_gpus_are_assigned_round_robin_and_threads_are_divided():
     machine = Machine(8, ("5", "7"))
     assert machine.slots(3, 1, "auto") == [Slot(2, ("5",)), Slot(2, ("7",)), Slot(2, ("5",))]
     assert machine.slots(None, 1, "auto") == [Slot(4, ("5",)), Slot(4, ("7",))]
@@ -153,19 +153,19 @@ def test_gpus_are_given_in_turn_and_threads_are_shared():
 
 
 @pytest.mark.slow(seconds=50)
-def test_two_starters_share_a_sweep_and_both_end_with_its_table(command_line, tmp_path):
+def test_two_commands_share_a_sweep_and_both_show_its_table(command_line, tmp_path):
     command = [
         *command_line.tiny(tmp_path, "trainer.max_epochs=3", "hydra.launcher.max_parallel=1"),
         "-m",
     ]
-    starters = [command_line.start(command) for _ in range(2)]
-    ends = [starter.communicate(timeout=300) for starter in starters]
-    for starter, (output, error) in zip(starters, ends, strict=True):
-        assert starter.returncode == 0, output + error
+    commands = [command_line.start(command) for _ in range(2)]
+    outputs = [process.communicate(timeout=300) for process in commands]
+    for process, (output, error) in zip(commands, outputs, strict=True):
+        assert process.returncode == 0, output + error
         assert "mean ± standard deviation over 2 folds" in output
-    trained = "".join(output for output, _ in ends)
+    combined = "".join(output for output, _ in outputs)
     for fold in (0, 1):
-        assert trained.count(f"fold {fold}  epoch 3/3") == 1
+        assert combined.count(f"fold {fold}  epoch 3/3") == 1
         (record,) = [
             Record(path.parent) for path in tmp_path.glob(f"*/*/*/fold-{fold}/config.yaml")
         ]
@@ -173,11 +173,14 @@ def test_two_starters_share_a_sweep_and_both_end_with_its_table(command_line, tm
 
 
 @pytest.mark.slow(seconds=15)
-def test_a_run_that_a_sweep_names_twice_is_done_and_counted_once(command_line, tmp_path):
-    said = command_line.run(command_line.tiny(tmp_path, "data.workers=0,1", "-m"))
-    assert said.returncode == 0, said.stderr
-    assert "data.workers=1 fold 0 is the same run as data.workers=0 fold 0" in said.stdout
-    assert "2 jobs: 2 done" in said.stdout
+def test_duplicate_runs_of_a_sweep_run_and_count_once(command_line, tmp_path):
+    result = command_line.run(command_line.tiny(tmp_path, "data.workers=0,1", "-m"))
+    assert result.returncode == 0, result.stderr
+    assert (
+        "data.workers=1 fold 0 is the same run as data.workers=0 fold 0; it runs only once"
+        in result.stdout
+    )
+    assert "2 jobs: 2 done" in result.stdout
     (summary,) = tmp_path.rglob("summary.json")
     content = json.loads(summary.read_text())
     assert content["folds"] == 2

@@ -1,4 +1,4 @@
-"""What there is to compute with: GPUs, processes of one run, batches that they share."""
+"""Available resources, world size, and batches that can be split evenly."""
 
 import pytest
 
@@ -23,12 +23,12 @@ def config(accelerator="auto", devices=1, batch_size=8, accumulation_steps=1):
 @pytest.mark.parametrize(
     ("visible", "gpus"), [("0,2", ["0", "2"]), ("", []), ("-1", []), ("GPU-a1", ["GPU-a1"])]
 )
-def test_gpus_are_those_that_the_environment_leaves(visible, gpus, monkeypatch):
+def test_visible_gpus_follow_the_environment(visible, gpus, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert visible_gpus() == gpus
 
 
-def test_this_machine_has_cores():
+def test_machine_reports_usable_cores():
     assert usable_cores() >= 1
     assert Machine.here().cores == usable_cores()
 
@@ -48,33 +48,41 @@ def test_this_machine_has_cores():
         (FOUR, config("cpu", None), 1),
     ],
 )
-def test_a_process_for_each_device(machine, settings, world_size):
+def test_world_size_is_one_process_per_device(machine, settings, world_size):
     assert machine.training_world_size(settings) == world_size
 
 
 @pytest.mark.parametrize(
     ("machine", "settings", "message"),
     [
-        (NONE, config("gpu", None), r"no CUDA GPU here, and NCCL needs one; .*trainer=ddp_cpu"),
-        (ONE, config("gpu", 2), r"trainer\.devices=2: there is only 1 GPU \(3\) here"),
-        (FOUR, config("auto", 5), r"trainer\.devices=5: there is only 4 GPUs"),
+        (
+            NONE,
+            config("gpu", None),
+            r"no CUDA GPU is available, and NCCL needs one; .*trainer=ddp_cpu",
+        ),
+        (ONE, config("gpu", 2), r"trainer\.devices=2: only 1 GPU \(3\) available"),
+        (FOUR, config("auto", 5), r"trainer\.devices=5: only 4 GPUs .* available"),
         (
             NONE,
             config("cpu", 9, batch_size=9),
-            r"devices=9: too many .* 2 CPU cores; here at most 8",
+            r"devices=9: too many .* 2 CPU cores; at most 8 are allowed",
         ),
-        (FOUR, config("cpu", 65, batch_size=65), r"too many .* 16 CPU cores; here at most 64"),
+        (
+            FOUR,
+            config("cpu", 65, batch_size=65),
+            r"too many .* 16 CPU cores; at most 64 are allowed",
+        ),
         (NONE, config("auto", 200, batch_size=200), r"trainer\.devices=200: too many processes"),
         (FOUR, config("gpu", None, batch_size=6), r"divided evenly among 4 processes .*8, 12, 16"),
     ],
 )
-def test_what_is_not_there_is_told(machine, settings, message):
+def test_unavailable_devices_are_reported(machine, settings, message):
     with pytest.raises(ConfigError, match=message):
         machine.training_world_size(settings)
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "world_size", "accumulation_steps", "least", "fits"),
+    ("batch_size", "world_size", "accumulation_steps", "min_images", "fits"),
     [
         (4, 1, 1, 2, True),
         (4, 2, 1, 2, True),
@@ -86,13 +94,13 @@ def test_what_is_not_there_is_told(machine, settings, message):
         (1, 1, 1, 2, False),
     ],
 )
-def test_a_batch_is_shared_evenly(batch_size, world_size, accumulation_steps, least, fits):
-    assert (batch_problem(batch_size, world_size, accumulation_steps, least) is None) == fits
+def test_a_batch_is_split_evenly(batch_size, world_size, accumulation_steps, min_images, fits):
+    assert (batch_problem(batch_size, world_size, accumulation_steps, min_images) is None) == fits
 
 
-def test_one_photo_is_too_few_where_a_network_normalises_a_whole_photo():
-    def least(model, image_size):
+def test_networks_that_normalize_pooled_features_need_two_images():
+    def min_images(model, image_size):
         target = {"_target_": f"clothseg.model.{model}"}
         return min_batch_size({"model": target, "data": {"image_size": image_size}})
 
-    assert [least("fpn", 64), least("fpn", 32), least("deeplabv3", 320)] == [1, 2, 2]
+    assert [min_images("fpn", 64), min_images("fpn", 32), min_images("deeplabv3", 320)] == [1, 2, 2]

@@ -1,4 +1,4 @@
-"""Processes that work together: one result, one cause when something goes wrong, no survivors."""
+"""Processes of a run: one result, one cause of failure, no orphans."""
 
 import os
 import signal
@@ -13,24 +13,24 @@ from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
 
 
-def name_and_place(rank):
+def rank_and_environment(rank):
     return rank, os.environ["LOCAL_RANK"], os.environ["WORLD_SIZE"], os.getpid()
 
 
-def one_is_killed(rank):
+def kill_rank_1(rank):
     if rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)
 
 
-def one_is_wrong(rank):
+def raise_data_error_on_rank_1(rank):
     if rank == 1:
-        raise DataError("a.png: the photo is truncated")
+        raise DataError("a.png: the image is truncated")
     time.sleep(60)
 
 
-def one_breaks(rank):
-    """The other waits for it in a collective, which ends with an error of its own."""
+def raise_in_collective_on_rank_1(rank):
+    """The other process waits in a collective, which then raises its own error."""
     import torch.distributed as dist
 
     dist.init_process_group("gloo", rank=rank, world_size=2)
@@ -43,8 +43,8 @@ def run(work, world_size=2):
     return Processes().run(work, world_size, Slot(1))
 
 
-def test_the_first_process_answers_for_all():
-    ending = run(name_and_place, 3)
+def test_the_result_is_that_of_rank_0():
+    ending = run(rank_and_environment, 3)
     assert ending.value[:3] == (0, "0", "3")
     assert ending.value[3] != os.getpid()
 
@@ -52,50 +52,53 @@ def test_the_first_process_answers_for_all():
 @pytest.mark.parametrize(
     ("work", "message"),
     [
-        (one_is_killed, "process 1: the process ended with signal SIGKILL; too little memory"),
-        (one_is_wrong, "process 1: a.png: the photo is truncated"),
-        (one_breaks, "process 1: ValueError: no such thing"),
+        (
+            kill_rank_1,
+            "process 1: the process exited with signal SIGKILL; the usual cause is too little",
+        ),
+        (raise_data_error_on_rank_1, "process 1: a.png: the image is truncated"),
+        (raise_in_collective_on_rank_1, "process 1: ValueError: no such thing"),
     ],
 )
-def test_the_cause_is_told_and_nobody_waits_for_ever(work, message):
+def test_the_root_cause_is_reported_without_a_deadlock(work, message):
     start = time.monotonic()
     ending = run(work)
     assert isinstance(ending, Failure)
     assert ending.result == "failed"
     assert ending.detail.startswith(message)
-    assert time.monotonic() - start < 40  # with the start of the server that they are forked from
+    assert time.monotonic() - start < 40  # includes the start of the fork server
 
 
-def test_a_process_that_cannot_be_started_takes_the_others_with_it(monkeypatch):
+def test_a_process_that_cannot_be_started_ends_the_others(monkeypatch):
     start, started = ForkServerProcess.start, []
 
-    def fails_later(process):
+    def fail_second_start(process):
         if started:
             raise EOFError("unexpected EOF")
         started.append(process)
         start(process)
 
-    monkeypatch.setattr(ForkServerProcess, "start", fails_later)
-    ending = run(one_is_wrong)
-    assert ending == Failure("failed", "no process could be started (EOFError('unexpected EOF'))")
+    monkeypatch.setattr(ForkServerProcess, "start", fail_second_start)
+    ending = run(raise_data_error_on_rank_1)
+    assert ending == Failure("failed", "process could not be started (EOFError('unexpected EOF'))")
     assert not started[0].is_alive()
 
 
-def test_stopped_processes_end_and_no_more_are_started():
+def test_no_process_is_started_after_stop():
     processes = Processes()
     processes.stop()
-    assert processes.run(name_and_place, 1, Slot(1)) == Failure("interrupted")
+    assert processes.run(rank_and_environment, 1, Slot(1)) == Failure("interrupted")
 
 
-def test_work_in_this_process_never_raises():
-    def stopped():
+def test_attempt_never_raises():
+    def interrupted_work():
         raise KeyboardInterrupt
 
-    def broken():
+    def failing_work():
         raise ValueError("first line\nsecond line")
 
     assert attempt(lambda: 3) == Done(3)
-    assert attempt(stopped) == Failure("interrupted")
-    failure = attempt(broken)
+    assert attempt(interrupted_work) == Failure("interrupted")
+    failure = attempt(failing_work)
     assert failure.detail == "ValueError: first line"
     assert "Traceback" in failure.trace

@@ -1,4 +1,4 @@
-"""Several devices as a person uses them: single runs, sweeps, evaluation, a process that dies."""
+"""Several devices from the command line: runs, sweeps, evaluation and killed processes."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ TWO = ("trainer=ddp_cpu", "trainer.devices=2", "trainer.threads=1", "split.valid
 
 
 def ddp(command_line, output, *overrides):
-    """A tiny command of two processes; nine photos are tested."""
+    """Arguments of a tiny training with two processes and nine test images."""
     arguments = command_line.tiny(output, "dataset.num_images=18", *TWO, *overrides)
     return [a for a in arguments if a != "trainer=cpu"]
 
@@ -25,11 +25,11 @@ def weights(record, name="last.ckpt"):
 
 
 @pytest.mark.slow(seconds=57)
-def test_a_sweep_of_two_processes_is_one_record_a_fold(command_line, tmp_path):
+def test_a_sweep_with_two_processes_writes_one_record_per_fold(command_line, tmp_path):
     ended = command_line.run_apart([*ddp(command_line, tmp_path), "-m"])
     assert ended.returncode == 0, ended.stderr
     assert "2 jobs: 2 done" in ended.stdout
-    assert ended.stdout.count("epoch 1/1") == 2  # one process speaks for both
+    assert ended.stdout.count("epoch 1/1") == 2  # only rank 0 prints
     folds = records(tmp_path)
     assert [record.folder.name for record in folds] == ["fold-0", "fold-1"]
     for record in folds:
@@ -41,7 +41,7 @@ def test_a_sweep_of_two_processes_is_one_record_a_fold(command_line, tmp_path):
     assert "2 jobs: 2 skipped" in again.stdout
     assert files(tmp_path) == before
 
-    # One checkpoint: two processes scored it after the training, one and three do so now.
+    # Two processes scored this checkpoint after training; one and three score it again.
     cards = {}
     for tta, devices in itertools.product(("none", "flip"), (1, 3)):
         written = tmp_path / f"{tta}-{devices}.json"
@@ -54,20 +54,20 @@ def test_a_sweep_of_two_processes_is_one_record_a_fold(command_line, tmp_path):
 
 
 @pytest.mark.slow(seconds=125)
-def test_a_process_that_dies_ends_the_run_which_then_goes_on(command_line, tmp_path):
+def test_a_killed_process_ends_the_run_which_can_be_resumed(command_line, tmp_path):
     undisturbed = command_line.run(ddp(command_line, tmp_path / "a", "trainer.max_epochs=4"))
     assert undisturbed.returncode == 0, undisturbed.stderr
     command = ddp(command_line, tmp_path / "b", "trainer.max_epochs=4")
     process = command_line.start(command)
     wait_until(lambda: list(tmp_path.glob("b/**/last.ckpt")), process)
-    # The claim is the first process's; the other one is killed, as by the system without memory.
+    # Rank 0 holds the claim; kill the other process, as the out-of-memory killer would.
     (claim,) = tmp_path.glob("b/**/.claim")
     holder = claim.read_text()
     others = [p for p in job_processes(process.pid) if f"pid={p}\n" not in holder]
     os.kill(others[0], signal.SIGKILL)
     output, error = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert "process 1: the process ended with signal SIGKILL" in output + error
+    assert "process 1: the process exited with signal SIGKILL" in output + error
     assert "Traceback" not in output + error
     assert all_end(process.pid)
     (record,) = records(tmp_path / "b")
@@ -82,13 +82,13 @@ def test_a_process_that_dies_ends_the_run_which_then_goes_on(command_line, tmp_p
 
 
 @pytest.mark.slow(seconds=28)
-def test_two_processes_are_stopped_in_order(command_line, tmp_path):
+def test_ctrl_c_stops_two_processes_cleanly(command_line, tmp_path):
     process = command_line.start(ddp(command_line, tmp_path, "trainer.max_epochs=50"))
     wait_until(lambda: list(tmp_path.glob("**/last.ckpt")), process)
     os.killpg(process.pid, signal.SIGINT)
     output, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "finished epochs are kept: the same command goes on from there" in output
+    assert "finished epochs are saved; rerun this command to resume" in output
     assert "Traceback" not in output + error
     assert all_end(process.pid)
     (record,) = records(tmp_path)
@@ -98,8 +98,8 @@ def test_two_processes_are_stopped_in_order(command_line, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["trainer=gpu"], "trainer.accelerator=gpu: there is no CUDA GPU here"),
-        (["trainer=ddp"], "NCCL needs one; trainer=cpu trains on the CPU, trainer=ddp_cpu"),
+        (["trainer=gpu"], "trainer.accelerator=gpu: no CUDA GPU is available"),
+        (["trainer=ddp"], "NCCL needs one; use trainer=cpu for the CPU, or trainer=ddp_cpu"),
         (
             ["trainer=ddp_cpu", "trainer.devices=3"],
             "data.batch_size=4 cannot be divided evenly among 3 processes (trainer.devices) with "
@@ -124,7 +124,9 @@ def test_two_processes_are_stopped_in_order(command_line, tmp_path):
         ),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_done(command_line, tmp_path, overrides, message):
+def test_invalid_settings_are_reported_before_anything_is_written(
+    command_line, tmp_path, overrides, message
+):
     ended = command_line.run(
         ["train.py", *overrides, f"output={tmp_path}/o"], CUDA_VISIBLE_DEVICES=""
     )

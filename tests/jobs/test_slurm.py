@@ -1,4 +1,4 @@
-"""Sweeps on a cluster: processes of this machine as SLURM's jobs, and a real SLURM where it is."""
+"""Sweeps on a cluster: emulated by local processes, and on a real SLURM where available."""
 
 import shutil
 import signal
@@ -10,7 +10,7 @@ from clothseg.error import ConfigError, DataError
 from clothseg.jobs.slurm import Request
 from support.command_line import all_end, records, slurm_answers, wait_until
 
-ASKED = {
+RESOURCES = {
     "folder": "somewhere",
     "cpus_per_task": 2,
     "gpus_per_node": 0,
@@ -34,35 +34,35 @@ def sweep(command_line, output, cluster, *overrides):
 
 
 @pytest.mark.slow(seconds=56)
-def test_processes_of_this_machine_do_what_a_cluster_would(command_line, tmp_path):
+def test_local_processes_emulate_a_cluster(command_line, tmp_path):
     command = sweep(command_line, tmp_path, "local")
     ended = command_line.run(command)
     assert ended.returncode == 0, ended.stderr
-    assert f"2 jobs for local; their logs are in {tmp_path}/slurm" in ended.stdout
+    assert f"2 jobs for local; logs are in {tmp_path}/slurm" in ended.stdout
     assert "2 jobs: 2 done" in ended.stdout
     assert len(list((tmp_path / "slurm").glob("*_log.out"))) == 2
     logs = list((tmp_path / "slurm").iterdir())
     again = command_line.run(command)
     assert "2 jobs: 2 skipped" in again.stdout
-    assert list((tmp_path / "slurm").iterdir()) == logs  # nothing is handed over for that
+    assert list((tmp_path / "slurm").iterdir()) == logs  # nothing was submitted
 
 
 @pytest.mark.slow(seconds=28)
-def test_ctrl_c_takes_the_jobs_back(command_line, tmp_path):
+def test_ctrl_c_cancels_the_jobs(command_line, tmp_path):
     process = command_line.start(sweep(command_line, tmp_path, "local", "trainer.max_epochs=50"))
     wait_until(lambda: list(tmp_path.glob("**/last.ckpt")), process)
     process.send_signal(signal.SIGINT)
     output, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command goes on from there" in output
+    assert "rerun this command to resume" in output
     assert "Traceback" not in output + error
     assert all_end(process.pid, seconds=30)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not slurm_answers(), reason="no SLURM with an idle node answers here")
-def test_a_cancelled_job_of_slurm_goes_on_with_the_same_command(command_line, tmp_path):
-    """One of two jobs is cancelled while it trains; the other is not disturbed."""
+@pytest.mark.skipif(not slurm_answers(), reason="no SLURM with an idle node is available")
+def test_rerunning_the_command_resumes_a_cancelled_slurm_job(command_line, tmp_path):
+    """Cancelling one of two jobs during training does not affect the other."""
     command = sweep(command_line, tmp_path, "slurm", "trainer.max_epochs=20")
     process = command_line.start(command)
     wait_until(lambda: list(tmp_path.glob("**/fold-0/checkpoints/last.ckpt")), process)
@@ -81,8 +81,8 @@ def test_a_cancelled_job_of_slurm_goes_on_with_the_same_command(command_line, tm
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not slurm_answers(), reason="no SLURM with an idle node answers here")
-def test_a_job_that_is_cancelled_in_the_queue_is_told(command_line, tmp_path):
+@pytest.mark.skipif(not slurm_answers(), reason="no SLURM with an idle node is available")
+def test_a_job_cancelled_in_the_queue_is_reported(command_line, tmp_path):
     command = sweep(command_line, tmp_path, "slurm", "hydra.launcher.max_parallel=1")
     process = command_line.start(command)
     wait_until(lambda: "R" in queue().values(), process)
@@ -96,28 +96,32 @@ def test_a_job_that_is_cancelled_in_the_queue_is_told(command_line, tmp_path):
     assert command_line.run(command).returncode == 0
 
 
-def test_without_slurm_the_way_out_is_told(monkeypatch, tmp_path):
+def test_missing_slurm_is_reported_with_an_alternative(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    request = Request(cluster="slurm", **ASKED | {"folder": str(tmp_path / "logs")})
-    with pytest.raises(ConfigError, match=r"there is no SLURM here .*hydra/launcher=local"):
+    request = Request(cluster="slurm", **RESOURCES | {"folder": str(tmp_path / "logs")})
+    with pytest.raises(ConfigError, match=r"SLURM is not available here .*hydra/launcher=local"):
         request.executor()
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("sbatch") is None or slurm_answers(), reason="SLURM is as it is")
-def test_a_slurm_that_does_not_answer_is_told(command_line, tmp_path):
+@pytest.mark.skipif(
+    shutil.which("sbatch") is None or slurm_answers(), reason="needs a SLURM that does not respond"
+)
+def test_an_unresponsive_slurm_is_reported(command_line, tmp_path):
     ended = command_line.run(sweep(command_line, tmp_path, "slurm"))
     assert ended.returncode == 1
-    assert "SLURM refuses the jobs" in ended.stderr
+    assert "SLURM rejected the jobs" in ended.stderr
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_an_unwritable_log_folder_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
-    request = Request(cluster="local", **ASKED | {"folder": str(tmp_path / "file" / "logs")})
+    request = Request(cluster="local", **RESOURCES | {"folder": str(tmp_path / "file" / "logs")})
     with pytest.raises(DataError, match="file/logs cannot be written"):
         request.executor()
 
 
-def test_a_job_gets_what_was_asked_for():
-    machine = Request(cluster="slurm", **ASKED | {"gpus_per_node": 2, "cpus_per_task": 8}).machine
+def test_a_job_gets_the_requested_resources():
+    machine = Request(
+        cluster="slurm", **RESOURCES | {"gpus_per_node": 2, "cpus_per_task": 8}
+    ).machine
     assert (machine.cores, machine.gpus) == (8, ("0", "1"))

@@ -1,4 +1,4 @@
-"""The end of a command: what configurations have in common, and what their repeats say."""
+"""Final report of a command: means over folds and over seeds."""
 
 import numpy as np
 import pytest
@@ -25,15 +25,15 @@ def card(iou):
     }
 
 
-def finished(folder, name, iou, fold=None, folds=None):
-    """A run that is done, as a sweep finds it."""
+def finished_run(folder, name, iou, fold=None, folds=None):
+    """Write the record of a finished run and return its outcome."""
     record = Record(folder)
     record.begin({}, {}, [], "CPU")
     write_json(folder / "metrics.json", {"test": card(iou), "division": "d"})
     return Outcome(name, "done", "", str(folder), fold, folds)
 
 
-def test_a_mean_card_holds_the_means_over_folds():
+def test_mean_card_averages_over_folds():
     mean = mean_card([card(0.2), card(0.4)])
     assert mean["accuracy"] == pytest.approx(0.3)
     assert mean["binary_iou"] is None
@@ -41,7 +41,7 @@ def test_a_mean_card_holds_the_means_over_folds():
     assert [row["name"] for row in mean["per_class"]] == ["BG", "Hat"]
 
 
-def test_seeds_are_repeats_of_one_configuration(tmp_path, capsys):
+def test_seeds_are_aggregated_as_repeats(tmp_path, capsys):
     runs = {
         "loss=dice seed=0": (0.2, 0.3),
         "loss=dice seed=1": (0.4, 0.5),
@@ -49,22 +49,22 @@ def test_seeds_are_repeats_of_one_configuration(tmp_path, capsys):
         "loss=focal seed=1": (0.1, 0.3),
     }
     outcomes = [
-        finished(tmp_path / name / f"fold-{fold}", name, iou, fold, 2)
+        finished_run(tmp_path / name / f"fold-{fold}", name, iou, fold, 2)
         for name, folds in runs.items()
         for fold, iou in enumerate(folds)
     ]
     assert report_outcomes(outcomes, {}) == 0
-    said = capsys.readouterr().out
-    _, repeats = said.split("over seeds, test part")
+    output = capsys.readouterr().out
+    _, repeats = output.split("over seeds, test set")
     repeats = repeats.split("sweep")[0]
     assert "standard deviation over 2 seeds" in " ".join(repeats.split())
-    # Means of the folds are 0.25 and 0.45, 0.1 and 0.2.
-    for mean, deviation in ((35.0, np.std([25, 45], ddof=1)), (15.0, np.std([10, 20], ddof=1))):
-        assert f"{mean:.1f} ± {deviation:.1f}" in repeats
+    # The means over folds are 0.25 and 0.45, and 0.1 and 0.2.
+    for mean, std in ((35.0, np.std([25, 45], ddof=1)), (15.0, np.std([10, 20], ddof=1))):
+        assert f"{mean:.1f} ± {std:.1f}" in repeats
 
 
-def test_without_a_repeat_there_is_no_table_of_repeats(tmp_path, capsys):
-    outcomes = [finished(tmp_path / str(seed), f"seed={seed} a", 0.2) for seed in (0,)]
-    outcomes.append(finished(tmp_path / "b", "seed=0 b", 0.3))
+def test_without_repeats_there_is_no_table_over_seeds(tmp_path, capsys):
+    outcomes = [finished_run(tmp_path / str(seed), f"seed={seed} a", 0.2) for seed in (0,)]
+    outcomes.append(finished_run(tmp_path / "b", "seed=0 b", 0.3))
     assert report_outcomes(outcomes, {}) == 0
     assert "over seeds" not in capsys.readouterr().out

@@ -1,6 +1,6 @@
-"""`logger=wandb`: what its offline files hold, and what the real client sends to a server.
+"""`logger=wandb`: its offline files, and the requests of the real client to a server.
 
-The server is a stand-in on this machine; the hosted service was not tried.
+The server is a fake on this machine; the hosted service is not tested.
 """
 
 import json
@@ -22,7 +22,7 @@ from support.wandb_server import KEY, StandIn
 
 NO_KEY = {"WANDB_API_KEY": "", "NETRC": os.devnull}
 EPOCHS = 15
-"""So many that a run can be cut off in the middle on a busy machine too."""
+"""Enough epochs to interrupt a run in the middle, even on a busy machine."""
 pytestmark = pytest.mark.slow
 
 
@@ -36,11 +36,11 @@ def history(segment):
 
 
 def summary(segment):
-    whole = {}
+    merged = {}
     for record in segment:
         if record["type"] == "summary":
-            whole |= record["summary"]["update"]
-    return whole
+            merged |= record["summary"]["update"]
+    return merged
 
 
 def exit_codes(segment):
@@ -58,25 +58,25 @@ def undefined(value):
 
 @pytest.fixture(scope="module")
 def offline(command_line, tmp_path_factory):
-    """A finished cross-validation, and the server that it must not have talked to."""
+    """A finished cross-validation, and the requests to a server that it must not contact."""
     output = tmp_path_factory.mktemp("offline")
     command = command_line.tiny(output, "logger=[csv,tensorboard,wandb]", "trainer.max_epochs=2")
     command += ["logger.wandb.artifact=true", "logger.wandb.tags=[cloth,two words]", "-m"]
     with StandIn() as server:
-        said = command_line.run(command, WANDB_BASE_URL=server.url, **NO_KEY)
-        assert said.returncode == 0, said.stderr
-        assert "warning" not in said.stdout
-        return output, said, command, list(server.requests)
+        result = command_line.run(command, WANDB_BASE_URL=server.url, **NO_KEY)
+        assert result.returncode == 0, result.stderr
+        assert "warning" not in result.stdout
+        return output, result, command, list(server.requests)
 
 
 @pytest.mark.slow(seconds=44)
-def test_offline_needs_no_network_and_keeps_its_peace(offline):
-    _, said, _, requests = offline
+def test_offline_mode_needs_no_network_and_prints_nothing(offline):
+    _, result, _, requests = offline
     assert requests == []
-    assert "wandb" not in said.stdout + said.stderr
+    assert "wandb" not in result.stdout + result.stderr
 
 
-def test_jobs_are_runs_of_their_own_in_one_group(offline):
+def test_each_job_is_a_run_in_a_common_group(offline):
     output, *_ = offline
     runs, ids = [], set()
     for number, record in enumerate(records(output)):
@@ -84,8 +84,8 @@ def test_jobs_are_runs_of_their_own_in_one_group(offline):
         entry = run_entry(segment)
         runs.append(entry)
         ids.add(entry["run_id"])
-        place = record.folder.relative_to(output).parts
-        assert entry["run_group"] == "/".join(place[:-1])
+        parts = record.folder.relative_to(output).parts
+        assert entry["run_group"] == "/".join(parts[:-1])
         assert entry["display_name"] == f"unet mobilenet_v2 fold {number}"
         assert (entry["job_type"], entry["project"]) == ("fold", "clothseg")
         assert sorted(entry["tags"]) == ["cloth", "two words"]
@@ -93,7 +93,7 @@ def test_jobs_are_runs_of_their_own_in_one_group(offline):
         assert config["split"]["fold"] == number
         assert config["optimizer"] == record.config["config"]["optimizer"]
         assert config["choices"]["backbone"] == "mobilenet_v2"
-        assert config["signature"] == place[-2]
+        assert config["signature"] == parts[-2]
         assert exit_codes(segment) == [0]
         assert json.loads((record.folder / "wandb.json").read_text())["id"] == entry["run_id"]
     assert len(ids) == len(runs) == 2
@@ -114,7 +114,7 @@ def test_every_epoch_is_logged_with_its_number_as_step(offline):
                 assert key not in row or row[key] == pytest.approx(value)
 
 
-def test_results_are_in_the_summary_and_on_pictures(offline):
+def test_results_are_in_the_summary_and_the_media(offline):
     output, *_ = offline
     for record in records(output):
         (segment,) = segments(record.folder)
@@ -152,7 +152,7 @@ def test_results_are_in_the_summary_and_on_pictures(offline):
         assert "wandb/confusion_matrix/v1" in text
 
 
-def test_the_best_checkpoint_is_an_artifact_that_is_not_copied(offline):
+def test_the_best_checkpoint_is_an_artifact_without_a_copy(offline):
     output, *_ = offline
     for record in records(output):
         (segment,) = segments(record.folder)
@@ -164,13 +164,13 @@ def test_the_best_checkpoint_is_an_artifact_that_is_not_copied(offline):
         assert "best" in artifact["aliases"]
         (entry,) = artifact["manifest"]["contents"]
         assert entry["local_path"] == str(record.best_checkpoint)
-        # What waits for `wandb sync` is in the record, too.
+        # Pending uploads for `wandb sync` are in the record as well.
         for table in artifacts(segment, "run_table"):
             (entry,) = table["manifest"]["contents"]
             assert entry["local_path"].startswith(str(record.folder / "wandb"))
 
 
-def test_one_run_holds_the_summary_of_all_folds_and_is_not_made_twice(offline, command_line):
+def test_the_fold_summary_is_logged_once_as_one_run(offline, command_line):
     output, _, command, _ = offline
     first, second = records(output)
     folder = first.folder.parent
@@ -181,10 +181,10 @@ def test_one_run_holds_the_summary_of_all_folds_and_is_not_made_twice(offline, c
     assert entry["run_id"] not in {run_entry(s)["run_id"] for s in (fold, *segments(second.folder))}
     assert (entry["job_type"], entry["display_name"]) == ("summary", "unet mobilenet_v2, 2 folds")
     assert "fold" not in entry["config"]["update"]["split"]
-    kept = json.loads((folder / "summary.json").read_text())
+    saved = json.loads((folder / "summary.json").read_text())
     for part in ("mean", "std"):
-        assert scores[f"test/mean_iou/{part}"] == pytest.approx(kept["mean"]["iou"][part])
-        for row in kept["per_class"]:
+        assert scores[f"test/mean_iou/{part}"] == pytest.approx(saved["mean"]["iou"][part])
+        for row in saved["per_class"]:
             logged = scores.get(f"test/f1/{row['name']}/{part}")
             assert undefined(row["f1"][part]) if logged is None else logged == row["f1"][part]
     path = history(segment)[0]["test/confusion_matrix_table.path"]
@@ -194,12 +194,12 @@ def test_one_run_holds_the_summary_of_all_folds_and_is_not_made_twice(offline, c
     assert counts == (matrices[0] + matrices[1]).flatten().tolist()
 
     before = files(output)
-    said = command_line.run(command, **NO_KEY)
-    assert "2 jobs: 2 skipped" in said.stdout
+    result = command_line.run(command, **NO_KEY)
+    assert "2 jobs: 2 skipped" in result.stdout
     assert files(output) == before
 
 
-def test_event_files_hold_scores_of_every_class_and_all_figures(offline):
+def test_event_files_have_scores_of_every_class_and_all_figures(offline):
     output, *_ = offline
     for record in records(output):
         events = EventAccumulator(str(record.folder / "tensorboard"), {"images": 0})
@@ -209,12 +209,12 @@ def test_event_files_hold_scores_of_every_class_and_all_figures(offline):
         (score,) = events.Scalars("test/iou/BG")
         assert score.step == 2
         assert score.value == pytest.approx(record.metrics["test"]["per_class"][0]["iou"])
-        pictures = {"confusion_matrix", "learning_curves", "class_iou", "best", "worst"}
-        assert set(events.Tags()["images"]) == pictures
+        figures = {"confusion_matrix", "learning_curves", "class_iou", "best", "worst"}
+        assert set(events.Tags()["images"]) == figures
 
 
 @pytest.mark.slow(seconds=55)
-def test_a_run_that_was_cut_off_goes_on_under_its_id_and_sync_joins_it(command_line, tmp_path):
+def test_an_interrupted_run_continues_under_its_id_and_is_merged_by_sync(command_line, tmp_path):
     command = command_line.tiny(tmp_path, "logger=[csv,wandb]", f"trainer.max_epochs={EPOCHS}")
     process = command_line.start(command, **NO_KEY)
     wait_until(lambda: len(list(tmp_path.rglob("last.ckpt"))) == 1, process)
@@ -227,38 +227,38 @@ def test_a_run_that_was_cut_off_goes_on_under_its_id_and_sync_joins_it(command_l
     process.kill()
     process.communicate(timeout=10)
     assert all_end(process.pid)
-    cut = len(logged())
-    assert 2 <= cut < EPOCHS
+    interrupted_at = len(logged())
+    assert 2 <= interrupted_at < EPOCHS
 
-    said = command_line.run(command, **NO_KEY)
-    assert said.returncode == 0, said.stderr
-    assert "resumes from" in said.stdout
+    result = command_line.run(command, **NO_KEY)
+    assert result.returncode == 0, result.stderr
+    assert "goes on from" in result.stdout
     first, second = segments(record.folder)
     assert run_entry(first)["run_id"] == run_entry(second)["run_id"]
-    assert [row["_step"] for row in history(first)] == list(range(1, cut + 1))
-    assert [row["_step"] for row in history(second)] == list(range(cut + 1, EPOCHS + 2))
+    assert [row["_step"] for row in history(first)] == list(range(1, interrupted_at + 1))
+    assert [row["_step"] for row in history(second)] == list(range(interrupted_at + 1, EPOCHS + 2))
     assert (exit_codes(first), exit_codes(second)) == ([], [0])
 
     with StandIn() as server:
-        place = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY}
+        variables = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY}
         synced = subprocess.run(
             [sys.executable, "-m", "wandb", "sync", str(record.folder / "wandb")],
             capture_output=True,
             text=True,
-            env=os.environ | place,
-            cwd=tmp_path,  # it leaves a log where it is called
+            env=os.environ | variables,
+            cwd=tmp_path,  # it writes a log to the working directory
             timeout=60,
         )
         assert synced.returncode == 0, synced.stderr
         (run,) = server.runs.values()
         assert [row["_step"] for row in run.history] == list(range(1, EPOCHS + 2))
         assert run.offsets[0] == 0
-        assert cut in run.offsets
+        assert interrupted_at in run.offsets
         assert run.exit_code == 0
 
 
 @pytest.mark.slow(seconds=47)
-def test_another_run_in_the_place_of_a_replaced_one_has_another_id(command_line, tmp_path):
+def test_a_replaced_run_gets_a_new_id(command_line, tmp_path):
     for again in ([], ["rerun=true"]):
         command = command_line.tiny(tmp_path, "logger=wandb", *again)
         assert command_line.run(command, **NO_KEY).returncode == 0
@@ -274,16 +274,18 @@ def online(server, *more):
 @pytest.mark.slow(seconds=23)
 def test_an_online_run_reaches_the_server(command_line, tmp_path):
     with StandIn() as server:
-        options, place = online(server, "logger.wandb.entity=team", "logger.wandb.artifact=true")
-        said = command_line.run(command_line.tiny(tmp_path, *options), **place)
-        assert said.returncode == 0, said.stderr
-        assert "warning" not in said.stdout
+        options, variables = online(
+            server, "logger.wandb.entity=team", "logger.wandb.artifact=true"
+        )
+        result = command_line.run(command_line.tiny(tmp_path, *options), **variables)
+        assert result.returncode == 0, result.stderr
+        assert "warning" not in result.stdout
         ((identity, run),) = server.runs.items()
     (record,) = records(tmp_path)
     assert json.loads((record.folder / "wandb.json").read_text())["id"] == identity
-    about = {"displayName": "unet mobilenet_v2 fold 0", "jobType": "fold", "entity": "team"}
-    about |= {"groupName": "/".join(record.folder.parts[-4:-1]), "project": "clothseg"}
-    assert about.items() <= run.about.items()
+    expected = {"displayName": "unet mobilenet_v2 fold 0", "jobType": "fold", "entity": "team"}
+    expected |= {"groupName": "/".join(record.folder.parts[-4:-1]), "project": "clothseg"}
+    assert expected.items() <= run.about.items()
     assert run.config["choices"]["value"]["model"] == "unet"
     assert [row["_step"] for row in run.history] == [1, 2]
     assert run.history[0]["val/loss"] > 0
@@ -301,49 +303,52 @@ def test_an_online_run_reaches_the_server(command_line, tmp_path):
     [
         (401, KEY, "user is not logged in"),
         (None, "short", "API key must have 40"),
-        (None, "", "there is no key of Weights & Biases on this machine"),
+        (None, "", "no Weights & Biases API key found on this machine"),
         ("gone", KEY, "logger.wandb.mode=online: Failed to authenticate with"),
         ("silent", KEY, "logger.wandb.mode=online: Failed to authenticate with"),
     ],
 )
-def test_a_key_or_server_that_does_not_work_is_told_before_training(
+def test_invalid_keys_and_servers_are_reported_before_training(
     refusal, key, message, command_line, tmp_path
 ):
     with StandIn(refusal) as server:
-        options, place = online(server)
+        options, variables = online(server)
         if refusal == "gone":
             server.server_close()
-        place["WANDB_API_KEY"] = key
-        said = command_line.run(command_line.tiny(tmp_path / "runs", *options, "-m"), **place)
-    assert said.returncode == 1
-    assert message in said.stderr
-    assert "`wandb login --relogin` stores another key; logger.wandb.mode=offline" in said.stderr
-    assert said.stderr.count("\n") == 1
+        variables["WANDB_API_KEY"] = key
+        result = command_line.run(command_line.tiny(tmp_path / "runs", *options, "-m"), **variables)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert (
+        "`wandb login --relogin` to store another key, or logger.wandb.mode=offline"
+        in result.stderr
+    )
+    assert result.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.skipif(shutil.which("pgrep") is None, reason="there is no pgrep here")
-def test_a_client_that_does_not_end_is_left_alone(monkeypatch):
-    monkeypatch.setattr(wandb_client, "SECONDS_TO_END", 0.5)
+@pytest.mark.skipif(shutil.which("pgrep") is None, reason="pgrep is not available")
+def test_a_client_that_does_not_exit_is_abandoned(monkeypatch):
+    monkeypatch.setattr(wandb_client, "TEARDOWN_TIMEOUT", 0.5)
     wandb.setup(wandb.Settings(silent=True))
-    own = subprocess.run(["pgrep", "-P", str(os.getpid()), "wandb-core"], capture_output=True)
-    (process,) = map(int, own.stdout.split())
+    listing = subprocess.run(["pgrep", "-P", str(os.getpid()), "wandb-core"], capture_output=True)
+    (process,) = map(int, listing.stdout.split())
     os.kill(process, signal.SIGSTOP)
     started = time.monotonic()
-    wandb_client._end(0)
+    wandb_client._teardown(0)
     waited = time.monotonic() - started
     os.kill(process, signal.SIGCONT)
     assert 0.5 <= waited < 5
 
 
 @pytest.mark.slow(seconds=26)
-def test_a_server_that_breaks_down_costs_no_run(command_line, tmp_path):
+def test_a_failing_server_does_not_fail_the_run(command_line, tmp_path):
     with StandIn(refusal=500) as server:
-        options, place = online(server, "logger.wandb.finish_timeout=3")
-        said = command_line.run(command_line.tiny(tmp_path, *options), **place)
-    assert said.returncode == 0, said.stderr
-    words = " ".join(said.stdout.split())
-    assert "warning: logger wandb failed (TimeoutError: not all was uploaded in time" in words
+        options, variables = online(server, "logger.wandb.finish_timeout=3")
+        result = command_line.run(command_line.tiny(tmp_path, *options), **variables)
+    assert result.returncode == 0, result.stderr
+    words = " ".join(result.stdout.split())
+    assert "warning: logger wandb gave up (TimeoutError: the upload did not finish in time" in words
     assert "`wandb sync --include-online" in words
     (record,) = records(tmp_path)
     assert record.status["state"] == "done"

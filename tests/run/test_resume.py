@@ -138,7 +138,7 @@ def test_a_stopped_sweep_shuts_down_cleanly_and_resumes(command_line, tmp_path):
         stop(process.pid)
         output, error = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert "stopped; finished epochs are kept: the same command goes on from there" in output
+        assert "interrupted: finished epochs are saved; rerun this command to resume" in output
         assert "Traceback" not in output + error
         states = [record.status["state"] for record in records(tmp_path)]
         assert states == ["interrupted", "interrupted"]
@@ -147,7 +147,7 @@ def test_a_stopped_sweep_shuts_down_cleanly_and_resumes(command_line, tmp_path):
     result = command_line.run(command)
     assert result.returncode == 0, result.stderr
     assert "2 jobs: 2 resumed" in result.stdout
-    assert "all configurations, test part" in result.stdout
+    assert "all configurations, test set" in result.stdout
     assert "model=unet" in result.stdout
     assert "model=linknet" in result.stdout
     assert [record.status["attempts"] for record in records(tmp_path)] == [4, 4]
@@ -165,8 +165,8 @@ def test_a_killed_job_does_not_stop_others_and_is_retried(command_line, tmp_path
     output, error = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "2 jobs: 1 done, 1 failed" in output
-    assert "the process ended with signal SIGKILL" in " ".join(output.split())
-    assert "is missing; there is no cross-validated score" in error
+    assert "the process exited with signal SIGKILL" in " ".join(output.split())
+    assert "is missing, so there is no cross-validated score" in error
     assert sorted(record.status["state"] for record in records(tmp_path)) == ["done", "failed"]
 
     result = command_line.run(command)
@@ -182,7 +182,7 @@ def test_ctrl_c_during_imports_shuts_down_cleanly(uninterrupted, command_line, t
     os.killpg(process.pid, signal.SIGINT)
     output, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
-    assert "stopped; no epoch was finished: the same command goes on from there" in output
+    assert "interrupted: no epoch was finished; rerun this command to start again" in output
     assert "Traceback" not in output + error
     assert all_end(process.pid)
 

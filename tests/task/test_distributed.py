@@ -1,4 +1,4 @@
-"""Several processes, or several turns, train as one does: the same photos, one loss, one net."""
+"""Several processes or accumulation steps match a single process: images, loss and network."""
 
 from dataclasses import replace
 from functools import partial
@@ -26,8 +26,8 @@ from support.random_cache import fake_cache
 PIXELS = ClassPixels(np.array([40.0, 20.0, 30.0, 5.0]), np.full(4, 100.0))
 
 
-def data(share, accumulation_steps=1):
-    """Photos of which some hardly have a pixel that counts."""
+def data(shard, accumulation_steps=1):
+    """Data in which some images have hardly any valid pixels."""
     random = np.random.default_rng(0)
     images = random.integers(0, 255, (24, 16, 16, 3), np.uint8)
     masks = random.integers(0, 4, (24, 16, 16)).astype(np.uint8)
@@ -37,11 +37,11 @@ def data(share, accumulation_steps=1):
     split = kfold(cache, folds=4, fold=0, validation=0.2, seed=0)
     (job,) = check_command(["augmentation=flip"])
     augmentation = call_target(job.config["augmentation"], 16, np.arange(256, dtype=np.uint8))
-    return SegmentationData(cache, split, augmentation, 8, 0, 3, accumulation_steps, share)
+    return SegmentationData(cache, split, augmentation, 8, 0, 3, accumulation_steps, shard)
 
 
-def train(folder, world_size, accumulation_steps, normalise, loss, rank):
-    """Weights, history and validation scores after three epochs."""
+def train(folder, world_size, accumulation_steps, batchnorm, loss, rank):
+    """Train for three epochs; returns weights, history and number of steps."""
     torch.set_num_threads(1)
     (job,) = check_command(
         [
@@ -60,10 +60,8 @@ def train(folder, world_size, accumulation_steps, normalise, loss, rank):
         ]
     )
     torch.manual_seed(0)
-    normalisation = torch.nn.BatchNorm2d(8) if normalise else torch.nn.Identity()
-    body = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3, padding=1), normalisation, torch.nn.Conv2d(8, 4, 1)
-    )
+    norm = torch.nn.BatchNorm2d(8) if batchnorm else torch.nn.Identity()
+    body = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), norm, torch.nn.Conv2d(8, 4, 1))
     module = SemanticSegmentation(
         network=Network(body, 1),
         loss=call_target(job.config["loss"], PIXELS),
@@ -82,14 +80,16 @@ def train(folder, world_size, accumulation_steps, normalise, loss, rank):
     return state, rows, trainer.global_step
 
 
-def trained(folder, world_size=1, accumulation_steps=1, normalise=False, loss="cross_entropy"):
+def train_in_processes(
+    folder, world_size=1, accumulation_steps=1, batchnorm=False, loss="cross_entropy"
+):
     folder.mkdir()
-    work = partial(train, folder, world_size, accumulation_steps, normalise, loss)
+    work = partial(train, folder, world_size, accumulation_steps, batchnorm, loss)
     return Processes().run(work, world_size, Slot(1)).value
 
 
 @pytest.mark.parametrize(
-    "shared",
+    "parallelism",
     [
         {"world_size": 2},
         {"world_size": 4},
@@ -97,19 +97,19 @@ def trained(folder, world_size=1, accumulation_steps=1, normalise=False, loss="c
         {"world_size": 2, "accumulation_steps": 2},
     ],
 )
-def test_sharing_a_batch_changes_no_step(tmp_path, shared):
-    """A loss that averaged each share by itself would fail: the shares have unequal pixels."""
-    alone, rows, steps = trained(tmp_path / "alone")
-    state, shared_rows, shared_steps = trained(tmp_path / "shared", **shared)
-    assert steps == shared_steps
-    for name, weights in alone.items():
+def test_splitting_a_batch_does_not_change_training(tmp_path, parallelism):
+    """Averaging the loss per shard would fail, since the shards have unequal numbers of pixels."""
+    expected, rows, steps = train_in_processes(tmp_path / "expected")
+    state, other_rows, other_steps = train_in_processes(tmp_path / "divided", **parallelism)
+    assert steps == other_steps
+    for name, weights in expected.items():
         assert state[name] == pytest.approx(weights, abs=1e-6), name
-    for row, other in zip(rows, shared_rows, strict=True):
+    for row, other in zip(rows, other_rows, strict=True):
         assert other == pytest.approx(row, rel=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("loss", "shared"),
+    ("loss", "parallelism"),
     [
         ("weighted_cross_entropy", {"world_size": 2}),
         ("weighted_cross_entropy", {"accumulation_steps": 2}),
@@ -117,59 +117,59 @@ def test_sharing_a_batch_changes_no_step(tmp_path, shared):
         ("generalized_dice", {"world_size": 2}),
     ],
 )
-def test_losses_are_those_of_the_whole_batch(tmp_path, loss, shared):
-    """Weights of pixels are added up over all shares, and regions compared over all processes."""
-    alone, rows, _ = trained(tmp_path / "alone", loss=loss)
-    state, shared_rows, _ = trained(tmp_path / "shared", loss=loss, **shared)
-    for name, weights in alone.items():
+def test_losses_equal_those_of_the_full_batch(tmp_path, loss, parallelism):
+    """Pixel weights are summed over all shards, and region losses over all processes."""
+    expected, rows, _ = train_in_processes(tmp_path / "expected", loss=loss)
+    state, other_rows, _ = train_in_processes(tmp_path / "divided", loss=loss, **parallelism)
+    for name, weights in expected.items():
         assert state[name] == pytest.approx(weights, abs=2e-6), name
-    for row, other in zip(rows, shared_rows, strict=True):
+    for row, other in zip(rows, other_rows, strict=True):
         assert other["train/loss"] == pytest.approx(row["train/loss"], rel=1e-4)
 
 
-def test_processes_have_one_network_when_it_is_validated(tmp_path):
-    """Each has normalised its own photos; what is scored and kept is the average of them."""
-    state, rows, _ = trained(tmp_path / "two", world_size=2, normalise=True)
+def test_processes_validate_the_same_network(tmp_path):
+    """Each process normalizes its own images; the averaged statistics are scored and saved."""
+    state, rows, _ = train_in_processes(tmp_path / "two", world_size=2, batchnorm=True)
     assert all(np.isfinite(weights).all() for weights in state.values())
-    kept = torch.load(tmp_path / "two" / "checkpoints" / "last.ckpt", weights_only=True)
-    mean = kept["state_dict"]["network.body.1.running_mean"].numpy()
+    checkpoint = torch.load(tmp_path / "two" / "checkpoints" / "last.ckpt", weights_only=True)
+    mean = checkpoint["state_dict"]["network.body.1.running_mean"].numpy()
     assert mean == pytest.approx(state["body.1.running_mean"])
     assert len(rows) == 3
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
-def test_together_they_see_each_photo_once_and_the_same_batches(world_size):
-    alone, shares = data(Shard()), [data(Shard(rank, world_size)) for rank in range(world_size)]
+def test_shards_cover_each_image_once_and_form_the_same_batches(world_size):
+    full, shards = data(Shard()), [data(Shard(rank, world_size)) for rank in range(world_size)]
     seen = [
         name
-        for share in shares
-        for b in share.evaluation_batches(share.split.test)
+        for shard in shards
+        for b in shard.evaluation_batches(shard.split.test)
         for name in b["name"]
     ]
-    assert sorted(seen) == sorted(alone.split.test)
+    assert sorted(seen) == sorted(full.split.test)
     if 8 % world_size:
         return
-    loaders = [share.train_dataloader() for share in shares]
-    for whole, *parts in zip(alone.train_dataloader(), *loaders, strict=True):
-        assert whole["name"] == [name for part in parts for name in part["name"]]
-        assert torch.equal(whole["image"], torch.cat([part["image"] for part in parts]))
-        assert torch.equal(whole["pixels"], sum(part["pixels"] for part in parts))
+    loaders = [shard.train_dataloader() for shard in shards]
+    for batch, *parts in zip(full.train_dataloader(), *loaders, strict=True):
+        assert batch["name"] == [name for part in parts for name in part["name"]]
+        assert torch.equal(batch["image"], torch.cat([part["image"] for part in parts]))
+        assert torch.equal(batch["pixels"], sum(part["pixels"] for part in parts))
 
 
-def test_parts_are_the_batch_and_know_its_pixels():
-    whole = list(data(Shard()).train_dataloader())
-    parts = data(Shard(), accumulation_steps=4).train_dataloader()
-    assert len(parts) == 4 * len(whole)
-    for number, part in enumerate(parts):
-        batch = whole[number // 4]
+def test_micro_batches_form_the_batch_and_keep_its_pixel_counts():
+    batches = list(data(Shard()).train_dataloader())
+    micro_batches = data(Shard(), accumulation_steps=4).train_dataloader()
+    assert len(micro_batches) == 4 * len(batches)
+    for number, micro_batch in enumerate(micro_batches):
+        batch = batches[number // 4]
         start = 2 * (number % 4)
-        assert part["name"] == batch["name"][start : start + 2]
-        assert torch.equal(part["mask"], batch["mask"][start : start + 2])
-        assert torch.equal(part["pixels"], batch["pixels"])
+        assert micro_batch["name"] == batch["name"][start : start + 2]
+        assert torch.equal(micro_batch["mask"], batch["mask"][start : start + 2])
+        assert torch.equal(micro_batch["pixels"], batch["pixels"])
 
 
-def count(world_size, rank):
-    """Scores of random predictions, of which three processes have a share, and a fourth none."""
+def score(world_size, rank):
+    """Score random predictions that are split over three processes; a fourth gets none."""
     import torch.distributed as dist
 
     random = np.random.default_rng(0)
@@ -177,15 +177,15 @@ def count(world_size, rank):
     if world_size > 1:
         dist.init_process_group("gloo")
     metric = SegmentationScores(4, detailed=True)
-    mine = torch.arange(9)[rank :: min(world_size, 3)] if rank < 3 else torch.arange(0)
-    for batch in mine.split(2) if len(mine) else ():
+    indices = torch.arange(9)[rank :: min(world_size, 3)] if rank < 3 else torch.arange(0)
+    for batch in indices.split(2) if len(indices) else ():
         metric.update(torch.tensor(predictions)[batch], torch.tensor(targets)[batch], batch)
     scores = metric.compute()
     return scores.matrix, scores.index, scores.image_iou, scores.image_iou_plus, scores.boundary
 
 
-def test_scores_of_nine_photos_are_equal_to_the_bit_on_any_number_of_processes():
-    counted = [Processes().run(partial(count, n), n, Slot(1)).value for n in (1, 2, 3, 4)]
-    for other in counted[1:]:
-        for first, second in zip(counted[0], other, strict=True):
+def test_scores_are_bitwise_equal_for_any_number_of_processes():
+    scores = [Processes().run(partial(score, n), n, Slot(1)).value for n in (1, 2, 3, 4)]
+    for other in scores[1:]:
+        for first, second in zip(scores[0], other, strict=True):
             assert np.array_equal(first, second, equal_nan=True)

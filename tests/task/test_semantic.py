@@ -1,4 +1,4 @@
-"""The module: normalisation, frozen streams of dropout, scores with class names, plateau steps."""
+"""Lightning module: normalization, reproducible dropout, logged scores and plateau schedules."""
 
 from typing import ClassVar
 
@@ -46,17 +46,17 @@ def fit(tmp_path, module, *overrides, epochs=2, observers=()):
 
 
 @pytest.mark.parametrize("normalization", ["unit", "imagenet"])
-def test_photos_are_normalised_to_their_textbook_values(normalization):
-    photos = np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3), np.uint8)
-    expected = photos / 255
+def test_images_are_normalized_to_the_reference_values(normalization):
+    images = np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3), np.uint8)
+    expected = images / 255
     if normalization == "imagenet":
         expected = (expected - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    result = task(normalization).normalized(torch.from_numpy(photos))
+    result = task(normalization).normalized(torch.from_numpy(images))
     assert result.shape == (2, 3, 5, 6)
     assert result.movedim(1, -1).numpy() == pytest.approx(expected, abs=1e-5)
 
 
-def test_training_writes_a_history_with_class_names(tmp_path):
+def test_training_history_has_class_names(tmp_path):
     trainer, history = fit(tmp_path, task())
     assert [row["epoch"] for row in history.rows] == [1, 2]
     assert {"train/loss", "val/loss", "val/mean_iou", "val/iou/Coat", "val/accuracy"} <= set(
@@ -67,22 +67,24 @@ def test_training_writes_a_history_with_class_names(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_every_epoch_of_a_training_has_its_own_order(tmp_path, workers):
-    class Seen(Callback):
+def test_every_training_epoch_has_its_own_order(tmp_path, workers):
+    class BatchRecorder(Callback):
         names: ClassVar[list] = []
 
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
             self.names.append((trainer.current_epoch, *batch["name"]))
 
-    Seen.names = []
+    BatchRecorder.names = []
     (job,) = check_command(["trainer=cpu", "trainer.max_epochs=3"])
-    build_trainer(job.config, tmp_path, [Seen()]).fit(task(), datamodule=small_data(workers))
+    build_trainer(job.config, tmp_path, [BatchRecorder()]).fit(
+        task(), datamodule=small_data(workers)
+    )
     data = small_data()
     for epoch in range(3):
         data.order.set_epoch(epoch)
         expected = [tuple(batch["name"]) for batch in data.train_dataloader()]
-        assert [names[1:] for names in Seen.names if names[0] == epoch] == expected
-    assert len({names[1:] for names in Seen.names}) == len(Seen.names)
+        assert [names[1:] for names in BatchRecorder.names if names[0] == epoch] == expected
+    assert len({names[1:] for names in BatchRecorder.names}) == len(BatchRecorder.names)
 
 
 def test_validation_loss_is_the_mean_over_all_valid_pixels(tmp_path):
@@ -99,7 +101,7 @@ def test_validation_loss_is_the_mean_over_all_valid_pixels(tmp_path):
     assert float(trainer.callback_metrics["val/loss"]) == pytest.approx(total / pixels, rel=1e-5)
 
 
-def test_the_terms_of_a_sum_are_logged_and_add_up(tmp_path):
+def test_loss_terms_are_logged_and_sum_to_the_loss(tmp_path):
     module = task()
     module.loss = ce_dice(None, smooth=0.0, squared=False)
     _, history = fit(tmp_path, module)
@@ -110,19 +112,19 @@ def test_the_terms_of_a_sum_are_logged_and_add_up(tmp_path):
     assert [key for key in history.rows[0] if key.startswith("train/")] == ["train/loss"]
 
 
-def test_dropout_depends_on_seed_and_step_alone(tmp_path):
+def test_dropout_depends_only_on_seed_and_step(tmp_path):
     weights = []
-    for noise in (1, 2):
+    for global_seed in (1, 2):
         module = task(dropout=0.5)
-        torch.manual_seed(noise)
-        folder = tmp_path / str(noise)
+        torch.manual_seed(global_seed)
+        folder = tmp_path / str(global_seed)
         folder.mkdir()
         fit(folder, module, epochs=1)
         weights.append(module.network.body[0].weight)
     assert torch.equal(*weights)
 
 
-def test_a_plateau_schedule_is_stepped_once_an_epoch_with_the_validation_loss(tmp_path):
+def test_plateau_steps_once_per_epoch_with_the_validation_loss(tmp_path):
     module = task(scheduler="plateau")
     trainer, history = fit(tmp_path, module, epochs=3)
     (config,) = trainer.lr_scheduler_configs
@@ -130,7 +132,7 @@ def test_a_plateau_schedule_is_stepped_once_an_epoch_with_the_validation_loss(tm
     assert config.scheduler.best == pytest.approx(min(row["val/loss"] for row in history.rows))
 
 
-def test_test_scores_come_from_every_photo_once(tmp_path):
+def test_test_scores_count_every_image_once(tmp_path):
     (job,) = check_command(["trainer=cpu"])
     module, data = task(), small_data()
     build_trainer({**job.config, "callbacks": {}}, tmp_path, []).test(
@@ -139,50 +141,50 @@ def test_test_scores_come_from_every_photo_once(tmp_path):
     assert module.test_scores.matrix.sum() == len(data.split.test) * 16 * 16
     names = [data.cache.names[i] for i in module.test_scores.index]
     assert sorted(names) == sorted(data.split.test)
-    photo = np.array(data.cache.images[module.test_scores.index[0]])[None]
-    assert module.predict(photo).shape == (1, 16, 16)
+    image = np.array(data.cache.images[module.test_scores.index[0]])[None]
+    assert module.predict(image).shape == (1, 16, 16)
 
 
-class Weights(Callback):
-    """Notes the weights of the first layer after every step, and those that are validated."""
+class WeightRecorder(Callback):
+    """Records the weights of the first layer after every step, and the validated weights."""
 
     def __init__(self):
         self.stepped, self.validated = [], None
 
     def on_train_start(self, trainer, pl_module):
-        self.stepped.append(self.of(pl_module))
+        self.stepped.append(self.weights_of(pl_module))
 
     def on_train_batch_end(self, trainer, pl_module, *others):
-        self.stepped.append(self.of(pl_module))
+        self.stepped.append(self.weights_of(pl_module))
 
     def on_validation_batch_start(self, trainer, pl_module, *others):
-        self.validated = self.of(pl_module)
+        self.validated = self.weights_of(pl_module)
 
-    def of(self, module):
+    def weights_of(self, module):
         return module.network.body[0].weight.detach().clone()
 
 
-def test_a_running_average_of_the_weights_is_validated_and_kept(tmp_path):
-    module, seen = task(), Weights()
-    fit(tmp_path, module, "trainer.ema_decay=0.6", epochs=2, observers=[seen])
-    average = seen.stepped[0]
-    for number, weights in enumerate(seen.stepped[1:]):
-        # Torch takes the first weights over; from then on the decay grows up to its limit.
+def test_ema_weights_are_validated_and_saved(tmp_path):
+    module, recorder = task(), WeightRecorder()
+    fit(tmp_path, module, "trainer.ema_decay=0.6", epochs=2, observers=[recorder])
+    average = recorder.stepped[0]
+    for number, weights in enumerate(recorder.stepped[1:]):
+        # PyTorch copies the first weights; from then on the decay grows up to its limit.
         decay = min(0.6, (1 + number) / (10 + number)) if number else 0.0
         average = decay * average + (1 - decay) * weights
-    assert not torch.allclose(average, seen.stepped[-1], atol=1e-5)
-    assert torch.allclose(seen.validated, average, atol=1e-6)
+    assert not torch.allclose(average, recorder.stepped[-1], atol=1e-5)
+    assert torch.allclose(recorder.validated, average, atol=1e-6)
     for name in ("best", "last"):
-        kept = torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=True)
-        weights = kept["state_dict"]["network.body.0.weight"]
+        checkpoint = torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        weights = checkpoint["state_dict"]["network.body.0.weight"]
         if name == "last":
             assert torch.allclose(weights, average, atol=1e-6)
-            current = kept["current_model_state"]["network.body.0.weight"]
-            assert torch.equal(current, seen.stepped[-1])
-        assert not any(torch.equal(weights, stepped) for stepped in seen.stepped[2:])
+            current = checkpoint["current_model_state"]["network.body.0.weight"]
+            assert torch.equal(current, recorder.stepped[-1])
+        assert not any(torch.equal(weights, stepped) for stepped in recorder.stepped[2:])
 
 
-def test_classes_are_told_by_the_postprocessing(tmp_path):
+def test_postprocessing_determines_the_classes(tmp_path):
     module, data = task(), small_data()
     module.postprocess = lambda logits, size: torch.full((len(logits), *(size or (16, 16))), 2)
     (job,) = check_command(["trainer=cpu"])
@@ -193,6 +195,6 @@ def test_classes_are_told_by_the_postprocessing(tmp_path):
     assert (module.predict(np.zeros((1, 16, 16, 3), np.uint8)) == 2).all()
 
 
-def test_classes_can_be_told_at_another_size():
-    photo = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
-    assert task().predict(photo, (40, 30)).shape == (1, 40, 30)
+def test_prediction_at_another_size():
+    image = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
+    assert task().predict(image, (40, 30)).shape == (1, 40, 30)

@@ -26,7 +26,7 @@ from clothseg.logger.tracker import Subject
 from clothseg.run.log import run_log
 from clothseg.run.tracking import Tracking
 from clothseg.split import Split
-from clothseg.trainer import stopped_in_order
+from clothseg.trainer import restore_keyboard_interrupt
 
 IMAGE_SIZE = 128
 """Height and width in the shipped experiment on real images, pixels."""
@@ -138,7 +138,7 @@ class Workload:
             with Tracking(trackers, subject, history, lambda line: None) as tracking:
                 observers = [history, tracking, reporter, observer]
                 trainer = build.build_trainer(config, folder, observers)
-                with stopped_in_order():
+                with restore_keyboard_interrupt():
                     trainer.fit(task, data)
 
 

@@ -1,4 +1,4 @@
-"""What happens beside training: checkpoints, early stopping, history, progress."""
+"""Callbacks of a training: checkpoints, early stopping, history and progress."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,11 +12,11 @@ Monitor = Literal["val/mean_iou", "val/mean_f1", "val/accuracy", "val/loss"]
 
 
 def checkpoints(folder: Path, *, monitor: Monitor) -> "list[Callback]":
-    """Write `best.ckpt` (weights) and `last.ckpt` (all that a resumed run needs) after every epoch.
+    """Write `best.ckpt` (weights) and `last.ckpt` (full state for resuming) after every epoch.
 
     Args:
-        folder: the run folder; the files go to its `checkpoints`.
-        monitor: what the best epoch is chosen by.
+        folder: the run folder; the files are written to its `checkpoints` folder.
+        monitor: metric that selects the best epoch.
     """
     from pytorch_lightning.callbacks import ModelCheckpoint
 
@@ -28,19 +28,19 @@ def checkpoints(folder: Path, *, monitor: Monitor) -> "list[Callback]":
     best = ModelCheckpoint(
         filename="best", monitor=monitor, mode=_mode(monitor), save_weights_only=True, **common
     )
-    # Written after the best, so that it holds which epoch that is.
+    # Written after the best checkpoint, so that its state includes the best epoch.
     return [best, ModelCheckpoint(filename="last", **common)]
 
 
 def early_stopping(
     folder: Path, *, monitor: Monitor, patience: Annotated[int, Field(ge=1)]
 ) -> "list[Callback]":
-    """Stop training when a score stagnates.
+    """Stop training when a metric stagnates.
 
     Args:
         folder: the run folder.
-        monitor: the score.
-        patience: epochs without a better value.
+        monitor: the metric.
+        patience: number of epochs without improvement.
     """
     from clothseg.callbacks.resumable_early_stopping import ResumableEarlyStopping
 

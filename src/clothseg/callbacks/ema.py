@@ -1,4 +1,4 @@
-"""An exponential running average of the weights, which scores better than the last weights do."""
+"""Exponential moving average (EMA) of the weights, which often outperforms the final weights."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,43 +14,44 @@ Tensors = Sequence[Tensor]
 
 
 class ExponentialMovingAverage(WeightAveraging):
-    """Validates, keeps and tests an average of the weights and running statistics of all steps.
+    """EMA of weights and running statistics that is validated, saved and tested.
 
     Args:
-        decay: what is left of the average at each step, (0, 1). It starts lower, so that the
-            first weights are forgotten in a short training: (1 + n) / (10 + n) at step n.
+        decay: decay of the average per step, (0, 1). It is limited to (1 + n) / (10 + n) at
+            step n, so that a short training forgets the initial weights.
 
-    Source: Tarvainen and Valpola, Mean teachers, 2017; the start is TensorFlow's
-        `ExponentialMovingAverage` with a number of updates.
+    Source: Tarvainen and Valpola, Mean teachers, 2017; the warmup is that of TensorFlow's
+        `ExponentialMovingAverage` with `num_updates`.
     """
 
     def __init__(self, decay: float) -> None:
-        def move(average: Tensors, current: Tensors, steps: Tensor | int) -> None:
-            share = max(1 - decay, 9 / (10 + int(steps)))
+        def update(average: Tensors, current: Tensors, steps: Tensor | int) -> None:
+            weight = max(1 - decay, 9 / (10 + int(steps)))
             if average[0].is_floating_point():
-                torch._foreach_lerp_(list(average), list(current), share)  # equal values stay equal
-            else:  # counters of batch normalisation
+                torch._foreach_lerp_(list(average), list(current), weight)  # equal stays equal
+            else:  # step counters of batch normalization
                 torch._foreach_copy_(list(average), list(current))
 
-        super().__init__(multi_avg_fn=torch.no_grad()(move))
+        super().__init__(multi_avg_fn=torch.no_grad()(update))
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Start the average with the first weights, on the device that they will be moved to."""
+        """Start the average from the initial weights, on the device used for training."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
         if isinstance(pl_module, SemanticSegmentation):
-            pl_module.kept_weights = self.weights
+            pl_module.checkpoint_weights = self.weights
 
     def weights(self) -> dict[str, Any]:
-        """The average, under the names of the module's own weights."""
+        """Return the averaged state dict, with the names of the module's own weights."""
         assert self._average_model is not None
         return self._average_model.module.state_dict()
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give all processes the same statistics before the average takes the weights' place.
+        """Synchronize the running statistics before the average replaces the weights.
 
-        A checkpoint has those of one process alone, and a resumed run must go on as this one does.
+        A checkpoint stores the statistics of one process only, and a resumed run must match this
+        one.
         """
         assert isinstance(pl_module, SemanticSegmentation)
-        pl_module.share_statistics()
+        pl_module.average_statistics()
         super().on_validation_epoch_start(trainer, pl_module)

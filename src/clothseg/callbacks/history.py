@@ -1,4 +1,4 @@
-"""Table of the epochs of a run."""
+"""Per-epoch history of a run."""
 
 import time
 from typing import Any
@@ -8,9 +8,9 @@ from pytorch_lightning.callbacks import Callback
 
 
 class History(Callback):
-    """One row an epoch, kept in the last checkpoint, so that a resumed run continues the table.
+    """Table with one row per epoch, stored in the last checkpoint so that a resumed run extends it.
 
-    Epochs are numbered from 1, as on the screen.
+    Epochs are numbered from 1, as in the console output.
     """
 
     def __init__(self) -> None:
@@ -19,15 +19,15 @@ class History(Callback):
         self._learning_rate = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows so far, for the checkpoint."""
+        """Return the rows so far, for the checkpoint."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The rows of a checkpoint."""
+        """Restore the rows of a checkpoint."""
         self.rows = list(state_dict["rows"])
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note time and learning rate."""
+        """Record start time and learning rate."""
         self._started = time.monotonic()
         self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
@@ -42,6 +42,6 @@ class History(Callback):
         self.rows.append(row)
 
     def best(self, monitor: str) -> int:
-        """Epoch of the best value of `monitor`, the first of equals."""
+        """Return the epoch of the best value of `monitor`, the first in case of a tie."""
         sign = 1 if monitor.endswith("loss") else -1
         return int(min(self.rows, key=lambda row: sign * row[monitor])["epoch"])

@@ -1,4 +1,4 @@
-"""Progress of a training on the screen: a bar for the epoch, then a line."""
+"""Training progress on the console: a bar during each epoch, then a summary line."""
 
 import time
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from clothseg.screen import progress_bar
 
 
 class Reporter(Callback):
-    """An epoch bar with images/s and time left, and one line after every epoch.
+    """Epoch bar with images/s and remaining time, and one line after every epoch.
 
     Args:
-        say: prints a line and keeps it in the run's log.
-        name: what the run is called.
-        batch_size: photos in a training step.
-        history: the epochs so far; it has to be called before this one.
+        say: prints a line and writes it to the run's log.
+        name: display name of the run.
+        batch_size: images per training step.
+        history: the epochs so far; must be called before this callback.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Reporter(Callback):
         self._advance(self.batch_size / trainer.accumulate_grad_batches)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Replace the bar by the epoch's line."""
+        """Replace the bar with the epoch's summary line."""
         self._bar.close()
         seconds = time.monotonic() - self._started
         metrics = trainer.callback_metrics
@@ -65,7 +65,7 @@ class Reporter(Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Take the bar off the screen before an error is shown."""
+        """Remove the bar before an error is shown."""
         self._bar.close()
 
     def _title(self, trainer: pl.Trainer) -> str:

@@ -72,7 +72,7 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
         return work(0)
     (slot,) = Machine.here().slots(1, world_size, accelerator)
     processes = Processes()
-    with processes.stopped_by_signals():
+    with processes.stop_on_signals():
         ending = processes.run(work, world_size, slot)
     if isinstance(ending, Done):
         return ending.value
@@ -122,7 +122,7 @@ def _score(
             [f"subset={options.subset}: the split of this run has none (split.held_out=0)"]
         )
     data = build.build_data(config, cache, split, Shard(rank, world_size))
-    data.require_shares("devices", [options.subset])
+    data.require_images("devices", [options.subset])
     pixels = training_pixels(config, cache, split)
     task = load_task(config, runs, options.tta, options.scales, pixels)
     if options.resolution == "original":

@@ -1,4 +1,4 @@
-"""Batches from the cache: exact to resume, equal for any number of loader processes."""
+"""Batches from the cache, reproducible after resuming and for any number of workers."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -21,19 +21,19 @@ from clothseg.split import Split
 Batches = DataLoader[dict[str, Any]]
 
 
-def derived_seed(*parts: int) -> int:
-    """A seed in [0, 2^31) that depends on all `parts`, such as (seed, epoch, index)."""
+def derive_seed(*parts: int) -> int:
+    """Derive a seed in [0, 2^31) from all `parts`, such as (seed, epoch, index)."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 class CachedImages(Dataset[dict[str, Any]]):
-    """Photos of one part of a split, by position, or by a key of :class:`EpochOrder`.
+    """Images of one part of a split, by position or by a key of :class:`EpochOrder`.
 
     Args:
-        cache: all decoded photos.
-        names: the photos of this part.
-        augmentation: random changes, or None for photos as they are.
+        cache: all decoded images.
+        names: names of the images of this part.
+        augmentation: random augmentation; None for unchanged images.
         seed: seed of the run.
     """
 
@@ -44,96 +44,96 @@ class CachedImages(Dataset[dict[str, Any]]):
         self.indices = [cache.index_of[name] for name in names]
 
     def __len__(self) -> int:
-        """Number of photos."""
+        """Number of images."""
         return len(self.indices)
 
     def __getitem__(self, key: int | Key) -> dict[str, Any]:
-        """One sample in the form that :mod:`clothseg.dataset` states."""
-        epoch, position, *again = key if isinstance(key, tuple) else (0, key)
+        """Return one sample in the format documented in :mod:`clothseg.dataset`."""
+        epoch, position, *repetition = key if isinstance(key, tuple) else (0, key)
         index = self.indices[position]
         image, mask = self.cache.images[index], self.cache.masks[index]
         if self.augmentation is not None:
-            seed = derived_seed(self.seed, epoch, index, *again)
+            seed = derive_seed(self.seed, epoch, index, *repetition)
             image, mask = self.augmentation(image, mask, seed)
         return {
-            "image": _owned(image),
-            "mask": _owned(mask),
+            "image": _writable_tensor(image),
+            "mask": _writable_tensor(mask),
             "name": self.cache.names[index],
             "index": index,
         }
 
 
-def _owned(array: np.ndarray) -> torch.Tensor:
-    """A tensor that may be written to; a copy where the array is part of the cache's file."""
+def _writable_tensor(array: np.ndarray) -> torch.Tensor:
+    """Convert to a writable tensor; copies arrays that are mapped from the cache file."""
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 class OriginalMasks(Dataset[dict[str, Any]]):
-    """Photos as the network sees them, with masks at the size of the file.
+    """Images at the network's input size with masks at their original size.
 
     Args:
-        photos: without augmentation.
+        images: the images, without augmentation.
         reader: the dataset.
         labels: the label space of the masks.
     """
 
-    def __init__(self, photos: CachedImages, reader: Reader, labels: LabelSpace) -> None:
-        self.photos, self.reader = photos, reader
+    def __init__(self, images: CachedImages, reader: Reader, labels: LabelSpace) -> None:
+        self.images, self.reader = images, reader
         self.table = labels.lookup_table(reader.names)
 
     def __len__(self) -> int:
-        """Number of photos."""
-        return len(self.photos)
+        """Number of images."""
+        return len(self.images)
 
     def __getitem__(self, position: int) -> dict[str, Any]:
-        """One sample, its mask uint8 [H,W] at the original size."""
-        sample = self.photos[position]
-        _, source = self.reader.read(self.photos.cache.samples[sample["index"]])
+        """Return one sample with its mask uint8 [H,W] at the original size."""
+        sample = self.images[position]
+        _, source = self.reader.read(self.images.cache.samples[sample["index"]])
         return sample | {"mask": torch.from_numpy(self.table[source])}
 
 
-class InParts:
-    """Batches one part after the other, for devices that cannot hold a whole one.
+class MicroBatches:
+    """Loader that divides batches into micro-batches, for gradient accumulation.
 
     Args:
-        batches: the loader of whole batches.
-        parts: into how many equal parts each is divided.
+        batches: the loader of full batches.
+        accumulation_steps: number of equal micro-batches per batch.
     """
 
-    def __init__(self, batches: DataLoader[dict[str, Any]], parts: int) -> None:
-        self.batches, self.parts = batches, parts
-        self.sampler = batches.sampler  # Lightning names the epoch to it
+    def __init__(self, batches: DataLoader[dict[str, Any]], accumulation_steps: int) -> None:
+        self.batches, self.accumulation_steps = batches, accumulation_steps
+        self.sampler = batches.sampler  # Lightning sets the epoch on it
 
     def __len__(self) -> int:
-        """Number of parts in an epoch."""
-        return len(self.batches) * self.parts
+        """Number of micro-batches in an epoch."""
+        return len(self.batches) * self.accumulation_steps
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The parts; each keeps the number of pixels of its whole batch."""
+        """Iterate over micro-batches, each with the pixel counts of its full batch."""
         for batch in self.batches:
-            photos = len(batch["name"]) // self.parts
-            for start in range(0, photos * self.parts, photos):
-                part = slice(start, start + photos)
-                yield {k: v if k == "pixels" else v[part] for k, v in batch.items()}
+            size = len(batch["name"]) // self.accumulation_steps
+            for start in range(0, size * self.accumulation_steps, size):
+                selected = slice(start, start + size)
+                yield {k: v if k == "pixels" else v[selected] for k, v in batch.items()}
 
 
 class SegmentationData(pl.LightningDataModule):
-    """The three parts of a split as batches.
+    """Training, validation and test batches of a split.
 
     Args:
-        cache: all decoded photos.
-        split: which photo is in which part.
-        augmentation: random changes of training photos.
-        batch_size: photos in one training step, over all processes together.
-        workers: loader processes.
+        cache: all decoded images.
+        split: assignment of images to the parts.
+        augmentation: random augmentation of training images.
+        batch_size: images per training step over all processes.
+        workers: number of worker processes of the data loader.
         seed: seed of order and augmentation.
-        accumulation_steps: parts that a training step works through one after the other.
-        share: the part of every batch that this process sees.
-        weights: how often each training photo is drawn, see
+        accumulation_steps: number of micro-batches per training step.
+        shard: this process's shard of every batch.
+        weights: sampling weights of the training images, see
             :func:`clothseg.datamodule.sampling.image_weights`.
 
     Raises:
-        ConfigError: a batch holds more photos than there are to train on.
+        ConfigError: the batch size exceeds the number of training images.
     """
 
     def __init__(
@@ -145,88 +145,90 @@ class SegmentationData(pl.LightningDataModule):
         workers: int,
         seed: int,
         accumulation_steps: int = 1,
-        share: Shard | None = None,
+        shard: Shard | None = None,
         weights: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.cache, self.split, self.augmentation = cache, split, augmentation
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
-        self.accumulation_steps, self.share = accumulation_steps, share or Shard()
+        self.accumulation_steps, self.shard = accumulation_steps, shard or Shard()
         if len(split.train) < batch_size:
-            few = f"there are only {len(split.train)} photos to train on"
-            raise ConfigError([f"data.batch_size={batch_size}: {few}"])
-        self.order = EpochOrder(len(split.train), seed, batch_size, self.share, weights)
+            available = f"only {len(split.train)} training images are available"
+            raise ConfigError([f"data.batch_size={batch_size}: {available}"])
+        self.order = EpochOrder(len(split.train), seed, batch_size, self.shard, weights)
 
-    def require_shares(self, key: str, parts: Sequence[str]) -> None:
-        """Fail when there is no photo to evaluate, or there are more processes than photos.
+    def require_images(self, key: str, parts: Sequence[str]) -> None:
+        """Check that every evaluated part has at least one image for each process.
 
         Args:
-            key: where the number of processes was given.
-            parts: of the split that are evaluated.
+            key: configuration key of the number of processes.
+            parts: the parts of the split to evaluate.
 
         Raises:
-            ConfigError: names the part.
+            ConfigError: a part has too few images; names it.
         """
         for part in parts:
-            photos = len(getattr(self.split, part))
-            if not photos:
-                change = "take more photos, fewer folds or a larger split.validation"
-                raise ConfigError([f"split: the {part} part is empty; {change}"])
-            if photos < self.share.world_size:
-                few = f"the {part} part has only {photos}, and every process needs a photo of it"
-                raise ConfigError([f"{key}={self.share.world_size}: {few}"])
+            num_images = len(getattr(self.split, part))
+            if not num_images:
+                remedy = "use more images, fewer folds or a larger split.validation"
+                raise ConfigError([f"split: the {part} part is empty; {remedy}"])
+            if num_images < self.shard.world_size:
+                limit = f"the {part} part has only {num_images} images; every process needs one"
+                raise ConfigError([f"{key}={self.shard.world_size}: {limit}"])
 
     @property
     def steps_per_epoch(self) -> int:
-        """Training steps in one epoch."""
+        """Number of training steps per epoch."""
         return len(self.split.train) // self.batch_size
 
     def state_dict(self) -> dict[str, int]:
-        """The epoch that a resumed run starts with; checkpoints are written after epochs."""
+        """Return the epoch to resume from; checkpoints are written at the end of epochs."""
         assert self.trainer is not None
         progress: Any = self.trainer.fit_loop.epoch_progress.current
         return {"epoch": progress.processed}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Start with the epoch of a checkpoint.
+        """Restore the epoch of a checkpoint.
 
-        Lightning names the epoch to the sampler only after prefetching has begun, so without this
-        the first resumed epoch would be epoch 0's.
+        Lightning sets the sampler's epoch only after prefetching has begun; without this, a resumed
+        run would start with the order of epoch 0.
         """
         self.order.set_epoch(state["epoch"])
 
-    def train_dataloader(self) -> "Batches | InParts":
-        """What training steps are fed with: whole batches, or parts of them."""
+    def train_dataloader(self) -> "Batches | MicroBatches":
+        """Create the training loader, of full batches or micro-batches."""
         batches = self.training_batches()
         return (
-            batches if self.accumulation_steps == 1 else InParts(batches, self.accumulation_steps)
+            batches
+            if self.accumulation_steps == 1
+            else MicroBatches(batches, self.accumulation_steps)
         )
 
     def training_batches(self) -> Batches:
-        """Augmented training photos in a new order every epoch."""
-        photos = CachedImages(self.cache, self.split.train, self.augmentation, self.seed)
-        return DataLoader(photos, sampler=self.order, **self._loading(persistent=True))
+        """Create a loader of augmented training images, reshuffled every epoch."""
+        images = CachedImages(self.cache, self.split.train, self.augmentation, self.seed)
+        return DataLoader(images, sampler=self.order, **self._loading(persistent=True))
 
     def val_dataloader(self) -> Batches:
-        """Validation photos in order."""
+        """Create the loader of validation images, in order."""
         return self.evaluation_batches(self.split.validation)
 
     def evaluation_batches(self, names: list[str]) -> Batches:
-        """Photos as they are; all processes together see each exactly once."""
-        mine = names[self.share.rank :: self.share.world_size]
-        photos = CachedImages(self.cache, mine, None, self.seed)
-        return DataLoader(photos, **self._loading(persistent=False))
+        """Create a loader of unchanged images, sharded so that each image is seen exactly once."""
+        own = names[self.shard.rank :: self.shard.world_size]
+        images = CachedImages(self.cache, own, None, self.seed)
+        return DataLoader(images, **self._loading(persistent=False))
 
     def at_original_size(self, names: list[str], reader: Reader, labels: LabelSpace) -> Batches:
-        """Photos as they are, one by one, with masks of their own sizes."""
-        mine = names[self.share.rank :: self.share.world_size]
-        photos = CachedImages(self.cache, mine, None, self.seed)
-        whole = OriginalMasks(photos, reader, labels)
-        return DataLoader(whole, **self._loading(persistent=False) | {"batch_size": 1})
+        """Create a loader of single unchanged images with masks at their original size."""
+        own = names[self.shard.rank :: self.shard.world_size]
+        images = CachedImages(self.cache, own, None, self.seed)
+        samples = OriginalMasks(images, reader, labels)
+        return DataLoader(samples, **self._loading(persistent=False) | {"batch_size": 1})
 
     def _loading(self, persistent: bool) -> dict[str, Any]:
         return {
-            "batch_size": -(-self.batch_size // self.share.world_size),
+            "batch_size": -(-self.batch_size // self.shard.world_size),
             "collate_fn": _collate,
             "num_workers": self.workers,
             "pin_memory": torch.cuda.is_available(),
@@ -235,10 +237,10 @@ class SegmentationData(pl.LightningDataModule):
 
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """A batch, with the number of its pixels of each value of the mask, int64 [256]."""
+    """Collate samples and count the pixels of each mask value, int64 [256]."""
     batch = default_collate(samples)
-    # OpenCV counts several times as fast as NumPy, which the speed of loading feels; its floats are
-    # exact for photos of up to 2^24 pixels.
+    # OpenCV counts several times faster than NumPy, which matters for loading throughput; its float
+    # counts are exact for images of up to 2^24 pixels.
     counts = [cv2.calcHist([m], [0], None, [256], [0, 256]) for m in batch["mask"].numpy()]
     pixels = np.sum(counts, axis=0, dtype=np.int64).ravel()
     return batch | {"pixels": torch.from_numpy(pixels)}

@@ -1,4 +1,4 @@
-"""Which training photos an epoch consists of, in which order, and which process sees which."""
+"""Sampling, order and sharding of the training images of an epoch."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from torch.utils.data import Sampler
 
 @dataclass(frozen=True)
 class Shard:
-    """What one of several processes that work together sees: its part of every batch.
+    """Shard of every batch that one process of a run receives.
 
     Args:
-        rank: which of them it is.
-        world_size: how many there are.
+        rank: rank of the process.
+        world_size: number of processes of the run.
     """
 
     rank: int = 0
@@ -22,44 +22,44 @@ class Shard:
 
 
 def image_weights(presence: np.ndarray, sampling: str, repeat_threshold: float) -> np.ndarray:
-    """How often each training photo is drawn, in proportion, float64 [N].
+    """Compute relative sampling weights of the training images, float64 [N].
 
-    `class_balanced` draws a class, each as likely, and then a photo that shows it.
-    `repeat_factor` draws a photo the more often, the rarer its rarest class is: by the root of
-    `repeat_threshold` / share of the photos with the class, where that is above 1.
+    `class_balanced` samples a class uniformly, then an image that contains it. `repeat_factor`
+    weights an image by its rarest class: by max(1, sqrt(`repeat_threshold` / f)), where f is the
+    fraction of images that contain the class.
 
     Args:
-        presence: whether a photo has a class, bool [N,K].
+        presence: presence of each class in each image, bool [N,K].
         sampling: `class_balanced` or `repeat_factor`.
-        repeat_threshold: share of the photos below which a class counts as rare.
+        repeat_threshold: fraction of images below which a class counts as rare.
 
     Source: Gupta, Dollár and Girshick, LVIS, 2019, appendix B (`repeat_factor`).
     """
-    some = presence[:, presence.any(0)].astype(float)
+    present = presence[:, presence.any(0)].astype(float)
     if sampling == "class_balanced":
-        return (some / some.sum(0)).sum(1)
-    factors = np.maximum(1, np.sqrt(repeat_threshold / some.mean(0)))
-    return np.maximum(1, (some * factors).max(1, initial=1))
+        return (present / present.sum(0)).sum(1)
+    factors = np.maximum(1, np.sqrt(repeat_threshold / present.mean(0)))
+    return np.maximum(1, (present * factors).max(1, initial=1))
 
 
 Key = tuple[int, ...]
-"""Epoch, position of a photo, and, when it has come in that epoch before, how often."""
+"""Epoch, position of an image and, from its second occurrence in the epoch on, the repetition."""
 
 
 class EpochOrder(Sampler[Key]):
-    """Training photos as keys, in an order that seed and epoch alone decide.
+    """Sampler of training images as keys, in an order that depends only on seed and epoch.
 
-    The epoch travels with the position, so that loader processes need not be told about it, and so
-    does the number of the repetition, so that a photo is changed otherwise each time. Several
-    processes divide each batch among them, so that together they see what one alone would see.
+    Keys include the epoch, so that worker processes need not track it, and the repetition, so that
+    repeated images are augmented differently. The processes of a run split each batch, so that
+    together they see the same batches as a single process.
 
     Args:
-        length: number of training photos.
+        length: number of training images.
         seed: seed of the run.
-        batch_size: photos in one training step over all processes; an incomplete batch at the end
-            is left out, because batch normalisation cannot train on one photo.
-        share: the process's part of every batch.
-        weights: how often each photo is drawn, in proportion, float [N]; None draws each once.
+        batch_size: images per training step over all processes; an incomplete last batch is
+            dropped, because batch normalization cannot train on a single image.
+        shard: this process's shard of every batch.
+        weights: relative sampling weights, float [N]; None samples every image once.
     """
 
     def __init__(
@@ -67,39 +67,39 @@ class EpochOrder(Sampler[Key]):
         length: int,
         seed: int,
         batch_size: int,
-        share: Shard,
+        shard: Shard,
         weights: np.ndarray | None = None,
     ) -> None:
         self.length, self.seed, self.epoch = length, seed, 0
-        self.steps, self.batch_size, self.share = length // batch_size, batch_size, share
+        self.steps, self.batch_size, self.shard = length // batch_size, batch_size, shard
         self.weights = weights
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that is drawn next; Lightning calls this before each one."""
+        """Set the next epoch; called by Lightning before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Number of photos that this process sees."""
-        return self.steps * self.batch_size // self.share.world_size
+        """Number of images that this process receives per epoch."""
+        return self.steps * self.batch_size // self.shard.world_size
 
     def __iter__(self) -> Iterator[Key]:
-        """The photos of the current epoch."""
+        """Iterate over the keys of the current epoch."""
         generator = np.random.default_rng((self.seed, self.epoch))
-        order = generator.permutation(self._drawn(generator))
+        order = generator.permutation(self._sample(generator))
         seen: Counter[int] = Counter()
         keys: list[Key] = []
         for position in order[: self.steps * self.batch_size].tolist():
-            again = (seen[position],) if seen[position] else ()
-            keys.append((self.epoch, position, *again))
+            repetition = (seen[position],) if seen[position] else ()
+            keys.append((self.epoch, position, *repetition))
             seen[position] += 1
-        each = self.batch_size // self.share.world_size
-        mine = range(self.share.rank * each, len(keys), self.batch_size)
-        return iter([key for start in mine for key in keys[start : start + each]])
+        shard_size = self.batch_size // self.shard.world_size
+        starts = range(self.shard.rank * shard_size, len(keys), self.batch_size)
+        return iter([key for start in starts for key in keys[start : start + shard_size]])
 
-    def _drawn(self, generator: np.random.Generator) -> "int | np.ndarray":
-        """The photos of an epoch before they are mixed; a number stands for each of them once.
+    def _sample(self, generator: np.random.Generator) -> "int | np.ndarray":
+        """Sample the images of an epoch before shuffling; a number n stands for range(n).
 
-        Systematic sampling: a photo that is due 2.3 times comes two or three times.
+        Systematic sampling: an image with an expected count of 2.3 occurs two or three times.
         """
         if self.weights is None:
             return self.length

@@ -1,1 +1,1 @@
-"""Jobs: many runs, on this machine or on a cluster, retried, resumed and summed up."""
+"""Jobs: running many runs on this machine or a cluster, with resuming and summaries."""

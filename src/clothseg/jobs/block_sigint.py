@@ -1,7 +1,8 @@
-"""Loaded first by the server of job processes: Ctrl-C in a terminal is not for it.
+"""Block SIGINT in the fork server of the job processes; preloaded before everything else.
 
-By itself it ignores the signal only when it has loaded all libraries, which takes seconds. Held
-back and not ignored, it also reaches a job process that has just been forked, once that is ready.
+On its own, the server ignores Ctrl-C only after importing all libraries, which takes seconds. A
+blocked signal, unlike an ignored one, is still delivered to a freshly forked job process as soon as
+that process unblocks it.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""How work ended: with a result, or with what people have to be told."""
+"""Result types of work done in a process: a value, or a failure to report."""
 
 import traceback
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from typing import Any, Literal
 from clothseg.error import ClaimedError, UserError, first_line
 
 Work = Callable[[int], Any]
-"""What a process does, given its rank among those that work together."""
+"""Function that each process of a run executes, given its rank."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """The work came to its end.
+    """Work that completed.
 
     Args:
-        value: what it returned.
+        value: the return value.
     """
 
     value: Any = None
@@ -24,12 +24,12 @@ class Done:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why work did not come to its end.
+    """Work that did not complete.
 
     Args:
-        result: `interrupted` by Ctrl-C or by a scheduler, `elsewhere` when another process does
-            the same, or `failed`.
-        detail: the error.
+        result: `interrupted` by Ctrl-C or by a scheduler, `elsewhere` if another process is
+            already doing this work, or `failed`.
+        detail: the error message.
         trace: the traceback of an unexpected error.
     """
 
@@ -39,11 +39,11 @@ class Failure:
 
 
 class Killed(Failure):
-    """A process ended without a word."""
+    """Failure of a process that exited without reporting a result."""
 
 
 def attempt(work: Callable[[], Any]) -> Done | Failure:
-    """Do work in this process; never raises."""
+    """Run work in this process and return any exception as a failure; never raises."""
     try:
         return Done(work())
     except KeyboardInterrupt:
@@ -53,5 +53,5 @@ def attempt(work: Callable[[], Any]) -> Done | Failure:
     except UserError as error:
         return Failure("failed", str(error))
     except Exception as error:
-        first = first_line(error)
-        return Failure("failed", f"{type(error).__name__}: {first}", traceback.format_exc())
+        detail = f"{type(error).__name__}: {first_line(error)}"
+        return Failure("failed", detail, traceback.format_exc())

@@ -1,4 +1,4 @@
-"""What loggers are told about the folds of one configuration together."""
+"""Logging of a complete cross-validation."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,25 +16,25 @@ from clothseg.screen import say
 def log_summary(
     loggers: Mapping[str, Any], folder: Path, name: str, run: Path, cards: Sequence[Scorecard]
 ) -> None:
-    """Hand over a complete cross-validation; what goes wrong becomes a warning.
+    """Pass a complete cross-validation to the loggers; report their errors as warnings.
 
     Args:
-        loggers: the nodes of the configuration's `logger`.
-        folder: the record of the cross-validation.
-        name: what the configuration is called on the screen.
-        run: the record of one of its folds.
+        loggers: the configuration's `logger` node.
+        folder: the folder of the cross-validation.
+        name: display name of the configuration.
+        run: the run folder of one of the folds.
         cards: the scorecards of all folds.
     """
     for tracker in build.build_trackers({"logger": loggers}):
         try:
-            tracker.summarise(
+            tracker.summarize(
                 _subject(folder, f"{name}, {len(cards)} folds", run),
                 aggregate(cards),
                 pooled_matrix(cards),
             )
         except Exception as error:
             text = f"{type(error).__name__}: {first_line(error)}"
-            say(f"{name}  warning: logger {tracker.name} has no summary of the folds ({text})")
+            say(f"{name}  warning: logger {tracker.name} did not log the fold summary ({text})")
 
 
 def _subject(folder: Path, name: str, run: Path) -> Subject:

@@ -1,4 +1,4 @@
-"""The jobs of a sweep on this machine, several at a time."""
+"""Jobs of a sweep on this machine, several in parallel."""
 
 import math
 import queue
@@ -15,28 +15,28 @@ from clothseg.run.job import Job
 
 
 def run_jobs(jobs: Sequence[Job], machine: Machine, max_parallel: int | None) -> list[Outcome]:
-    """Do jobs in processes of their own; returns what became of them, in their order.
+    """Run jobs in separate processes; returns their outcomes in the order of the jobs.
 
-    What another starter of the same sweep does at the moment is left for the end and then waited
-    for, so that both end with all results. Ctrl-C ends the running jobs in order.
+    Jobs that another command is currently running are postponed and waited for at the end, so that
+    both commands finish with all results. Ctrl-C shuts the running jobs down cleanly.
 
     Args:
-        jobs: what is to be done.
-        machine: what they share.
-        max_parallel: number of jobs that run at the same time; None decides by the machine.
+        jobs: the jobs to run.
+        machine: the resources that the jobs share.
+        max_parallel: maximum number of jobs running in parallel; None lets the machine decide.
     """
     processes = Processes()
-    with processes.stopped_by_signals():
-        outcomes = _do(jobs, processes, machine, max_parallel)
-        left = [n for n, outcome in enumerate(outcomes) if outcome.result == "elsewhere"]
-        waiting = [replace(jobs[n], wait=math.inf) for n in left]
-        last = _do(waiting, processes, machine, max_parallel)
-    for number, outcome in zip(left, last, strict=True):
+    with processes.stop_on_signals():
+        outcomes = _run_all(jobs, processes, machine, max_parallel)
+        postponed = [n for n, outcome in enumerate(outcomes) if outcome.result == "elsewhere"]
+        waiting = [replace(jobs[n], wait=math.inf) for n in postponed]
+        final = _run_all(waiting, processes, machine, max_parallel)
+    for number, outcome in zip(postponed, final, strict=True):
         outcomes[number] = outcome
     return outcomes
 
 
-def _do(
+def _run_all(
     jobs: Sequence[Job], processes: Processes, machine: Machine, max_parallel: int | None
 ) -> list[Outcome]:
     if not jobs:
@@ -44,16 +44,16 @@ def _do(
     world_size = max(job.world_size for job in jobs)
     gpu = any(job.config["trainer"]["accelerator"] != "cpu" for job in jobs)
     slots = machine.slots(max_parallel, world_size, "auto" if gpu else "cpu")
-    free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    free_slots: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for slot in slots:
-        free.put(slot)
+        free_slots.put(slot)
 
     def run(job: Job) -> Done | Failure:
-        slot = free.get()
+        slot = free_slots.get()
         try:
             return run_isolated(job, processes, slot)
         finally:
-            free.put(slot)
+            free_slots.put(slot)
 
-    with ThreadPoolExecutor(len(slots)) as threads:  # each follows the processes of one job
+    with ThreadPoolExecutor(len(slots)) as threads:  # one thread per running job
         return list(threads.map(lambda job: run_job(job, run), jobs))

@@ -1,4 +1,4 @@
-"""What there is to compute with, and how it is shared among jobs and their processes."""
+"""Compute resources, and their allocation to jobs and processes."""
 
 import itertools
 import os
@@ -11,24 +11,23 @@ from clothseg.config.batch import batch_problem
 from clothseg.error import ConfigError
 from clothseg.model.compatibility import min_batch_size
 
-AT_ONCE_ON_CPU = 3
-"""Processes at the same time: a small network keeps one core busy and hardly a second, and one more
-than there are cores leaves none idle while the last folds end."""
+MAX_PARALLEL_ON_CPU = 3
+"""Parallel processes on the CPU. A small network keeps little more than one core busy, and one
+process more than there are cores leaves none idle while the last folds finish."""
 
-RANKS_ON_CPU = 8
-"""Processes of one run that any CPU may be asked for; to see that several work takes no more."""
-RANKS_PER_CORE = 4
-"""Processes of one run that may be asked for on a core; more only wait for each other."""
+MIN_CPU_PROCESS_LIMIT = 8
+"""Processes per run allowed on any CPU; enough to try out distributed training."""
+MAX_PROCESSES_PER_CORE = 4
+"""Processes per run and core; more only wait for each other."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """What one job may use.
+    """Resources of one job.
 
     Args:
-        threads: CPU threads of PyTorch in each of its processes, unless the configuration names a
-            number.
-        gpus: the GPUs that it sees; None leaves it all that there are.
+        threads: CPU threads of PyTorch per process, unless the configuration sets a number.
+        gpus: visible GPUs; None for all.
     """
 
     threads: int
@@ -37,11 +36,11 @@ class Slot:
 
 @dataclass(frozen=True)
 class Machine:
-    """What jobs are done on.
+    """Resources that are available to jobs.
 
     Args:
-        cores: CPU cores.
-        gpus: what CUDA_VISIBLE_DEVICES calls each GPU.
+        cores: number of CPU cores.
+        gpus: identifiers of the GPUs, as in CUDA_VISIBLE_DEVICES.
     """
 
     cores: int
@@ -49,14 +48,14 @@ class Machine:
 
     @classmethod
     def here(cls) -> "Machine":
-        """What this process may use."""
+        """Resources available to this process."""
         return cls(usable_cores(), tuple(visible_gpus()))
 
     def training_world_size(self, config: Mapping[str, Any]) -> int:
-        """Number of processes that do a run together, one for each device.
+        """World size of a run: one process per device.
 
         Raises:
-            ConfigError: there are no such devices, or they cannot share the batch evenly.
+            ConfigError: the devices are not available, or cannot split the batch evenly.
         """
         trainer = config["trainer"]
         world_size = self.world_size(trainer["accelerator"], trainer["devices"])
@@ -67,62 +66,62 @@ class Machine:
         return world_size
 
     def world_size(self, accelerator: str, devices: int | None) -> int:
-        """Number of processes for a number of devices; None is one for every GPU.
+        """Number of processes for a number of devices; None for one per GPU.
 
         Raises:
-            ConfigError: there are no such devices, or too few cores for them on the CPU.
+            ConfigError: the devices are not available, or the CPU has too few cores.
         """
         gpus = 0 if accelerator == "cpu" else len(self.gpus)
         if accelerator == "gpu" and gpus == 0:
             raise ConfigError(
                 [
-                    "trainer.accelerator=gpu: there is no CUDA GPU here, and NCCL needs one; "
-                    "trainer=cpu trains on the CPU, trainer=ddp_cpu in several processes on it"
+                    "trainer.accelerator=gpu: no CUDA GPU is available, and NCCL needs one; use "
+                    "trainer=cpu for the CPU, or trainer=ddp_cpu for several processes on the CPU"
                 ]
             )
         if gpus and devices is not None and devices > gpus:
-            seen = f"{gpus} GPU{'s' if gpus > 1 else ''} ({', '.join(self.gpus)})"
-            raise ConfigError([f"trainer.devices={devices}: there is only {seen} here"])
-        most = max(RANKS_ON_CPU, RANKS_PER_CORE * self.cores)
-        if not gpus and devices is not None and devices > most:
+            available = f"{gpus} GPU{'s' if gpus > 1 else ''} ({', '.join(self.gpus)})"
+            raise ConfigError([f"trainer.devices={devices}: only {available} available"])
+        limit = max(MIN_CPU_PROCESS_LIMIT, MAX_PROCESSES_PER_CORE * self.cores)
+        if not gpus and devices is not None and devices > limit:
             cores = f"{self.cores} CPU core{'s' if self.cores > 1 else ''}"
             raise ConfigError(
                 [
                     f"trainer.devices={devices}: too many processes for {cores}; "
-                    f"here at most {most} are started"
+                    f"at most {limit} are allowed here"
                 ]
             )
         return devices or gpus or 1
 
-    def slots(self, at_once: int | None, world_size: int, accelerator: str) -> list[Slot]:
-        """Shares of the machine for jobs that run at the same time.
+    def slots(self, num_parallel: int | None, world_size: int, accelerator: str) -> list[Slot]:
+        """Divide the machine among jobs that run in parallel.
 
         Args:
-            at_once: number of jobs; None decides by the machine.
-            world_size: processes of one job.
+            num_parallel: number of jobs; None lets the machine decide.
+            world_size: processes per job.
             accelerator: `auto`, `cpu` or `gpu`.
         """
         gpus = () if accelerator == "cpu" else self.gpus
-        most = len(gpus) or min(AT_ONCE_ON_CPU, self.cores + 1)
-        at_once = at_once or max(1, most // world_size)
-        threads = max(1, self.cores // (at_once * world_size))
-        in_turn = itertools.cycle(gpus)
+        max_processes = len(gpus) or min(MAX_PARALLEL_ON_CPU, self.cores + 1)
+        num_parallel = num_parallel or max(1, max_processes // world_size)
+        threads = max(1, self.cores // (num_parallel * world_size))
+        next_gpus = itertools.cycle(gpus)
         return [
-            Slot(threads, tuple(itertools.islice(in_turn, world_size)) if gpus else None)
-            for _ in range(at_once)
+            Slot(threads, tuple(itertools.islice(next_gpus, world_size)) if gpus else None)
+            for _ in range(num_parallel)
         ]
 
 
 def visible_gpus() -> list[str]:
-    """What CUDA_VISIBLE_DEVICES would call each GPU; asking CUDA itself takes seconds."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return [name for name in named.split(",") if name.strip() not in ("", "-1")]
+    """Identifiers of the GPUs, as in CUDA_VISIBLE_DEVICES; querying CUDA itself takes seconds."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
     return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on, which a scheduler can have limit_split."""
+    """Number of cores this process may run on; a scheduler may limit them."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What becomes of one job: skip what is done, resume what was cut off, retry what failed."""
+"""Execution of one job: skip finished, resume interrupted and retry failed runs."""
 
 import contextlib
 from collections.abc import Callable
@@ -20,17 +20,17 @@ Result = Literal["done", "resumed", "skipped", "failed", "interrupted", "elsewhe
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one job.
+    """Outcome of one job.
 
     Args:
-        name: what its configuration is called on the screen.
-        result: `resumed` is done after having been cut off before, `elsewhere` is being done by
-            another process.
-        detail: a score, a reason, or an error.
-        folder: the run folder; None when the job did not get that far.
-        fold: the fold that was tested; None for a split without folds.
-        folds: how many folds there are.
-        log: where the traceback of an unexpected error is.
+        name: display name of its configuration.
+        result: `resumed` if it finished after an earlier interruption, `elsewhere` if another
+            process is running it.
+        detail: a score, a reason or an error message.
+        folder: the run folder; None if the job did not get that far.
+        fold: the tested fold; None for a split without folds.
+        folds: the number of folds.
+        log: path of the file with the traceback of an unexpected error.
     """
 
     name: str
@@ -43,48 +43,47 @@ class Outcome:
 
     @property
     def finished(self) -> bool:
-        """Whether the run folder holds results."""
+        """True if the run folder holds results."""
         return self.result in ("done", "resumed", "skipped")
 
     @classmethod
     def of(cls, job: Job, result: Result, detail: str, log: str | None = None) -> "Outcome":
-        """The outcome of a job whose folder is known."""
+        """Create the outcome of a job whose folder is known."""
         return cls(job.name, result, detail, str(job.folder), job.fold, job.folds, log)
 
 
 def previous_outcome(job: Job) -> Outcome | None:
-    """The outcome of a job that has nothing left to do; None when there is."""
+    """Return the outcome of a job that has already finished; None if it still has to run."""
     record = Record(job.folder)
     if not record.is_done(rerun=job.config["rerun"]):
         return None
-    return Outcome.of(job, "skipped", _score(record) + _other_commit(record))
+    return Outcome.of(job, "skipped", _score(record) + _commit_note(record))
 
 
-def run_job(job: Job, by: Callable[[Job], Done | Failure]) -> Outcome:
-    """Do one job, unless it is done already; never raises for what goes wrong inside it.
+def run_job(job: Job, execute_job: Callable[[Job], Done | Failure]) -> Outcome:
+    """Run one job unless it has already finished; errors inside it become its outcome.
 
     Args:
-        job: what is to be done.
-        by: runs a job that has to be run, and says how that ended.
+        job: the job.
+        execute_job: runs the job and returns its ending.
     """
     record = Record(job.folder)
     try:
-        before = previous_outcome(
-            job
-        )  # by another starter of the same sweep, since this one looked
-        if before is not None:
-            return before
+        # Another command with the same sweep may have finished it in the meantime.
+        previous = previous_outcome(job)
+        if previous is not None:
+            return previous
         if (record.status or {}).get("state") == "done":
-            say(f"{job.title}  the earlier record is kept as {record.set_aside()}")
-            # It is about a fold that has been replaced; the sweep's end writes it again.
+            say(f"{job.title}  the previous record was moved to {record.set_aside()}")
+            # It includes the replaced fold; the end of the sweep writes a new one.
             (record.folder.parent / "summary.json").unlink(missing_ok=True)
         resumed = record.last_checkpoint is not None
-        ending = by(job)
+        ending = execute_job(job)
         if isinstance(ending, Done):
             return Outcome.of(job, "resumed" if resumed else "done", _score(record))
-        return _failed(job, ending)
-    except UserError as problem:
-        return Outcome.of(job, "failed", str(problem))
+        return _record_failure(job, ending)
+    except UserError as error:
+        return Outcome.of(job, "failed", str(error))
 
 
 def run_here(job: Job) -> Done | Failure:
@@ -93,22 +92,22 @@ def run_here(job: Job) -> Done | Failure:
 
 
 def run_isolated(job: Job, processes: Processes, slot: Slot) -> Done | Failure:
-    """Run a job in processes of its own."""
+    """Run a job in separate processes."""
     return processes.run(partial(execute, job), job.world_size, slot)
 
 
 def execute(job: Job, rank: int) -> None:
-    """What each process of a job does."""
+    """Train and test the job's run in one of its processes."""
     from clothseg.run.train import run  # imports torch
 
     run(job, rank)
 
 
-def _failed(job: Job, failure: Failure) -> Outcome:
-    """Record how an attempt failed, which a process that was killed cannot do itself."""
+def _record_failure(job: Job, failure: Failure) -> Outcome:
+    """Record a failed attempt, which a killed process cannot do itself."""
     record = Record(job.folder)
     if (record.status or {}).get("state") == "running" and failure.result != "elsewhere":
-        # Only what nobody holds any more: another process may be at work on it by now.
+        # Only if the record is unclaimed: another process may be working on it by now.
         with contextlib.suppress(ClaimedError), record.claimed():
             record.set_state(failure.result, error=failure.detail or None)
     log = None
@@ -126,6 +125,6 @@ def _score(record: Record) -> str:
     return f"IoU {100 * mean['iou']:.1f}  F1 {100 * mean['f1']:.1f}"
 
 
-def _other_commit(record: Record) -> str:
+def _commit_note(record: Record) -> str:
     made, now = record.environment["commit"], code_version()["commit"]
     return f"  (made by commit {made[:7]})" if made and made != now else ""

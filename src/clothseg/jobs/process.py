@@ -1,8 +1,8 @@
-"""The processes that do a run: this one, or one for each device that end together.
+"""Processes of a run: one per device, started, followed and stopped together.
 
-A process of its own gives a job clean memory, and Lightning's launcher and Hydra's `-m` cannot
-share one command line. The processes are forked from a server that has the libraries loaded; those
-of one run find each other through the environment, as Lightning expects of a launcher.
+A separate process gives a job clean memory, and Lightning's launcher does not work with Hydra's
+`-m`. The processes are forked from a server that has already imported the libraries; the processes
+of a run find each other through environment variables, as Lightning expects of a launcher.
 """
 
 import contextlib
@@ -24,46 +24,48 @@ from clothseg.jobs.ending import Done, Failure, Killed, Work, attempt
 from clothseg.jobs.machine import Slot
 from clothseg.screen import Receiver, Sender, Silent, show_on
 
-TIME_TO_END = 3.0
-"""Seconds after a signal in which others are taken for the same."""
-TIME_TO_FOLLOW = 10.0
-"""Seconds that the processes of a run have to end by themselves when one of them has failed."""
+SIGNAL_DEBOUNCE_SECONDS = 3.0
+"""Seconds after a signal during which further signals count as the same request."""
+SHUTDOWN_SECONDS = 10.0
+"""Seconds that the processes of a run have to exit by themselves after one of them failed."""
 
 
 def prepare() -> None:
-    """Begin to load the libraries of the job processes, which takes seconds, beside other work."""
+    """Start loading the libraries of the job processes in the background, which takes seconds."""
     _server()
     forkserver.ensure_running()
 
 
 class Processes:
-    """The processes that this one has started; it can start them from several threads."""
+    """Child processes of this process; thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal may come while it is held
+        self._lock = threading.RLock()  # a signal may arrive while it is held
         self._stopped = False
         self._running: set[ForkServerProcess] = set()
 
     def run(self, work: Work, world_size: int, slot: Slot) -> Done | Failure:
-        """Run work in `world_size` processes; returns the result of the first of them.
+        """Run work in `world_size` processes; returns the result of rank 0.
 
-        When one of them fails or is killed, the others end as well.
+        If one of them fails or is killed, the others are ended as well.
         """
         port = _free_port() if world_size > 1 else None
         members: dict[connection.Connection[Any, Any], tuple[int, ForkServerProcess]] = {}
-        lost: Failure | None = None
+        start_failure: Failure | None = None
         for rank in range(world_size):
             receiver, sender = _server().Pipe(duplex=False)
             arguments = (work, rank, world_size, port, slot, sender)
-            process = _server().Process(target=_child, args=arguments)
+            process = _server().Process(target=_run_child, args=arguments)
             with self._lock:
                 if self._stopped and not members:
                     return Failure("interrupted")
                 try:
                     process.start()
-                except (EOFError, OSError) as error:  # the server has ended meanwhile
-                    detail = f"no process could be started ({error!r})"
-                    lost = Failure("interrupted") if self._stopped else Failure("failed", detail)
+                except (EOFError, OSError) as error:  # the server has exited
+                    detail = f"process could not be started ({error!r})"
+                    start_failure = (
+                        Failure("interrupted") if self._stopped else Failure("failed", detail)
+                    )
                     for _, other in members.values():
                         _signal(other, signal.SIGKILL)
                     break
@@ -72,40 +74,40 @@ class Processes:
                     _signal(process, signal.SIGINT)
             sender.close()
             members[receiver] = rank, process
-        endings = _follow(dict(members))
+        endings = _collect_endings(dict(members))
         for receiver, (_, process) in members.items():
             receiver.close()
-            process.join(TIME_TO_FOLLOW)
-            if process.exitcode is None:  # it waits for the others to say goodbye
+            process.join(SHUTDOWN_SECONDS)
+            if process.exitcode is None:  # it waits for the others to leave the process group
                 _signal(process, signal.SIGKILL)
                 process.join()
             with self._lock:
                 self._running.remove(process)
-        return lost or _verdict(endings)
+        return start_failure or _combine_endings(endings)
 
     def stop(self) -> None:
-        """Have all of them end in order, as Ctrl-C does, and start no more."""
+        """Shut all processes down cleanly, as Ctrl-C does, and start no more."""
         self._stop(signal.SIGINT)
 
     @contextlib.contextmanager
-    def stopped_by_signals(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM stop the processes, not this one; a person may insist."""
+    def stop_on_signals(self) -> Iterator[None]:
+        """Make SIGINT and SIGTERM stop the child processes; a repeated signal kills them."""
         last = -math.inf
 
         def stop(number: int, frame: FrameType | None) -> None:
             nonlocal last
-            insists = math.isfinite(last) and time.monotonic() - last > TIME_TO_END
+            repeated = math.isfinite(last) and time.monotonic() - last > SIGNAL_DEBOUNCE_SECONDS
             last = time.monotonic()
-            self._stop(signal.SIGKILL if insists else signal.SIGINT)
+            self._stop(signal.SIGKILL if repeated else signal.SIGINT)
 
-        before = {number: signal.signal(number, stop) for number in _STOPPING}
+        previous = {number: signal.signal(number, stop) for number in _STOP_SIGNALS}
         try:
             yield
         except BaseException:
             self.stop()
             raise
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
     def _stop(self, number: signal.Signals) -> None:
@@ -115,20 +117,20 @@ class Processes:
                 _signal(process, number)
 
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def _follow(
+def _collect_endings(
     members: "dict[connection.Connection[Any, Any], tuple[int, ForkServerProcess]]",
 ) -> list[tuple[int, Done | Failure]]:
-    """Show what processes have to show until all have ended: rank and ending, in that order."""
+    """Show the output of processes until all have ended; returns (rank, ending) of each."""
     screen = Receiver()
     endings: list[tuple[int, Done | Failure]] = []
-    limit = math.inf
+    deadline = math.inf
     while members:
-        left = None if math.isinf(limit) else max(0.0, limit - time.monotonic())
-        ready = cast(list[Any], connection.wait(list(members), left))
-        if not ready:  # the rest waits for one that has ended
+        timeout = None if math.isinf(deadline) else max(0.0, deadline - time.monotonic())
+        ready = cast(list[Any], connection.wait(list(members), timeout))
+        if not ready:  # the others hang, waiting for one that has exited
             for _, process in members.values():
                 _signal(process, signal.SIGKILL)
             break
@@ -138,20 +140,20 @@ def _follow(
                 message = receiver.recv()
             except EOFError:
                 process.join()
-                message = Killed("failed", _sudden_end(process.exitcode or 0))
+                message = Killed("failed", _describe_exit(process.exitcode or 0))
             if isinstance(message, Done | Failure):
                 endings.append((rank, message))
                 del members[receiver]
             else:
                 screen.show(message)
             if isinstance(message, Failure) or (isinstance(message, Done) and rank == 0):
-                limit = min(limit, time.monotonic() + TIME_TO_FOLLOW)
+                deadline = min(deadline, time.monotonic() + SHUTDOWN_SECONDS)
     screen.close()
     return endings
 
 
-def _verdict(endings: list[tuple[int, Done | Failure]]) -> Done | Failure:
-    """One ending of work that several processes did: the cause, not what followed from it."""
+def _combine_endings(endings: list[tuple[int, Done | Failure]]) -> Done | Failure:
+    """Combine the endings of all processes into one: the root cause, not its consequences."""
     failures = [(rank, ending) for rank, ending in endings if isinstance(ending, Failure)]
     if not failures:
         return dict(endings)[0]
@@ -160,8 +162,8 @@ def _verdict(endings: list[tuple[int, Done | Failure]]) -> Done | Failure:
         _, ending = failure
         if ending.result != "failed":
             return 0
-        # The others find the connection to a killed process closed, and may say so before its end
-        # is noticed.
+        # Others lose their connection to a killed process, and may report that before its exit is
+        # noticed.
         return 1 if isinstance(ending, Killed) else 2
 
     rank, cause = min(failures, key=precedence)
@@ -170,10 +172,10 @@ def _verdict(endings: list[tuple[int, Done | Failure]]) -> Done | Failure:
     return Failure(cause.result, f"process {rank}: {cause.detail}", cause.trace)
 
 
-def _child(
+def _run_child(
     work: Work, rank: int, world_size: int, port: int | None, slot: Slot, sender: Any
 ) -> None:
-    """Body of a process."""
+    """Main function of a child process."""
     _end_with_parent()
     _stop_once()
     if slot.gpus is not None:
@@ -197,52 +199,52 @@ def _child(
 
 
 def _interruptible(work: Work, rank: int) -> Any:
-    """Do work, and hear a Ctrl-C that came since the server was started."""
+    """Run work, and raise on a Ctrl-C that arrived while SIGINT was blocked."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return work(rank)
 
 
 def _stop_once() -> None:
-    """Have SIGINT or SIGTERM raise KeyboardInterrupt, and no other that follows disturb the end.
+    """Make SIGINT and SIGTERM raise KeyboardInterrupt once, so that cleanup is not interrupted.
 
-    Ctrl-C in a terminal sends the first, and the parent that heard it as well sends the second.
-    One that comes later is a person who insists.
+    Ctrl-C in a terminal signals this process and its parent, which forwards a second signal. A
+    signal that arrives later is a deliberate repetition and raises again.
     """
     last = -math.inf
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal last
-        if time.monotonic() - last > TIME_TO_END:
+        if time.monotonic() - last > SIGNAL_DEBOUNCE_SECONDS:
             last = time.monotonic()
-            # Lightning puts a handler before this one that logs, while the end is being logged.
+            # Lightning installs a handler on top that logs, which would interfere with the cleanup.
             signal.signal(signal.SIGTERM, stop)
             raise KeyboardInterrupt
 
-    for number in _STOPPING:
+    for number in _STOP_SIGNALS:
         signal.signal(number, stop)
 
 
-def _sudden_end(exit_code: int) -> str:
-    """What is known of a process that was killed."""
+def _describe_exit(exit_code: int) -> str:
+    """Describe the exit of a process that reported no result."""
     how = f"signal {signal.Signals(-exit_code).name}" if exit_code < 0 else f"status {exit_code}"
-    return f"the process ended with {how}; too little memory is the usual reason"
+    return f"the process exited with {how}; the usual cause is too little memory"
 
 
 def _signal(process: ForkServerProcess, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+    with contextlib.suppress(ProcessLookupError):  # it has just exited by itself
         os.kill(cast(int, process.pid), number)
 
 
 def _free_port() -> int:
-    """A port on which the processes of one run can meet."""
-    with socket.socket() as slot:
-        slot.bind(("127.0.0.1", 0))
-        return int(slot.getsockname()[1])
+    """Free local port for the rendezvous of the processes of a run."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @cache
 def _server() -> ForkServerContext:
-    """Processes forked from a server that has imported what a run needs, once for all jobs."""
+    """Fork server that imports the libraries of a run once for all jobs."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         [
@@ -256,7 +258,7 @@ def _server() -> ForkServerContext:
 
 
 def _end_with_parent() -> None:
-    """Have this process end when the one that started it ends, however it ends."""
+    """Kill this process as soon as its parent exits, for whatever reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

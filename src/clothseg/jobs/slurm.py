@@ -1,4 +1,4 @@
-"""The jobs of a sweep on a cluster: handed to SLURM by submitit, watched, and gathered."""
+"""Jobs of a sweep on a cluster: submitted to SLURM by submitit, polled and collected."""
 
 import contextlib
 import os
@@ -22,17 +22,17 @@ from clothseg.screen import say
 if TYPE_CHECKING:
     import submitit
 
-LOOK = {"slurm": 5.0, "local": 0.5}
-"""Seconds between two looks at the jobs."""
-UNSEEN = 2
-"""Looks at SLURM's queue that may miss a job before it counts as lost."""
+POLL_SECONDS = {"slurm": 5.0, "local": 0.5}
+"""Seconds between two polls of the jobs, per cluster."""
+MAX_MISSED_POLLS = 2
+"""Successive polls of SLURM's queue that may miss a job before it counts as lost."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a cluster for each job.
+    """Resources requested from a cluster for each job.
 
-    Names and meanings are those of :class:`hydra_plugins.clothseg_launchers.SubmititLauncher`.
+    The fields are documented at :class:`hydra_plugins.clothseg_launchers.SubmititLauncher`.
     """
 
     cluster: Literal["slurm", "local"]
@@ -48,17 +48,17 @@ class Request:
 
     @property
     def machine(self) -> Machine:
-        """What a job may use."""
+        """Resources of one job."""
         return Machine(
             self.cpus_per_task, tuple(str(number) for number in range(self.gpus_per_node))
         )
 
     def executor(self) -> "submitit.AutoExecutor":
-        """What hands jobs over.
+        """Create the submitit executor.
 
         Raises:
-            ConfigError: there is no SLURM, or it has no such parameter.
-            DataError: the folder cannot be written.
+            ConfigError: SLURM is not available, or does not know a parameter.
+            DataError: the log folder is not writable.
         """
         require_extra("slurm", f"hydra/launcher=submitit_{self.cluster}")
         import submitit
@@ -73,8 +73,8 @@ class Request:
         except RuntimeError as error:  # no sbatch
             raise ConfigError(
                 [
-                    f"hydra.launcher.cluster={self.cluster}: there is no SLURM here ({error}); "
-                    "hydra/launcher=local does the jobs on this machine"
+                    f"hydra.launcher.cluster={self.cluster}: SLURM is not available here "
+                    f"({error}); use hydra/launcher=local to run the jobs on this machine"
                 ]
             ) from error
         executor.update_parameters(
@@ -93,74 +93,74 @@ class Request:
 
 
 @dataclass
-class OnNode:
-    """What is done where a job of the cluster runs; a time limit leads to another such job.
+class ClusterTask:
+    """Function that submitit runs on a node; it is resubmitted when it reaches its time limit.
 
     Args:
-        job: what is to be done.
-        slot: what it may use.
+        job: the job to run.
+        slot: the resources that the job may use.
     """
 
     job: Job
     slot: Slot
 
     def __call__(self) -> Outcome:
-        """Do the job."""
+        """Run the job."""
         processes = Processes()
-        with processes.stopped_by_signals():
+        with processes.stop_on_signals():
             return run_job(self.job, lambda job: run_isolated(job, processes, self.slot))
 
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
-        """What submitit queues when the time limit is near: the same, which goes on."""
+        """Resubmit this job when the time limit is near; it resumes from its last checkpoint."""
         import submitit
 
-        return submitit.helpers.DelayedSubmission(OnNode(self.job, self.slot))
+        return submitit.helpers.DelayedSubmission(ClusterTask(self.job, self.slot))
 
 
 def run_jobs(jobs: Sequence[Job], request: Request) -> list[Outcome]:
-    """Hand jobs over, and wait for them; returns what became of them, in their order.
+    """Submit jobs and wait for them; returns their outcomes in the order of the jobs.
 
-    Ctrl-C takes back those that are not done.
+    Ctrl-C cancels the jobs that have not finished.
 
     Args:
-        jobs: what is to be done.
-        request: what each of them gets.
+        jobs: the jobs to run.
+        request: the resources of each job.
 
     Raises:
-        ConfigError: there is no SLURM, or it refuses the request.
-        DataError: the folder of the logs cannot be written.
+        ConfigError: SLURM is not available, or rejects the request.
+        DataError: the log folder is not writable.
     """
-    outcomes = {n: before for n, job in enumerate(jobs) if (before := previous_outcome(job))}
-    left = [n for n in range(len(jobs)) if n not in outcomes]
-    if not left:
+    outcomes = {n: earlier for n, job in enumerate(jobs) if (earlier := previous_outcome(job))}
+    pending = [n for n in range(len(jobs)) if n not in outcomes]
+    if not pending:
         return list(outcomes.values())
     executor = request.executor()
-    say(f"{len(left)} jobs for {request.cluster}; their logs are in {request.folder}")
-    handed = _Handed(request.cluster)
+    say(f"{len(pending)} jobs for {request.cluster}; logs are in {request.folder}")
+    submitted = _SubmittedJobs(request.cluster)
     try:
-        while left or handed.handles:
+        while pending or submitted.handles:
             room = (
-                len(left)
+                len(pending)
                 if request.cluster == "slurm"
-                else request.max_parallel - len(handed.handles)
+                else request.max_parallel - len(submitted.handles)
             )
-            now, left = left[:room], left[room:]
-            handed.handles |= _hand_over({n: jobs[n] for n in now}, executor, request)
-            for number, ending in handed.ended().items():
-                outcome = _outcome(jobs[number], ending)
+            batch, pending = pending[:room], pending[room:]
+            submitted.handles |= _submit({n: jobs[n] for n in batch}, executor, request)
+            for number, handle in submitted.pop_ended().items():
+                outcome = _collect_outcome(jobs[number], handle)
                 say(f"{jobs[number].title}  {outcome.result}  {outcome.detail}")
                 outcomes[number] = outcome
-            time.sleep(LOOK[request.cluster] if handed.handles else 0)
+            time.sleep(POLL_SECONDS[request.cluster] if submitted.handles else 0)
     except KeyboardInterrupt:
-        for handle in handed.handles.values():
+        for handle in submitted.handles.values():
             handle.cancel(check=False)
-        taken_back = [*handed.handles, *left]
-        outcomes |= {n: Outcome.of(jobs[n], "interrupted", "taken back") for n in taken_back}
+        cancelled = [*submitted.handles, *pending]
+        outcomes |= {n: Outcome.of(jobs[n], "interrupted", "cancelled") for n in cancelled}
     return [outcomes[number] for number in range(len(jobs))]
 
 
-class _Handed:
-    """Jobs in the hands of a cluster.
+class _SubmittedJobs:
+    """Jobs that are queued or running on a cluster.
 
     Args:
         cluster: `slurm` or `local`.
@@ -168,18 +168,18 @@ class _Handed:
 
     def __init__(self, cluster: str) -> None:
         self.cluster = cluster
-        self.handles: dict[int, submitit.Job[Outcome]] = {}  # by their number in the sweep
-        self._unseen: dict[int, int] = {}
+        self.handles: dict[int, submitit.Job[Outcome]] = {}  # by index in the sweep
+        self._missed_polls: dict[int, int] = {}
 
-    def ended(self) -> "dict[int, submitit.Job[Outcome]]":
-        """Those that have ended since the last look, which are handed back."""
+    def pop_ended(self) -> "dict[int, submitit.Job[Outcome]]":
+        """Remove and return the jobs that have ended since the last poll."""
         queue = _slurm_queue() if self.cluster == "slurm" else None
-        back = {
+        ended = {
             n: handle for n, handle in self.handles.items() if self._has_ended(n, handle, queue)
         }
-        for number in back:
+        for number in ended:
             del self.handles[number]
-        return back
+        return ended
 
     def _has_ended(
         self, number: int, handle: "submitit.Job[Outcome]", queue: set[str] | None
@@ -188,68 +188,68 @@ class _Handed:
             return True
         if self.cluster == "local":
             return handle.done()
-        # A job that is cancelled leaves no result, and accounting, which submitit asks, is not
-        # everywhere. A result may also need a while to be seen on a shared disk.
-        unseen = queue is not None and handle.job_id not in queue
-        self._unseen[number] = self._unseen.get(number, 0) + 1 if unseen else 0
-        return self._unseen[number] > UNSEEN
+        # A cancelled job leaves no result, and SLURM accounting, which submitit relies on, is not
+        # always available. Results may also appear on a shared disk with a delay.
+        missed = queue is not None and handle.job_id not in queue
+        self._missed_polls[number] = self._missed_polls.get(number, 0) + 1 if missed else 0
+        return self._missed_polls[number] > MAX_MISSED_POLLS
 
 
-def _hand_over(
+def _submit(
     jobs: Mapping[int, Job], executor: "submitit.AutoExecutor", request: Request
 ) -> "dict[int, submitit.Job[Outcome]]":
     from submitit.core.utils import FailedJobError
 
     if not jobs:
         return {}
-    work = [
-        OnNode(
+    tasks = [
+        ClusterTask(
             replace(job, wait=1.5 * CLAIM_TIMEOUT),
             Slot(max(1, request.cpus_per_task // job.world_size)),
         )
         for job in jobs.values()
     ]
     try:
-        with _errors_into(Path(request.folder) / "submitit.log"):
-            return dict(zip(jobs, executor.submit_array(work), strict=True))
+        with _redirect_stderr(Path(request.folder) / "submitit.log"):
+            return dict(zip(jobs, executor.submit_array(tasks), strict=True))
     except FailedJobError as error:
-        raise ConfigError([f"SLURM refuses the jobs: {str(error).strip()}"]) from error
+        raise ConfigError([f"SLURM rejected the jobs: {str(error).strip()}"]) from error
 
 
 @contextlib.contextmanager
-def _errors_into(path: Path) -> Iterator[None]:
-    """Have processes that are started write their errors to a file.
+def _redirect_stderr(path: Path) -> Iterator[None]:
+    """Redirect the stderr of child processes to a file.
 
-    Those that submitit starts on this machine would answer Ctrl-C with tracebacks on the terminal.
+    Processes that submitit starts on this machine would print tracebacks to the terminal on Ctrl-C.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
+    original = os.dup(2)
     with path.open("ab") as file:
         os.dup2(file.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(original, 2)
+        os.close(original)
 
 
-def _outcome(job: Job, handle: "submitit.Job[Outcome]") -> Outcome:
-    """What became of a job that has ended."""
+def _collect_outcome(job: Job, handle: "submitit.Job[Outcome]") -> Outcome:
+    """Return the outcome of a job that has ended."""
     from submitit.core.utils import FailedJobError, UncompletedJobError
 
     if not handle.paths.result_pickle.exists():
-        lost = f"job {handle.job_id} was cancelled or killed"
+        detail = f"job {handle.job_id} was cancelled or killed"
         log = handle.paths.stdout
-        return Outcome.of(job, "failed", lost, str(log) if log.exists() else None)
+        return Outcome.of(job, "failed", detail, str(log) if log.exists() else None)
     try:
         return handle.result()
     except (FailedJobError, UncompletedJobError) as error:
-        last = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        return Outcome.of(job, "failed", last, str(handle.paths.stdout))
+        detail = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        return Outcome.of(job, "failed", detail, str(handle.paths.stdout))
 
 
 def _slurm_queue() -> set[str] | None:
-    """Ids of the jobs that SLURM knows; None when it does not answer."""
+    """Ids of the jobs in SLURM's queue; None if SLURM does not respond."""
     try:
         answer = subprocess.run(
             ["squeue", "--noheader", "--array", "--format=%i"],

@@ -1,4 +1,4 @@
-"""The end of a command: folds added up, tables shown, an honest exit status."""
+"""Final report of a command: fold summaries, result tables and the exit status."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ from clothseg.screen import console
 
 
 def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> int:
-    """Show what became of all jobs, and add up the folds of every configuration.
+    """Show the outcomes of all jobs, and summarize the folds of every configuration.
 
     Args:
-        outcomes: in the order of the jobs.
-        loggers: the command's `logger`; they are told about complete cross-validations.
+        outcomes: one outcome per job, in the order of the jobs.
+        loggers: the command's `logger` node; complete cross-validations are logged.
 
     Returns:
-        Exit status: 0 when every job is done, 1 when one failed, 130 after Ctrl-C.
+        Exit status: 0 if every job finished, 1 if one failed, 130 after Ctrl-C.
     """
     configs: dict[Path, list[Outcome]] = {}
     for outcome in outcomes:
@@ -34,102 +34,110 @@ def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> 
             )
     compared: dict[str, list[dict[str, Any]]] = {}
     problems = []
-    stopped = any(o.result == "interrupted" for o in outcomes)
+    interrupted = any(o.result == "interrupted" for o in outcomes)
     for folder, jobs in configs.items():
         try:
             cards = _report_config(folder, jobs, loggers)
         except DataError as error:
-            if not stopped:
+            if not interrupted:
                 problems.append(str(error))
             continue
         if cards:
             compared[jobs[0].name] = cards
     if len(compared) > 1:
-        console.print(comparison_table(compared, "all configurations, test part"))
+        console.print(comparison_table(compared, "all configurations, test set"))
         _report_repeats(compared)
     if len(outcomes) > 1:
         console.print(sweep_table([(_row_name(o), o.result, o.detail) for o in outcomes]))
     elif outcomes[0].result == "failed":
         problems.append(outcomes[0].detail)
     elif outcomes[0].result == "skipped":
-        console.print("nothing to do: this run is done; rerun=true trains it again")
+        console.print("nothing to do: this run has already finished; rerun=true trains it again")
     for outcome in outcomes:
         if outcome.log:
-            where = f"log of {_row_name(outcome)}: {outcome.log}"
-            console.print(where, soft_wrap=True, markup=False)
+            line = f"log of {_row_name(outcome)}: {outcome.log}"
+            console.print(line, soft_wrap=True, markup=False)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if any(o.result == "elsewhere" for o in outcomes):
-        console.print("another process does some of these jobs; the same command again adds them")
-    if stopped:
-        kept = any(_begun(o) for o in outcomes)
-        text = "finished epochs are kept" if kept else "no epoch was finished"
-        console.print(f"stopped; {text}: the same command goes on from there")
+        console.print(
+            "some of these jobs are running in another process; rerun this command to include them"
+        )
+    if interrupted:
+        saved = any(_has_checkpoint(o) for o in outcomes)
+        text = (
+            "finished epochs are saved; rerun this command to resume"
+            if saved
+            else "no epoch was finished; rerun this command to start again"
+        )
+        console.print(f"interrupted: {text}")
         return 130
     return int(bool(problems) or not all(o.finished for o in outcomes))
 
 
-def _begun(outcome: Outcome) -> bool:
-    """Whether a job left something to go on from."""
+def _has_checkpoint(outcome: Outcome) -> bool:
+    """Return whether a job left a checkpoint to resume from."""
     folder = outcome.folder
     return folder is not None and Record(Path(folder)).last_checkpoint is not None
 
 
 def _report_repeats(compared: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Show mean and deviation over the seeds of configurations that differ in nothing else."""
+    """Show mean and standard deviation over configurations that differ only in their seed."""
     repeats: dict[str, list[dict[str, Any]]] = {}
     for name, cards in compared.items():
-        kept = [word for word in name.split() if not word.startswith("seed=")]
-        repeats.setdefault(" ".join(kept) or "all", []).append(mean_card(cards))
+        words = [word for word in name.split() if not word.startswith("seed=")]
+        repeats.setdefault(" ".join(words) or "all", []).append(mean_card(cards))
     if len(repeats) == len(compared):
         return
-    console.print(comparison_table(repeats, "over seeds, test part", "seed"))
+    console.print(comparison_table(repeats, "over seeds, test set", "seed"))
 
 
 def _report_config(
     folder: Path, jobs: Sequence[Outcome], loggers: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Show the folds of one configuration, add them up when all are there; returns their scores."""
-    done = [job for job in jobs if job.finished]
-    if not done:
+    """Show and, if complete, summarize the folds of a configuration; returns their scorecards."""
+    finished = [job for job in jobs if job.finished]
+    if not finished:
         return []
-    cards = [Record(Path(str(job.folder))).metrics["test"] for job in done]
+    cards = [Record(Path(str(job.folder))).metrics["test"] for job in finished]
     name, folds = jobs[0].name, jobs[0].folds
     if folds is None or len(jobs) == 1:
         fold = "" if folds is None else f" fold {jobs[0].fold}"
-        console.print(*score_tables(cards, f"{name}{fold}, test part"))
-        console.print(f"kept in {done[0].folder}", soft_wrap=True, markup=False)
+        console.print(*score_tables(cards, f"{name}{fold}, test set"))
+        console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
         return cards
-    missing = sorted(set(range(folds)) - {job.fold for job in done})
+    missing = sorted(set(range(folds)) - {job.fold for job in finished})
     if missing:
         text = ", ".join(map(str, missing))
         raise DataError(
-            f"{name}: fold {text} of {folds} is missing; there is no cross-validated score"
+            f"{name}: fold {text} of {folds} is missing, so there is no cross-validated score"
         )
-    if any(job.result != "skipped" for job in done) or not (folder / "summary.json").is_file():
+    if any(job.result != "skipped" for job in finished) or not (folder / "summary.json").is_file():
         try:
-            _add_up(folder, name, [Path(str(job.folder)) for job in done], cards)
+            _write_fold_summary(folder, name, [Path(str(job.folder)) for job in finished], cards)
         except OSError as error:
-            raise DataError(f"the folds in {folder} could not be added up: {error}") from error
-    log_summary(loggers, folder, name, Path(str(done[0].folder)), cards)
-    console.print(*score_tables(cards, f"{name}, {folds} folds, test part"))
+            raise DataError(f"the folds in {folder} could not be summarized: {error}") from error
+    log_summary(loggers, folder, name, Path(str(finished[0].folder)), cards)
+    console.print(*score_tables(cards, f"{name}, {folds} folds, test set"))
     console.print(
-        f"kept in {folder}; pooled over folds: {folder / 'confusion_matrix.png'}",
+        f"saved to {folder}; pooled over folds: {folder / 'confusion_matrix.png'}",
         soft_wrap=True,
         markup=False,
     )
     return cards
 
 
-def _add_up(folder: Path, name: str, runs: Sequence[Path], cards: Sequence[dict[str, Any]]) -> None:
-    """Write mean, deviation and pooled matrix of a complete cross-validation."""
-    # Drawing takes a second to import, which a sweep of skipped jobs should not cost.
+def _write_fold_summary(
+    folder: Path, name: str, runs: Sequence[Path], cards: Sequence[dict[str, Any]]
+) -> None:
+    """Write mean, standard deviation and pooled confusion matrix of a cross-validation."""
+    # The plotting libraries take a second to import, which a sweep of skipped jobs avoids.
     from clothseg.report.results import draw_scores, write_per_class
 
     divisions = {Record(run).metrics["division"] for run in runs}
     if len(divisions) > 1:
         raise DataError(
-            f"{name}: the folds in {folder} come from {len(divisions)} different divisions of the "
+            f"{name}: the folds in {folder} come from {len(divisions)} different splits of the "
             "dataset; train them again with rerun=true"
         )
     matrix = pooled_matrix(cards)

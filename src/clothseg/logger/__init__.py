@@ -1,7 +1,7 @@
-"""Where the epochs and results of runs are logged.
+"""Loggers of the epochs and results of runs.
 
-A file of `conf/logger` names one of these functions; any number of them can be chosen together.
-Each gives a :class:`clothseg.logger.tracker.Tracker`, which follows one run.
+Each file of `conf/logger` targets one of these functions; any number of loggers can be combined.
+Each function returns a :class:`clothseg.logger.tracker.Tracker`, which logs one run.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def csv() -> "Tracker":
-    """A table of all epochs in the run folder: `history.csv`."""
+    """Log a table of all epochs to `history.csv` in the run folder."""
     from clothseg.logger.csv_tracker import CsvTracker
 
     return CsvTracker()
 
 
 def tensorboard() -> "Tracker":
-    """Event files in the run folder's `tensorboard`: scores of every epoch, figures at the end."""
+    """Log the scores of every epoch and the final figures as event files in the run folder."""
     require_extra("tensorboard", "logger=tensorboard")
     from clothseg.logger.tensorboard_tracker import TensorBoardTracker
 
@@ -38,16 +38,16 @@ def wandb(
     artifact: bool,
     finish_timeout: Annotated[int, Field(ge=1)],
 ) -> "Tracker":
-    """A run of Weights & Biases for each job, and one for the summary of all folds.
+    """Log each job, and the summary of all folds, as a Weights & Biases run.
 
     Args:
-        mode: `offline` writes files that `wandb sync` uploads, and needs neither key nor network;
-            `online` uploads at once; `disabled` does nothing.
-        project: the project that the runs belong to.
-        entity: the user or team that owns the project; None leaves it to the account.
-        tags: words to find the runs by.
+        mode: `offline` writes files for `wandb sync`, without an API key or a network; `online`
+            uploads immediately; `disabled` does nothing.
+        project: the project of the runs.
+        entity: the user or team that owns the project; None for the account's default.
+        tags: tags of the runs.
         artifact: store the best checkpoint as an artifact of type `model`.
-        finish_timeout: seconds that the end of an online run waits for uploads.
+        finish_timeout: seconds to wait for uploads at the end of an online run.
     """
     from clothseg.logger.tracker import Tracker
     from clothseg.logger.wandb_tracker import WandbTracker
@@ -70,12 +70,12 @@ def lightning(
     ],
     arguments: dict[str, Any],
 ) -> "Tracker":
-    """Any logger of PyTorch Lightning, such as that of MLflow, Comet or Neptune.
+    """Log to any logger of PyTorch Lightning, such as MLflow, Comet or Neptune.
 
     Args:
-        name: a class of `pytorch_lightning.loggers`.
-        arguments: keyword arguments of the class; in texts `{folder}`, `{name}`, `{group}` and
-            `{signature}` stand for those of the run.
+        name: class in `pytorch_lightning.loggers`.
+        arguments: keyword arguments of the class; `{folder}`, `{name}`, `{group}` and
+            `{signature}` in strings are replaced by those of the run.
     """
     from clothseg.logger.lightning_tracker import LightningTracker, shipped_logger
 

@@ -1,4 +1,4 @@
-"""The table of the epochs, `history.csv`."""
+"""Epoch table of a run, `history.csv`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,15 +8,15 @@ from clothseg.logger.tracker import Row, Subject, Tracker
 
 
 class CsvTracker(Tracker):
-    """One line an epoch; undefined scores are `nan`."""
+    """CSV file with one line per epoch; undefined scores are `nan`."""
 
     name = "csv"
 
     def begin(self, subject: Subject) -> None:
-        """Name the file."""
+        """Set the path of the file."""
         self._path: Path = subject.folder / "history.csv"
 
     def epochs(self, rows: Sequence[Row]) -> None:
-        """Write the whole table."""
+        """Write the entire table."""
         header = list(rows[-1])
         write_csv(self._path, header, [[row.get(key) for key in header] for row in rows])

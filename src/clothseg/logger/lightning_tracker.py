@@ -1,4 +1,4 @@
-"""Adapter of the loggers of PyTorch Lightning."""
+"""Adapter for PyTorch Lightning loggers."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +14,13 @@ STATUS: Mapping[End, str] = {"done": "success", "failed": "failed", "interrupted
 
 
 class LightningTracker(Tracker):
-    """Hyperparameters, the scalars of every epoch, and the test scores at the last one.
+    """Tracker that passes hyperparameters, epoch scalars and final test scores to a logger.
 
-    An interrupted run begins again with a new logger, which is given the earlier epochs as well.
+    A resumed run creates a new logger, which also receives the earlier epochs.
 
     Args:
-        create: makes the logger of a run.
-        name: what warnings call it.
+        create: creates the logger of a run.
+        name: name used in warnings.
     """
 
     def __init__(self, create: "Callable[[Subject], Logger]", name: str) -> None:
@@ -32,11 +32,11 @@ class LightningTracker(Tracker):
         """Create the logger and log the configuration.
 
         Raises:
-            ConfigError: its library is not installed, or refuses the arguments.
+            ConfigError: the library is not installed, or rejects the arguments.
         """
         try:
             self._logger = self.create(subject)
-        except Exception as error:  # each service has exceptions of its own
+        except Exception as error:  # each service raises its own exception types
             raise ConfigError(
                 [
                     f"logger.lightning.name={self.name}: the logger could not be created with "
@@ -46,7 +46,7 @@ class LightningTracker(Tracker):
         self._logger.log_hyperparams(dict(subject.config) | {"choices": dict(subject.choices)})
 
     def epochs(self, rows: Sequence[Row]) -> None:
-        """Log the epochs that are new; undefined scores are left out."""
+        """Log the new epochs, without undefined scores."""
         for row in rows[self._last :]:
             self._last = int(row["epoch"])
             self._log({key: value for key, value in row.items() if key != "epoch"})
@@ -72,11 +72,11 @@ class LightningTracker(Tracker):
 
 
 def shipped_logger(name: str, arguments: Mapping[str, Any]) -> "Callable[[Subject], Logger]":
-    """Factory of a logger of `pytorch_lightning.loggers`.
+    """Create a factory for a logger of `pytorch_lightning.loggers`.
 
     Args:
-        name: name of its class.
-        arguments: its keyword arguments, with placeholders, see :func:`clothseg.logger.lightning`.
+        name: name of the class.
+        arguments: keyword arguments with placeholders, see :func:`clothseg.logger.lightning`.
     """
 
     def create(subject: Subject) -> "Logger":
@@ -89,13 +89,14 @@ def shipped_logger(name: str, arguments: Mapping[str, Any]) -> "Callable[[Subjec
             "{signature}": subject.signature,
         }
 
-        def filled(value: Any) -> Any:
+        def fill_placeholders(value: Any) -> Any:
             if isinstance(value, str):
                 for placeholder, text in values.items():
                     value = value.replace(placeholder, text)
             return value
 
-        logger: Logger = getattr(loggers, name)(**{k: filled(v) for k, v in arguments.items()})
+        filled = {key: fill_placeholders(value) for key, value in arguments.items()}
+        logger: Logger = getattr(loggers, name)(**filled)
         return logger
 
     return create

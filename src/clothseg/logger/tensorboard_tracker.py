@@ -1,4 +1,4 @@
-"""TensorBoard's event files."""
+"""TensorBoard event files."""
 
 import math
 from collections.abc import Sequence
@@ -8,32 +8,32 @@ from clothseg.logger.tracker import End, Results, Row, Subject, Tracker, require
 
 
 class TensorBoardTracker(Tracker):
-    """Scalars of every epoch with the epoch as step; test scores and figures at the last one."""
+    """Tracker that writes epoch scalars, and test scores and figures at the last epoch."""
 
     name = "tensorboard"
 
     def begin(self, subject: Subject) -> None:
-        """Open a new file beside those of earlier attempts."""
+        """Open a new file next to those of earlier attempts."""
         from torch.utils.tensorboard import SummaryWriter  # imports torch
 
         self._folder: Path = subject.folder
         folder = subject.folder / "tensorboard"
         require_writable(folder)
-        # What an attempt that was cut off has logged is dropped, and logged again: it can hold an
-        # epoch that the checkpoint lacks, or lack one when its last lines were not on the disk yet.
-        again = any(folder.iterdir())
-        self._writer = SummaryWriter(str(folder), purge_step=1 if again else None)
+        # The log of an interrupted attempt is purged and rewritten: it may contain an epoch that
+        # the checkpoint lacks, or lack one that had not been flushed to disk.
+        resumed = any(folder.iterdir())
+        self._writer = SummaryWriter(str(folder), purge_step=1 if resumed else None)
         self._last = 0
 
     def epochs(self, rows: Sequence[Row]) -> None:
-        """Log the rows that this file has not got."""
+        """Log the rows that the file lacks."""
         for row in rows[self._last :]:
             self._last = int(row["epoch"])
             self._scalars({key: value for key, value in row.items() if key != "epoch"})
         self._writer.flush()
 
     def end(self, results: Results) -> None:
-        """Log scores of the test part, of each class too, and all figures."""
+        """Log overall and per-class test scores, and all figures."""
         import cv2
 
         from clothseg.report.results import figures
@@ -46,8 +46,8 @@ class TensorBoardTracker(Tracker):
                 scores[f"test/{key}/{row['name']}"] = row[key]
         self._scalars({key: value for key, value in scores.items() if value is not None})
         for name, path in figures(self._folder).items():
-            picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-            self._writer.add_image(name, picture, self._last, dataformats="HWC")
+            image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+            self._writer.add_image(name, image, self._last, dataformats="HWC")
 
     def close(self, end: End) -> None:
         """Close the file."""

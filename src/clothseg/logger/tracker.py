@@ -1,4 +1,4 @@
-"""What follows a run from outside: the interface, and what it is told."""
+"""Interface of the trackers that log a run, and the data they receive."""
 
 import contextlib
 import tempfile
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from clothseg.report.predictions import Example
 
 Row = Mapping[str, float]
-"""One epoch: `epoch` from 1, `seconds`, `learning_rate`, and what the task logs; see History."""
+"""One epoch: `epoch` from 1, `seconds`, `learning_rate` and the task's metrics; see History."""
 
 End = Literal["done", "failed", "interrupted"]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The run that is followed, or the cross-validation that runs add up to.
+    """Run or complete cross-validation that is logged.
 
     Args:
-        name: what it is called on the screen.
-        folder: its record.
-        group: `<dataset>-<labels>/<model>-<backbone>/<signature>`, the same for all folds.
+        name: display name.
+        folder: the folder of its record.
+        group: `<dataset>-<labels>/<model>-<backbone>/<signature>`, shared by all folds.
         config: the resolved configuration.
-        choices: the chosen option of each group.
+        choices: the selected option of each config group.
         labels: the classes.
     """
 
@@ -43,24 +43,24 @@ class Subject:
 
     @property
     def signature(self) -> str:
-        """Hash of what can change the result, see :func:`clothseg.run.record.signature`."""
+        """Hash of all settings that affect results, see :func:`clothseg.run.record.signature`."""
         return self.group.rsplit("/", 1)[-1]
 
     @property
     def fold(self) -> int | None:
-        """The fold that is tested; None for a split without folds."""
+        """The tested fold; None for a split without folds."""
         fold: int | None = self.config["split"].get("fold")
         return fold
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a run scored.
+    """Results of a run.
 
     Args:
         metrics: the content of `metrics.json`.
-        matrix: confusion matrix of the test part int64 [K,K]; rows are the truth.
-        examples: the `best` and the `worst` test photos.
+        matrix: confusion matrix of the test set int64 [K,K]; rows are the ground truth.
+        examples: the `best` and the `worst` test images.
         checkpoint: weights of the best epoch.
     """
 
@@ -71,62 +71,61 @@ class Results:
 
 
 class Tracker:
-    """Follows a run; a subclass overrides what it has a use for.
+    """Base class that logs nothing; subclasses override the methods they need.
 
-    An exception of :meth:`begin` ends the run before anything is trained. After that the run
-    matters more than its log: whatever a tracker raises becomes a warning, and the tracker is left
-    alone until it is closed.
+    An exception in :meth:`begin` aborts the run before training. Later exceptions only cause a
+    warning, and the tracker is not called again until it is closed.
     """
 
     name = "logger"
-    """What warnings call it."""
+    """Name used in warnings."""
 
     def require(self) -> None:
-        """Refuse a command that cannot work, before its first job starts.
+        """Check the prerequisites of a command before its first job starts.
 
         Raises:
-            UserError: what is wrong, and what to do about it.
+            UserError: they are not met; states the problem and a remedy.
         """
 
     def begin(self, subject: Subject) -> None:
-        """Get ready for a run, or for one that goes on after it was cut off.
+        """Prepare to log a new or a resumed run.
 
         Raises:
-            UserError: what is wrong, and what to do about it.
+            UserError: logging is not possible; states the problem and a remedy.
         """
 
     def epochs(self, rows: Sequence[Row]) -> None:
-        """Take over the epochs that are new.
+        """Log the new epochs.
 
         Args:
-            rows: all epochs so far, also those from before the run was cut off.
+            rows: all epochs so far, including those before an interruption.
         """
 
     def end(self, results: Results) -> None:
-        """Take over the results; figures are in the run folder by now."""
+        """Log the results; the figures are already in the run folder."""
 
     def close(self, end: End) -> None:
-        """Let go of everything; called once, however the run ends."""
+        """Release all resources; called exactly once, however the run ends."""
 
-    def summarise(self, subject: Subject, summary: Mapping[str, Any], matrix: "np.ndarray") -> None:
-        """Log a complete cross-validation, or again when its folds have changed.
+    def summarize(self, subject: Subject, summary: Mapping[str, Any], matrix: "np.ndarray") -> None:
+        """Log a complete cross-validation; called again when its folds may have changed.
 
         Args:
             subject: the cross-validation; its folder holds the figures.
-            summary: what :func:`clothseg.metric.aggregate.aggregate` gives.
-            matrix: pooled confusion matrix int64 [K,K]; rows are the truth.
+            summary: result of :func:`clothseg.metric.aggregate.aggregate`.
+            matrix: pooled confusion matrix int64 [K,K]; rows are the ground truth.
         """
 
 
 def require_writable(folder: Path) -> None:
-    """Make a folder, and see whether files can be written into it.
+    """Create a folder and check that it is writable.
 
     Raises:
-        DataError: they cannot.
+        DataError: the folder is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(tempfile.TemporaryFile(dir=folder)):
             pass
     except OSError as error:
-        raise DataError(f"log folder {folder} cannot be written: {error.strerror}") from error
+        raise DataError(f"log folder {folder} is not writable: {error.strerror}") from error

@@ -1,7 +1,7 @@
-"""The client of Weights & Biases: asked for nothing, told everything, silent.
+"""Wrapper of the Weights & Biases client that never prompts and never prints.
 
-Nothing of a user's environment decides what is logged where, except the key, the server, and the
-entity when the configuration names none.
+The user's environment only provides the API key, the server, and the entity if the configuration
+sets none; everything else is set explicitly.
 """
 
 import json
@@ -20,42 +20,42 @@ from typing import Any, Literal
 from clothseg.error import UserError
 from clothseg.files import write_json
 
-SECONDS_TO_ANSWER = 30.0
-"""How long a server may take to answer before a run is refused; a check of the key takes 10."""
-SECONDS_TO_END = 10.0
-"""How long the client's process is waited for when all is done; it ends within one, or never."""
-FLUSH_SECONDS = 1.0
-"""How often what was logged goes to the disk; the client's own 15 lose epochs when it is killed."""
-LONGEST_GROUP = 128
-"""Characters that the service takes for the name of a group."""
+INIT_TIMEOUT = 30.0
+"""Seconds that the server may take to start a run; a check of the key takes up to 10."""
+TEARDOWN_TIMEOUT = 10.0
+"""Seconds to wait for the client's process to exit; it takes less than one, or hangs."""
+FLUSH_INTERVAL = 1.0
+"""Seconds between flushes to disk; the default of 15 loses epochs if the client is killed."""
+MAX_GROUP_LENGTH = 128
+"""Maximum number of characters that the service accepts for a group name."""
 
-PLACES = {name: os.environ.get(name) for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")}
-"""Where a user wants the client to keep what is not uploaded yet, and its own logs."""
+CLIENT_FOLDERS = {name: os.environ.get(name) for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")}
+"""Folders set by the user for pending uploads and for the client's logs; None where unset."""
 
 Mode = Literal["offline", "online"]
 
 
 class LoginError(UserError):
-    """The service cannot be used as the configuration asks."""
+    """Weights & Biases cannot be used as configured."""
 
     def __init__(self, reason: object) -> None:
         super().__init__(
-            f"logger.wandb.mode=online: {reason}. `wandb login --relogin` stores another key; "
-            "logger.wandb.mode=offline needs neither key nor network, and `wandb sync` uploads "
-            "its files later"
+            f"logger.wandb.mode=online: {reason}. Use `wandb login --relogin` to store another "
+            "key, or logger.wandb.mode=offline, which needs neither key nor network; `wandb sync` "
+            "uploads its files later"
         )
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where runs go.
+    """Destination of runs.
 
     Args:
         mode: `offline` or `online`.
         project: the project.
-        entity: its owner; None leaves it to the account.
-        tags: words to find runs by.
-        finish_timeout: seconds that the end of a run waits for uploads.
+        entity: owner of the project; None for the account's default.
+        tags: tags of the runs.
+        finish_timeout: seconds to wait for uploads at the end of a run.
     """
 
     mode: Mode
@@ -65,10 +65,10 @@ class Account:
     finish_timeout: int
 
 
-def client() -> ModuleType:
-    """The library `wandb`, with its own reports to its makers switched off.
+def import_wandb() -> ModuleType:
+    """Import `wandb` with its error reporting disabled.
 
-    They are sent even by offline runs, which must not need a network.
+    Even offline runs would send error reports, and they must not need a network.
     """
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
@@ -78,28 +78,28 @@ def client() -> ModuleType:
 
 @cache
 def require_login() -> None:
-    """Ask the server whether it knows the key; asked once for all jobs of a command.
+    """Verify the API key with the server, once for all jobs of a command.
 
     Raises:
-        LoginError: no key, a wrong one, or no answer.
+        LoginError: the key is missing or invalid, or the server does not respond.
     """
-    wandb = client()
+    wandb = import_wandb()
     try:
         wandb.setup(wandb.Settings(silent=True))
-        known = wandb.login(prompt=False, verify=True)
+        logged_in = wandb.login(prompt=False, verify=True)
     except (wandb.Error, ValueError, OSError) as error:
         raise LoginError(str(error).rstrip(".")) from error
     finally:
-        _end(0)  # jobs have processes of their own, and a client of their own
-    if not known:
-        raise LoginError("there is no key of Weights & Biases on this machine")
+        _teardown(0)  # every job process starts its own client
+    if not logged_in:
+        raise LoginError("no Weights & Biases API key found on this machine")
 
 
 def run_id(folder: Path) -> str:
-    """The id of a record's run: made once, the same after an interruption, never that of another.
+    """Return the unique run id of a record, which is created once and survives interruptions.
 
     Args:
-        folder: the record; one that takes the place of a replaced record gets a new id.
+        folder: the record; a new record at the path of a replaced one gets a new id.
     """
     path = folder / "wandb.json"
     if not path.is_file():
@@ -116,23 +116,23 @@ def start(
     job_type: str,
     config: Mapping[str, Any],
 ) -> Any:
-    """Start a run, or the next segment of one that was cut off, as `wandb.init` does.
+    """Start a run, or the next segment of an interrupted run, with `wandb.init`.
 
     Args:
-        account: where it goes.
-        folder: the record; files go to its `wandb`.
-        name: what people call it.
-        group: what runs belong together.
+        account: the account that owns the run.
+        folder: the record; files are written to its `wandb` folder.
+        name: display name.
+        group: group of related runs.
         job_type: `fold`, `run` or `summary`.
-        config: plain values.
+        config: configuration of plain values.
 
     Raises:
-        LoginError: the server refuses it or does not answer.
+        LoginError: the server rejects the run or does not respond.
     """
-    wandb = client()
-    # Tables wait there for `wandb sync`: in the record, not in a home that another machine lacks.
-    for variable, wish in PLACES.items():
-        os.environ[variable] = wish or str((folder / "wandb" / "client").resolve())
+    wandb = import_wandb()
+    # Tables wait there for `wandb sync`: in the record, since other machines may lack this home.
+    for variable, user_folder in CLIENT_FOLDERS.items():
+        os.environ[variable] = user_folder or str((folder / "wandb" / "client").resolve())
     settings = wandb.Settings(
         silent=True,
         console="off",
@@ -140,10 +140,10 @@ def start(
         disable_code=True,
         save_code=False,
         symlink=False,
-        init_timeout=SECONDS_TO_ANSWER,
+        init_timeout=INIT_TIMEOUT,
         finish_timeout=account.finish_timeout,
         finish_timeout_raises=True,
-        x_transaction_log_flush_interval=FLUSH_SECONDS,
+        x_transaction_log_flush_interval=FLUSH_INTERVAL,
     )
     try:
         return wandb.init(
@@ -156,56 +156,56 @@ def start(
             entity=account.entity,
             tags=list(account.tags),
             name=name,
-            group=group[-LONGEST_GROUP:],  # its end is the signature
+            group=group[-MAX_GROUP_LENGTH:],  # keeps the signature at its end
             job_type=job_type,
             config=dict(config),
             settings=settings,
         )
     except (wandb.Error, TimeoutError) as error:
-        _end(1)
+        _teardown(1)
         raise LoginError(str(error).rstrip(".")) from error
 
 
 def finish(run: Any, folder: Path, exit_code: int) -> None:
-    """End a run and the client's process.
+    """Finish a run and stop the client's process.
 
     Raises:
-        TimeoutError: not all of it was uploaded; it is kept in the run folder.
+        TimeoutError: the upload is incomplete; all files remain in the run folder.
     """
     try:
         run.finish(exit_code=exit_code)
     except TimeoutError as error:
-        rest = f"`wandb sync --include-online {folder / 'wandb'}` uploads it again"
-        raise TimeoutError(f"not all was uploaded in time; {rest}") from error
+        remedy = f"run `wandb sync --include-online {folder / 'wandb'}` to upload it again"
+        raise TimeoutError(f"the upload did not finish in time; {remedy}") from error
     finally:
-        _end(exit_code)
+        _teardown(exit_code)
 
 
-def _end(exit_code: int) -> None:
-    """End the client's process.
+def _teardown(exit_code: int) -> None:
+    """Stop the client's process.
 
-    After a server that does not answer it sometimes misses the word to end (wandb 0.31), and the
-    client waits for it without limit. It is then left alone, and follows when this process ends.
+    After an unresponsive server it sometimes misses the request to exit (wandb 0.31), and the
+    client waits for it indefinitely. It is then abandoned and exits together with this process.
     """
-    end = threading.Thread(target=client().teardown, args=[exit_code], daemon=True)
-    end.start()
-    end.join(SECONDS_TO_END)
+    teardown = threading.Thread(target=import_wandb().teardown, args=[exit_code], daemon=True)
+    teardown.start()
+    teardown.join(TEARDOWN_TIMEOUT)
 
 
 def last_step(folder: Path) -> int:
-    """The last step that the files of a record's run hold; 0 when there are none.
+    """Return the last step in the files of a record's run; 0 if there are none.
 
     Args:
         folder: the record.
     """
     identity = run_id(folder)
-    client()  # switches off what the command below would send
+    import_wandb()  # disables the error reporting of the command below
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json"]
     last = 0
     for path in (folder / "wandb").glob(f"*run-*-{identity}/run-{identity}.wandb"):
-        # A segment that was killed ends in the middle of a record, which is reported as an error.
-        said = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
-        for line in said.stdout.splitlines():
+        # A killed segment ends in the middle of a record, which the command reports as an error.
+        listing = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+        for line in listing.stdout.splitlines():
             record = json.loads(line)
             if record["type"] == "history":
                 last = max(last, record["history"]["item"]["_step"])

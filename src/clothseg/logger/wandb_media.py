@@ -1,4 +1,4 @@
-"""What a page of Weights & Biases shows of a run: tables, a matrix, photos under their masks."""
+"""Weights & Biases media of a run: tables, the confusion matrix, and images with masks."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothseg.labels import IGNORE
-from clothseg.logger.wandb_client import client
+from clothseg.logger.wandb_client import import_wandb
 from clothseg.report.results import figures
 
 if TYPE_CHECKING:
@@ -15,25 +15,27 @@ if TYPE_CHECKING:
 
 
 def class_table(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """The scores of all classes as a table.
+    """Create a table of the scores of all classes.
 
     Args:
         rows: one flat row per class, all with the same keys.
     """
     columns = list(rows[0])
-    return client().Table(columns=columns, data=[[row[key] for key in columns] for row in rows])
+    return import_wandb().Table(
+        columns=columns, data=[[row[key] for key in columns] for row in rows]
+    )
 
 
 def confusion_plot(matrix: np.ndarray, names: Sequence[str]) -> Any:
-    """The service's own plot of a confusion matrix, from counts.
+    """Create the service's confusion-matrix plot from counts.
 
-    Its usual maker takes lists with one entry per sample, and there are millions of pixels.
+    `wandb.plot.confusion_matrix` takes lists with one entry per sample, too many for pixels.
 
     Args:
-        matrix: pixel counts int64 [K,K], rows = truth.
+        matrix: pixel counts int64 [K,K]; rows are the ground truth.
         names: class names [K].
     """
-    wandb = client()
+    wandb = import_wandb()
     data = [
         [actual, predicted, int(matrix[i, j])]
         for i, actual in enumerate(names)
@@ -44,24 +46,24 @@ def confusion_plot(matrix: np.ndarray, names: Sequence[str]) -> Any:
         vega_spec_name="wandb/confusion_matrix/v1",
         data_table=wandb.Table(columns=columns, data=data),
         fields={column: column for column in columns},
-        string_fields={"title": "pixels of the test part"},
+        string_fields={"title": "pixels of the test set"},
     )
 
 
 def figure_images(folder: Path) -> dict[str, Any]:
-    """The figures of a record by the keys that they are logged under."""
-    wandb = client()
+    """Return the figures of a record by logging key."""
+    wandb = import_wandb()
     return {f"figures/{name}": wandb.Image(str(path)) for name, path in figures(folder).items()}
 
 
-def overlaid(examples: Sequence["Example"], names: Sequence[str]) -> list[Any]:
-    """Photos over which truth and prediction can be laid, class by class.
+def overlay_masks(examples: Sequence["Example"], names: Sequence[str]) -> list[Any]:
+    """Create images with overlays of ground truth and prediction, switchable per class.
 
     Args:
-        examples: test photos.
+        examples: test images.
         names: class names [K].
     """
-    wandb = client()
+    wandb = import_wandb()
     labels = dict(enumerate(names)) | {IGNORE: "ignored"}
     images = []
     for example in examples:

@@ -1,4 +1,4 @@
-"""Runs of Weights & Biases."""
+"""Tracker for Weights & Biases."""
 
 import hashlib
 import json
@@ -20,18 +20,18 @@ EXIT_CODES: Mapping[End, int] = {"done": 0, "failed": 1, "interrupted": 130}
 
 
 class WandbTracker(Tracker):
-    """One run for each job; the step is the epoch, and the results follow the last one.
+    """Tracker that logs one run per job, with the epoch as step and the results at a final step.
 
-    A run that was cut off goes on as a new segment with the same id, which begins with the first
-    epoch that its earlier segments lack.
+    An interrupted run continues as a new segment with the same id, starting with the first epoch
+    that the earlier segments lack.
 
     Args:
         mode: `offline` or `online`.
         project: the project.
-        entity: its owner; None leaves it to the account.
-        tags: words to find runs by.
-        artifact: store the best checkpoint.
-        finish_timeout: seconds that the end of an online run waits for uploads.
+        entity: owner of the project; None for the account's default.
+        tags: tags of the runs.
+        artifact: store the best checkpoint as an artifact.
+        finish_timeout: seconds to wait for uploads at the end of an online run.
     """
 
     name = "wandb"
@@ -50,17 +50,17 @@ class WandbTracker(Tracker):
         self._run: Any = None
 
     def require(self) -> None:
-        """Try the key of an online run."""
+        """Verify the API key in online mode."""
         if self.account.mode == "online":
             client.require_login()
 
     def begin(self, subject: Subject) -> None:
-        """Start a run, or the next segment of one."""
+        """Start a run or the next segment of it."""
         job_type = "run" if subject.fold is None else "fold"
         self._start(subject, job_type, dict(subject.config))
 
     def epochs(self, rows: Sequence[Row]) -> None:
-        """Log what the run has not got; scores that are undefined are left out."""
+        """Log the epochs that the run lacks, without undefined scores."""
         for row in rows:
             step = int(row["epoch"])
             if step > self._logged:
@@ -68,7 +68,7 @@ class WandbTracker(Tracker):
         self._epochs = int(rows[-1]["epoch"])
 
     def end(self, results: Results) -> None:
-        """Log scores, tables and pictures, and store the checkpoint when asked to."""
+        """Log scores, tables and figures, and optionally store the checkpoint."""
         from clothseg.logger import wandb_media as media
 
         card, names = results.metrics["test"], self._subject.labels.names
@@ -78,7 +78,7 @@ class WandbTracker(Tracker):
             **media.figure_images(self._subject.folder),
         }
         for kind, examples in results.examples.items():
-            content[f"examples/{kind}"] = media.overlaid(examples, names)
+            content[f"examples/{kind}"] = media.overlay_masks(examples, names)
         if self._epochs + 1 > self._logged:
             self._log(content, self._epochs + 1)
         self._run.summary.update(_flat_scores(card) | _measurements(results.metrics))
@@ -86,18 +86,18 @@ class WandbTracker(Tracker):
             self._store_checkpoint(results.checkpoint)
 
     def close(self, end: End) -> None:
-        """End the run, with an exit code that tells how."""
+        """Finish the run with the exit code of its end state."""
         if self._run is not None:
             client.finish(self._run, self._subject.folder, EXIT_CODES[end])
 
-    def summarise(self, subject: Subject, summary: Mapping[str, Any], matrix: "np.ndarray") -> None:
-        """Log mean and deviation over folds as a run of its own, unless this was done before."""
+    def summarize(self, subject: Subject, summary: Mapping[str, Any], matrix: "np.ndarray") -> None:
+        """Log mean and standard deviation over folds as a separate run, unless already logged."""
         content = json.dumps([summary, matrix.tolist()], sort_keys=True)
         digest = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
-        done = subject.folder / "wandb.json"
+        path = subject.folder / "wandb.json"
         client.run_id(subject.folder)
-        before = json.loads(done.read_text())
-        if before.get("summary") == digest:
+        previous = json.loads(path.read_text())
+        if previous.get("summary") == digest:
             return
         from clothseg.logger import wandb_media as media
 
@@ -118,16 +118,16 @@ class WandbTracker(Tracker):
             self.close("failed")
             raise
         self.close("done")
-        write_json(done, before | {"summary": digest})
+        write_json(path, previous | {"summary": digest})
 
     def _start(self, subject: Subject, job_type: str, config: dict[str, Any]) -> None:
         self._subject = subject
         require_writable(subject.folder / "wandb")
-        # Offline the files of earlier segments know what was logged, online the server does.
+        # Offline, earlier segments on disk hold the steps logged so far; online, the server does.
         self._logged, self._epochs = client.last_step(subject.folder), 0
-        about = {"choices": dict(subject.choices), "signature": subject.signature}
+        extra = {"choices": dict(subject.choices), "signature": subject.signature}
         self._run = client.start(
-            self.account, subject.folder, subject.name, subject.group, job_type, config | about
+            self.account, subject.folder, subject.name, subject.group, job_type, config | extra
         )
         if self.account.mode == "online":
             self._logged = self._run.starting_step - 1
@@ -140,22 +140,23 @@ class WandbTracker(Tracker):
         subject = self._subject
         fold = "" if subject.fold is None else f"-fold-{subject.fold}"
         name = f"{subject.choices['model']}-{subject.choices['backbone']}-{subject.signature}{fold}"
-        artifact = client.client().Artifact(re.sub(r"[^\w.-]", "-", name), type="model")
-        # Not copied: the file stays in the record, and `wandb sync` finds it there.
+        artifact = client.import_wandb().Artifact(re.sub(r"[^\w.-]", "-", name), type="model")
+        # Referenced rather than copied: `wandb sync` finds the file in the record.
         artifact.add_file(str(path), policy="immutable", skip_cache=True)
         self._run.log_artifact(artifact, aliases=["best"])
 
 
 def _measurements(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run measured beside its scores."""
+    """Measurements of a run other than its scores."""
     keys = ("best_epoch", "train_seconds", "images_per_second", "parameters", "inference_ms")
     return {key: metrics[key] for key in keys}
 
 
 def _flat_scores(card: Mapping[str, Any]) -> dict[str, float]:
-    """The scores of one run, or of the folds of one configuration, by one key each.
+    """Flatten the scores of one run, or of the folds of one configuration.
 
-    `test/mean_iou` and `test/iou/<class>` for a run; with `/mean` and `/std` behind them for folds.
+    The keys are `test/mean_iou` and `test/iou/<class>` for a run, with the suffixes `/mean` and
+    `/std` for folds.
     """
     scores = {f"test/mean_{key}": value for key, value in card["mean"].items()}
     scores |= {f"test/{key}": card[key] for key in ("accuracy", "binary_iou")}

@@ -1,4 +1,4 @@
-"""Image with its classes overlaid in color and a legend next to it."""
+"""Image with its classes overlay_masks in color and a legend next to it."""
 
 from collections.abc import Sequence
 

@@ -118,7 +118,7 @@ def draw_predictions(
 
 
 def _shown_size(mask: np.ndarray, examples: int) -> tuple[int, int]:
-    """Displayed height and width in pixels, limit_split by the row and by the size of the file."""
+    """Displayed height and width in pixels, limited by the row and by the size of the file."""
     height, width = mask.shape
     longest, area = max(height, width), MAX_TOTAL_PIXELS / examples
     scale = min(1, LONGEST_SIDE / longest, math.sqrt(area / (height * width)))

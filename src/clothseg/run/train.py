@@ -33,7 +33,7 @@ from clothseg.run.results import draw_examples, draw_training
 from clothseg.run.tracking import Tracking, job_tracking
 from clothseg.split import Split, missing_classes
 from clothseg.task.semantic import SemanticSegmentation
-from clothseg.trainer import stopped_in_order
+from clothseg.trainer import restore_keyboard_interrupt
 
 WARM_UP_PASSES, TIMED_PASSES = 10, 50
 """Forward passes before and during the measurement of the inference time (median of 50)."""
@@ -57,7 +57,7 @@ def run(job: Job, rank: int) -> None:
     frozen = job.folder / "split.json"
     split = Split.read(frozen) if frozen.is_file() else build.build_split(job.config, cache)
     data = build.build_data(job.config, cache, split, Shard(rank, job.world_size))
-    data.require_shares("trainer.devices", ["validation", "test"])
+    data.require_images("trainer.devices", ["validation", "test"])
     task = build.build_task(job.config, training_pixels(job.config, cache, split))
     if rank > 0:
         with run_log(None) as say, job_tracking(job, say) as tracking:
@@ -106,7 +106,7 @@ def _train_and_test(
     if record.last_checkpoint:
         _require_complete(record.last_checkpoint)
         say(f"{job.title}  resumes from {record.last_checkpoint}")
-    with stopped_in_order():
+    with restore_keyboard_interrupt():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
     load_best(task, record)
     return evaluate_task(trainer, task, data.evaluation_batches(data.split.test))
@@ -158,7 +158,7 @@ def _write_results(
 
 def evaluate_task(trainer: Trainer, task: SemanticSegmentation, batches: Batches) -> Scores:
     """Score a task on batches of images; the processes together see each image once."""
-    with stopped_in_order():
+    with restore_keyboard_interrupt():
         trainer.test(task, batches, verbose=False)
     assert task.test_scores is not None
     return task.test_scores

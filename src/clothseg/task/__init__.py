@@ -1,1 +1,1 @@
-"""Lightning modules: what is trained, and how it is scored."""
+"""Lightning modules for training and evaluation."""

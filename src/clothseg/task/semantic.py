@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
-from clothseg.datamodule.batches import derived_seed
+from clothseg.datamodule.batches import derive_seed
 from clothseg.loss.combined import supervised
 from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.segmentation import Scores, SegmentationScores
@@ -24,17 +24,17 @@ NORMALIZATIONS = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-"""Mean and standard deviation of R, G, B that photos in [0, 1] are normalised with."""
+"""Mean and standard deviation per RGB channel, for images in [0, 1]."""
 
 Batch = dict[str, Any]
 
 
-class Tally(nn.Module):
-    """What one part of a split is counted with.
+class EvaluationMetrics(nn.Module):
+    """Metrics and loss of one part of a split.
 
     Args:
         classes: number of classes C.
-        detailed: also the scores that look at shapes, which are slower.
+        detailed: also compute the slower shape-based scores.
     """
 
     def __init__(self, classes: int, detailed: bool) -> None:
@@ -43,7 +43,7 @@ class Tally(nn.Module):
         self.loss = MeanMetric()
 
     def result(self) -> tuple[Scores, float]:
-        """Scores, and the loss as a mean over all pixels that count; starts anew."""
+        """Return the scores and the mean loss over all valid pixels, and reset the metrics."""
         scores, loss = self.scores.compute(), float(self.loss.compute())
         self.scores.reset()
         self.loss.reset()
@@ -51,21 +51,21 @@ class Tally(nn.Module):
 
 
 class SemanticSegmentation(pl.LightningModule):
-    """Trains a network to give every pixel its class, and scores it.
+    """Training and evaluation of a semantic segmentation network.
 
-    Logs ``train/loss``, and of a loss with several terms each of them; ``val/`` and ``test/``
-    followed by loss, accuracy, binary_iou, mean_precision, mean_recall, mean_f1, mean_iou, and
-    iou/<class>. All are fractions.
+    Logs ``train/loss``, each term of a loss with several terms, and the following metrics prefixed
+    with ``val/`` and ``test/``: loss, accuracy, binary_iou, mean_precision, mean_recall, mean_f1,
+    mean_iou and iou/<class>. All scores are fractions.
 
     Args:
-        network: gives ``logits`` [B,C,H,W].
-        loss: terms of what is minimised, see :mod:`clothseg.loss`.
+        network: returns ``logits`` [B,C,H,W].
+        loss: the terms to minimize, see :mod:`clothseg.loss`.
         names: class names in id order [C].
         normalization: `unit` or `imagenet`.
         seed: seed of dropout.
-        postprocess: tells classes from logits, see :mod:`clothseg.postprocess`.
-        optimizer: makes the optimizer of the parameters that are trained.
-        scheduler: makes the schedule of an optimizer for a number of steps.
+        postprocess: converts logits to classes, see :mod:`clothseg.postprocess`.
+        optimizer: creates the optimizer of the trainable parameters.
+        scheduler: creates the schedule of an optimizer for a number of steps.
     """
 
     scale: Tensor
@@ -86,52 +86,57 @@ class SemanticSegmentation(pl.LightningModule):
         self.network, self.loss = network, loss
         self.names, self.seed, self.postprocess = list(names), seed, postprocess
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
-        mean, deviation = torch.tensor(NORMALIZATIONS[normalization])
-        # Photos arrive as 0..255; one multiplication and one addition bring them to their range.
-        self.register_buffer("scale", 1 / (255 * deviation).view(3, 1, 1), persistent=False)
-        self.register_buffer("shift", -(mean / deviation).view(3, 1, 1), persistent=False)
+        mean, std = torch.tensor(NORMALIZATIONS[normalization])
+        # Images arrive as 0..255; one multiplication and one addition normalize them.
+        self.register_buffer("scale", 1 / (255 * std).view(3, 1, 1), persistent=False)
+        self.register_buffer("shift", -(mean / std).view(3, 1, 1), persistent=False)
         self.train_terms: dict[str, MeanMetric] = {}
-        self.val_tally = Tally(len(names), detailed=False)
-        self.test_tally = Tally(len(names), detailed=True)
+        self.val_metrics = EvaluationMetrics(len(names), detailed=False)
+        self.test_metrics = EvaluationMetrics(len(names), detailed=True)
         self.test_scores: Scores | None = None
-        self.kept_weights: Callable[[], dict[str, Any]] | None = None
+        self.checkpoint_weights: Callable[[], dict[str, Any]] | None = None
 
     def configure_optimizers(self) -> Any:
-        """The optimizer of all trainable parameters, with its schedule."""
+        """Create the optimizer of all trainable parameters and its schedule."""
         optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
         schedule = self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer} | ({"lr_scheduler": schedule} if schedule else {})
 
     def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any) -> None:
-        """Step every schedule but the plateau's, which :meth:`on_validation_epoch_end` steps.
+        """Step every schedule except plateau, which :meth:`on_validation_epoch_end` steps.
 
-        Lightning would step it after the epoch's checkpoint is written, and a resumed run would
+        Lightning would step it only after writing the epoch's checkpoint, and a resumed run would
         miss that step.
         """
         if not isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Cast on the device: photos to normalised float [B,3,H,W], masks to int64."""
+        """Convert on the device: images to normalized float [B,3,H,W], masks to int64."""
         return batch | {"image": self.normalized(batch["image"]), "mask": batch["mask"].long()}
 
-    def normalized(self, photos: Tensor) -> Tensor:
-        """Photos uint8 [B,H,W,3] as the network takes them: float32 [B,3,H,W]."""
-        return photos.permute(0, 3, 1, 2).float() * self.scale + self.shift
+    def normalized(self, images: Tensor) -> Tensor:
+        """Convert images uint8 [B,H,W,3] to the network's normalized input float32 [B,3,H,W]."""
+        return images.permute(0, 3, 1, 2).float() * self.scale + self.shift
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch, or of one process's or one turn's part in it."""
+        """Compute the loss of one batch, or of one shard or micro-batch of it.
+
+        Devices split the same global batch; the loss averages over all its pixels.
+        """
         trainer = self.trainer
-        parts = trainer.accumulate_grad_batches
-        # Dropout depends on the step and the part alone, so that a resumed run draws the same.
-        turn = self.global_step * parts + batch_idx % parts
-        torch.manual_seed(derived_seed(self.seed, turn * trainer.world_size + trainer.global_rank))
-        # Processes add up in place, and the parts of a batch share one count.
+        steps = trainer.accumulate_grad_batches
+        # The dropout seed depends only on step, micro-batch and rank: a resumed run repeats it.
+        micro_step = self.global_step * steps + batch_idx % steps
+        torch.manual_seed(
+            derive_seed(self.seed, micro_step * trainer.world_size + trainer.global_rank)
+        )
+        # The reduction works in place, and the micro-batches of a batch share one count.
         pixels = trainer.strategy.reduce(batch["pixels"].clone(), reduce_op="sum")
-        average = pixels / (parts * trainer.world_size)
-        terms = self._terms(self.network(batch["image"]), batch, average)
+        mean_pixels = pixels / (steps * trainer.world_size)
+        terms = self._terms(self.network(batch["image"]), batch, mean_pixels)
         total = torch.stack(list(terms.values())).sum()
-        weight = self.loss.mass(average)
+        weight = self.loss.mass(mean_pixels)
         for name, term in {"loss": total, **terms}.items():
             if name not in self.train_terms:
                 self.train_terms[name] = MeanMetric().to(self.device)
@@ -144,10 +149,10 @@ class SemanticSegmentation(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Limit the norm of the gradient, also of one that is scaled for 16 bits.
+        """Clip the norm of the gradient, also with 16-bit gradient scaling.
 
-        Lightning refuses that for fused optimizers, which take a scaled gradient; the scaler can
-        undo the scale for them as for any other.
+        Lightning rejects this for fused optimizers, which accept scaled gradients; the scaler can
+        unscale their gradients as for any other optimizer.
         """
         if gradient_clip_val is None:
             return
@@ -157,75 +162,75 @@ class SemanticSegmentation(pl.LightningModule):
         torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the weights that were validated, also in a file of weights alone."""
-        if self.kept_weights is not None:
-            checkpoint["state_dict"] = self.kept_weights()
+        """Save the weights that were validated, also in weights-only checkpoints."""
+        if self.checkpoint_weights is not None:
+            checkpoint["state_dict"] = self.checkpoint_weights()
 
     def on_validation_epoch_start(self) -> None:
-        """Validate one network on all processes."""
-        self.share_statistics()
+        """Synchronize the processes, so that all validate the same network."""
+        self.average_statistics()
 
-    def share_statistics(self) -> None:
-        """Give all processes one network: the average of their running statistics."""
+    def average_statistics(self) -> None:
+        """Average the running statistics of the network over all processes."""
         statistics = [buffer for buffer in self.network.buffers() if buffer.is_floating_point()]
         if self.trainer.world_size > 1 and statistics:
-            mine = parameters_to_vector(statistics)
-            average = self.trainer.strategy.reduce(mine, reduce_op="mean")
+            local = parameters_to_vector(statistics)
+            average = self.trainer.strategy.reduce(local, reduce_op="mean")
             vector_to_parameters(average, statistics)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count one batch of the validation part."""
-        self._evaluate(self.val_tally, batch)
+        """Evaluate one validation batch."""
+        self._evaluate(self.val_metrics, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's training loss and scores, and tell a plateau schedule about them."""
+        """Log the epoch's training loss and scores, and step a plateau schedule."""
         for name, mean in self.train_terms.items():
             if name == "loss" or len(self.train_terms) > 2:  # a single term is the loss itself
                 self.log(f"train/{name}", mean.compute())
             mean.reset()
-        self._log_scores("val", self.val_tally)
+        self._log_scores("val", self.val_metrics)
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, ReduceLROnPlateau):
                 config.scheduler.step(self.trainer.callback_metrics[str(config.monitor)])
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count one batch of the test part."""
-        self._evaluate(self.test_tally, batch)
+        """Evaluate one test batch."""
+        self._evaluate(self.test_metrics, batch)
 
     def on_test_epoch_end(self) -> None:
-        """Keep and log the scores."""
-        self.test_scores = self._log_scores("test", self.test_tally)
+        """Store and log the test scores."""
+        self.test_scores = self._log_scores("test", self.test_metrics)
 
     @torch.inference_mode()
-    def predict(self, photos: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-        """Class ids uint8 [B,H,W] of RGB photos uint8 [B,h,w,3]; sets evaluation mode.
+    def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Predict class ids uint8 [B,H,W] for RGB images uint8 [B,h,w,3]; sets evaluation mode.
 
         Args:
-            photos: at the size that the network is used with.
-            size: height and width of what is returned, pixels; None keeps that of the photos.
+            images: images at the input size of the network.
+            size: height and width of the result in pixels; None for the size of the images.
         """
         self.eval()
-        logits = self.network(self.normalized(torch.from_numpy(photos).to(self.device)))["logits"]
+        logits = self.network(self.normalized(torch.from_numpy(images).to(self.device)))["logits"]
         return self.postprocess(logits, size).to(torch.uint8).cpu().numpy()
 
     def _terms(self, output: dict[str, Tensor], batch: Batch, pixels: Tensor) -> dict[str, Tensor]:
-        """All terms of the loss; `pixels` [256] is what their means divide by."""
+        """Compute all terms of the loss; their means are normalized by `pixels` [256]."""
         batch = batch | {"pixels": pixels}
         return supervised(self.loss, output, batch, self.network.output_weights)
 
-    def _evaluate(self, tally: Tally, batch: Batch) -> None:
+    def _evaluate(self, metrics: EvaluationMetrics, batch: Batch) -> None:
         logits, mask = self.network(batch["image"])["logits"], batch["mask"]
-        seen, pixels = mask, batch["pixels"]
-        if mask.shape[-2:] != logits.shape[-2:]:  # classes are told at the size of the photo
-            seen = at_size(mask, logits.shape[-2:])
-            pixels = torch.bincount(seen.flatten(), minlength=256)
-        terms = self.loss({"logits": logits}, {"mask": seen, "pixels": pixels})
+        target, pixels = mask, batch["pixels"]
+        if mask.shape[-2:] != logits.shape[-2:]:  # the loss uses the size of the logits
+            target = resize_mask(mask, logits.shape[-2:])
+            pixels = torch.bincount(target.flatten(), minlength=256)
+        terms = self.loss({"logits": logits}, {"mask": target, "pixels": pixels})
         loss = torch.stack(list(terms.values())).sum()
-        tally.loss.update(loss, self.loss.mass(pixels))
-        tally.scores.update(self.postprocess(logits, mask.shape[-2:]), mask, batch["index"])
+        metrics.loss.update(loss, self.loss.mass(pixels))
+        metrics.scores.update(self.postprocess(logits, mask.shape[-2:]), mask, batch["index"])
 
-    def _log_scores(self, part: str, tally: Tally) -> Scores:
-        scores, loss = tally.result()
+    def _log_scores(self, part: str, metrics: EvaluationMetrics) -> Scores:
+        scores, loss = metrics.result()
         classes = scores.classes
         values = {"loss": loss, "accuracy": classes.accuracy, "binary_iou": classes.binary_iou}
         for key in ("precision", "recall", "f1", "iou"):
@@ -236,6 +241,6 @@ class SemanticSegmentation(pl.LightningModule):
         return scores
 
 
-def at_size(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """Class ids int64 [B,H,W] at another height and width, nearest."""
+def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize class ids int64 [B,H,W] to another height and width by nearest neighbor."""
     return F.interpolate(mask.unsqueeze(1).float(), tuple(size)).squeeze(1).long()

@@ -1,4 +1,4 @@
-"""Thumbnails of an image overlaid with its mask."""
+"""Thumbnails of an image overlay_masks with its mask."""
 
 import base64
 
