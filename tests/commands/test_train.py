@@ -200,11 +200,14 @@ def test_a_record_can_be_run_again_and_cannot_run_what_is_not_trusted(
 @pytest.mark.parametrize(
     ("defect", "message"),
     [
-        (shutil.rmtree, "is not a folder; expected there: photos/"),
-        (lambda root: shutil.rmtree(root / "annotations"), "has another layout: expected photos"),
+        (shutil.rmtree, "is not a folder; expected a folder with photos/"),
+        (
+            lambda root: shutil.rmtree(root / "annotations"),
+            "has an unexpected layout: expected photos",
+        ),
         (
             lambda root: (root / "photos/0003.jpg").unlink(),
-            "1 photos of annotations/pixel-level",
+            "1 images of annotations/pixel-level",
         ),
     ],
 )
@@ -262,9 +265,9 @@ def test_defective_files_are_refused_and_leave_nothing(small_ccp, command_line, 
     assert "3 jobs: 3 failed" in said.stdout
     words = "".join(said.stdout.split())
     for part in (
-        "0002.jpg:thephotoistruncated(400bytes)",
+        "0002.jpg:theimageistruncated(400bytes)",
         "0002.mat:label59isoutofrange;allowedare0to58",
-        "0002.mat:labelsare40x30,itsphoto",
+        "0002.mat:labelsare40x30,butitsimage",
     ):
         assert part in words
     assert not output.exists()

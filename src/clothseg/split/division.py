@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from clothseg.dataset.listing import some
+from clothseg.dataset.listing import abbreviate
 from clothseg.error import ConfigError, DataError
 from clothseg.files import write_json
 
@@ -82,7 +82,7 @@ class Split:
         if missing:
             raise DataError(
                 f"the dataset lacks {len(missing)} photos that the run was divided with: "
-                f"{some(missing)}; name the folder of the very same dataset"
+                f"{abbreviate(missing)}; name the folder of the very same dataset"
             )
 
     @property

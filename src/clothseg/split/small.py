@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from clothseg.dataset.listing import some
+from clothseg.dataset.listing import abbreviate
 from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
 from clothseg.split.division import Seed, Split, carve, of_groups, share_deviation, strata
@@ -44,8 +44,8 @@ def overfit(cache: "Cache", *, images: Images) -> Split:
         if missing:
             raise ConfigError(
                 [
-                    f"split.images: there is no photo {some(missing)}; names of this dataset are "
-                    f"like {some(cache.names)}"
+                    f"split.images: there is no photo {abbreviate(missing)}; names of this dataset "
+                    f"are like {abbreviate(cache.names)}"
                 ]
             )
     return Split(chosen, chosen, chosen, division=_hash(chosen), deviation=0.0)

@@ -244,7 +244,7 @@ def test_a_wrong_root_is_one_message_and_writes_nothing(tmp_path, capsys):
         main("dataset", ["action=audit", "dataset=ccp", f"dataset.root={root}", f"output={output}"])
         == 1
     )
-    assert "is not a folder; expected there: photos/" in capsys.readouterr().err
+    assert "is not a folder; expected a folder with photos/" in capsys.readouterr().err
     assert not output.exists()
 
 

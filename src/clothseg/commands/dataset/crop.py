@@ -6,9 +6,9 @@ Boxes of a detector are kept, so that trainings with the same dataset and weight
 import numpy as np
 
 from clothseg.commands.dataset.context import Context
-from clothseg.dataset.cropped import Cropped, cropped_parts, widened
+from clothseg.dataset.cropped import Cropped, cropped_readers, widen
+from clothseg.dataset.image import read_image
 from clothseg.dataset.person_boxes import Box
-from clothseg.dataset.photo import read_photo
 from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError
 from clothseg.report.contact_sheet import BoxedPhoto, draw_contact_sheet
@@ -28,7 +28,7 @@ def act(context: Context) -> int:
         ConfigError: no crop is chosen, or a detector's weights cannot be had.
         DataError: a mask or a photo cannot be read.
     """
-    parts = cropped_parts(context.reader)
+    parts = cropped_readers(context.reader)
     if not parts:
         raise ConfigError(["dataset.crop=none: choose where boxes come from: mask or detector"])
     for number, part in enumerate(parts):
@@ -57,5 +57,5 @@ def _shown(
 
 
 def _boxed(part: Cropped, sample: Sample, box: Box | None) -> BoxedPhoto:
-    photo = read_photo(sample.image)
-    return BoxedPhoto(sample.name, photo, box, widened(box, part.margin, *photo.shape[:2]))
+    photo = read_image(sample.image)
+    return BoxedPhoto(sample.name, photo, box, widen(box, part.margin, *photo.shape[:2]))
