@@ -88,8 +88,8 @@ def test_a_defective_sample_leaves_no_partial_cache(small_ccp, tmp_path):
     assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
 
 
-@pytest.mark.parametrize("cut", ["between rows", "inside a row", "before the header"])
-def test_an_interrupted_build_resumes(small_ccp, tmp_path, monkeypatch, cut):
+@pytest.mark.parametrize("interruption", ["between rows", "within a row", "before the header"])
+def test_an_interrupted_build_resumes(small_ccp, tmp_path, monkeypatch, interruption):
     expected = cache_of(small_ccp, tmp_path / "undisturbed")
     decode, decoded = cache_module._decode, []
 
@@ -102,9 +102,9 @@ def test_an_interrupted_build_resumes(small_ccp, tmp_path, monkeypatch, cut):
     with pytest.raises(KeyboardInterrupt):
         cache_of(small_ccp, tmp_path / "cache")
     (partial,) = (tmp_path / "cache").glob("*.building")
-    if cut == "inside a row":
+    if interruption == "within a row":
         os.truncate(partial / "masks.npy", (partial / "masks.npy").stat().st_size - 5)
-    if cut == "before the header":
+    if interruption == "before the header":
         os.truncate(partial / "hashes.npy", 3)
 
     def record_decode(sample, **arguments):
@@ -113,7 +113,7 @@ def test_an_interrupted_build_resumes(small_ccp, tmp_path, monkeypatch, cut):
 
     monkeypatch.setattr(cache_module, "_decode", record_decode)
     cache = cache_of(small_ccp, tmp_path / "cache")
-    remaining = {"between rows": 1, "inside a row": 2, "before the header": 3}[cut]
+    remaining = {"between rows": 1, "within a row": 2, "before the header": 3}[interruption]
     assert sorted(decoded) == ["0001", "0002", "0003"][-remaining:]
     for name in cache_module.ARRAYS:
         assert np.array_equal(getattr(cache, name), getattr(expected, name))

@@ -34,8 +34,8 @@ def test_real_samples_match_the_independent_list(ccp_root, oracles):
     assert [sample.name for sample in samples] == statistics["ids"]
     image, mask = reader.read(samples[0])
     assert image.shape == (*mask.shape, 3)
-    truth = scipy.io.loadmat(ccp_root / "annotations/pixel-level/0001.mat")["groundtruth"]
-    assert np.array_equal(mask, truth)
+    ground_truth = scipy.io.loadmat(ccp_root / "annotations/pixel-level/0001.mat")["groundtruth"]
+    assert np.array_equal(mask, ground_truth)
 
 
 def test_a_truncated_image_is_named(small_ccp):
@@ -83,8 +83,8 @@ def test_a_damaged_matlab_file_is_named(small_ccp):
 
 def test_a_missing_variable_is_named(small_ccp):
     path = small_ccp / "annotations/pixel-level/0002.mat"
-    scipy.io.savemat(path, {"truth": np.zeros((40, 30), np.uint8)})
-    with pytest.raises(DataError, match="has no variable `groundtruth`; found truth"):
+    scipy.io.savemat(path, {"other": np.zeros((40, 30), np.uint8)})
+    with pytest.raises(DataError, match="has no variable `groundtruth`; found other"):
         read_all(small_ccp)
 
 

@@ -105,20 +105,20 @@ def source_names(dataset: Mapping[str, Any]) -> list[str]:
 
 def label_problems(space: LabelSpace) -> list[str]:
     """List the contradictions within a label space, one sentence each."""
-    where = f"labels={space.name}"
+    location = f"labels={space.name}"
     problems = []
     if len(space.names) < 2 or len(space.names) > UNKNOWN:
-        problems.append(f"{where}: {len(space.names)} names; 2 to {UNKNOWN} classes are allowed")
+        problems.append(f"{location}: {len(space.names)} names; 2 to {UNKNOWN} classes are allowed")
     if len(space.colors) != len(space.names):
-        problems.append(f"{where}: {len(space.colors)} colors for {len(space.names)} names")
+        problems.append(f"{location}: {len(space.colors)} colors for {len(space.names)} names")
     for kind, names in (("names", space.names), ("sources", _sources(space))):
         repeated = sorted({name for name in names if list(names).count(name) > 1})
         if repeated:
-            problems.append(f"{where}: {kind} listed twice: {', '.join(repeated)}")
+            problems.append(f"{location}: {kind} listed twice: {', '.join(repeated)}")
     unknown = [k for k in space.gathers if k not in space.names]
     unknown += [k for pair in space.flip_pairs for k in pair if k not in space.names]
     if unknown:
-        problems.append(f"{where}: not among its names: {', '.join(unknown)}")
+        problems.append(f"{location}: not among its names: {', '.join(unknown)}")
     return problems
 
 

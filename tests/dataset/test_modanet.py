@@ -64,10 +64,10 @@ def test_maps_equal_the_ground_truth(fixture, overlap):
     for image in expected["images"]:  # includes the missing image
         path = fixture / "images" / image["file_name"]
         mask = reader.read_mask(Sample(path.stem, path, fixture / FILE))
-        truth = png(fixture / "expected" / overlap / f"{path.stem}.png")
-        different = np.count_nonzero(mask != truth)
+        ground_truth = png(fixture / "expected" / overlap / f"{path.stem}.png")
+        different = np.count_nonzero(mask != ground_truth)
         assert different <= (
-            0 if image["rectilinear"] else MAX_DIFFERENCE * np.count_nonzero(truth)
+            0 if image["rectilinear"] else MAX_DIFFERENCE * np.count_nonzero(ground_truth)
         )
         exact += image["rectilinear"]
     assert exact == 5

@@ -77,19 +77,19 @@ class ColorfulFashion(Reader):
             record: Any = file[file["fashion_dataset"][self._records[sample.image.name], 0]]
             superpixels = np.array(record["segmentation"]).T
             values = np.array(record[kind]).ravel()
-        where = f"{self.root / FILE}: record of {sample.image.name}"
+        location = f"{self.root / FILE}: record of {sample.image.name}"
         ids = superpixels.astype(np.int64)
         if not np.array_equal(ids, superpixels) or ids.min() < 0 or ids.max() >= len(values):
             found = f"{superpixels.min():g} to {superpixels.max():g}"
             message = (
-                f"{where}: superpixel ids are {found}; only the integers 0 to {len(values) - 1} "
+                f"{location}: superpixel ids are {found}; only the integers 0 to {len(values) - 1} "
                 "have a label"
             )
             raise Defect("unreadable annotation", sample.annotation, found, message)
         invalid = sorted({float(v) for v in values[np.unique(ids)] if v not in range(1, count + 1)})
         if invalid:
             shown = abbreviate([f"{value:g}" for value in invalid])
-            message = f"{where}: {kind} {shown} is invalid; the {count} {meaning} start at 1"
+            message = f"{location}: {kind} {shown} is invalid; the {count} {meaning} start at 1"
             integers = all(value.is_integer() for value in invalid)
             defect: DefectKind = "label out of range" if integers else "interpolated label"
             raise Defect(defect, sample.annotation, shown, message)

@@ -77,7 +77,7 @@ class FolderReader(Reader):
         return [
             f"{file}: palette index {index} is {color}, the color of "
             f"{self.names[colors.index(color)]}, but is read as {self.names[index]}: indices are "
-            "class ids; save the mask as RGB if its colors are what counts"
+            "class ids; save the mask as RGB if its colors are intended"
             for index, color in used.items()
             if index < len(colors) and colors[index] != color
         ]

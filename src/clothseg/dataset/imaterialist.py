@@ -122,12 +122,12 @@ class IMaterialist(Reader):
         warnings: list[str] = []
         first: dict[tuple[object, ...], int] = {}
         for row in self.rows(sample):
-            where = f"{self.table} line {row.line} ({sample.image.name})"
+            location = f"{self.table} line {row.line} ({sample.image.name})"
             earlier = first.setdefault(row.content, row.line)
             if not row.area:
-                warnings.append(f"{where}: EncodedPixels is empty; the row is skipped")
+                warnings.append(f"{location}: EncodedPixels is empty; the row is skipped")
             elif earlier != row.line:
-                warnings.append(f"{where}: repeats line {earlier}; both are used")
+                warnings.append(f"{location}: repeats line {earlier}; both are used")
         return warnings
 
     def rows(self, sample: Sample) -> list[Row]:
@@ -206,28 +206,28 @@ class IMaterialist(Reader):
 
     def _row(self, values: Sequence[str], line: int) -> Row:
         name, runs, height, width, label = values
-        where = f"{self.table} line {line} ({name})"
+        location = f"{self.table} line {line} ({name})"
         try:
             size = round(float(height)), round(float(width))
             category, *attributes = [int(part) for part in label.split("_")]
             pairs = np.array(runs.split(), np.int64)
         except ValueError as error:
-            raise DataError(f"{where}: {error}") from error
+            raise DataError(f"{location}: {error}") from error
         if not 0 <= category < len(self.names) - 1:
             message = (
-                f"{where}: ClassId {label}: category {category} is out of range; allowed are 0 to "
-                f"{len(self.names) - 2}"
+                f"{location}: ClassId {label}: category {category} is out of range; allowed are 0 "
+                f"to {len(self.names) - 2}"
             )
             raise Defect("label out of range", self.table, str(category), message)
         if len(pairs) % 2:
-            raise DataError(f"{where}: {len(pairs)} values; runs are pairs of start and length")
+            raise DataError(f"{location}: {len(pairs)} values; runs are pairs of start and length")
         starts, lengths = pairs[::2] - 1, pairs[1::2]
         pixels = size[0] * size[1]
         outside = (starts < 0) | (lengths < 1) | (lengths > pixels) | (starts > pixels - lengths)
         if outside.any():
             first = int(np.flatnonzero(outside)[0])
             run = f"{starts[first] + 1} {lengths[first]}"
-            message = f"{where}: run `{run}` exceeds the image of {size[1]}x{size[0]} pixels"
+            message = f"{location}: run `{run}` exceeds the image of {size[1]}x{size[0]} pixels"
             raise Defect("unreadable annotation", self.table, run, message)
         return Row(line, category + 1, tuple(attributes), size, starts, lengths)
 

@@ -304,7 +304,7 @@ def test_an_annotation_of_modanet_without_image_is_named_and_stops_a_training(or
 
     reader = modanet_copy(oracles, tmp_path, spoil)
     assert errors(reader, "modanet13") == [("missing partner", "77", "77")]
-    with pytest.raises(DataError, match="belongs to image 77, which the file does not have"):
+    with pytest.raises(DataError, match="belongs to image 77, which is not in the file"):
         reader.samples()
 
 
@@ -320,7 +320,7 @@ def test_a_photo_without_annotation_is_named_and_stops_a_training(name, place, o
     space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46"}[name]
     lost = {"cfpd": [], "imaterialist": ["5161eb5c8679ac4ae5ff47e122dd0735"]}[name]
     assert errors(reader, space) == [("missing partner", n, n) for n in [*lost, "stray"]]
-    with pytest.raises(DataError, match=r"1 photos are not in \S+: .*\.jpg: "):
+    with pytest.raises(DataError, match=r"1 images are not in \S+: .*\.jpg: "):
         reader.samples()
 
 
