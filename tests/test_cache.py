@@ -1,4 +1,4 @@
-"""The cache: right content, built once, rebuilt when damaged, nothing left when it fails."""
+"""The cache: correct content, built once, rebuilt if damaged, no leftovers after a failure."""
 
 import json
 import multiprocessing
@@ -23,7 +23,7 @@ def cache_of(root, folder, labels="refined15", size=32):
     return open_cache(ccp(root=str(root), names=CCP_NAMES), label_space(labels), size, folder)
 
 
-def test_rows_are_the_decoded_remapped_and_resized_samples(small_ccp, tmp_path):
+def test_rows_are_the_decoded_relabeled_and_resized_samples(small_ccp, tmp_path):
     cache = cache_of(small_ccp, tmp_path / "cache")
     reader = ccp(root=str(small_ccp), names=CCP_NAMES)
     table = label_space("refined15").lookup_table(CCP_NAMES)
@@ -51,19 +51,19 @@ def test_real_counts_equal_the_independent_statistics(ccp_root, oracles, tmp_pat
     assert cache.presence.sum(0).tolist() == [row["images"] for row in expected]
 
 
-def test_the_second_opening_decodes_nothing(small_ccp, tmp_path, monkeypatch):
+def test_reopening_decodes_nothing(small_ccp, tmp_path, monkeypatch):
     first = cache_of(small_ccp, tmp_path / "cache")
     monkeypatch.setattr("clothseg.cache._decode", None)
     second = cache_of(small_ccp, tmp_path / "cache")
     assert np.array_equal(first.images, second.images)
 
 
-@pytest.mark.parametrize("change", ["labels", "size", "mask", "photo added"])
-def test_another_source_gives_another_cache(small_ccp, tmp_path, change):
+@pytest.mark.parametrize("change", ["labels", "size", "mask", "image added"])
+def test_changed_sources_yield_another_cache(small_ccp, tmp_path, change):
     before = cache_of(small_ccp, tmp_path / "cache")
     if change == "mask":
         write_mask(small_ccp, 1, np.full((40, 30), 19, np.uint8))
-    if change == "photo added":
+    if change == "image added":
         write_mask(small_ccp, 4, np.zeros((40, 30), np.uint8))
     labels = "body4" if change == "labels" else "refined15"
     after = cache_of(small_ccp, tmp_path / "cache", labels, 40 if change == "size" else 32)
@@ -81,45 +81,45 @@ def test_a_damaged_cache_is_rebuilt(small_ccp, tmp_path, damage):
     assert np.array_equal(cache_of(small_ccp, tmp_path / "cache").images, expected)
 
 
-def test_a_defective_sample_leaves_no_half_cache(small_ccp, tmp_path):
+def test_a_defective_sample_leaves_no_partial_cache(small_ccp, tmp_path):
     (small_ccp / "photos" / "0003.jpg").write_bytes(b"")
     with pytest.raises(DataError, match=r"0003\.jpg"):
         cache_of(small_ccp, tmp_path / "cache")
     assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
 
 
-@pytest.mark.parametrize("cut", ["between rows", "inside a row", "before the header"])
-def test_a_build_that_was_cut_off_goes_on(small_ccp, tmp_path, monkeypatch, cut):
+@pytest.mark.parametrize("interruption", ["between rows", "within a row", "before the header"])
+def test_an_interrupted_build_resumes(small_ccp, tmp_path, monkeypatch, interruption):
     expected = cache_of(small_ccp, tmp_path / "undisturbed")
     decode, decoded = cache_module._decode, []
 
-    def stopped_at_the_last(sample, **arguments):
+    def interrupt_at_the_last(sample, **arguments):
         if sample.name == "0003":
             raise KeyboardInterrupt
         return decode(sample, **arguments)
 
-    monkeypatch.setattr(cache_module, "_decode", stopped_at_the_last)
+    monkeypatch.setattr(cache_module, "_decode", interrupt_at_the_last)
     with pytest.raises(KeyboardInterrupt):
         cache_of(small_ccp, tmp_path / "cache")
     (partial,) = (tmp_path / "cache").glob("*.building")
-    if cut == "inside a row":
+    if interruption == "within a row":
         os.truncate(partial / "masks.npy", (partial / "masks.npy").stat().st_size - 5)
-    if cut == "before the header":
+    if interruption == "before the header":
         os.truncate(partial / "hashes.npy", 3)
 
-    def noted(sample, **arguments):
+    def record_decode(sample, **arguments):
         decoded.append(sample.name)
         return decode(sample, **arguments)
 
-    monkeypatch.setattr(cache_module, "_decode", noted)
+    monkeypatch.setattr(cache_module, "_decode", record_decode)
     cache = cache_of(small_ccp, tmp_path / "cache")
-    left = {"between rows": 1, "inside a row": 2, "before the header": 3}[cut]
-    assert sorted(decoded) == ["0001", "0002", "0003"][-left:]
+    remaining = {"between rows": 1, "within a row": 2, "before the header": 3}[interruption]
+    assert sorted(decoded) == ["0001", "0002", "0003"][-remaining:]
     for name in cache_module.ARRAYS:
         assert np.array_equal(getattr(cache, name), getattr(expected, name))
 
 
-def test_objects_are_counted_where_a_dataset_tells_them_apart(small_ccp, tmp_path):
+def test_objects_are_counted_if_the_dataset_has_them(small_ccp, tmp_path):
     reader = ccp(root=str(small_ccp), names=CCP_NAMES)
     reader.objects = lambda sample: [(2, 10), (2, 7), (33, 5), (14, 1)]  # two bags, purse, dress
     cache = open_cache(reader, label_space("refined15"), 32, tmp_path)
@@ -136,7 +136,7 @@ def _cache_with_little_space(root, folder, queue):
         queue.put(str(error))
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(small_ccp, tmp_path):
+def test_a_full_disk_is_reported_and_leaves_nothing(small_ccp, tmp_path):
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     arguments = (small_ccp, tmp_path / "cache", queue)
@@ -153,7 +153,7 @@ def _open_and_sum(root, folder, queue):
     queue.put(int(cache_of(root, folder).images.sum(dtype=np.int64)))
 
 
-def test_two_processes_that_start_at_once_get_the_same_cache(small_ccp, tmp_path):
+def test_concurrent_processes_get_the_same_cache(small_ccp, tmp_path):
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     arguments = (small_ccp, tmp_path / "cache", queue)
@@ -168,8 +168,8 @@ def test_two_processes_that_start_at_once_get_the_same_cache(small_ccp, tmp_path
 
 def test_perceptual_hash_is_the_sign_of_low_frequencies():
     image = np.random.default_rng(3).integers(0, 255, (64, 96, 3), np.uint8)
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(float)
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(float)
     low = dctn(small, norm="ortho")[:8, :8].ravel()
     expected = int("".join("1" if value > np.median(low) else "0" for value in low), 2)
     assert perceptual_hash(image) == expected

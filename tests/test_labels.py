@@ -1,4 +1,4 @@
-"""Label spaces against the independent mappings, and their contradictions."""
+"""Label spaces against independent mappings, and their contradictions."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def small(**changes):
 @pytest.mark.parametrize(
     ("space", "oracle"), [("refined15", "ccp_to_refined15"), ("body4", "ccp_to_4")]
 )
-def test_mapping_of_ccp_equals_the_independent_one(oracles, space, oracle):
+def test_ccp_mapping_equals_the_independent_one(oracles, space, oracle):
     expected = yaml.safe_load((oracles / "mappings" / f"{oracle}.yaml").read_text())
     labels = label_space(space)
     assert list(labels.names) == list(expected["target_names"].values())
@@ -36,7 +36,7 @@ def test_ccp_names_equal_the_independent_list(oracles):
     assert label_space("ccp59").lookup_table(CCP_NAMES)[:59].tolist() == list(range(59))
 
 
-def test_lookup_table_keeps_ignored_pixels_and_marks_ids_that_no_dataset_has():
+def test_lookup_table_keeps_ignored_pixels_and_marks_unknown_ids():
     table = small(ignore=["noise"]).lookup_table(["null", "beret", "noise"])
     assert table[:3].tolist() == [0, 1, IGNORE]
     assert table[IGNORE] == IGNORE
@@ -57,9 +57,9 @@ def test_a_source_name_without_a_class_is_listed():
     [
         ({"colors": ["#000000"]}, "1 colors for 2 names"),
         ({"names": ["BG", "BG"]}, "listed twice: BG"),
-        ({"gathers": {"BG": ["null"], "Hut": ["cap"]}}, "not one of its names: Hut"),
+        ({"gathers": {"BG": ["null"], "Hut": ["cap"]}}, "not among its names: Hut"),
         ({"gathers": {"BG": ["cap"], "Hat": ["cap"]}}, "sources listed twice: cap"),
-        ({"flip_pairs": [["Hat", "Cap"]]}, "not one of its names: Cap"),
+        ({"flip_pairs": [["Hat", "Cap"]]}, "not among its names: Cap"),
         ({"ignore": ["cap"]}, "sources listed twice: cap"),
     ],
 )

@@ -13,8 +13,8 @@ from hydra.utils import instantiate
 from clothseg.config.schema import NO_POSTPROCESS, Preparation
 from clothseg.config.validation import config_problems
 from clothseg.dataset import Reader
-from clothseg.dataset.cropped import cropped, cropped_parts
-from clothseg.dataset.skip_defects import sound
+from clothseg.dataset.cropped import crop_to_persons, cropped_readers
+from clothseg.dataset.skip_defects import skip_defects
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
 
@@ -54,7 +54,7 @@ def require_inputs(config: Config) -> None:
     call_target(config["backbone"])
     reader = build_dataset(config)
     reader.samples()
-    for part in cropped_parts(reader):
+    for part in cropped_readers(reader):
         part.boxes.require()
     for tracker in build_trackers(config):
         tracker.require()
@@ -68,11 +68,11 @@ def build_dataset(config: Config) -> Reader:
     reader = call_target(node)
     folder = Path(config["data"]["cache"])
     if preparation.on_error == "skip":
-        reader = sound(reader, node, folder / "defects")
+        reader = skip_defects(reader, node, folder / "defects")
     if preparation.crop == "none":
         return reader
     choice = preparation.crop, preparation.crop_margin, preparation.detector
-    return cropped(reader, *choice, folder / "boxes")
+    return crop_to_persons(reader, *choice, folder / "boxes")
 
 
 def build_labels(config: Config) -> LabelSpace:

@@ -1,7 +1,7 @@
-"""Decoded photos on disk: each is decoded, relabelled and resized once, then mapped.
+"""On-disk cache of decoded images: decoded, relabeled and resized once, then memory-mapped.
 
-Photos are decoded a few at a time and written one after the other, so that memory does not grow
-with the dataset, and a build that was cut off goes on where it was.
+Images are decoded a few at a time and written sequentially, so memory use does not grow with the
+dataset, and an interrupted build resumes.
 """
 
 import errno
@@ -31,7 +31,7 @@ from clothseg.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
 CACHE_VERSION = 3
-"""Raised when the same sources would give other arrays."""
+"""Increment whenever the same sources yield different arrays."""
 
 ARRAYS = ("images", "masks", "pixels", "instances", "hashes")
 
@@ -40,17 +40,17 @@ Row = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]
 
 @dataclass(frozen=True)
 class Cache:
-    """The decoded samples of one dataset in one label space at one size; arrays are memory-mapped.
+    """Decoded samples of a dataset in one label space at one size, as memory-mapped arrays.
 
     Args:
-        samples: what was decoded, N of them.
+        samples: the N decoded samples.
         images: uint8 [N,S,S,3], RGB, area-resized.
         masks: uint8 [N,S,S] of class ids, nearest-resized, 255 = ignore.
-        pixels: int64 [N,K], pixels of each class at the photo's original size.
-        instances: int64 [N,K], annotated objects of each class; where a dataset does not tell
-            objects apart, 1 for each class that the photo shows.
-        hashes: uint64 [N], perceptual hashes of the original photos.
-        class_names: names of the classes in id order [K]; empty where nobody asks for them.
+        pixels: int64 [N,K], pixels of each class at the image's original size.
+        instances: int64 [N,K], annotated objects of each class; for a dataset without objects, 1
+            for each class that is present.
+        hashes: uint64 [N], perceptual hashes of the original images.
+        class_names: names of the classes in id order [K]; empty if not needed.
     """
 
     samples: list[Sample]
@@ -73,20 +73,20 @@ class Cache:
 
     @cached_property
     def sources(self) -> np.ndarray:
-        """Name of the dataset that each sample comes from [N]; empty where nothing is merged."""
+        """Source dataset of each sample [N]; empty strings if the dataset is not merged."""
         return np.array([sample.source for sample in self.samples])
 
     @property
     def presence(self) -> np.ndarray:
-        """Whether a class has at least one pixel in a photo, bool [N,K]."""
+        """True where a class has at least one pixel in an image, bool [N,K]."""
         return np.asarray(self.pixels > 0)
 
 
 def open_cache(reader: Reader, labels: LabelSpace, image_size: int, root: Path) -> Cache:
-    """The cache of a dataset, built when it is missing, stale or damaged.
+    """Open the cache of a dataset; build it if it is missing, stale or damaged.
 
-    Two processes that ask for the same cache at once build it once. A build that is cut off leaves
-    a temporary folder, with which the next build goes on.
+    Concurrent processes build the same cache only once. An interrupted build leaves a temporary
+    folder, from which the next build resumes.
 
     Args:
         reader: the dataset.
@@ -96,11 +96,11 @@ def open_cache(reader: Reader, labels: LabelSpace, image_size: int, root: Path) 
 
     Raises:
         DataError: a sample is defective, or the disk is full.
-        ConfigError: the label space has no place for a source name.
+        ConfigError: the label space does not assign a source name.
     """
     samples = reader.samples()
     folder = root / cache_key(samples, reader, labels, image_size)
-    with _free_space_errors(folder):
+    with _disk_full_as_data_error(folder):
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not _is_complete(folder):
@@ -110,7 +110,7 @@ def open_cache(reader: Reader, labels: LabelSpace, image_size: int, root: Path) 
 
 
 def cache_key(samples: list[Sample], reader: Reader, labels: LabelSpace, image_size: int) -> str:
-    """Hash of all that decides the arrays: files, their sizes and times, labels, image size."""
+    """Hash of everything that determines the arrays: files, sizes and times, labels, image size."""
     digest = hashlib.blake2b(digest_size=10)
     table = labels.lookup_table(reader.names).tobytes()
     parameters = (CACHE_VERSION, cv2.__version__, image_size, len(labels), table, reader.treatment)
@@ -123,44 +123,46 @@ def cache_key(samples: list[Sample], reader: Reader, labels: LabelSpace, image_s
 def _build(
     folder: Path, samples: list[Sample], reader: Reader, labels: LabelSpace, size: int
 ) -> None:
-    """Write all arrays into a temporary folder and rename it."""
-    reader.prepare()  # before there are threads, which Ctrl-C does not reach
+    """Write all arrays to a temporary folder and rename it."""
+    reader.prepare()  # before threads start, which Ctrl-C does not interrupt
     temporary = folder.with_name(f"{folder.name}.building")
     shutil.rmtree(folder, ignore_errors=True)
     temporary.mkdir(exist_ok=True)
     table = labels.lookup_table(reader.names)
     shapes = ((size, size, 3), (size, size), (len(labels),), (len(labels),), ())
-    kinds = [np.dtype(kind) for kind in (np.uint8, np.uint8, np.int64, np.int64, np.uint64)]
+    dtypes = [np.dtype(dtype) for dtype in (np.uint8, np.uint8, np.int64, np.int64, np.uint64)]
     try:
         with ExitStack() as stack:
-            files = [stack.enter_context(_appended(temporary / f"{n}.npy")) for n in ARRAYS]
-            headers = [_header((len(samples), *s), k) for s, k in zip(shapes, kinds, strict=True)]
-            strides = [math.prod(s) * k.itemsize for s, k in zip(shapes, kinds, strict=True)]
-            done = _whole_rows(files, headers, strides)
-            say(f"decoding {len(samples)} photos" + (f", {done} are done" if done else ""))
+            files = [stack.enter_context(_open_for_update(temporary / f"{n}.npy")) for n in ARRAYS]
+            headers = [_header((len(samples), *s), d) for s, d in zip(shapes, dtypes, strict=True)]
+            strides = [math.prod(s) * d.itemsize for s, d in zip(shapes, dtypes, strict=True)]
+            done = _truncate_to_complete_rows(files, headers, strides)
+            say(f"decoding {len(samples)} images" + (f", {done} already done" if done else ""))
             advance = stack.enter_context(progress_bar("decoding", len(samples)))
             advance(done)
             decode = partial(_decode, reader=reader, table=table, classes=len(labels), size=size)
             for row in stack.enter_context(map_in_order(decode, samples[done:])):
-                for file, values, kind in zip(files, row, kinds, strict=True):
-                    file.write(np.asarray(values, kind).tobytes())
+                for file, values, dtype in zip(files, row, dtypes, strict=True):
+                    file.write(np.asarray(values, dtype).tobytes())
                 advance(1)
         sizes = {name: (temporary / f"{name}.npy").stat().st_size for name in ARRAYS}
         (temporary / "manifest.json").write_text(json.dumps(sizes))
         temporary.rename(folder)
-    except Exception:  # Ctrl-C is none: what it cuts off is kept
+    except Exception:  # excludes Ctrl-C, after which the next build resumes
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def _appended(path: Path) -> BinaryIO:
-    """A file to read and to write on, with what it already holds."""
+def _open_for_update(path: Path) -> BinaryIO:
+    """Open a file for reading and writing without truncating it."""
     path.touch()
     return path.open("r+b")
 
 
-def _whole_rows(files: Sequence[BinaryIO], headers: Sequence[bytes], strides: Sequence[int]) -> int:
-    """Number of rows that all files hold; whatever is behind them is cut off."""
+def _truncate_to_complete_rows(
+    files: Sequence[BinaryIO], headers: Sequence[bytes], strides: Sequence[int]
+) -> int:
+    """Truncate all files to the rows that all of them contain; return the number of rows."""
     sizes = [os.fstat(file.fileno()).st_size for file in files]
     rows = [(n - len(h)) // stride for n, h, stride in zip(sizes, headers, strides, strict=True)]
     done = max(0, min(rows))
@@ -173,7 +175,7 @@ def _whole_rows(files: Sequence[BinaryIO], headers: Sequence[bytes], strides: Se
 
 
 def _decode(sample: Sample, reader: Reader, table: np.ndarray, classes: int, size: int) -> Row:
-    """The rows of one sample: image, mask, pixels and objects per class, perceptual hash."""
+    """Compute one sample's rows: image, mask, pixels and objects per class, perceptual hash."""
     image, source = reader.read(sample)
     mask = table[source]
     pixels = np.bincount(mask.ravel(), minlength=256)[:classes]
@@ -188,16 +190,16 @@ def _decode(sample: Sample, reader: Reader, table: np.ndarray, classes: int, siz
     return small, small_mask, pixels, instances, perceptual_hash(image)
 
 
-def _header(shape: tuple[int, ...], kind: np.dtype) -> bytes:
-    """What an array's file begins with."""
-    fields = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+def _header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+    """Return the header of a `.npy` file."""
+    fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(file, fields)
     return file.getvalue()
 
 
 def _is_complete(folder: Path) -> bool:
-    """Whether every array is there with the size that the build noted."""
+    """Return whether every array exists and has the size in the manifest."""
     try:
         sizes = json.loads((folder / "manifest.json").read_text())
         return all((folder / f"{name}.npy").stat().st_size == sizes[name] for name in ARRAYS)
@@ -206,14 +208,14 @@ def _is_complete(folder: Path) -> bool:
 
 
 @contextmanager
-def _free_space_errors(folder: Path) -> Iterator[None]:
-    """Tell a full disk apart from other system errors."""
+def _disk_full_as_data_error(folder: Path) -> Iterator[None]:
+    """Convert the system error of a full disk to a DataError."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise DataError(
-            f"no space left while caching decoded photos in {folder.parent}; nothing was kept. "
-            "Free some space there or choose another folder with data.cache=<folder>"
+            f"no space left while caching decoded images in {folder.parent}; no partial data is "
+            "left behind. Free some space there or choose another folder with data.cache=<folder>"
         ) from error

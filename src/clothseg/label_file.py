@@ -1,4 +1,4 @@
-"""`labels.json`: the classes of one's own photos, and of a dataset that was exported."""
+"""`labels.json`: the classes of a custom or exported dataset."""
 
 import json
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ class Row(BaseModel):
     name: Annotated[str, Field(min_length=1)]
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
     flip: str | None = None
-    """Name of the class that it is in a mirror; one of the two may say so."""
+    """Name of the class after a horizontal flip; only one of the pair has to state it."""
 
 
 @dataclass(frozen=True)
 class LabelFile:
-    """The classes that a `labels.json` lists.
+    """Content of a `labels.json`.
 
     Args:
         names: in id order [K]; id 0 is the background.
         colors: one `#rrggbb` per class [K].
-        flip_pairs: pairs of names that trade places in a mirror.
+        flip_pairs: pairs of names that are swapped by a horizontal flip.
     """
 
     names: list[str]
@@ -42,12 +42,12 @@ class LabelFile:
 
     @property
     def gathers(self) -> dict[str, list[str]]:
-        """Every class takes its own pixels."""
+        """Source names of each class: its own name."""
         return {name: [name] for name in self.names}
 
 
 def read_label_file(path: Path) -> LabelFile:
-    """The classes of a `labels.json`.
+    """Read a `labels.json`.
 
     Raises:
         ConfigError: the file is missing or malformed; lists every problem.
@@ -74,7 +74,7 @@ def read_label_file(path: Path) -> LabelFile:
 
 
 def label_rows(labels: LabelSpace) -> list[dict[str, object]]:
-    """The content of a `labels.json`: id, name and colour of every class, and what it mirrors."""
+    """Build the content of a `labels.json`: id, name, color and flip partner of each class."""
     rows: list[dict[str, object]] = [
         {"id": k, "name": name, "color": color}
         for k, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
@@ -87,10 +87,10 @@ def label_rows(labels: LabelSpace) -> list[dict[str, object]]:
 def label_file_part(
     root: str, part: Literal["names", "colors", "flip_pairs", "gathers"]
 ) -> list[Any] | dict[str, Any]:
-    """What `${labels_json:<root>,<part>}` stands for in a configuration.
+    """Resolve `${labels_json:<root>,<part>}` in a configuration.
 
     Args:
-        root: folder that holds the file.
+        root: folder that contains the file.
         part: an attribute of :class:`LabelFile`.
 
     Raises:
@@ -100,43 +100,43 @@ def label_file_part(
 
 
 def _contradictions(rows: list[Row]) -> list[str]:
-    """What is wrong between rows, which come in the order of their ids."""
+    """List the contradictions between rows, which are sorted by id."""
     problems = []
     if not rows or [row.id for row in rows] != list(range(len(rows))):
         ids = ", ".join(str(row.id) for row in rows)
         problems.append(f"ids are {ids or 'none'}; they must be 0, 1, 2 …, each once")
     names = [row.name for row in rows]
     problems += [
-        f"the name {name} has a meaning in configurations; `${{` and `???` cannot be in a name"
+        f"name {name} has a meaning in configurations; names must not contain `${{` or `???`"
         for name in names
         if "${" in name or "???" in name
     ]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        problems.append(f"names listed twice: {', '.join(twice)}")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        problems.append(f"names listed twice: {', '.join(repeated)}")
     partners = {row.name: row.flip for row in rows if row.flip is not None}
     for name, partner in partners.items():
         if partner not in names or partner == name:
-            problems.append(f"`flip` of {name} is {partner}, which is no other class")
+            problems.append(f"`flip` of {name} is {partner}, which is not another class")
         elif partners.get(partner, name) != name:
-            problems.append(f"`flip` of {name} is {partner}, whose own is {partners[partner]}")
+            problems.append(f"`flip` of {name} is {partner}, whose `flip` is {partners[partner]}")
         elif sum(other == partner for other in partners.values()) > 1:
-            problems.append(f"`flip` of {name} is {partner}, as of another class")
+            problems.append(f"`flip` of {name} is {partner}, which another class has, too")
     return problems
 
 
 def _sentence(detail: Any) -> str:
-    """One error of pydantic in words; its place is the row and the key."""
+    """Describe one pydantic error; its location is the row and the key."""
     row, *key = detail["loc"] or (None,)
     if row is None:
-        return f"is no list; expected {EXAMPLE}"
+        return f"is not a list; expected {EXAMPLE}"
     if detail["type"] == "missing":
         return f"row {row} has no `{key[0]}`"
     if detail["type"] == "extra_forbidden":
-        return f"row {row}: no such key as `{key[0]}`; there are {', '.join(Row.model_fields)}"
+        return f"row {row}: unknown key `{key[0]}`; allowed are {', '.join(Row.model_fields)}"
     if not key:
         return f"row {row} is {json.dumps(detail['input'])}; expected {EXAMPLE[1:-4]}"
     if detail["type"] == "string_pattern_mismatch":
-        return f"row {row}: color={detail['input']}: must be like #1f77b4"
+        return f"row {row}: color={detail['input']}: must have the form #1f77b4"
     message = detail["msg"][0].lower() + detail["msg"][1:]
     return f"row {row}: {''.join(key)}={detail['input']}: {message}".replace("input should", "must")

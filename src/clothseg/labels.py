@@ -1,4 +1,4 @@
-"""Label spaces: the classes that are scored, and which source names of a dataset fall into each."""
+"""Label spaces: the evaluated classes, and the dataset's source names assigned to each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,26 +9,26 @@ import numpy as np
 from clothseg.error import ConfigError
 
 IGNORE = 255
-"""Mask value of pixels that count nowhere: not in losses, not in metrics, not in statistics."""
+"""Mask value of pixels that losses, metrics and statistics ignore."""
 
 UNKNOWN = 254
-"""Value of a lookup table for ids that the dataset does not have; never in a finished mask."""
+"""Lookup-table value of ids that the dataset does not have; never occurs in a final mask."""
 
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """The classes of an experiment, as one file of `conf/labels` states them.
+    """Classes of an experiment, as defined by a file in `conf/labels`.
 
     Args:
         name: name of the label space.
         names: class names in id order [K]; id 0 is the background.
         colors: one `#rrggbb` per class [K].
-        gathers: for each class, the source names whose pixels it takes.
+        gathers: source names assigned to each class.
         ignore: source names whose pixels become 255.
-        flip_pairs: pairs of class names that trade places when a photo is mirrored.
+        flip_pairs: pairs of class names that are swapped by a horizontal flip.
 
     Raises:
-        ConfigError: the parts contradict each other; every contradiction is listed.
+        ConfigError: the fields contradict each other; lists all contradictions.
     """
 
     name: str
@@ -39,26 +39,26 @@ class LabelSpace:
     flip_pairs: Sequence[Sequence[str]] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
-        """Refuse a label space that contradicts itself."""
+        """Reject a label space that contradicts itself."""
         problems = label_problems(self)
         if problems:
             raise ConfigError(problems)
 
     def __len__(self) -> int:
-        """Number of classes K, the background included."""
+        """Number of classes K, including the background."""
         return len(self.names)
 
     @property
     def palette(self) -> np.ndarray:
-        """Colours uint8 [K,3], RGB."""
+        """Colors uint8 [K,3], RGB."""
         values = [[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in self.colors]
         return np.array(values, np.uint8)
 
     @property
     def flip_table(self) -> np.ndarray:
-        """Table uint8 [256] of the class that each class id is in a mirror.
+        """Table uint8 [256] from each class id to its class id after a horizontal flip.
 
-        Left and right are a person's own sides, so that a mirrored left arm is a right arm.
+        Left and right are from the person's point of view, so a flipped left arm is a right arm.
         """
         table = np.arange(256, dtype=np.uint8)
         for left, right in self.flip_pairs:
@@ -67,23 +67,25 @@ class LabelSpace:
         return table
 
     def lookup_table(self, source_names: Sequence[str]) -> np.ndarray:
-        """Table uint8 [256] from source ids to class ids; 255 stays 255, other ids are UNKNOWN.
+        """Build the table uint8 [256] from source to class ids; 255 stays 255, the rest is UNKNOWN.
 
         Args:
             source_names: names of the dataset in id order.
 
         Raises:
-            ConfigError: a source name that no class gathers, with the whole list.
+            ConfigError: source names that no class gathers; lists all of them.
         """
         target = {
-            source: self.names.index(k) for k, group in self.gathers.items() for source in group
+            source: self.names.index(name)
+            for name, group in self.gathers.items()
+            for source in group
         }
         target |= dict.fromkeys(self.ignore, IGNORE)
         missing = [name for name in source_names if name not in target]
         if missing:
             raise ConfigError(
                 [
-                    f"labels={self.name} has no place for {len(missing)} of the dataset's names: "
+                    f"labels={self.name} does not assign {len(missing)} of the dataset's names: "
                     f"{', '.join(missing)}; add them to `gathers` or `ignore`"
                 ]
             )
@@ -94,7 +96,7 @@ class LabelSpace:
 
 
 def source_names(dataset: Mapping[str, Any]) -> list[str]:
-    """Native label names of a dataset's configuration; those of all its sources, each once."""
+    """Return the label names in a dataset's configuration, and the union over its sources."""
     sources = dataset.get("sources")
     parts = sources.values() if isinstance(sources, Mapping) else ()
     names = [name for part in parts for name in source_names(part)]
@@ -102,21 +104,21 @@ def source_names(dataset: Mapping[str, Any]) -> list[str]:
 
 
 def label_problems(space: LabelSpace) -> list[str]:
-    """Every contradiction inside a label space, one sentence each."""
-    where = f"labels={space.name}"
+    """List the contradictions within a label space, one sentence each."""
+    location = f"labels={space.name}"
     problems = []
     if len(space.names) < 2 or len(space.names) > UNKNOWN:
-        problems.append(f"{where}: {len(space.names)} names; 2 to {UNKNOWN} classes are possible")
+        problems.append(f"{location}: {len(space.names)} names; 2 to {UNKNOWN} classes are allowed")
     if len(space.colors) != len(space.names):
-        problems.append(f"{where}: {len(space.colors)} colors for {len(space.names)} names")
+        problems.append(f"{location}: {len(space.colors)} colors for {len(space.names)} names")
     for kind, names in (("names", space.names), ("sources", _sources(space))):
-        twice = sorted({name for name in names if list(names).count(name) > 1})
-        if twice:
-            problems.append(f"{where}: {kind} listed twice: {', '.join(twice)}")
-    strangers = [k for k in space.gathers if k not in space.names]
-    strangers += [k for pair in space.flip_pairs for k in pair if k not in space.names]
-    if strangers:
-        problems.append(f"{where}: not one of its names: {', '.join(strangers)}")
+        repeated = sorted({name for name in names if list(names).count(name) > 1})
+        if repeated:
+            problems.append(f"{location}: {kind} listed twice: {', '.join(repeated)}")
+    unknown = [k for k in space.gathers if k not in space.names]
+    unknown += [k for pair in space.flip_pairs for k in pair if k not in space.names]
+    if unknown:
+        problems.append(f"{location}: not among its names: {', '.join(unknown)}")
     return problems
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from clothseg.commands import predict
 from clothseg.commands.predict import find_photos
-from clothseg.dataset.photo import read_photo
+from clothseg.dataset.image import read_image
 from clothseg.error import DataError
 from clothseg.report.overlay import overlay
 from support.command_line import records
@@ -48,7 +48,7 @@ def test_a_broken_photo_does_not_stop_the_others(predicted):
     output, result = predicted
     assert result.returncode == 1
     assert "1 of 4 photos skipped" in result.stderr
-    assert "broken.jpg: the photo is truncated" in result.stderr
+    assert "broken.jpg: the image is truncated" in result.stderr
     assert "3 photos segmented" in result.stdout
     assert str(output) in result.stdout
     written = {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()}
@@ -130,11 +130,11 @@ def test_photos_are_rotated_by_their_exif_orientation(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # rotate by 90 degrees clockwise
     Image.fromarray(photo).save(tmp_path / "rotated.jpg", exif=exif, quality=95)
-    upright = read_photo(tmp_path / "rotated.jpg", upright=True)
+    upright = read_image(tmp_path / "rotated.jpg", upright=True)
     assert upright.shape == (40, 20, 3)
     assert upright[:18].mean() > 190
     assert upright[22:].mean() < 10
-    assert read_photo(tmp_path / "rotated.jpg").shape == (20, 40, 3)
+    assert read_image(tmp_path / "rotated.jpg").shape == (20, 40, 3)
 
 
 @pytest.fixture
@@ -251,8 +251,8 @@ def test_a_photo_with_too_many_pixels_is_rejected(tmp_path):
     header = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + body
     header += zlib.crc32(body).to_bytes(4, "big")
     (tmp_path / "huge.png").write_bytes(header + b"\0" * 60)
-    with pytest.raises(DataError, match=r"huge\.png: the photo cannot be decoded"):
-        read_photo(tmp_path / "huge.png")
+    with pytest.raises(DataError, match=r"huge\.png: the image cannot be decoded"):
+        read_image(tmp_path / "huge.png")
 
 
 def test_the_legend_contains_only_classes_in_the_mask():

@@ -200,11 +200,14 @@ def test_a_record_can_be_repeated_but_cannot_run_untrusted_functions(swept, comm
 @pytest.mark.parametrize(
     ("defect", "message"),
     [
-        (shutil.rmtree, "is not a folder; expected there: photos/"),
-        (lambda root: shutil.rmtree(root / "annotations"), "has another layout: expected photos"),
+        (shutil.rmtree, "is not a folder; expected a folder with photos/"),
+        (
+            lambda root: shutil.rmtree(root / "annotations"),
+            "has an unexpected layout: expected photos",
+        ),
         (
             lambda root: (root / "photos/0003.jpg").unlink(),
-            "1 photos of annotations/pixel-level",
+            "1 images of annotations/pixel-level",
         ),
     ],
 )
@@ -262,9 +265,9 @@ def test_defective_files_are_errors_and_no_output_is_written(small_ccp, command_
     assert "3 jobs: 3 failed" in result.stdout
     words = "".join(result.stdout.split())
     for part in (
-        "0002.jpg:thephotoistruncated(400bytes)",
+        "0002.jpg:theimageistruncated(400bytes)",
         "0002.mat:label59isoutofrange;allowedare0to58",
-        "0002.mat:labelsare40x30,itsphoto",
+        "0002.mat:labelsare40x30,butitsimage",
     ):
         assert part in words
     assert not output.exists()

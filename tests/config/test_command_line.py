@@ -49,7 +49,7 @@ def problems(*overrides):
         ("labels.names=[A]", r"1 names; 2 to 254 classes"),
         (
             "dataset.names=[hair,glove]",
-            r"labels=refined15 has no place for 1 of the dataset's names: glove",
+            r"labels=refined15 does not assign 1 of the dataset's names: glove",
         ),
         ("labels.gathers.Hat=[hat,crown]", r"gathers names that no dataset has: crown"),
         ("loss._target_=os.system", r"loss\._target_=os\.system is not trusted"),

@@ -1,4 +1,4 @@
-"""CFPD: maps as they were drawn, MATLAB's ways of storing, and each defect that must be named."""
+"""CFPD: ground-truth maps, MATLAB's storage conventions, and an error message for each defect."""
 
 import json
 
@@ -17,7 +17,7 @@ FILE = "fashon_parsing_data.mat"
 NAMES = reader_of("cfpd", "anywhere").names
 COLORS = ["bk", "beige", "black"]
 SUPERPIXELS = np.arange(12).reshape(3, 4) // 3
-"""Four superpixels in a photo of three rows and four columns."""
+"""Four superpixels in an image of three rows and four columns."""
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def fixture(oracles):
 
 
 def write_cfpd(root, names=NAMES, superpixels=SUPERPIXELS, categories=(1, 7, 18, 23)):
-    """Two records as MATLAB stores them, the first photo with the greater number."""
+    """Write two records as MATLAB stores them; the first image has the greater number."""
     (root / "image").mkdir(parents=True)
     with h5py.File(root / FILE, "w") as file:
         references = file.create_group("#refs#")
@@ -61,7 +61,7 @@ def read_first(root):
 
 
 @pytest.mark.parametrize("kind", ["labels23", "refined15", "colors13"])
-def test_maps_are_those_that_were_drawn(fixture, kind):
+def test_maps_equal_the_ground_truth(fixture, kind):
     reader = reader_of("cfpd", fixture)
     table = label_space("refined15").lookup_table(reader.names)
     for sample in reader.samples():
@@ -71,7 +71,7 @@ def test_maps_are_those_that_were_drawn(fixture, kind):
         assert image.shape == (600, 400, 3)
 
 
-def test_names_and_order_are_those_of_the_file(fixture):
+def test_names_and_order_match_the_file(fixture):
     expected = json.loads((fixture / "expected" / "expected.json").read_text())
     reader = reader_of("cfpd", fixture)
     assert [s.image.name for s in reader.samples()] == [i["img_name"] for i in expected["images"]]
@@ -81,7 +81,7 @@ def test_names_and_order_are_those_of_the_file(fixture):
     assert dict(zip(reader.names, pixels.tolist(), strict=True)) == expected["totals_labels23"]
 
 
-def test_a_small_file_is_read_in_the_order_of_its_records(tmp_path):
+def test_samples_follow_the_order_of_the_records(tmp_path):
     reader = reader_of("cfpd", write_cfpd(tmp_path / "cfpd"))
     assert [sample.name for sample in reader.samples()] == ["20", "3"]
     mask = read_first(tmp_path / "cfpd")[1]
@@ -94,43 +94,43 @@ def test_a_small_file_is_read_in_the_order_of_its_records(tmp_path):
     [
         (
             {"superpixels": SUPERPIXELS + 1},
-            r"record of 20\.jpg: superpixel 1 to 4; whole numbers from 0 to 3 have a label",
+            r"record of 20\.jpg: superpixel ids are 1 to 4; only the integers 0 to 3 have a label",
         ),
-        ({"superpixels": SUPERPIXELS - 1}, r"record of 20\.jpg: superpixel -1 to 2; whole numbers"),
-        ({"superpixels": SUPERPIXELS / 2}, r"superpixel 0 to 1\.5; whole numbers"),
+        ({"superpixels": SUPERPIXELS - 1}, r"record of 20\.jpg: superpixel ids are -1 to 2; only"),
+        ({"superpixels": SUPERPIXELS / 2}, r"superpixel ids are 0 to 1\.5; only the integers"),
         (
             {"categories": (1, 24, 0, 2.5)},
-            r"record of 20\.jpg: category_label 0, 2\.5, 24; there are 23 names, from 1",
+            r"record of 20\.jpg: category_label 0, 2\.5, 24 is invalid; the 23 names start at 1",
         ),
         (
             {"names": ["bk", "hut", *NAMES[2:]]},
             r"its names are bk, hut, .*; the configuration has bk",
         ),
-        ({"superpixels": SUPERPIXELS[:, :2]}, r"labels are 2x3, its photo .*20\.jpg is 4x3"),
+        ({"superpixels": SUPERPIXELS[:, :2]}, r"labels are 2x3, but its image .*20\.jpg is 4x3"),
     ],
 )
-def test_a_defect_is_named(tmp_path, changes, message):
+def test_the_error_describes_the_defect(tmp_path, changes, message):
     root = write_cfpd(tmp_path / "cfpd", **changes)
     with pytest.raises(DataError, match=message):
         read_first(root)
 
 
-def test_a_label_that_no_pixel_has_is_not_looked_at(tmp_path):
+def test_labels_without_pixels_are_not_checked(tmp_path):
     root = write_cfpd(tmp_path / "cfpd", categories=(1, 7, 18, 23, 0))
     assert read_first(root)[1].max() == 22
 
 
-def test_a_missing_photo_is_named(tmp_path):
+def test_a_missing_image_is_named(tmp_path):
     root = write_cfpd(tmp_path / "cfpd")
     (root / "image" / "3.jpg").unlink()
     with pytest.raises(
-        DataError, match=r"1 photos of fashon_parsing_data\.mat are missing: .*3\.jpg"
+        DataError, match=r"1 images of fashon_parsing_data\.mat are missing: .*3\.jpg"
     ):
         read_first(root)
 
 
 @pytest.mark.parametrize("name", ["all_category_name", "fashion_dataset"])
-def test_a_file_without_a_variable_says_what_it_has(tmp_path, name):
+def test_a_missing_variable_lists_the_existing_ones(tmp_path, name):
     root = write_cfpd(tmp_path / "cfpd")
     with h5py.File(root / FILE, "a") as file:
         del file[name]
@@ -138,24 +138,24 @@ def test_a_file_without_a_variable_says_what_it_has(tmp_path, name):
         read_first(root)
 
 
-def test_a_record_that_cannot_be_decoded_stops_with_its_photo_in_the_words_of_the_audit(tmp_path):
+def test_an_undecodable_record_raises_the_message_of_the_audit(tmp_path):
     root = write_cfpd(tmp_path / "cfpd")
     with h5py.File(root / FILE, "a") as file:
         del file[file["fashion_dataset"][0, 0]]["segmentation"]
     reader = reader_of("cfpd", root)
     sample = reader.samples()[0]
-    with pytest.raises(DataError, match=rf"{FILE}: {sample.name} cannot be decoded") as stopped:
+    with pytest.raises(DataError, match=rf"{FILE}: {sample.name} cannot be decoded") as raised:
         reader.read(sample)
-    assert str(stopped.value) == str(examine(reader, sample).defects[0])
+    assert str(raised.value) == str(examine(reader, sample).defects[0])
 
 
-def test_another_kind_of_matlab_file_is_refused(tmp_path):
+def test_other_matlab_versions_are_rejected(tmp_path):
     scipy.io.savemat(tmp_path / FILE, {"fashion_dataset": np.zeros(3)})
     with pytest.raises(DataError, match=r"cannot be read as HDF5 \(MATLAB v7\.3\)"):
         read_first(tmp_path)
 
 
-def test_another_layout_says_what_was_expected_and_found(tmp_path):
+def test_an_unexpected_layout_lists_what_was_expected_and_found(tmp_path):
     (tmp_path / "photos").mkdir()
     with pytest.raises(DataError, match=r"expected fashon_parsing_data\.mat and .*found photos"):
         read_first(tmp_path)

@@ -1,4 +1,4 @@
-"""CIHP and CCIHP: every defect of a photo's maps is told with its own file, kind and value."""
+"""CIHP and CCIHP: each defect of an image's maps is reported with its file, kind and value."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ NUMBER = "0000068"
 
 @pytest.fixture
 def part(oracles, tmp_path):
-    """CCIHP's training part, which may be spoilt."""
+    """A copy of CCIHP's training part that tests may modify."""
     return shutil.copytree(oracles / "fixtures" / "ccihp" / "Training", tmp_path / "Training")
 
 
@@ -28,25 +28,25 @@ def reader_and_sample(part, name="ccihp"):
 
 
 def defects(part, name="ccihp"):
-    """Kind, file below the part and value of all that is wrong with one photo."""
+    """Kind, file (relative to the part) and value of all defects of one image."""
     found = examine(*reader_and_sample(part, name)).defects
-    return [(each.kind, str(each.file.relative_to(part)), each.value) for each in found]
+    return [(d.kind, str(d.file.relative_to(part)), d.value) for d in found]
 
 
-def change(path, value):
-    """Write a value into the first pixel of a map."""
+def set_first_pixel(path, value):
+    """Set the first pixel of a map."""
     values = png(path).copy()
     values[0, 0] = value
     cv2.imwrite(str(path), values)
 
 
 def test_a_value_without_a_name_is_a_defect_of_its_own_file(part):
-    change(part / "Size_ids" / f"{NUMBER}.png", 9)
+    set_first_pixel(part / "Size_ids" / f"{NUMBER}.png", 9)
     assert defects(part) == [("label out of range", f"Size_ids/{NUMBER}.png", "9")]
 
 
 @pytest.mark.parametrize("folder", ["Size_ids", "Human_ids", "Instance_ids"])
-def test_a_map_that_is_cut_off_is_named(part, folder):
+def test_a_truncated_map_is_named(part, folder):
     path = part / folder / f"{NUMBER}.png"
     path.write_bytes(path.read_bytes()[:200])
     assert defects(part) == [("unreadable annotation", f"{folder}/{NUMBER}.png", "")]
@@ -55,23 +55,23 @@ def test_a_map_that_is_cut_off_is_named(part, folder):
 def test_a_map_with_a_damaged_header_is_named(part):
     path = part / "Size_ids" / f"{NUMBER}.png"
     content = bytearray(path.read_bytes())
-    content[8:12] = (5).to_bytes(4, "big")  # the header's length
+    content[8:12] = (5).to_bytes(4, "big")  # length of the header
     path.write_bytes(content)
     assert defects(part) == [("unreadable annotation", f"Size_ids/{NUMBER}.png", "")]
 
 
-def test_a_line_that_is_no_part_is_a_defect_of_the_list(part):
+def test_a_malformed_line_is_a_defect_of_the_list(part):
     path = part / "Instance_ids" / f"{NUMBER}.txt"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines, "one two"]))
-    place = f"Instance_ids/{NUMBER}.txt"
-    assert defects(part) == [("unreadable annotation", place, f"line {len(lines) + 1}")]
+    list_file = f"Instance_ids/{NUMBER}.txt"
+    assert defects(part) == [("unreadable annotation", list_file, f"line {len(lines) + 1}")]
 
 
-def test_all_defects_of_a_photo_are_told(part):
+def test_all_defects_of_an_image_are_reported(part):
     cv2.imwrite(str(part / "Human_ids" / f"{NUMBER}.png"), np.zeros((30, 40), np.uint8))
-    change(part / "Size_ids" / f"{NUMBER}.png", 9)
-    change(part / "Color_ids" / f"{NUMBER}.png", 13)
+    set_first_pixel(part / "Size_ids" / f"{NUMBER}.png", 9)
+    set_first_pixel(part / "Color_ids" / f"{NUMBER}.png", 13)
     (part / "Pattern_ids" / f"{NUMBER}.png").write_bytes(b"")
     path = part / "Instance_ids" / f"{NUMBER}.txt"
     first, *others = path.read_text().splitlines()
@@ -87,22 +87,22 @@ def test_all_defects_of_a_photo_are_told(part):
 
 
 @pytest.mark.parametrize("name", ["cihp", "ccihp"])
-def test_a_class_that_is_not_that_of_its_part_is_named(part, name):
+def test_a_class_that_differs_from_its_part_is_named(part, name):
     path = part / "Category_ids" / f"{NUMBER}.png"
     category, instance = png(path).copy(), png(part / "Instance_ids" / f"{NUMBER}.png")
     (row, column), *_, last = np.argwhere(instance > 0)
-    right = int(category[row, column])
+    expected = int(category[row, column])
     category[row, column] = 19
     category[tuple(last)] = 0
     cv2.imwrite(str(path), category)
     assert defects(part, name) == []
     message = (
-        rf"Category_ids/{NUMBER}\.png: 2 pixels have another class .* row {row} and column "
-        rf"{column}, has class 19, and part \d+ is of class {right}"
+        rf"Category_ids/{NUMBER}\.png: 2 pixels differ in class .* at row {row}, column "
+        rf"{column}, has class 19, but part \d+ has class {expected}"
     )
     reader, sample = reader_and_sample(part, name)
-    told = reader.sample_warnings(sample)[0]
-    assert re.search(message, told)
+    warning = reader.sample_warnings(sample)[0]
+    assert re.search(message, warning)
 
 
 def test_a_part_may_be_ignored(part):
@@ -115,7 +115,7 @@ def test_a_part_may_be_ignored(part):
     assert reader.sample_warnings(sample) == []
 
 
-def test_parts_outside_their_person_are_told(part):
+def test_parts_outside_their_person_are_reported(part):
     path = part / "Human_ids" / f"{NUMBER}.png"
     person, instance = png(path).copy(), png(part / "Instance_ids" / f"{NUMBER}.png")
     area = np.count_nonzero((instance > 0) & (instance < 20))
@@ -123,42 +123,42 @@ def test_parts_outside_their_person_are_told(part):
     cv2.imwrite(str(path), person)
     reader, sample = reader_and_sample(part)
     assert reader.sample_warnings(sample) == [
-        f"{path}: {area} pixels of the parts of person 1 are not of that person"
+        f"{path}: {area} pixels of the parts of person 1 lie outside that person"
     ]
 
 
-def test_files_that_windows_editors_saved_are_read(part):
+def test_files_saved_by_windows_editors_are_read(part):
     reader, sample = reader_and_sample(part)
-    before, parts = [each.name for each in reader.samples()], reader.objects(sample)
+    before, parts = [s.name for s in reader.samples()], reader.objects(sample)
     for path in (part / "train_id.txt", part / "Instance_ids" / f"{NUMBER}.txt"):
         text = path.read_text().rstrip().replace("\n", "\r\n")
         path.write_bytes(f"\N{BYTE ORDER MARK}{text}\r\n\r\n \r\n".encode())
-    assert [each.name for each in reader.samples()] == before
+    assert [s.name for s in reader.samples()] == before
     assert reader.objects(sample) == parts
 
 
-def test_files_of_macos_are_no_photos(part):
+def test_macos_metadata_files_are_skipped(part):
     reader, _ = reader_and_sample(part)
-    before = [each.name for each in reader.samples()]
+    before = [s.name for s in reader.samples()]
     for folder in [part, *(path for path in part.iterdir() if path.is_dir())]:
         for name in (".DS_Store", "._0000068.jpg", "._0000068.png"):
             (folder / name).write_bytes(b"Mac OS X")
-    assert [each.name for each in reader.samples()] == before
+    assert [s.name for s in reader.samples()] == before
     assert defects(part) == []
 
 
-def test_a_photo_listed_twice_is_named_with_its_list(part):
+def test_an_image_listed_twice_is_named_with_its_list(part):
     with (part / "train_id.txt").open("a") as file:
         file.write(f"{NUMBER}\n")
     with pytest.raises(DataError, match=rf"Training/train_id\.txt: listed more .*: {NUMBER}; keep"):
         reader_of("cihp", part.parent).samples()
 
 
-def test_lists_without_a_photo_are_named(part):
+def test_empty_lists_are_named(part):
     shutil.copytree(part, part.parent / "Validation").joinpath("val_id.txt").write_text("\n")
     (part / "train_id.txt").write_text("")
     message = (
-        r"train_id\.txt lists no photo and \S+/Validation/val_id\.txt lists no photo; expected"
+        r"train_id\.txt lists no images and \S+/Validation/val_id\.txt lists no images; expected"
     )
     with pytest.raises(DataError, match=message):
         reader_of("cihp", part.parent).samples()

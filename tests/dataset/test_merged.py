@@ -1,4 +1,4 @@
-"""Datasets as one: united names, samples that keep their source, defects in the source's ids."""
+"""Merged datasets: union of names, samples with their source, defects in the source's ids."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from support.small_datasets import write_mask, write_own_photos
 
 @pytest.fixture
 def parts(small_ccp, tmp_path):
-    """CCP without objects, and own photos of which two names are CCP's as well."""
+    """CCP, which has no objects, and a custom dataset that shares two names with it."""
     own = write_own_photos(tmp_path / "own")
     labels = (own / "labels.json").read_text()
     for name, other in (("background", "bag"), ("left glove", "gloves"), ("right glove", "veil")):
@@ -25,7 +25,7 @@ def parts(small_ccp, tmp_path):
     }
 
 
-def test_names_are_united_and_samples_keep_their_source(parts):
+def test_names_are_merged_and_samples_record_their_source(parts):
     reader = merged(sources=parts)
     assert reader.names == [*parts["ccp"].names, "veil"]
     samples = reader.samples()
@@ -37,7 +37,7 @@ def test_names_are_united_and_samples_keep_their_source(parts):
     assert [(s.image, s.annotation) for s in samples] == [(s.image, s.annotation) for s in native]
 
 
-def test_masks_are_those_of_the_sources_by_name(parts):
+def test_masks_match_the_sources_by_name(parts):
     reader = merged(sources=parts)
     names = np.array(reader.names)
     for sample in reader.samples():
@@ -58,7 +58,7 @@ def test_ignored_pixels_stay_ignored(parts, small_ccp):
     assert np.array_equal(reader.read(reader.samples()[0])[1], mask)
 
 
-def test_a_label_out_of_range_is_told_in_the_id_of_its_source(parts, small_ccp):
+def test_a_label_out_of_range_is_reported_as_an_id_of_its_source(parts, small_ccp):
     write_mask(small_ccp, 2, np.full((40, 30), 59, np.uint8))
     reader = merged(sources=parts)
     with pytest.raises(
@@ -67,7 +67,7 @@ def test_a_label_out_of_range_is_told_in_the_id_of_its_source(parts, small_ccp):
         reader.read(reader.samples()[1])
 
 
-def test_objects_are_told_where_the_source_tells_them(oracles, parts):
+def test_objects_are_available_if_the_source_has_them(oracles, parts):
     people = reader_of("cihp", oracles / "fixtures" / "cihp")
     reader = merged(sources=parts | {"cihp": people})
     samples = reader.samples()
@@ -79,14 +79,14 @@ def test_objects_are_told_where_the_source_tells_them(oracles, parts):
     assert found == [(people.names[source], area) for source, area in expected]
 
 
-def test_a_sample_is_decided_by_the_files_of_its_source(parts):
+def test_files_of_a_sample_are_those_of_its_source(parts):
     reader = merged(sources=parts)
     for sample in reader.samples():
         (native,) = [s for s in parts[sample.source].samples() if s.image == sample.image]
         assert reader.files(sample) == parts[sample.source].files(native)
 
 
-def test_the_fingerprint_is_that_of_names_and_contents(parts, small_ccp):
+def test_the_fingerprint_depends_on_source_names_and_contents(parts, small_ccp):
     before = merged(sources=parts).fingerprint()
     assert merged(sources=parts).fingerprint() == before
     assert merged(sources={"other": parts["ccp"], "own": parts["own"]}).fingerprint() != before
@@ -94,13 +94,13 @@ def test_the_fingerprint_is_that_of_names_and_contents(parts, small_ccp):
     assert merged(sources=parts).fingerprint() != before
 
 
-def test_what_sources_warn_of_is_told_with_their_name(oracles, parts):
+def test_warnings_carry_the_name_of_their_source(oracles, parts):
     street = reader_of("modanet", oracles / "fixtures" / "modanet")
     warnings = merged(sources=parts | {"street": street}).warnings()
-    assert "street: 1 photos of the annotations are missing: 0204326" in warnings
+    assert "street: 1 images of the annotations are missing: 0204326" in warnings
 
 
-def test_the_rules_of_all_sources_tell_caches_apart(tmp_path):
+def test_the_treatment_contains_the_rules_of_all_sources(tmp_path):
     rules = [
         merged(sources={"fashion": reader_of("imaterialist", tmp_path, overlap=overlap)}).treatment
         for overlap in ("small_on_top", "later_wins")
@@ -108,7 +108,7 @@ def test_the_rules_of_all_sources_tell_caches_apart(tmp_path):
     assert rules[0] != rules[1]
 
 
-def test_the_shipped_mixture_is_ccp_and_cfpd_in_their_refined_classes(oracles, small_ccp):
+def test_the_shipped_merged_dataset_is_ccp_and_cfpd_with_refined_classes(oracles, small_ccp):
     cfpd = oracles / "fixtures" / "cfpd"
     (job,) = check_command(
         [
@@ -129,10 +129,10 @@ def test_the_shipped_mixture_is_ccp_and_cfpd_in_their_refined_classes(oracles, s
     table = labels.lookup_table(reader.names)
     alone = reader_of("cfpd", cfpd)
     own_table = label_space("refined15").lookup_table(alone.names)
-    for mixed, sample in zip(samples[3:], alone.samples(), strict=True):
-        assert np.array_equal(table[reader.read_mask(mixed)], own_table[alone.read_mask(sample)])
+    for combined, sample in zip(samples[3:], alone.samples(), strict=True):
+        assert np.array_equal(table[reader.read_mask(combined)], own_table[alone.read_mask(sample)])
 
 
-def test_a_mixture_is_no_source_of_another(parts):
-    with pytest.raises(ConfigError, match=r"dataset\.sources\.both: it is a mixture of datasets"):
+def test_a_merged_dataset_is_rejected_as_a_source(parts):
+    with pytest.raises(ConfigError, match=r"dataset\.sources\.both: is itself a merged dataset"):
         merged(sources={"both": merged(sources=parts), "own": parts["own"]})

@@ -1,4 +1,4 @@
-"""Boxes of persons: around labels, or chosen from what a detector sees and kept in a file."""
+"""Person boxes: around labels, or chosen from a detector's output and stored in a file."""
 
 import json
 
@@ -18,7 +18,7 @@ def reader(small_ccp):
     return ccp(root=str(small_ccp), names=CCP_NAMES)
 
 
-def test_a_mask_is_bounded_by_its_outermost_labels(reader):
+def test_a_mask_box_bounds_the_outermost_labels(reader):
     boxes, sample = MaskBoxes(reader), reader.samples()[0]
     mask = np.zeros((9, 7), np.uint8)
     mask[2, 3], mask[6, 5] = 4, 58
@@ -46,7 +46,7 @@ def test_all_masks_are_read(reader):
         ([], None),
     ],
 )
-def test_the_largest_sure_person_is_taken(objects, box):
+def test_the_largest_confident_person_is_chosen(objects, box):
     assert largest_person(seen(*objects), 20, 30) == box
 
 
@@ -55,13 +55,13 @@ def test_the_largest_sure_person_is_taken(objects, box):
     height=st.integers(1, 40),
     width=st.integers(1, 40),
 )
-def test_a_box_is_never_empty_and_never_outside(corners, height, width):
+def test_a_box_is_never_empty_and_stays_inside_the_image(corners, height, width):
     left, top, right, bottom = largest_person(seen((corners, PERSON, 1.0)), height, width)
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height
 
 
-def test_photos_are_looked_at_once_for_all_experiments(reader, tmp_path, capsys):
+def test_detection_runs_once_for_all_experiments(reader, tmp_path, capsys):
     detector = StubDetector(((3, 4, 20, 30), PERSON, 0.9))
     boxes = DetectedBoxes(reader, detector, tmp_path)
     boxes.require()
@@ -69,7 +69,7 @@ def test_photos_are_looked_at_once_for_all_experiments(reader, tmp_path, capsys)
     sample = reader.samples()[2]
     assert boxes.find(sample, np.zeros((40, 30), np.uint8)) == (3, 4, 20, 30)
     assert detector.photos == 3
-    assert "no person was found in 0 of 3 photos" in capsys.readouterr().out
+    assert "no person found in 0 of 3 images" in capsys.readouterr().out
     again = DetectedBoxes(reader, detector, tmp_path)
     again.require()
     assert again.find_all() == dict.fromkeys(("0001", "0002", "0003"), (3, 4, 20, 30))
@@ -79,13 +79,13 @@ def test_photos_are_looked_at_once_for_all_experiments(reader, tmp_path, capsys)
     assert json.loads(path.read_text())["0003"] == [3, 4, 20, 30]
 
 
-def test_photos_without_a_person_are_counted(reader, tmp_path, capsys):
+def test_images_without_a_person_are_counted(reader, tmp_path, capsys):
     boxes = DetectedBoxes(reader, StubDetector(), tmp_path)
     assert set(boxes.find_all().values()) == {None}
-    assert "no person was found in 3 of 3 photos, which stay whole" in capsys.readouterr().out
+    assert "no person found in 3 of 3 images; these are not cropped" in capsys.readouterr().out
 
 
-def test_a_pass_that_was_stopped_goes_on(reader, tmp_path):
+def test_an_interrupted_pass_resumes(reader, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         DetectedBoxes(reader, StubDetector(fails_after=2), tmp_path).find_all()
     detector = StubDetector()
@@ -93,20 +93,20 @@ def test_a_pass_that_was_stopped_goes_on(reader, tmp_path):
     assert detector.photos == 1
 
 
-@pytest.mark.parametrize("change", ["weights", "photo"])
-def test_other_weights_and_photos_have_other_boxes(reader, tmp_path, change):
+@pytest.mark.parametrize("change", ["weights", "image"])
+def test_changed_weights_or_images_invalidate_the_boxes(reader, tmp_path, change):
     DetectedBoxes(reader, StubDetector(), tmp_path).find_all()
     detector = StubDetector()
     if change == "weights":
         detector.digest = "other"
     else:
-        photo = reader.samples()[0].image
-        photo.write_bytes(photo.read_bytes() + b"\0")
+        image = reader.samples()[0].image
+        image.write_bytes(image.read_bytes() + b"\0")
     DetectedBoxes(reader, detector, tmp_path).find_all()
     assert detector.photos == 3
 
 
-def test_damaged_boxes_are_found_anew(reader, tmp_path):
+def test_a_damaged_file_of_boxes_is_rebuilt(reader, tmp_path):
     detector = StubDetector(((5, 10, 15, 30), PERSON, 0.9))
     boxes = DetectedBoxes(reader, detector, tmp_path).find_all()
     (stored,) = tmp_path.glob("*.json")

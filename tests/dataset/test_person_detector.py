@@ -1,4 +1,4 @@
-"""The person detector: from a file, from torchvision's store, or a message that helps."""
+"""The person detector: weights from a file or torchvision's cache, and helpful error messages."""
 
 import time
 from dataclasses import replace
@@ -18,7 +18,7 @@ from support.shipped_config import CCP_NAMES
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A file of random weights, but for a head that is sure to see persons everywhere."""
+    """A file of random weights whose head confidently detects persons everywhere."""
     path = tmp_path_factory.mktemp("weights") / "ssd.pth"
     torch.manual_seed(0)
     state = ssd300_vgg16(weights=None, weights_backbone=None).state_dict()
@@ -27,15 +27,15 @@ def weights(tmp_path_factory):
     return path
 
 
-def test_the_address_is_torchvisions():
-    offered = SSD300_VGG16_Weights.COCO_V1
-    assert offered.url == COCO.url
-    assert offered.meta["categories"][1] == "person"
+def test_the_url_is_torchvisions():
+    published = SSD300_VGG16_Weights.COCO_V1
+    assert published.url == COCO.url
+    assert published.meta["categories"][1] == "person"
     assert PersonDetector("coco").digest == "b556d3b4"
 
 
 @pytest.mark.slow
-def test_weights_from_a_file_find_boxes(weights, small_ccp, tmp_path):
+def test_weights_from_a_file_detect_boxes(weights, small_ccp, tmp_path):
     detector = PersonDetector(str(weights))
     detector.require()
     boxes, labels, scores = detector(np.full((60, 40, 3), 90, np.uint8))
@@ -50,7 +50,7 @@ def test_weights_from_a_file_find_boxes(weights, small_ccp, tmp_path):
     assert all(found[name] is not None for name in ("0001", "0002", "0003"))
 
 
-def test_the_digest_follows_the_content(weights, tmp_path):
+def test_the_digest_depends_on_the_content(weights, tmp_path):
     copy, other = tmp_path / "copy.pth", tmp_path / "other.pth"
     copy.write_bytes(weights.read_bytes())
     other.write_bytes(b"other")
@@ -58,40 +58,42 @@ def test_the_digest_follows_the_content(weights, tmp_path):
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_a_missing_file_is_told():
+def test_a_missing_file_is_reported():
     with pytest.raises(ConfigError, match=r"dataset\.detector=nowhere\.pth: no such file"):
         PersonDetector("nowhere.pth")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("content", [b"no weights", None])
-def test_a_file_of_other_weights_is_told(tmp_path, content):
+@pytest.mark.parametrize("content", [b"not weights", None])
+def test_a_file_of_other_weights_is_reported(tmp_path, content):
     path = tmp_path / "other.pth"
     if content is None:
         torch.save({"layer": torch.zeros(2)}, path)
     else:
         path.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"holds no weights of torchvision's ssd300_vgg16"):
+    with pytest.raises(
+        ConfigError, match=r"does not contain weights of torchvision's ssd300_vgg16"
+    ):
         PersonDetector(str(path))(np.zeros((20, 20, 3), np.uint8))
 
 
-def test_without_a_network_the_file_and_its_place_are_named_at_once(tmp_path, monkeypatch):
+def test_offline_the_file_and_its_destination_are_named_quickly(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
 
-    def refused(address, timeout):
+    def refuse(address, timeout):
         raise OSError("unreachable")
 
-    monkeypatch.setattr(hub.socket, "create_connection", refused)
+    monkeypatch.setattr(hub.socket, "create_connection", refuse)
     start = time.monotonic()
-    for use in (PersonDetector.require, lambda each: each(np.zeros((20, 20, 3), np.uint8))):
+    for call in (PersonDetector.require, lambda d: d(np.zeros((20, 20, 3), np.uint8))):
         with pytest.raises(ConfigError) as error:
-            use(PersonDetector("coco"))
+            call(PersonDetector("coco"))
         assert COCO.url in str(error.value)
         assert f"put the file into {torch.hub.get_dir()}/checkpoints" in str(error.value)
     assert time.monotonic() - start < 5
 
 
-def test_a_download_with_another_content_is_refused(tmp_path, monkeypatch, weights):
+def test_a_download_with_other_content_is_rejected(tmp_path, monkeypatch, weights):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("clothseg.weights.torchvision.is_reachable", lambda url: True)
     other = replace(COCO, url=f"{weights.as_uri()}#-b556d3b4.pth")

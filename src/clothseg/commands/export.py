@@ -15,7 +15,7 @@ import numpy as np
 from clothseg import build
 from clothseg.config.command_line import check_command
 from clothseg.config.schema import NO_POSTPROCESS, Export, Preparation
-from clothseg.dataset.photo import read_photo
+from clothseg.dataset.image import read_image
 from clothseg.error import ConfigError, DataError, first_line
 from clothseg.extras import require_extra
 from clothseg.files import replacing
@@ -243,7 +243,7 @@ def _normalized_images(task: "SemanticSegmentation", config: Mapping[str, Any]) 
     size = config["data"]["image_size"]
     try:
         samples = build.build_dataset(config).samples()[:NUM_COMPARED]
-        original = [read_photo(sample.image) for sample in samples]
+        original = [read_image(sample.image) for sample in samples]
         images = np.stack(
             [cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in original]
         )

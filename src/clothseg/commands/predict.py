@@ -14,10 +14,10 @@ import numpy as np
 from clothseg import build
 from clothseg.config.command_line import check_command
 from clothseg.config.schema import Predict, Preparation
-from clothseg.dataset.cropped import widened
+from clothseg.dataset.cropped import widen
+from clothseg.dataset.image import read_image
 from clothseg.dataset.person_boxes import largest_person
 from clothseg.dataset.person_detector import PersonDetector
-from clothseg.dataset.photo import read_photo
 from clothseg.error import ConfigError, DataError, WriteError, first_line
 from clothseg.files import write_bytes, write_csv, write_json
 from clothseg.label_file import LABEL_FILE, label_rows
@@ -182,7 +182,7 @@ class Segmenter:
     def __call__(self, photo: np.ndarray) -> np.ndarray:
         """Segment a photo uint8 [H,W,3], RGB; return class ids uint8 [H,W]."""
         box = largest_person(self.detector(photo), *photo.shape[:2]) if self.detector else None
-        left, top, right, bottom = widened(box, self.margin, *photo.shape[:2])
+        left, top, right, bottom = widen(box, self.margin, *photo.shape[:2])
         crop = photo[top:bottom, left:right]
         resized = cv2.resize(crop, (self.size, self.size), interpolation=cv2.INTER_AREA)
         mask = np.zeros(photo.shape[:2], np.uint8)
@@ -209,7 +209,7 @@ def _read(photo: Photo) -> "np.ndarray | DataError":
     """Read a photo uint8 [H,W,3] in upright orientation, or return the error."""
     try:
         photo.name.encode()
-        return read_photo(photo.path, upright=True)
+        return read_image(photo.path, upright=True)
     except UnicodeEncodeError:  # cannot be written into the tables
         return DataError(f"{str(photo.path)!a}: the name is not UTF-8; rename the photo")
     except DataError as error:

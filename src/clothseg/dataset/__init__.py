@@ -1,13 +1,13 @@
-"""Readers of datasets, each in the layout in which users have it after the official download.
+"""Dataset readers, each for the directory layout of the official download.
 
-The contract, stated here once. A reader lists samples and decodes one sample at a time into
+The contract: a reader lists samples and decodes one sample at a time into
 
 * ``image`` uint8 [H,W,3], RGB, as stored (EXIF rotation is not applied),
-* ``mask`` uint8 [H,W] of *source* ids: positions in the dataset's own list of names, 255 = ignore.
+* ``mask`` uint8 [H,W] of *source* ids: indices into the dataset's own list of names, 255 = ignore.
 
-A batch of the data module holds ``image`` uint8 [B,H,W,3], ``mask`` uint8 [B,H,W] of class ids
-(255 = ignore), ``name`` (list of B) and ``index`` int64 [B]. It travels to the device as uint8 and
-is cast there: ``image`` float32 [B,3,H,W], ``mask`` int64 [B,H,W].
+A batch of the data module contains ``image`` uint8 [B,H,W,3], ``mask`` uint8 [B,H,W] of class ids
+(255 = ignore), ``name`` (list of B) and ``index`` int64 [B]. It is transferred to the device as
+uint8 and cast there: ``image`` float32 [B,3,H,W], ``mask`` int64 [B,H,W].
 """
 
 from clothseg.dataset.co_parsing import ccp

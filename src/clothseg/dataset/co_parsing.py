@@ -1,4 +1,4 @@
-"""Clothing Co-Parsing (CCP): 1,004 photos with pixel labels of 59 names."""
+"""Clothing Co-Parsing (CCP): 1,004 images with pixel labels of 59 names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import files_of, other_layout, present
+from clothseg.dataset.listing import existing_samples, layout_error, list_files
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
@@ -15,62 +15,65 @@ LAYOUT = "photos/<number>.jpg, annotations/pixel-level/<number>.mat and label_li
 
 
 class CoParsing(Reader):
-    """CCP as its repository has it.
+    """CCP in the layout of its repository.
 
     The samples are the files of ``annotations/pixel-level``: MATLAB v5, variable ``groundtruth``
-    uint8 [H,W] of 0-based ids into ``label_list.mat``. Photos without such a file carry only
-    image-level tags and are left out.
+    uint8 [H,W] of 0-based ids into ``label_list.mat``. Images without such a file have only
+    image-level tags and are skipped.
 
-    Licence: Apache-2.0 file in the repository; rights in the photos themselves are not stated.
+    License: Apache-2.0 file in the repository; the rights to the images themselves are not stated.
     Source: Yang, Luo and Lin, Clothing co-parsing by joint image segmentation and
         labeling, CVPR 2014.
     """
 
     def samples(self) -> list[Sample]:
-        """Photos with pixel labels, by number."""
+        """Images with pixel labels, by number."""
         self._check_layout()
-        photos, labels = self.root / "photos", self.root / "annotations" / "pixel-level"
-        samples = [Sample(p.stem, photos / f"{p.stem}.jpg", p) for p in files_of(labels, {".mat"})]
-        return present(samples, "annotations/pixel-level", "error")
+        images, labels = self.root / "photos", self.root / "annotations" / "pixel-level"
+        files = list_files(labels, {".mat"})
+        samples = [Sample(file.stem, images / f"{file.stem}.jpg", file) for file in files]
+        return existing_samples(samples, "annotations/pixel-level", "error")
 
     def read_mask(self, sample: Sample) -> np.ndarray:
-        """Ids uint8 [H,W] of the variable ``groundtruth``."""
+        """Ids uint8 [H,W] from the variable ``groundtruth``."""
         file = sample.annotation
         mask = load_matlab(file, "groundtruth")
         if mask.ndim == 2 and mask.dtype == np.uint8:
             return mask
         found = f"{mask.dtype} with shape {mask.shape}"
-        message = f"{file}: groundtruth is {found}; expected uint8 with height and width"
-        broken = mask[mask % 1 != 0] if mask.dtype.kind == "f" else mask[:0]
-        if broken.size:
-            message += f"; {broken[0]:g} is no whole number, as interpolation makes them"
-            raise Defect("interpolated label", file, f"{broken[0]:g}", message)
+        message = f"{file}: groundtruth is {found}; expected uint8 [H,W]"
+        fractional = mask[mask % 1 != 0] if mask.dtype.kind == "f" else mask[:0]
+        if fractional.size:
+            message += f"; {fractional[0]:g} is not an integer, as produced by interpolation"
+            raise Defect("interpolated label", file, f"{fractional[0]:g}", message)
         raise Defect("unreadable annotation", file, found, message)
 
     def _check_layout(self) -> None:
         root = self.root
-        if not files_of(root / "annotations" / "pixel-level", {".mat"}):
-            raise other_layout(root, LAYOUT)
+        if not list_files(root / "annotations" / "pixel-level", {".mat"}):
+            raise layout_error(root, LAYOUT)
         cells = load_matlab(root / "label_list.mat", "label_list").ravel()
         stored = ["".join(np.ravel(cell).astype(str)) for cell in cells]
         if stored != self.names:
-            different = [
-                f"{a} here, {b} there" for a, b in zip(self.names, stored, strict=False) if a != b
+            differences = [
+                f"{a} configured, {b} stored"
+                for a, b in zip(self.names, stored, strict=False)
+                if a != b
             ]
             raise DataError(
-                f"{root / 'label_list.mat'}: {len(stored)} names that differ from the "
-                f"{len(self.names)} of conf/dataset/ccp.yaml "
-                f"({'; '.join(different[:3]) or 'another number of names'})"
+                f"{root / 'label_list.mat'}: its {len(stored)} names differ from the "
+                f"{len(self.names)} names in conf/dataset/ccp.yaml "
+                f"({'; '.join(differences[:3]) or 'different number of names'})"
             )
 
 
 def load_matlab(path: Path, variable: str) -> np.ndarray:
-    """One variable of a MATLAB v5 file.
+    """Read one variable of a MATLAB v5 file.
 
     Raises:
-        DataError: no such file, no MATLAB file, or no such variable.
+        DataError: no such file, not a MATLAB file, or no such variable.
     """
-    import scipy.io  # takes half a second
+    import scipy.io  # slow: half a second
 
     if not path.is_file():
         raise DataError(f"{path}: no such file")
@@ -85,7 +88,7 @@ def load_matlab(path: Path, variable: str) -> np.ndarray:
 
 
 def ccp(*, root: str, names: Sequence[str]) -> CoParsing:
-    """Clothing Co-Parsing.
+    """Build the reader of Clothing Co-Parsing.
 
     Args:
         root: folder of the cloned repository.

@@ -1,4 +1,4 @@
-"""Colorful-Fashion Parsing Data (CFPD): 2,682 photos in superpixels of 23 names."""
+"""Colorful-Fashion Parsing Data (CFPD): 2,682 images with superpixel labels of 23 names."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothseg.dataset.defect import Defect, DefectKind
-from clothseg.dataset.listing import other_layout, present, some
+from clothseg.dataset.listing import abbreviate, existing_samples, layout_error
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
@@ -18,44 +18,44 @@ if TYPE_CHECKING:
     import h5py
 
 FILE = "fashon_parsing_data.mat"
-"""The misspelt name that the release gives it."""
+"""File name as misspelled in the release."""
 LAYOUT = f"{FILE} and image/<number>.jpg"
 
 
 class ColorfulFashion(Reader):
-    """CFPD as its archive unpacks.
+    """CFPD in the layout of its archive.
 
-    Photos are cut into superpixels with 0-based ids; a record holds a class for each superpixel,
-    counted from 1. The file is MATLAB v7.3, that is HDF5, which shows MATLAB's arrays transposed.
+    Images are segmented into superpixels with 0-based ids; a record has one 1-based class per
+    superpixel. The file is MATLAB v7.3, that is HDF5, in which MATLAB's arrays appear transposed.
 
-    Licence: none is stated in the release.
+    License: not stated in the release.
     Source: Liu et al., Fashion parsing with weak color-category labels, IEEE Transactions on
         Multimedia 2014.
     """
 
     def samples(self) -> list[Sample]:
-        """Photos in the order of the file's records."""
-        photos = [self.root / "image" / name for name in self._records]
-        samples = [Sample(photo.stem, photo, self.root / FILE) for photo in photos]
-        return present(samples, FILE, "error", self.root / "image")
+        """Images in the order of the file's records."""
+        images = [self.root / "image" / name for name in self._records]
+        samples = [Sample(image.stem, image, self.root / FILE) for image in images]
+        return existing_samples(samples, FILE, "error", self.root / "image")
 
     def read_mask(self, sample: Sample) -> np.ndarray:
-        """Ids uint8 [H,W]: the class of every pixel's superpixel."""
+        """Ids uint8 [H,W]: the class of each pixel's superpixel."""
         return self._read(sample, "category_label", "names", len(self.names))
 
     def read_colors(self, sample: Sample) -> np.ndarray:
-        """Colour ids uint8 [H,W] in the order of the file's `all_colors_name`, 0 = background."""
-        return self._read(sample, "color_label", "colours", len(self.color_names))
+        """Color ids uint8 [H,W] in the order of the file's `all_colors_name`, 0 = background."""
+        return self._read(sample, "color_label", "colors", len(self.color_names))
 
     @cached_property
     def color_names(self) -> list[str]:
-        """Names of the colours in id order."""
+        """Color names in id order."""
         with self._open() as file:
             return [_text(file[reference]) for reference in _cells(file, "all_colors_name")]
 
     @cached_property
     def _records(self) -> dict[str, int]:
-        """Position of the record of every photo in `fashion_dataset`."""
+        """Index into `fashion_dataset` of each image's record."""
         with self._open() as file:
             stored = [_text(file[reference]) for reference in _cells(file, "all_category_name")]
             if stored != self.names:
@@ -64,11 +64,11 @@ class ColorfulFashion(Reader):
                     f"has {', '.join(self.names)}"
                 )
             names: dict[str, int] = {}
-            for place, record in enumerate(_cells(file, "fashion_dataset")):
+            for index, record in enumerate(_cells(file, "fashion_dataset")):
                 try:
-                    names[_text(file[record]["img_name"])] = place
+                    names[_text(file[record]["img_name"])] = index
                 except (KeyError, OSError, ValueError, TypeError) as error:
-                    message = f"{self.root / FILE}: record {place + 1} has no img_name ({error})"
+                    message = f"{self.root / FILE}: record {index + 1} has no img_name ({error})"
                     raise DataError(message) from error
             return names
 
@@ -77,21 +77,21 @@ class ColorfulFashion(Reader):
             record: Any = file[file["fashion_dataset"][self._records[sample.image.name], 0]]
             superpixels = np.array(record["segmentation"]).T
             values = np.array(record[kind]).ravel()
-        where = f"{self.root / FILE}: record of {sample.image.name}"
+        location = f"{self.root / FILE}: record of {sample.image.name}"
         ids = superpixels.astype(np.int64)
         if not np.array_equal(ids, superpixels) or ids.min() < 0 or ids.max() >= len(values):
             found = f"{superpixels.min():g} to {superpixels.max():g}"
             message = (
-                f"{where}: superpixel {found}; whole numbers from 0 to {len(values) - 1} have a "
-                "label"
+                f"{location}: superpixel ids are {found}; only the integers 0 to {len(values) - 1} "
+                "have a label"
             )
             raise Defect("unreadable annotation", sample.annotation, found, message)
-        wrong = sorted({float(v) for v in values[np.unique(ids)] if v not in range(1, count + 1)})
-        if wrong:
-            shown = some([f"{value:g}" for value in wrong])
-            message = f"{where}: {kind} {shown}; there are {count} {meaning}, from 1"
-            whole = all(value.is_integer() for value in wrong)
-            defect: DefectKind = "label out of range" if whole else "interpolated label"
+        invalid = sorted({float(v) for v in values[np.unique(ids)] if v not in range(1, count + 1)})
+        if invalid:
+            shown = abbreviate([f"{value:g}" for value in invalid])
+            message = f"{location}: {kind} {shown} is invalid; the {count} {meaning} start at 1"
+            integers = all(value.is_integer() for value in invalid)
+            defect: DefectKind = "label out of range" if integers else "interpolated label"
             raise Defect(defect, sample.annotation, shown, message)
         return (values - 1).clip(0).astype(np.uint8)[ids]
 
@@ -100,7 +100,7 @@ class ColorfulFashion(Reader):
 
         path = self.root / FILE
         if not path.is_file():
-            raise other_layout(self.root, LAYOUT)
+            raise layout_error(self.root, LAYOUT)
         try:
             return h5py.File(path)
         except OSError as error:
@@ -108,26 +108,26 @@ class ColorfulFashion(Reader):
 
 
 def _cells(file: "h5py.File", name: str) -> Sequence[Any]:
-    """References of a MATLAB cell array, in order."""
+    """Return the references in a MATLAB cell array, in order."""
     if name not in file:
         raise DataError(f"{file.filename}: has no `{name}`; found {', '.join(file)}")
     return np.array(file[name]).ravel().tolist()
 
 
 def _text(characters: Any) -> str:
-    """A MATLAB string, which HDF5 holds as character codes."""
+    """Decode a MATLAB string, which HDF5 stores as character codes."""
     return "".join(map(chr, np.array(characters).ravel()))
 
 
 def cfpd(*, root: str, names: Sequence[str]) -> ColorfulFashion:
-    """Colorful-Fashion Parsing Data.
+    """Build the reader of Colorful-Fashion Parsing Data.
 
     Args:
         root: folder of the unpacked archive.
         names: the 23 names in id order.
 
     Raises:
-        ConfigError: the library that reads its file is not installed.
+        ConfigError: the library that reads the file is not installed.
     """
     require_extra("cfpd", "dataset=cfpd")
     return ColorfulFashion(Path(root), names)

@@ -1,6 +1,6 @@
-"""Photos cut to the person in them, whatever the dataset (the pre-processing of inacio2019).
+"""Images of any dataset cropped to the person in them (the preprocessing of inacio2019).
 
-Photo and mask are cut alike to the person's box with a margin; a photo without a box stays whole.
+Image and mask are cropped to the person's box plus a margin; an image without a box is not cropped.
 """
 
 import hashlib
@@ -12,21 +12,21 @@ from typing import Literal
 
 import numpy as np
 
+from clothseg.dataset.delegating import DelegatingReader
 from clothseg.dataset.merged import Merged
 from clothseg.dataset.person_boxes import Box, Boxes, DetectedBoxes, MaskBoxes
 from clothseg.dataset.person_detector import PersonDetector
 from clothseg.dataset.reader import Inspection, Reader
 from clothseg.dataset.sample import Sample
-from clothseg.dataset.wrapped import Wrapped
 
 
-class Cropped(Wrapped):
-    """A dataset whose photos and masks are cut to one box each.
+class Cropped(DelegatingReader):
+    """Reader that crops each image and its mask to one box.
 
     Args:
         reader: the dataset.
-        boxes: where the person in each photo is.
-        margin: share of the box's size that is added on each side.
+        boxes: finds the person in each image.
+        margin: fraction of the box's size added on each side.
     """
 
     def __init__(self, reader: Reader, boxes: Boxes, margin: float) -> None:
@@ -37,24 +37,24 @@ class Cropped(Wrapped):
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Source ids uint8 [H,W] inside the box."""
         mask = self.reader.read_mask(sample)
-        return self._cut(mask, self.boxes.find(sample, mask))
+        return self._crop(mask, self.boxes.find(sample, mask))
 
     def inspect(self, sample: Sample) -> Inspection:
-        """Photo and source ids inside the box, checked as a whole; not cut when it is defective."""
+        """Image and source ids inside the box; a defective sample is not cropped."""
         found = self.reader.inspect(sample)
         if found.image is None or found.mask is None or found.defects:
             return found
         box = self.boxes.find(sample, found.mask)
-        return replace(found, image=self._cut(found.image, box), mask=self._cut(found.mask, box))
+        return replace(found, image=self._crop(found.image, box), mask=self._crop(found.mask, box))
 
     def further_maps(self, sample: Sample) -> Mapping[str, np.ndarray]:
-        """Further maps inside the box."""
+        """Further maps, cropped to the box."""
         box = self.boxes.find(sample, self.reader.read_mask(sample))
         maps = self.reader.further_maps(sample)
-        return {kind: self._cut(values, box) for kind, values in maps.items()}
+        return {kind: self._crop(values, box) for kind, values in maps.items()}
 
     def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
-        """Objects of the classes that are inside the box, none larger than its class is there."""
+        """Objects of classes inside the box; areas are capped at the class's area in the box."""
         found = self.reader.objects(sample)
         if found is None:
             return None
@@ -64,67 +64,69 @@ class Cropped(Wrapped):
         ]
 
     def prepare(self) -> None:
-        """Prepare the dataset, and have a detector look at all photos."""
+        """Prepare the dataset and find all boxes."""
         self.reader.prepare()
         self.boxes.prepare()
 
     def fingerprint(self) -> str:
-        """Hash of the content and of what decides the boxes."""
+        """Hash of the content and of everything that determines the boxes."""
         content = (self.reader.fingerprint(), self.boxes.treatment, self.margin)
         return hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
 
-    def _cut(self, array: np.ndarray, box: Box | None) -> np.ndarray:
-        left, top, right, bottom = widened(box, self.margin, *array.shape[:2])
+    def _crop(self, array: np.ndarray, box: Box | None) -> np.ndarray:
+        left, top, right, bottom = widen(box, self.margin, *array.shape[:2])
         return np.ascontiguousarray(array[top:bottom, left:right])
 
 
-def widened(box: Box | None, margin: float, height: int, width: int) -> Box:
-    """What of a photo is kept: the box with the margin, as far as the photo reaches.
+def widen(box: Box | None, margin: float, height: int, width: int) -> Box:
+    """Add a margin to a box and clip it to the image.
 
     Args:
-        box: of the person; None keeps the whole photo.
-        margin: share of the box's size that is added on each side.
-        height: of the photo, pixels.
-        width: of the photo, pixels.
+        box: of the person; None selects the entire image.
+        margin: fraction of the box's size added on each side.
+        height: of the image, pixels.
+        width: of the image, pixels.
     """
     if box is None:
         return 0, 0, width, height
     left, top, right, bottom = box
-    across, down = round(margin * (right - left)), round(margin * (bottom - top))
+    horizontal, vertical = round(margin * (right - left)), round(margin * (bottom - top))
     return (
-        max(0, left - across),
-        max(0, top - down),
-        min(width, right + across),
-        min(height, bottom + down),
+        max(0, left - horizontal),
+        max(0, top - vertical),
+        min(width, right + horizontal),
+        min(height, bottom + vertical),
     )
 
 
-def cropped(
+def crop_to_persons(
     reader: Reader, crop: Literal["mask", "detector"], margin: float, detector: str, folder: Path
 ) -> Reader:
-    """A dataset cut to persons; of a merged one each source is, which knows its own background.
+    """Crop a dataset to persons; merged sources are cropped separately, by their own background.
 
     Args:
         reader: the dataset.
-        crop: where boxes come from.
-        margin: share of the box's size that is added on each side.
-        detector: `coco`, or the path of a file of weights.
-        folder: of the files of boxes.
+        crop: source of the boxes.
+        margin: fraction of the box's size added on each side.
+        detector: `coco`, or the path of a weights file.
+        folder: of the stored boxes.
 
     Raises:
         ConfigError: the detector's file is missing.
     """
-    find: Callable[[Reader], Boxes] = MaskBoxes
+    make_boxes: Callable[[Reader], Boxes] = MaskBoxes
     if crop == "detector":
-        persons = PersonDetector(detector)
-        find = partial(DetectedBoxes, detector=persons, folder=folder)
+        person_detector = PersonDetector(detector)
+        make_boxes = partial(DetectedBoxes, detector=person_detector, folder=folder)
     if isinstance(reader, Merged):
-        return Merged({k: Cropped(part, find(part), margin) for k, part in reader.sources.items()})
-    return Cropped(reader, find(reader), margin)
+        return Merged(
+            {k: Cropped(part, make_boxes(part), margin) for k, part in reader.sources.items()}
+        )
+    return Cropped(reader, make_boxes(reader), margin)
 
 
-def cropped_parts(reader: Reader) -> list[Cropped]:
-    """The cut datasets inside a reader, those of all sources; none where nothing is cut."""
+def cropped_readers(reader: Reader) -> list[Cropped]:
+    """Return the cropped readers inside a reader, including those of merged sources."""
     if isinstance(reader, Merged):
-        return [cut for part in reader.sources.values() for cut in cropped_parts(part)]
+        return [found for part in reader.sources.values() for found in cropped_readers(part)]
     return [reader] if isinstance(reader, Cropped) else []

@@ -1,4 +1,4 @@
-"""What can be wrong with the files of a dataset."""
+"""Defects of dataset files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,34 +23,34 @@ DefectKind = Literal[
 
 
 class Defect(DataError):
-    """One thing that is wrong with one file.
+    """One problem with one file.
 
     Args:
-        kind: what it is.
-        file: where it is.
-        value: what was found there, such as a label; empty where there is none.
-        message: a sentence with the file, what is wrong and what is allowed.
+        kind: of the problem.
+        file: the defective file.
+        value: the offending value, such as a label; empty if there is none.
+        message: a sentence that names the file, the problem and the allowed values.
     """
 
     def __init__(self, kind: DefectKind, file: Path, value: str, message: str) -> None:
-        super().__init__(kind, file, value, message)  # as pickle calls it in another process
+        super().__init__(kind, file, value, message)  # the arguments with which pickle rebuilds it
         self.kind, self.file, self.value, self.message = kind, file, value, message
 
     def __str__(self) -> str:
-        """The message alone."""
+        """Return the message alone."""
         return self.message
 
 
 @dataclass(frozen=True)
 class SkippedSample:
-    """A sample that is not trained on because of a defect, in plain values.
+    """Plain-value record of a sample that is excluded because of a defect.
 
     Args:
-        sample: its name; that of the file where annotation or photo stands alone.
-        kind: what is wrong with it.
-        file: where that is.
-        value: what was found there.
-        message: a sentence for people.
+        sample: its name; the stem of the file if an annotation or image has no partner.
+        kind: of the defect.
+        file: the defective file.
+        value: the offending value.
+        message: human-readable description.
     """
 
     sample: str
@@ -61,40 +61,42 @@ class SkippedSample:
 
     @classmethod
     def of(cls, sample: str, defect: Defect) -> "SkippedSample":
-        """A sample with one of its defects."""
+        """Build the record of a sample from one of its defects."""
         return cls(sample, defect.kind, str(defect.file), defect.value, defect.message)
 
 
 class MissingPartnersError(DataError):
-    """Annotations without their photo, or photos without their annotation.
+    """Annotations without an image, or images without an annotation.
 
     Args:
-        there: the samples that are complete.
-        defects: one for each that is not.
-        message: what a command says that needs all of them, before what it says of the first.
+        complete: the samples that have all of their files.
+        defects: one per missing file.
+        message: summary, shown before the first defect.
     """
 
-    def __init__(self, there: Sequence["Sample"], defects: Sequence[Defect], message: str) -> None:
-        super().__init__(there, defects, message)
-        self.there, self.defects, self.message = there, defects, message
+    def __init__(
+        self, complete: Sequence["Sample"], defects: Sequence[Defect], message: str
+    ) -> None:
+        super().__init__(complete, defects, message)
+        self.complete, self.defects, self.message = complete, defects, message
 
     def __str__(self) -> str:
-        """The message, and the first defect."""
+        """Return the message and the first defect."""
         return f"{self.message}: {self.defects[0]}"
 
 
-def missing_partners(
-    there: Sequence["Sample"], alone: Mapping[Path, str], message: str
+def missing_partners_error(
+    complete: Sequence["Sample"], unpaired: Mapping[Path, str], message: str
 ) -> MissingPartnersError:
-    """The error for files without partner.
+    """Build the error for files without a partner.
 
     Args:
-        there: the samples that are complete.
-        alone: what is to be said of each file.
-        message: as of :class:`MissingPartnersError`.
+        complete: the samples that have all of their files.
+        unpaired: description of the problem by file.
+        message: see :class:`MissingPartnersError`.
     """
     defects = [
         Defect("missing partner", file, file.stem, f"{file}: {text}")
-        for file, text in alone.items()
+        for file, text in unpaired.items()
     ]
-    return MissingPartnersError(there, defects, message)
+    return MissingPartnersError(complete, defects, message)

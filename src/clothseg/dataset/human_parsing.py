@@ -1,4 +1,4 @@
-"""Crowd instance-level human parsing: CIHP, and CCIHP with sizes, patterns and colours."""
+"""Crowd instance-level human parsing: CIHP, and CCIHP with sizes, patterns and colors."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,15 +8,15 @@ from typing import Literal
 
 import numpy as np
 
-from clothseg.dataset.defect import Defect, missing_partners
-from clothseg.dataset.listing import other_layout, some
+from clothseg.dataset.defect import Defect, missing_partners_error
+from clothseg.dataset.listing import abbreviate, layout_error
 from clothseg.dataset.parsing import (
-    INSTANCE_DEPTHS,
+    INSTANCE_BIT_DEPTHS,
     PERSON_STEP,
     Parsing,
-    different_classes,
-    examined_maps,
-    list_defects,
+    check_classes,
+    check_part_list,
+    examine_maps,
     read_map,
 )
 from clothseg.dataset.png import read_ids
@@ -25,24 +25,24 @@ from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 
 PARTS = {"Training": ("train", "train_id.txt"), "Validation": ("validation", "val_id.txt")}
-"""Folders of the release: what they are called here, and their lists of photos."""
+"""Folders of the release, with the name of each part and its list of images."""
 LAYOUT = "Training/ and Validation/ with Images/, Category_ids/, Human_ids/ and Instance_ids/"
 
 Characteristic = dict[Literal["folders", "names"], list[str]]
-"""Folders that may hold a kind of map, tried in order, and its values' names in id order."""
+"""Candidate folders of a kind of map, tried in order, and the names of its values in id order."""
 
 
 class CrowdParsing(Reader):
-    """CIHP as its archive unpacks: 28,280 training and 5,000 validation photos of several people.
+    """CIHP in the layout of its archive: 28,280 training and 5,000 validation multi-person images.
 
-    The mask that is trained on is `Category_ids`. The test part has no annotations and is not read.
+    The training masks are `Category_ids`. The test part has no annotations and is not read.
 
     Args:
-        root: folder that holds `Training` and `Validation`, or one that it was unpacked into; some
-            mirrors double it.
+        root: folder that contains `Training` and `Validation`, or its parent; some mirrors nest
+            it twice.
         names: background and the 19 classes, in id order.
 
-    Licence: not stated where the release is described.
+    License: not stated on the release's page.
     Source: Gong et al., Instance-level human parsing via part grouping network, ECCV 2018.
     """
 
@@ -50,23 +50,25 @@ class CrowdParsing(Reader):
         super().__init__(_home(root), names)
 
     def samples(self) -> list[Sample]:
-        """Photos in the order of the lists, those for training first."""
+        """Images in the order of the lists, training images first."""
         samples = [sample for part in self._parts for sample in self._samples_of(part)]
         if not samples:
-            lists = [f"{self._list_of(part)} lists no photo" for part in self._parts]
-            raise DataError(f"{' and '.join(lists)}; expected one number a line")
-        uses = Counter(sample.name for sample in samples)
-        if twice := [name for name, count in uses.items() if count > 1]:
-            parts = {sample.part for sample in samples if uses[sample.name] > 1}
+            lists = [f"{self._list_of(part)} lists no images" for part in self._parts]
+            raise DataError(f"{' and '.join(lists)}; expected one number per line")
+        counts = Counter(sample.name for sample in samples)
+        if repeated := [name for name, count in counts.items() if count > 1]:
+            parts = {sample.part for sample in samples if counts[sample.name] > 1}
             lists = [str(self._list_of(part)) for part in self._parts if PARTS[part][0] in parts]
             raise DataError(
-                f"{' and '.join(lists)}: listed more than once: {some(twice)}; keep one line of "
-                "each photo"
+                f"{' and '.join(lists)}: listed more than once: {abbreviate(repeated)}; keep one "
+                "line per image"
             )
         if absent := [path for part in self._parts for path in self._absent_files(part)]:
-            there = [s for s in samples if s.name not in {path.stem for path in absent}]
+            absent_names = {path.stem for path in absent}
+            complete = [s for s in samples if s.name not in absent_names]
             message = f"{len(absent)} files of {self.root} are missing"
-            raise missing_partners(there, dict.fromkeys(absent, "listed and missing"), message)
+            unpaired = dict.fromkeys(absent, "listed but missing")
+            raise missing_partners_error(complete, unpaired, message)
         return samples
 
     def read_mask(self, sample: Sample) -> np.ndarray:
@@ -74,13 +76,13 @@ class CrowdParsing(Reader):
         return read_ids(sample.annotation)
 
     def read_parsing(self, sample: Sample) -> Parsing:
-        """All maps of a photo.
+        """Read all maps of an image.
 
         Raises:
-            Defect: names the file and the value: a map cannot be read, sizes differ, a value has no
-                name, or the map of the parts disagrees with their list or with the classes.
+            Defect: with file and value: a map cannot be read, sizes differ, a value has no name, or
+                the part map contradicts the part list or the class map.
         """
-        maps, defects = examined_maps(self._maps(sample), self._value_names)
+        maps, defects = examine_maps(self._maps(sample), self._value_names)
         if defects:
             raise defects[0]
         return Parsing(**maps | {"instance": maps["instance"].astype(np.uint16)})
@@ -89,41 +91,41 @@ class CrowdParsing(Reader):
         """Parts uint16 [H,W], 20 * (person - 1) + class.
 
         Raises:
-            Defect: the list of the parts disagrees with their map or with itself.
+            Defect: the part list contradicts the part map or itself.
         """
         path = self._maps(sample)["instance"]
-        stored = read_map(path, INSTANCE_DEPTHS)
-        if defects := list_defects(path, stored):
+        stored = read_map(path, INSTANCE_BIT_DEPTHS)
+        if defects := check_part_list(path, stored):
             raise defects[0]
         return stored.astype(np.uint16)
 
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
-        """One object a part of a person."""
+        """One object per part of a person."""
         areas = np.bincount(self.read_instances(sample).ravel())
         return [(int(v) % PERSON_STEP, int(areas[v])) for v in np.flatnonzero(areas) if v]
 
     def further_defects(self, sample: Sample) -> list[Defect]:
-        """What is wrong with any map of a photo, and between them."""
-        return examined_maps(self._maps(sample), self._value_names)[1]
+        """Defects of single maps of an image, and contradictions between them."""
+        return examine_maps(self._maps(sample), self._value_names)[1]
 
     def files(self, sample: Sample) -> list[Path]:
-        """The photo, its maps, and the list of its parts."""
+        """The image, its maps, and its part list."""
         maps = self._maps(sample)
         return [sample.image, *maps.values(), maps["instance"].with_suffix(".txt")]
 
     def sample_warnings(self, sample: Sample) -> list[str]:
-        """Classes that are not those of the parts, and people who are not the union of theirs."""
+        """Classes that differ from those of the parts, and people that are not a union of parts."""
         parsing = self.read_parsing(sample)
-        classes = different_classes(sample.annotation, parsing.category, parsing.instance)
+        classes = check_classes(sample.annotation, parsing.category, parsing.instance)
         owner = np.where(parsing.instance > 0, parsing.instance // PERSON_STEP + 1, 0)
         different = parsing.person != owner
         people = np.union1d(parsing.person[different], owner[different])
-        kind = "differs from the union of its parts"
+        problem = "differs from the union of its parts"
         path = self._maps(sample)["person"]
-        return [*classes, *(f"{path}: person {p} {kind}" for p in people if p)]
+        return [*classes, *(f"{path}: person {p} {problem}" for p in people if p)]
 
     def warnings(self) -> list[str]:
-        """A part that is not there."""
+        """A missing part of the dataset."""
         absent = [part for part in PARTS if part not in self._parts]
         return [f"{self.root} has no {' and no '.join(absent)}"] if absent else []
 
@@ -134,7 +136,7 @@ class CrowdParsing(Reader):
 
     @cached_property
     def _folders(self) -> dict[str, str]:
-        """Folders of the maps by :class:`Parsing`'s names."""
+        """Folders of the maps, by field name of :class:`Parsing`."""
         return {"category": "Category_ids", "person": "Human_ids", "instance": "Instance_ids"}
 
     def _maps(self, sample: Sample) -> dict[str, Path]:
@@ -146,50 +148,52 @@ class CrowdParsing(Reader):
     def _parts(self) -> list[str]:
         parts = [part for part in PARTS if (self.root / part / "Images").is_dir()]
         if not parts:
-            raise other_layout(self.root, LAYOUT)
+            raise layout_error(self.root, LAYOUT)
         return parts
 
     def _list_of(self, part: str) -> Path:
-        """The file that lists the photos of a part."""
+        """Path of the list of a part's images."""
         return self.root / part / PARTS[part][1]
 
     def _samples_of(self, part: str) -> list[Sample]:
-        folder, listed = self.root / part, self._list_of(part)
-        if not listed.is_file():
-            raise DataError(f"{listed}: no such file; it lists the photos of {part}")
-        # Editors of Windows put a byte order mark first; the last line may have no end.
-        numbers = listed.read_text(encoding="utf-8-sig", errors="replace").split()
+        folder, list_file = self.root / part, self._list_of(part)
+        if not list_file.is_file():
+            raise DataError(f"{list_file}: no such file; it lists the images of {part}")
+        # Windows editors write a byte order mark; the last line may lack its newline.
+        numbers = list_file.read_text(encoding="utf-8-sig", errors="replace").split()
         images, masks, name = folder / "Images", folder / self._folders["category"], PARTS[part][0]
         return [Sample(n, images / f"{n}.jpg", masks / f"{n}.png", part=name) for n in numbers]
 
     def _absent_files(self, part: str) -> list[Path]:
-        """Files that the list of a part calls for and that are not there.
+        """Return the files that the list of a part requires but that are missing.
 
-        Folders are listed: asking for each file of the release takes three times as long.
+        Folders are listed, as a check per file of the release takes three times as long.
         """
         folder, numbers = self.root / part, [s.name for s in self._samples_of(part)]
         kinds = [("Images", ".jpg"), *((maps, ".png") for maps in self._folders.values())]
         absent = []
-        for maps, ending in [*kinds, (self._folders["instance"], ".txt")]:
-            place = folder / maps
-            there = {path.name for path in place.iterdir()} if place.is_dir() else set()
-            absent += [place / f"{n}{ending}" for n in numbers if f"{n}{ending}" not in there]
+        for name, suffix in [*kinds, (self._folders["instance"], ".txt")]:
+            subfolder = folder / name
+            existing = {p.name for p in subfolder.iterdir()} if subfolder.is_dir() else set()
+            absent += [
+                subfolder / f"{n}{suffix}" for n in numbers if f"{n}{suffix}" not in existing
+            ]
         return absent
 
 
 class CharacteristicParsing(CrowdParsing):
-    """CCIHP: CIHP's photos with new classes, and size, pattern and colour of clothes and hair.
+    """CCIHP: CIHP's images with new classes, and size, pattern and color of clothes and hair.
 
-    People are larger than the union of their parts here: belts and jewellery belong to a person and
-    to no class. No public description of the files was found, so that folders and names are part
-    of the configuration.
+    A person may be larger than the union of its parts: belts and jewelry belong to a person but to
+    no class. No public description of the files was found, so folders and names are part of the
+    configuration.
 
     Args:
-        root: as of :class:`CrowdParsing`.
+        root: see :class:`CrowdParsing`.
         names: background and the 19 classes, in id order.
         characteristics: folders and names of `size`, `pattern` and `color`.
 
-    Licence: not known; the release was not seen.
+    License: unknown; the release was not available.
     Source: Loesch and Audigier, Describe me if you can! Characterized instance-level human
         parsing, ICIP 2021.
     """
@@ -202,77 +206,79 @@ class CharacteristicParsing(CrowdParsing):
 
     @property
     def further_names(self) -> dict[str, list[str]]:
-        """Sizes, patterns and colours."""
-        return {kind: each["names"] for kind, each in self.characteristics.items()}
+        """Names of sizes, patterns and colors."""
+        return {kind: config["names"] for kind, config in self.characteristics.items()}
 
     def further_maps(self, sample: Sample) -> dict[str, np.ndarray]:
-        """Their maps."""
+        """Maps of sizes, patterns and colors."""
         parsing = self.read_parsing(sample)
         return {kind: getattr(parsing, kind) for kind in self.characteristics}
 
     def sample_warnings(self, sample: Sample) -> list[str]:
-        """Classes that are not those of the parts, and parts that lie outside their person.
+        """Classes that differ from those of the parts, and parts that lie outside their person.
 
-        A person may be larger than the union of them.
+        A person may be larger than the union of its parts.
         """
         parsing = self.read_parsing(sample)
-        classes = different_classes(sample.annotation, parsing.category, parsing.instance)
+        classes = check_classes(sample.annotation, parsing.category, parsing.instance)
         owner = parsing.instance // PERSON_STEP + 1
         outside = (parsing.instance > 0) & (parsing.person != owner)
         people, areas = np.unique(owner[outside], return_counts=True)
         path = self._maps(sample)["person"]
         outsiders = (
-            f"{path}: {area} pixels of the parts of person {person} are not of that person"
+            f"{path}: {area} pixels of the parts of person {person} lie outside that person"
             for person, area in zip(people, areas, strict=True)
         )
         return [*classes, *outsiders]
 
     def warnings(self) -> list[str]:
-        """A part that is not there, and the folders that characteristics are read from."""
-        taken = [
+        """A missing part of the dataset, and the folders from which characteristics are read."""
+        chosen = [
             f"{kind} maps are read from {self._folders[kind]}" for kind in self.characteristics
         ]
-        return [*super().warnings(), *taken]
+        return [*super().warnings(), *chosen]
 
     @property
     def _value_names(self) -> dict[str, tuple[Sequence[str], str]]:
-        """CIHP's, and those of the characteristics."""
-        further = {k: (each["names"], f"{k}.names") for k, each in self.characteristics.items()}
+        """Names of CIHP's values and of the characteristics."""
+        further = {k: (config["names"], f"{k}.names") for k, config in self.characteristics.items()}
         return super()._value_names | further
 
     @cached_property
     def _folders(self) -> dict[str, str]:
-        """CIHP's, and of each characteristic the first candidate that every part has."""
+        """CIHP's folders, and for each characteristic the first candidate present in all parts."""
         folders = dict(super()._folders)
         for kind, characteristic in self.characteristics.items():
-            tried = characteristic["folders"]
-            there = [n for n in tried if all((self.root / p / n).is_dir() for p in self._parts)]
-            if not there:
+            candidates = characteristic["folders"]
+            present = [
+                n for n in candidates if all((self.root / p / n).is_dir() for p in self._parts)
+            ]
+            if not present:
                 inside = {f.name for p in self._parts for f in (self.root / p).iterdir()}
-                seen = sorted(name for name in inside if not name.startswith("."))
+                found = sorted(name for name in inside if not name.startswith("."))
                 raise DataError(
-                    f"{self.root}: no folder of {kind} maps: tried {', '.join(tried)} in "
-                    f"{' and '.join(self._parts)}; found {', '.join(seen)}. Name it with "
+                    f"{self.root}: no folder of {kind} maps: tried {', '.join(candidates)} in "
+                    f"{' and '.join(self._parts)}; found {', '.join(found)}. Set it with "
                     f"dataset.{kind}.folders=[<folder>]"
                 )
-            folders[kind] = there[0]
+            folders[kind] = present[0]
         return folders
 
 
 def _home(root: Path) -> Path:
-    """The one folder that holds the parts, at most two folders further down; else `root`."""
-    for above in ("", "*/", "*/*/"):
-        found = {path.parents[1] for part in PARTS for path in root.glob(f"{above}{part}/Images")}
+    """Find the only folder that contains the parts, at most two levels down; else return `root`."""
+    for prefix in ("", "*/", "*/*/"):
+        found = {path.parents[1] for part in PARTS for path in root.glob(f"{prefix}{part}/Images")}
         if found:
             return found.pop() if len(found) == 1 else root
     return root
 
 
 def cihp(*, root: str, names: Sequence[str]) -> CrowdParsing:
-    """Crowd Instance-level Human Parsing.
+    """Build the reader of Crowd Instance-level Human Parsing.
 
     Args:
-        root: folder with `Training/` and `Validation/`, or one around it.
+        root: folder with `Training/` and `Validation/`, or its parent.
         names: background and the 19 classes, in id order.
     """
     return CrowdParsing(Path(root), names)
@@ -286,14 +292,14 @@ def ccihp(
     pattern: Characteristic,
     color: Characteristic,
 ) -> CharacteristicParsing:
-    """Characterized CIHP.
+    """Build the reader of Characterized CIHP.
 
     Args:
-        root: folder with `Training/` and `Validation/`, or one around it.
+        root: folder with `Training/` and `Validation/`, or its parent.
         names: background and the 19 classes, in id order.
         size: folders and names of the size maps.
         pattern: folders and names of the pattern maps.
-        color: folders and names of the colour maps.
+        color: folders and names of the color maps.
     """
     kinds = {"size": size, "pattern": pattern, "color": color}
     return CharacteristicParsing(Path(root), names, kinds)

@@ -1,4 +1,4 @@
-"""iMaterialist (Fashion) 2019: 45,625 photos with run-length encoded objects of 46 categories."""
+"""iMaterialist (Fashion) 2019: 45,625 images with run-length encoded objects of 46 categories."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import Missing, other_layout, present, some, unannotated
+from clothseg.dataset.listing import (
+    Missing,
+    abbreviate,
+    existing_samples,
+    layout_error,
+    unannotated,
+)
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
@@ -23,12 +29,12 @@ class Row:
     """One annotated object.
 
     Args:
-        line: where it stands in the table.
-        source: its id, category + 1; 0 is the background.
+        line: line number in the table.
+        source: source id, category + 1; 0 is the background.
         attributes: ids of its attributes.
-        size: height and width of the photo, pixels.
-        starts: first pixel of every run, from 0, down the columns.
-        lengths: pixels of every run.
+        size: height and width of the image, pixels.
+        starts: first pixel of each run, 0-based, in column-major order.
+        lengths: pixels of each run.
     """
 
     line: int
@@ -40,28 +46,28 @@ class Row:
 
     @property
     def area(self) -> int:
-        """Pixels of the object."""
+        """Number of pixels."""
         return int(self.lengths.sum())
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What is the same in rows that say the same."""
+        """Values that are equal in duplicate rows."""
         return self.source, self.attributes, self.starts.tobytes(), self.lengths.tobytes()
 
 
 class IMaterialist(Reader):
-    """The Kaggle download of 2019, unpacked; both releases of `train.csv`.
+    """The unpacked Kaggle download of 2019, with either release of `train.csv`.
 
-    Runs are counted from 1, down the columns. `ClassId` is a category, which attributes may follow
-    after underscores. Only the place of each photo's rows is kept in memory, not the rows.
+    Runs are 1-based and column-major. `ClassId` is a category, optionally followed by attributes,
+    separated by underscores. Only the offsets of the rows are kept in memory, not the rows.
 
     Args:
         root: folder with `train.csv`.
         names: background and the 46 categories, in id order.
-        overlap: which of two overlapping objects is seen.
-        missing: what becomes of rows whose photo is not there.
+        overlap: which of two overlapping objects is visible.
+        missing: handling of rows whose image is missing.
 
-    Licence: the competition's rules.
+    License: the competition's rules.
     Source: iMaterialist (Fashion) 2019 at FGVC6.
     """
 
@@ -73,32 +79,32 @@ class IMaterialist(Reader):
         self.overlap, self.treatment = overlap, f"overlap={overlap}"
 
     def samples(self) -> list[Sample]:
-        """Photos in the order of their first row."""
-        folder, (places, broken) = self.root / "train", self._lines
-        if not places and not broken:
-            raise DataError(f"{self.table} lists no photo")
-        return present(self._listed, self.table.name, self.missing, folder, broken)
+        """Images in the order of their first row."""
+        folder, (offsets, broken) = self.root / "train", self._lines
+        if not offsets and not broken:
+            raise DataError(f"{self.table} lists no images")
+        return existing_samples(self._listed, self.table.name, self.missing, folder, broken)
 
     def warnings(self) -> list[str]:
-        """Photos that are missing or have no row, where both are left out."""
+        """Images that are missing or have no row, if these are skipped."""
         if self.missing == "error":
             return []
         absent = [sample.image.name for sample in self._listed if not sample.image.is_file()]
-        stray = [photo.name for photo in unannotated(self._listed, self.root / "train")]
+        unlisted = [image.name for image in unannotated(self._listed, self.root / "train")]
         kinds = (
-            (f"photos of {self.table.name} are missing", absent),
-            (f"photos have no row in {self.table.name}", stray),
+            (f"images of {self.table.name} are missing", absent),
+            (f"images have no row in {self.table.name}", unlisted),
         )
-        return [f"{len(found)} {kind}: {some(found)}" for kind, found in kinds if found]
+        return [f"{len(found)} {kind}: {abbreviate(found)}" for kind, found in kinds if found]
 
     @property
     def _listed(self) -> list[Sample]:
-        """Every photo of the table."""
-        photos = [self.root / "train" / name for name in self._places]
-        return [Sample(photo.stem, photo, self.table) for photo in photos]
+        """All images in the table."""
+        images = [self.root / "train" / name for name in self._offsets]
+        return [Sample(image.stem, image, self.table) for image in images]
 
     def read_mask(self, sample: Sample) -> np.ndarray:
-        """Ids uint8 [H,W]: all objects of a photo painted into one mask."""
+        """Ids uint8 [H,W]: all objects of an image painted into one mask."""
         rows = self.rows(sample)
         height, width = rows[0].size
         columns = np.zeros(height * width, np.uint8)
@@ -108,31 +114,31 @@ class IMaterialist(Reader):
         return columns.reshape(width, height).T
 
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
-        """One object a row that has a pixel."""
+        """One object per row that has pixels."""
         return [(row.source, row.area) for row in self.rows(sample) if row.area]
 
     def sample_warnings(self, sample: Sample) -> list[str]:
-        """Rows without a pixel, and rows that repeat an earlier one."""
-        told: list[str] = []
+        """Rows without pixels, and rows that repeat an earlier one."""
+        warnings: list[str] = []
         first: dict[tuple[object, ...], int] = {}
         for row in self.rows(sample):
-            where = f"{self.table} line {row.line} ({sample.image.name})"
+            location = f"{self.table} line {row.line} ({sample.image.name})"
             earlier = first.setdefault(row.content, row.line)
             if not row.area:
-                told.append(f"{where}: EncodedPixels is empty; the row is left out")
+                warnings.append(f"{location}: EncodedPixels is empty; the row is skipped")
             elif earlier != row.line:
-                told.append(f"{where}: says the same as line {earlier}; both are kept")
-        return told
+                warnings.append(f"{location}: repeats line {earlier}; both are used")
+        return warnings
 
     def rows(self, sample: Sample) -> list[Row]:
-        """The objects of a photo in the order of the file.
+        """Read the objects of an image in the order of the file.
 
         Raises:
-            DataError: a row is not what the release says; names its line and value.
+            DataError: a row is malformed; names its line and value.
         """
         with self.table.open("rb") as file:
             fields = []
-            for line, offset in self._places[sample.image.name]:
+            for line, offset in self._offsets[sample.image.name]:
                 file.seek(offset)
                 fields.append((line, self._fields(file.readline(), line)))
         rows = [self._row(values, line) for line, values in fields]
@@ -144,84 +150,84 @@ class IMaterialist(Reader):
         return rows
 
     @property
-    def _places(self) -> dict[str, list[tuple[int, int]]]:
-        """Line number and byte offset of every row of every photo."""
+    def _offsets(self) -> dict[str, list[tuple[int, int]]]:
+        """Line number and byte offset of each row, by image."""
         return self._lines[0]
 
     @cached_property
     def _lines(self) -> tuple[dict[str, list[tuple[int, int]]], list[Defect]]:
-        """The places of the rows, and the lines that are none.
+        """Offsets of the rows, and defects of malformed lines.
 
-        A photo with such a line would lack an object, so that none of its rows counts.
+        An image with such a line would lack an object, so all of its rows are dropped.
         """
         if not self.table.is_file():
-            raise other_layout(self.root, LAYOUT)
-        places: dict[str, list[tuple[int, int]]] = {}
+            raise layout_error(self.root, LAYOUT)
+        offsets: dict[str, list[tuple[int, int]]] = {}
         broken: list[Defect] = []
-        spoilt: set[str] = set()
+        incomplete: set[str] = set()
         with self.table.open("rb") as file:
             offset = len(file.readline())
             for line, text in enumerate(file, start=2):
                 try:
                     if text.strip():
-                        places.setdefault(self._fields(text, line)[0], []).append((line, offset))
+                        offsets.setdefault(self._fields(text, line)[0], []).append((line, offset))
                 except Defect as defect:
                     broken.append(defect)
-                    spoilt.update(text.decode(errors="replace").replace('"', "").split(","))
+                    incomplete.update(text.decode(errors="replace").replace('"', "").split(","))
                 offset += len(text)
-        return {name: rows for name, rows in places.items() if name not in spoilt}, broken
+        return {name: rows for name, rows in offsets.items() if name not in incomplete}, broken
 
     @cached_property
     def _columns(self) -> list[int]:
-        """Where each of :data:`COLUMNS` stands in a line."""
+        """Position of each of :data:`COLUMNS` in a line."""
         with self.table.open("rb") as file:
             first = file.readline().decode("utf-8-sig", errors="replace")
         header = [name.strip('"') for name in first.strip().split(",")]
         missing = [name for name in COLUMNS if name not in header]
         if missing and ("\t" in first or ";" in first):
             raise DataError(
-                f"{self.table}: its columns are separated by tabs or semicolons; they must be "
+                f"{self.table}: columns are separated by tabs or semicolons; they must be "
                 f"separated by commas: {','.join(COLUMNS)}"
             )
         if missing:
             raise DataError(
                 f"{self.table}: has no column {', '.join(missing)}; found {', '.join(header)}. The "
-                "release of 2020 has another form and cannot be read"
+                "2020 release has a different format, which is not supported"
             )
         return [header.index(name) for name in COLUMNS]
 
     def _fields(self, text: bytes, line: int) -> list[str]:
-        """The values of :data:`COLUMNS` in one line."""
+        """Extract the values of :data:`COLUMNS` from one line."""
         values = [v.strip('"') for v in text.decode(errors="replace").strip().split(",")]
         if len(values) <= max(self._columns):
-            message = f"{self.table} line {line}: {len(values)} values; the line is cut off"
+            message = f"{self.table} line {line}: only {len(values)} values; the line is truncated"
             raise Defect("unreadable annotation", self.table, f"line {line}", message)
-        return [values[place] for place in self._columns]
+        return [values[position] for position in self._columns]
 
     def _row(self, values: Sequence[str], line: int) -> Row:
         name, runs, height, width, label = values
-        where = f"{self.table} line {line} ({name})"
+        location = f"{self.table} line {line} ({name})"
         try:
             size = round(float(height)), round(float(width))
             category, *attributes = [int(part) for part in label.split("_")]
             pairs = np.array(runs.split(), np.int64)
         except ValueError as error:
-            raise DataError(f"{where}: {error}") from error
+            raise DataError(f"{location}: {error}") from error
         if not 0 <= category < len(self.names) - 1:
             message = (
-                f"{where}: ClassId {label}: category {category} is out of range; allowed are 0 to "
-                f"{len(self.names) - 2}"
+                f"{location}: ClassId {label}: category {category} is out of range; allowed are 0 "
+                f"to {len(self.names) - 2}"
             )
             raise Defect("label out of range", self.table, str(category), message)
         if len(pairs) % 2:
-            raise DataError(f"{where}: {len(pairs)} numbers; runs are pairs of start and length")
+            raise DataError(f"{location}: {len(pairs)} values; runs are pairs of start and length")
         starts, lengths = pairs[::2] - 1, pairs[1::2]
         pixels = size[0] * size[1]
         outside = (starts < 0) | (lengths < 1) | (lengths > pixels) | (starts > pixels - lengths)
         if outside.any():
             first = int(np.flatnonzero(outside)[0])
             run = f"{starts[first] + 1} {lengths[first]}"
-            message = f"{where}: run `{run}` leaves the photo of {size[1]}x{size[0]} pixels"
+            message = f"{location}: run `{run}` exceeds the image of {size[1]}x{size[0]} pixels"
             raise Defect("unreadable annotation", self.table, run, message)
         return Row(line, category + 1, tuple(attributes), size, starts, lengths)
 
@@ -229,7 +235,7 @@ class IMaterialist(Reader):
 def imaterialist(
     *, root: str, names: Sequence[str], overlap: Overlap, missing: Missing
 ) -> IMaterialist:
-    """Photos and objects of iMaterialist (Fashion) 2019.
+    """Build the reader of iMaterialist (Fashion) 2019.
 
     Args:
         root: folder of the unpacked download.

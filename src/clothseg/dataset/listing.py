@@ -1,4 +1,4 @@
-"""Which samples a dataset has, and what is said of those that lack a file."""
+"""Listing of a dataset's samples, and errors for missing files."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -10,103 +10,103 @@ from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 
 Missing = Literal["error", "leave_out"]
-"""What becomes of annotations whose photo is not there."""
+"""Handling of annotations whose image is missing."""
 
 
-def present(
+def existing_samples(
     samples: Sequence[Sample],
     listed: str,
     missing: Missing,
     folder: Path | None = None,
     unusable: Sequence[Defect] = (),
 ) -> list[Sample]:
-    """The samples whose photo is there.
+    """Return the samples whose image exists.
 
     Args:
-        samples: all that the annotations list.
-        listed: where they are listed, for the message.
-        missing: what becomes of the others.
-        folder: of the photos, where each has to be annotated; one that is not is an error, too,
-            unless the missing ones are left out.
-        unusable: entries of the list that make no sample, or spoil one.
+        samples: all samples in the annotations.
+        listed: name of the list, for messages.
+        missing: whether missing images are an error or are skipped.
+        folder: of the images, if every image must have an annotation; with `missing="error"`, one
+            without is an error as well.
+        unusable: entries of the list that yield no sample, or invalidate one.
 
     Raises:
-        MissingPartnersError: photos or annotations are missing and that is an error, no photo is
-            there, or entries cannot be used.
+        MissingPartnersError: images or annotations are missing and `missing="error"`, no image
+            exists, or entries are unusable.
     """
-    there = [sample for sample in samples if sample.image.is_file()]
-    strict = missing == "error" or not there
+    existing = [sample for sample in samples if sample.image.is_file()]
+    strict = missing == "error" or not existing
     absent = [sample for sample in samples if strict and not sample.image.is_file()]
-    stray = unannotated(samples, folder) if folder and missing == "error" else []
+    unlisted = unannotated(samples, folder) if folder and missing == "error" else []
     problems = []
     if absent:
-        problems.append(f"{len(absent)} photos of {listed} are missing")
-    if stray:
-        problems.append(f"{len(stray)} photos are not in {listed}")
+        problems.append(f"{len(absent)} images of {listed} are missing")
+    if unlisted:
+        problems.append(f"{len(unlisted)} images are not in {listed}")
     if unusable:
-        problems.append(f"{len(unusable)} entries of {listed} cannot be used")
+        problems.append(f"{len(unusable)} entries of {listed} are unusable")
     if problems:
-        defects = [*unusable, *map(_without_photo, absent), *map(_without_annotation, stray)]
-        raise MissingPartnersError(there, defects, " and ".join(problems))
-    return there
+        defects = [*unusable, *map(_without_image, absent), *map(_without_annotation, unlisted)]
+        raise MissingPartnersError(existing, defects, " and ".join(problems))
+    return existing
 
 
 def unannotated(samples: Sequence[Sample], folder: Path) -> list[Path]:
-    """The JPEGs of a folder that belong to no sample."""
+    """List the JPEGs in a folder that belong to no sample."""
     known = {sample.image.name for sample in samples}
-    return [path for path in files_of(folder, {".jpg"}) if path.name not in known]
+    return [path for path in list_files(folder, {".jpg"}) if path.name not in known]
 
 
-def files_of(folder: Path, endings: Collection[str]) -> list[Path]:
-    """The files of some kinds in a folder, by name, without hidden ones, which systems leave there.
+def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """List the files with given suffixes, by name, skipping hidden files of operating systems.
 
     Args:
-        folder: a folder; one that does not exist has none.
-        endings: of names, in lower case; names may have them in either.
+        folder: a folder; one that does not exist has no files.
+        suffixes: in lower case; matching ignores case.
     """
     if not folder.is_dir():
         return []
     return [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in endings and not path.name.startswith(".")
+        if path.suffix.lower() in suffixes and not path.name.startswith(".")
     ]
 
 
 def complete_samples(reader: Reader) -> tuple[list[Sample], Sequence[Defect]]:
-    """The samples of which all files are there, and what is missing to the others.
+    """Return the samples that have all of their files, and the defects of the others.
 
     Raises:
-        DataError: the dataset has another layout.
+        DataError: the dataset has an unexpected layout.
     """
     try:
         return reader.samples(), []
     except MissingPartnersError as error:
-        return list(error.there), error.defects
+        return list(error.complete), error.defects
 
 
-def some(items: Sequence[object]) -> str:
-    """The first three of a list, for a message."""
+def abbreviate(items: Sequence[object]) -> str:
+    """Join the first three items for a message."""
     return ", ".join(map(str, items[:3])) + (" …" if len(items) > 3 else "")
 
 
-def other_layout(root: Path, layout: str) -> DataError:
-    """The error for a folder that is missing or holds something else.
+def layout_error(root: Path, layout: str) -> DataError:
+    """Build the error for a folder that is missing or has unexpected content.
 
     Args:
         root: the dataset's folder.
-        layout: what is expected in it.
+        layout: expected content.
     """
     if not root.is_dir():
-        return DataError(f"{root} is not a folder; expected there: {layout}")
+        return DataError(f"{root} is not a folder; expected a folder with {layout}")
     found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
-    return DataError(f"{root} has another layout: expected {layout}; found {found}")
+    return DataError(f"{root} has an unexpected layout: expected {layout}; found {found}")
 
 
-def _without_photo(sample: Sample) -> Defect:
-    message = f"{sample.image}: there is no such photo, but {sample.annotation} has labels for it"
+def _without_image(sample: Sample) -> Defect:
+    message = f"{sample.image}: no such image, but {sample.annotation} has labels for it"
     return Defect("missing partner", sample.image, sample.name, message)
 
 
-def _without_annotation(photo: Path) -> Defect:
-    return Defect("missing partner", photo, photo.stem, f"{photo}: the photo has no annotation")
+def _without_annotation(image: Path) -> Defect:
+    return Defect("missing partner", image, image.stem, f"{image}: the image has no annotation")

@@ -1,4 +1,4 @@
-"""Several datasets as one: their names are united, and every sample keeps its source."""
+"""Several datasets as one, with the union of their names; each sample records its source."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ from clothseg.labels import IGNORE, UNKNOWN
 
 
 class Merged(Reader):
-    """Datasets one after the other; a name that several have is one name.
+    """Concatenation of datasets; equal names become one name.
 
     Args:
-        sources: the datasets by the name that their samples carry.
+        sources: the datasets, by the source name of their samples.
     """
 
     def __init__(self, sources: Mapping[str, Reader]) -> None:
@@ -31,16 +31,16 @@ class Merged(Reader):
 
     @property
     def ready(self) -> bool:
-        """Whether the photos of all sources are there."""
+        """True if the images of all sources exist."""
         return all(part.ready for part in self.sources.values())
 
     @property
     def parts(self) -> Mapping[str, Reader]:
-        """The sources by their names."""
+        """The sources, by name."""
         return self.sources
 
     def samples(self) -> list[Sample]:
-        """The samples of all sources; their names begin with the source's."""
+        """Samples of all sources, their names prefixed with the source's."""
         return [
             replace(sample, name=f"{source}-{sample.name}", source=source)
             for source, part in self.sources.items()
@@ -48,23 +48,23 @@ class Merged(Reader):
         ]
 
     def read_mask(self, sample: Sample) -> np.ndarray:
-        """Ids uint8 [H,W] into the united names."""
+        """Ids uint8 [H,W] into the union of names."""
         return self._tables[sample.source][self._part(sample).read_mask(_native(sample))]
 
     def inspect(self, sample: Sample) -> Inspection:
-        """Photo and united ids, checked by the source so that a defect is told in its own ids."""
+        """Image and merged ids; the source checks them, so defects are reported in its own ids."""
         found = self._part(sample).inspect(_native(sample))
         mask = None if found.mask is None else self._tables[sample.source][found.mask]
         return replace(found, mask=mask)
 
     def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
-        """The source's objects with ids of the united names."""
+        """Objects of the source, with merged ids."""
         found = self._part(sample).objects(_native(sample))
         table = self._tables[sample.source]
         return None if found is None else [(int(table[source]), area) for source, area in found]
 
     def files(self, sample: Sample) -> list[Path]:
-        """Every file that decides a sample."""
+        """All files that determine a sample."""
         return self._part(sample).files(_native(sample))
 
     def prepare(self) -> None:
@@ -73,15 +73,15 @@ class Merged(Reader):
             part.prepare()
 
     def skipped_samples(self) -> list[SkippedSample]:
-        """Defective samples of all sources; their names begin with the source's."""
+        """Defective samples of all sources, their names prefixed with the source's."""
         return [
-            replace(each, sample=f"{source}-{each.sample}")
+            replace(skipped, sample=f"{source}-{skipped.sample}")
             for source, part in self.sources.items()
-            for each in part.skipped_samples()
+            for skipped in part.skipped_samples()
         ]
 
     def warnings(self) -> list[str]:
-        """The warnings of all sources."""
+        """Warnings of all sources."""
         return [
             f"{name}: {text}" for name, part in self.sources.items() for text in part.warnings()
         ]
@@ -95,7 +95,7 @@ class Merged(Reader):
         return self.sources[sample.source]
 
     def _table(self, part: Reader) -> np.ndarray:
-        """United id of every id of a source, uint8 [256]."""
+        """Build the table uint8 [256] from a source's ids to merged ids."""
         table = np.full(256, UNKNOWN, np.uint8)
         table[: len(part.names)] = [self.names.index(name) for name in part.names]
         table[IGNORE] = IGNORE
@@ -103,25 +103,25 @@ class Merged(Reader):
 
 
 def _native(sample: Sample) -> Sample:
-    """The sample as its own dataset knows it."""
+    """Return the sample as its own dataset lists it."""
     return replace(sample, name=sample.name.removeprefix(f"{sample.source}-"), source="")
 
 
 def merged(*, sources: dict[str, Any]) -> Merged:
-    """Any datasets in one label space.
+    """Merge datasets into one.
 
     Args:
-        sources: the datasets by the name that their samples carry.
+        sources: the datasets, by the source name of their samples.
 
     Raises:
-        ConfigError: a source is a mixture itself.
+        ConfigError: a source is a merged dataset itself.
     """
     nested = [name for name, part in sources.items() if isinstance(part, Merged)]
     if nested:
         raise ConfigError(
             [
-                f"dataset.sources.{name}: it is a mixture of datasets itself; name what it is made "
-                "of beside the other sources"
+                f"dataset.sources.{name}: is itself a merged dataset; list its sources directly "
+                "alongside the others"
                 for name in nested
             ]
         )

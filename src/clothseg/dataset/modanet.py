@@ -1,4 +1,4 @@
-"""ModaNet: polygons of 13 garments on 52,377 street photos of PaperDoll."""
+"""ModaNet: polygons of 13 garment categories on 52,377 street images of PaperDoll."""
 
 import json
 from codecs import BOM_UTF8
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import Missing, other_layout, present, some
+from clothseg.dataset.listing import Missing, abbreviate, existing_samples, layout_error
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
@@ -30,9 +30,9 @@ class Garment:
     """One annotated object.
 
     Args:
-        number: the annotation's own id.
-        source: its category, 1 to 13; 0 is the background.
-        polygons: x and y of the corners of every part in turn, pixels.
+        number: annotation id.
+        source: category, 1 to 13; 0 is the background.
+        polygons: alternating x and y of the vertices, one list per part, pixels.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Garment:
 
 
 class CocoImage(BaseModel):
-    """A photo in COCO's file."""
+    """One image entry of a COCO file."""
 
     id: Annotated[int, Field(ge=0)]
     height: Annotated[int, Field(ge=1)]
@@ -50,16 +50,18 @@ class CocoImage(BaseModel):
 
 
 def _in_pairs(polygon: list[float]) -> list[float]:
-    """Refuse a polygon that lacks an x or a y."""
+    """Reject a polygon that lacks an x or a y."""
     if len(polygon) % 2:
         raise PydanticCustomError(
-            "odd", "{count} numbers; a polygon has x and y in turn", {"count": len(polygon)}
+            "odd_length",
+            "odd number of values ({count}); a polygon alternates x and y",
+            {"count": len(polygon)},
         )
     return polygon
 
 
 class CocoAnnotation(BaseModel):
-    """An object in COCO's file, with polygons [x, y, x, y, …] in pixels."""
+    """One object of a COCO file, with polygons [x, y, x, y, …] in pixels."""
 
     id: int
     image_id: int
@@ -68,26 +70,26 @@ class CocoAnnotation(BaseModel):
 
 
 class CocoFile(BaseModel):
-    """What is read of COCO's file."""
+    """The fields that are read from a COCO file."""
 
     images: list[CocoImage]
     annotations: list[CocoAnnotation]
 
 
 class ModaNet(Reader):
-    """The training annotations of the repository beside a flat folder of photos.
+    """The training annotations of the repository and a flat folder of images.
 
-    Polygons are filled by COCO's rule: the pixels whose centre is inside. Areas are counted,
-    because those of the file do not fit the polygons. The validation file has no annotations and
-    is not read. A photo without any annotation is background.
+    Polygons are filled by COCO's rule: the pixels whose center is inside. Areas are counted,
+    because those in the file do not match the polygons. The validation file has no annotations and
+    is not read. An image without any annotation is all background.
 
     Args:
         root: folder with `annotations/` and `images/`.
         names: background and the 13 categories, in id order.
-        overlap: which of two overlapping garments is seen.
-        missing: what becomes of annotations whose photo is not there.
+        overlap: which of two overlapping garments is visible.
+        missing: handling of annotations whose image is missing.
 
-    Licence: annotations CC BY-NC 4.0; photos belong to their owners.
+    License: annotations CC BY-NC 4.0; images belong to their owners.
     Source: Zheng et al., ModaNet: a large-scale street fashion dataset with polygon
         annotations, ACM Multimedia 2018.
     """
@@ -100,45 +102,45 @@ class ModaNet(Reader):
         self.overlap, self.treatment = overlap, f"overlap={overlap}"
 
     def samples(self) -> list[Sample]:
-        """Photos by id."""
+        """Images by id."""
         if not self._sizes:
-            raise DataError(f"{self.file} lists no photo: `images` is empty")
+            raise DataError(f"{self.file} lists no images: `images` is empty")
         annotated = self._garments | self._faults
-        strays = [self._stray(number) for number in annotated if number not in self._sizes]
+        orphans = [self._orphan(number) for number in annotated if number not in self._sizes]
         samples = [self._sample(number) for number in self._sizes]
-        return present(samples, FILE, self.missing, unusable=strays)
+        return existing_samples(samples, FILE, self.missing, unusable=orphans)
 
     def warnings(self) -> list[str]:
-        """Photos that are missing or have no annotation, annotations without polygon or twice."""
+        """Images that are missing or not annotated, annotations without polygon or repeated."""
         samples = {number: self._sample(number) for number in self._sizes}
         annotated = self._garments | self._faults
         absent = [s.name for s in samples.values() if not s.image.is_file()]
-        bare = [s.name for number, s in samples.items() if number not in annotated]
+        unannotated = [s.name for number, s in samples.items() if number not in annotated]
         garments = [garment for group in self._garments.values() for garment in group]
         empty = [str(garment.number) for garment in garments if not garment.polygons]
         kinds = (
-            ("photos of the annotations are missing", absent),
-            ("photos have no annotation; they are all background", bare),
-            ("annotations have no polygon; they are left out", empty),
-            ("annotations have the polygons of an earlier one; both are kept", self._repeated()),
+            ("images of the annotations are missing", absent),
+            ("images have no annotation and are all background", unannotated),
+            ("annotations have no polygon and are skipped", empty),
+            ("annotations repeat the polygons of an earlier one; both are used", self._repeated()),
         )
-        return [f"{len(found)} {kind}: {some(found)}" for kind, found in kinds if found]
+        return [f"{len(found)} {kind}: {abbreviate(found)}" for kind, found in kinds if found]
 
     def read_mask(self, sample: Sample) -> np.ndarray:
-        """Ids uint8 [H,W]: all garments of a photo painted into one mask."""
-        filled = self._filled(sample)
+        """Ids uint8 [H,W]: all garments of an image painted into one mask."""
+        filled = self._fill_polygons(sample)
         mask = np.zeros(self._sizes[int(sample.name)], np.uint8)
         for source, inside in painting_order(filled, lambda pair: int(pair[1].sum()), self.overlap):
             mask[inside] = source
         return mask
 
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
-        """One object a garment that has a pixel."""
-        areas = [(source, int(inside.sum())) for source, inside in self._filled(sample)]
+        """One object per garment that has pixels."""
+        areas = [(source, int(inside.sum())) for source, inside in self._fill_polygons(sample)]
         return [(source, area) for source, area in areas if area]
 
-    def _filled(self, sample: Sample) -> list[tuple[int, np.ndarray]]:
-        """Source id and pixels bool [H,W] of every garment of a photo."""
+    def _fill_polygons(self, sample: Sample) -> list[tuple[int, np.ndarray]]:
+        """Source id and pixels bool [H,W] of each garment of an image."""
         from pycocotools import mask as coco
 
         if faults := self._faults.get(int(sample.name)):
@@ -154,7 +156,7 @@ class ModaNet(Reader):
         return filled
 
     def _repeated(self) -> list[str]:
-        """Annotations whose polygons are those of an earlier one of their photo."""
+        """Ids of annotations that repeat the polygons of an earlier one of the same image."""
         repeated = []
         for garments in self._garments.values():
             seen = set()
@@ -166,8 +168,8 @@ class ModaNet(Reader):
         return repeated
 
     def _sample(self, number: int) -> Sample:
-        photo = self.root / "images" / self._file_names[number]
-        return Sample(f"{number:07}", photo, self.file)
+        image = self.root / "images" / self._file_names[number]
+        return Sample(f"{number:07}", image, self.file)
 
     def _unknown_category(self, garment: Garment) -> Defect:
         message = (
@@ -176,19 +178,21 @@ class ModaNet(Reader):
         )
         return Defect("label out of range", self.file, str(garment.source), message)
 
-    def _stray(self, number: int) -> Defect:
-        """The defect of annotations whose image the file does not have."""
+    def _orphan(self, number: int) -> Defect:
+        """Build the defect of annotations whose image is not in the file."""
         garments = [str(garment.number) for garment in self._garments.get(number, [])]
-        strays = some([*garments, *(fault.value for fault in self._faults.get(number, []))])
+        annotations = abbreviate(
+            [*garments, *(fault.value for fault in self._faults.get(number, []))]
+        )
         message = (
-            f"{self.file}: annotation {strays} belongs to image {number}, which the file does not "
-            "have"
+            f"{self.file}: annotation {annotations} belongs to image {number}, which is not in "
+            "the file"
         )
         return Defect("missing partner", self.file, str(number), message)
 
     @cached_property
     def _sizes(self) -> dict[int, tuple[int, int]]:
-        """Height and width of every photo of the file, by id."""
+        """Height and width of each image in the file, by id."""
         images = sorted(self._content.images, key=lambda image: image.id)
         return {image.id: (image.height, image.width) for image in images}
 
@@ -198,10 +202,10 @@ class ModaNet(Reader):
 
     @cached_property
     def _garments(self) -> dict[int, list[Garment]]:
-        """Annotations of every photo in the order of the file."""
+        """Annotations of each image in the order of the file."""
         garments: dict[int, list[Garment]] = {}
         for annotation in self._content.annotations:
-            # A polygon with fewer than three corners has no inside.
+            # A polygon with fewer than three vertices has no interior.
             polygons = [p for p in annotation.segmentation if len(p) >= 6]
             garment = Garment(annotation.id, annotation.category_id, polygons)
             garments.setdefault(annotation.image_id, []).append(garment)
@@ -209,64 +213,64 @@ class ModaNet(Reader):
 
     @property
     def _content(self) -> CocoFile:
-        """What can be used of the annotation file."""
+        """The valid content of the annotation file."""
         return self._parsed[0]
 
     @property
     def _faults(self) -> dict[int, list[Defect]]:
-        """Annotations of every photo that cannot be used."""
+        """Invalid annotations of each image."""
         return self._parsed[1]
 
     @cached_property
     def _parsed(self) -> tuple[CocoFile, dict[int, list[Defect]]]:
-        """The annotation file, and those of its annotations that cannot be used."""
+        """The valid content of the annotation file, and its invalid annotations by image."""
         text = self._text()
         try:
             return CocoFile.model_validate_json(text), {}
         except ValidationError as error:
-            wrong = self._wrong_annotations(error)
-        # To catch them one by one would make a sound file, the usual one, three times as slow.
+            problems = self._annotation_problems(error)
+        # One by one from the start would make a valid file, the usual case, three times as slow.
         content = json.loads(text)
         faults: dict[int, list[Defect]] = {}
-        for place, told in wrong.items():
-            row = content["annotations"][place]
-            number = str(row.get("id", f"in place {place}"))
+        for index, problem in problems.items():
+            row = content["annotations"][index]
+            number = str(row.get("id", f"in place {index}"))
             message = (
-                f"{self.file}: annotation {number} cannot be used: {told}; expected are id, "
-                "category_id and polygons [[x, y, x, y, …], …] as segmentation"
+                f"{self.file}: annotation {number} is invalid: {problem}; expected id, "
+                "category_id and, as segmentation, polygons [[x, y, x, y, …], …]"
             )
             fault = Defect("unreadable annotation", self.file, number, message)
             faults.setdefault(int(row["image_id"]), []).append(fault)
-        usable = [row for n, row in enumerate(content["annotations"]) if n not in wrong]
-        return CocoFile.model_validate(content | {"annotations": usable}), faults
+        valid = [row for n, row in enumerate(content["annotations"]) if n not in problems]
+        return CocoFile.model_validate(content | {"annotations": valid}), faults
 
-    def _wrong_annotations(self, error: ValidationError) -> dict[int, str]:
-        """What is wrong with single annotations, by their place in the file.
+    def _annotation_problems(self, error: ValidationError) -> dict[int, str]:
+        """Extract the problems of single annotations, by index in the file.
 
         Raises:
-            DataError: anything else is wrong, or it is not known whose annotation it is.
+            DataError: there are other problems, or the image of an annotation is unknown.
         """
-        wrong: dict[int, str] = {}
+        problems: dict[int, str] = {}
         others = []
-        for each in error.errors(include_url=False, include_input=False):
-            match each["loc"]:
-                case ("annotations", int(place), str(key), *further) if key != "image_id":
-                    told = f"{'.'.join(map(str, [key, *further]))}: {each['msg']}"
-                    wrong.setdefault(place, told)
+        for detail in error.errors(include_url=False, include_input=False):
+            match detail["loc"]:
+                case ("annotations", int(index), str(key), *further) if key != "image_id":
+                    problem = f"{'.'.join(map(str, [key, *further]))}: {detail['msg']}"
+                    problems.setdefault(index, problem)
                 case location:
-                    others.append(f"{'.'.join(map(str, location)) or 'it'}: {each['msg']}")
+                    others.append(f"{'.'.join(map(str, location)) or 'file'}: {detail['msg']}")
         if others:
-            raise DataError(f"{self.file}: is not a COCO file: {some(others)}") from error
-        return wrong
+            raise DataError(f"{self.file}: not a COCO file: {abbreviate(others)}") from error
+        return problems
 
     def _text(self) -> bytes:
-        """The annotation file, without the byte order mark that editors of Windows put first."""
+        """Read the annotation file without the byte order mark that Windows editors write."""
         if not self.file.is_file():
-            raise other_layout(self.root, LAYOUT)
+            raise layout_error(self.root, LAYOUT)
         text = self.file.read_bytes().removeprefix(BOM_UTF8)
         if text.startswith(LFS_POINTER):
             raise DataError(
-                f"{self.file} is a pointer of Git LFS and not the annotations ({len(text)} bytes): "
+                f"{self.file} is a Git LFS pointer, not the annotations ({len(text)} bytes): "
                 "run `git lfs install` and `git lfs pull` in the repository, or download the file "
                 "with scripts/dataset.py action=download dataset=modanet"
             )
@@ -274,7 +278,7 @@ class ModaNet(Reader):
 
 
 def modanet(*, root: str, names: Sequence[str], overlap: Overlap, missing: Missing) -> ModaNet:
-    """ModaNet.
+    """Build the reader of ModaNet.
 
     Args:
         root: folder with `annotations/` and `images/`.
@@ -283,7 +287,7 @@ def modanet(*, root: str, names: Sequence[str], overlap: Overlap, missing: Missi
         missing: `error` or `leave_out`.
 
     Raises:
-        ConfigError: the library that fills its polygons is not installed.
+        ConfigError: the library that fills polygons is not installed.
     """
     require_extra("modanet", "dataset=modanet")
     return ModaNet(Path(root), names, overlap, missing)

@@ -3,24 +3,24 @@
 import cv2
 import numpy as np
 
-NEAR_DUPLICATE_BITS = 8
-"""Photos whose 64-bit perceptual hashes differ in at most so many bits stay in one part; on CCP
-this finds the five real pairs, and 10 bits a false one."""
+MAX_HASH_DISTANCE = 8
+"""Maximum Hamming distance of the perceptual hashes of near-duplicates, which stay in the same part
+of a split. On CCP, 8 bits find the five real pairs; 10 bits add a false one."""
 
 
 def perceptual_hash(image: np.ndarray) -> int:
-    """64-bit hash of a photo uint8 [H,W,3]: signs of its 8x8 lowest frequencies about the median.
+    """64-bit hash of an image uint8 [H,W,3]: signs of its 8x8 lowest frequencies about the median.
 
-    Photos of one scene differ in few bits (Hamming distance).
+    Images of the same scene differ in few bits (Hamming distance).
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[:8, :8].ravel()
     return int(np.packbits(low > np.median(low)).view(">u8")[0])
 
 
 def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
-    """Number of the group of look-alikes of each photo, int [N]; most groups have one photo.
+    """Assign each image to a group of near-duplicates, int [N]; most groups have one image.
 
     Args:
         hashes: perceptual hashes uint64 [N].
@@ -34,7 +34,7 @@ def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
 
 
 def near_duplicate_pairs(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of all pairs of look-alikes, first < second, both int [P].
+    """Find all pairs of near-duplicates: indices first < second, both int [P].
 
     Args:
         hashes: perceptual hashes uint64 [N].
@@ -42,7 +42,7 @@ def near_duplicate_pairs(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     found = []
     for index, value in enumerate(hashes):
         distances = np.bitwise_count(hashes[index + 1 :] ^ value)
-        near = index + 1 + np.flatnonzero(distances <= NEAR_DUPLICATE_BITS)
+        near = index + 1 + np.flatnonzero(distances <= MAX_HASH_DISTANCE)
         found.append(np.stack([np.full(len(near), index), near]))
     first, second = np.concatenate([np.empty((2, 0), int), *found], axis=1)
     return first, second

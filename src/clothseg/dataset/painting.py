@@ -1,4 +1,4 @@
-"""Objects that overlap, painted into one mask."""
+"""Painting order of overlapping objects in one mask."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
@@ -10,13 +10,13 @@ Object = TypeVar("Object")
 def painting_order(
     objects: Sequence[Object], area: Callable[[Object], int], overlap: Overlap
 ) -> list[Object]:
-    """Objects in the order in which they are painted; later ones cover earlier ones.
+    """Sort objects by painting order; later ones cover earlier ones.
 
     Args:
         objects: in the order of the file.
         area: pixels of an object.
-        overlap: `small_on_top` paints the largest first, so that a pocket lies on its coat;
-            `later_wins` follows the file. No paper says which object wins.
+        overlap: `small_on_top` paints the largest first, so that a pocket covers its coat;
+            `later_wins` keeps the order of the file. No paper states which object wins.
     """
     if overlap == "later_wins":
         return list(objects)

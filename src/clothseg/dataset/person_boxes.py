@@ -1,4 +1,4 @@
-"""Where the person in a photo is: around its labels, or where a detector sees one."""
+"""Bounding boxes of the person in each image, from its mask or from a detector."""
 
 import hashlib
 import json
@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from filelock import FileLock
 
-from clothseg.dataset.person_detector import CONFIDENT, Detections
-from clothseg.dataset.photo import read_photo
+from clothseg.dataset.image import read_image
+from clothseg.dataset.person_detector import MIN_SCORE, Detections
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.files import write_json
@@ -23,69 +23,69 @@ from clothseg.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
 PERSON = 1
-"""Label of a person among the 91 classes of COCO in torchvision."""
+"""Label of a person among torchvision's 91 COCO classes."""
 
 BOXES_VERSION = 1
-"""Raised when the same photos and weights would give other boxes."""
+"""Increment whenever the same images and weights yield different boxes."""
 
 Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels; right and bottom are the first that lie outside."""
+"""Left, top, right and bottom in pixels; right and bottom are exclusive."""
 
-_detecting = Lock()
-"""Photos may be read by several threads, of which one asks the detector."""
+_detector_lock = Lock()
+"""Several threads may read images, but only one may run the detector."""
 
 
 class Detector(Protocol):
-    """What finds objects in photos."""
+    """Callable that finds objects in images."""
 
     @property
     def digest(self) -> str:
         """Hash of the weights."""
 
     def require(self) -> None:
-        """Fail when the weights cannot be had."""
+        """Raise an error if the weights are unavailable."""
 
-    def __call__(self, photo: np.ndarray) -> Detections:
-        """Boxes, labels and scores of the objects in a photo uint8 [H,W,3]."""
+    def __call__(self, image: np.ndarray) -> Detections:
+        """Return boxes, labels and scores of the objects in an image uint8 [H,W,3]."""
 
 
 class Boxes(ABC):
-    """Where the person in each photo of a dataset is.
+    """Finds the box of the person in each image of a dataset.
 
     Attributes:
-        treatment: what decides the boxes beside the dataset's files, in words.
+        treatment: everything that determines the boxes besides the dataset's files, as text.
     """
 
     treatment: str
 
     @abstractmethod
     def find(self, sample: Sample, mask: np.ndarray) -> Box | None:
-        """The box of one sample with source ids uint8 [H,W]; None where nobody is found."""
+        """Return the box of one sample with source ids uint8 [H,W]; None if no person is found."""
 
     @abstractmethod
     def find_all(self) -> dict[str, Box | None]:
-        """The boxes of all samples by name, with a progress bar."""
+        """Return the boxes of all samples by name; shows a progress bar."""
 
     @abstractmethod
     def require(self) -> None:
-        """Fail when boxes cannot be found on this machine.
+        """Raise an error if boxes cannot be found on this machine.
 
         Raises:
-            ConfigError: says which file is needed, and where.
+            ConfigError: names the required file and its location.
         """
 
     @abstractmethod
     def prepare(self) -> None:
-        """Do what has to be done before boxes are found one by one.
+        """Prepare for finding boxes one by one.
 
         Raises:
-            ConfigError: a detector's weights cannot be had.
-            DataError: a photo cannot be read.
+            ConfigError: a detector's weights are unavailable.
+            DataError: an image cannot be read.
         """
 
 
 class MaskBoxes(Boxes):
-    """Boxes around everything in the mask that is neither background (id 0) nor ignored.
+    """Boxes around all pixels of the mask that are neither background (id 0) nor ignored.
 
     Args:
         reader: the dataset.
@@ -97,7 +97,7 @@ class MaskBoxes(Boxes):
         self.reader = reader
 
     def find(self, sample: Sample, mask: np.ndarray) -> Box | None:
-        """The box around the labelled pixels of a mask."""
+        """Return the box around the labeled pixels of a mask."""
         person = (mask != 0) & (mask != IGNORE)
         rows, columns = np.flatnonzero(person.any(1)), np.flatnonzero(person.any(0))
         if not len(rows):
@@ -105,34 +105,34 @@ class MaskBoxes(Boxes):
         return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
     def find_all(self) -> dict[str, Box | None]:
-        """The boxes of all samples by name."""
+        """Return the boxes of all samples by name."""
         samples = self.reader.samples()
 
-        def found(sample: Sample) -> Box | None:
+        def find(sample: Sample) -> Box | None:
             return self.find(sample, self.reader.read_mask(sample))
 
         bar = progress_bar("reading masks", len(samples))
-        with bar as advance, map_in_order(found, samples) as all_found:
+        with bar as advance, map_in_order(find, samples) as found:
             boxes = {}
-            for sample, box in zip(samples, all_found, strict=True):
+            for sample, box in zip(samples, found, strict=True):
                 boxes[sample.name] = box
                 advance(1)
         return boxes
 
     def require(self) -> None:
-        """Masks are all that is needed."""
+        """Do nothing: only masks are needed."""
 
     def prepare(self) -> None:
-        """Every mask is looked at when it is read."""
+        """Do nothing: boxes are found when masks are read."""
 
 
 class DetectedBoxes(Boxes):
-    """Boxes around the largest person that a detector finds; kept in a file, so found once.
+    """Boxes of the largest person that a detector finds; stored in a file and so found only once.
 
     Args:
         reader: the dataset.
         detector: finds persons among other objects.
-        folder: of the files of boxes.
+        folder: of the stored boxes.
     """
 
     def __init__(self, reader: Reader, detector: Detector, folder: Path) -> None:
@@ -141,8 +141,8 @@ class DetectedBoxes(Boxes):
         self._boxes: dict[str, Box | None] = {}
 
     def find(self, sample: Sample, mask: np.ndarray) -> Box | None:
-        """The box of one sample; the first call finds those of all."""
-        with _detecting:
+        """Return the box of one sample; the first call finds those of all samples."""
+        with _detector_lock:
             if sample.name not in self._boxes:
                 self.prepare()
         return self._boxes[sample.name]
@@ -152,56 +152,56 @@ class DetectedBoxes(Boxes):
         self._boxes = self.find_all()
 
     def find_all(self) -> dict[str, Box | None]:
-        """The boxes of all samples by name; a pass that was cut off goes on where it was."""
+        """Return the boxes of all samples by name; resumes an interrupted pass."""
         samples, path = self.reader.samples(), self._file
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
-            boxes = _stored(path)
-            left = [sample for sample in samples if sample.name not in boxes]
-            if left:
+            boxes = _load_boxes(path)
+            remaining = [sample for sample in samples if sample.name not in boxes]
+            if remaining:
                 try:
-                    self._detect(left, boxes)
+                    self._detect(remaining, boxes)
                 finally:
                     write_json(path, boxes)
-                whole = sum(box is None for box in boxes.values())
-                say(f"no person was found in {whole} of {len(boxes)} photos, which stay whole")
+                missed = sum(box is None for box in boxes.values())
+                say(f"no person found in {missed} of {len(boxes)} images; these are not cropped")
         return boxes
 
     def require(self) -> None:
-        """Fail when boxes are missing and so are the detector's weights.
+        """Raise an error if boxes are missing and the detector's weights are, too.
 
         Raises:
-            ConfigError: says which file is needed, and where.
+            ConfigError: names the required file and its location.
         """
-        boxes = _stored(self._file)
+        boxes = _load_boxes(self._file)
         if any(sample.name not in boxes for sample in self.reader.samples()):
             self.detector.require()
 
     def _detect(self, samples: Sequence[Sample], boxes: dict[str, Box | None]) -> None:
-        """Add the boxes of some samples."""
-        with progress_bar("finding persons", len(samples)) as advance:
+        """Add the boxes of samples to `boxes`."""
+        with progress_bar("detecting persons", len(samples)) as advance:
             for sample in samples:
-                photo = read_photo(sample.image)
-                boxes[sample.name] = largest_person(self.detector(photo), *photo.shape[:2])
+                image = read_image(sample.image)
+                boxes[sample.name] = largest_person(self.detector(image), *image.shape[:2])
                 advance(1)
 
     @cached_property
     def _file(self) -> Path:
-        content = (BOXES_VERSION, CONFIDENT, self.reader.fingerprint(), self.detector.digest)
+        content = (BOXES_VERSION, MIN_SCORE, self.reader.fingerprint(), self.detector.digest)
         key = hashlib.blake2b(repr(content).encode(), digest_size=10).hexdigest()
         return self.folder / f"{key}.json"
 
 
 def largest_person(detections: Detections, height: int, width: int) -> Box | None:
-    """The box of the largest person with a score of 0.5 or more, on whole pixels inside the photo.
+    """Return the largest person's box (score >= 0.5), rounded outward to pixels inside the image.
 
     Args:
         detections: boxes float [M,4], labels int [M], scores float [M].
-        height: of the photo, pixels.
-        width: of the photo, pixels.
+        height: of the image, pixels.
+        width: of the image, pixels.
     """
     boxes, labels, scores = detections
-    persons = boxes[(labels == PERSON) & (scores >= CONFIDENT)]
+    persons = boxes[(labels == PERSON) & (scores >= MIN_SCORE)]
     if not len(persons):
         return None
     sizes = (persons[:, 2] - persons[:, 0]) * (persons[:, 3] - persons[:, 1])
@@ -215,8 +215,8 @@ def largest_person(detections: Detections, height: int, width: int) -> Box | Non
     )
 
 
-def _stored(path: Path) -> dict[str, Box | None]:
-    """The boxes of a file; none when there is no file, or a damaged one."""
+def _load_boxes(path: Path) -> dict[str, Box | None]:
+    """Load the boxes of a file; empty if the file is missing or damaged."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""PNGs whose pixels are ids and not colours: grey ones, and the indices of a palette."""
+"""PNGs whose pixels are ids: grayscale values, or indices of a palette."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -8,47 +8,47 @@ import numpy as np
 from clothseg.error import DataError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, RGB, PALETTE = 0, 2, 3
-COLOR_TYPES = {GREY: "grey", RGB: "RGB", PALETTE: "palette", 4: "grey + alpha", 6: "RGBA"}
+GRAY, RGB, PALETTE = 0, 2, 3
+COLOR_TYPES = {GRAY: "gray", RGB: "RGB", PALETTE: "palette", 4: "gray + alpha", 6: "RGBA"}
 
 
 def read_ids(path: Path, depths: Collection[int] = (8,)) -> np.ndarray:
-    """Ids [H,W] of a PNG with one channel, or with a palette: uint8, or uint16 for 16 bits.
+    """Read the ids [H,W] of a one-channel or palette PNG: uint8, or uint16 for 16 bits.
 
     Args:
         path: the PNG.
-        depths: bits that a grey pixel may have.
+        depths: allowed bits per gray pixel.
 
     Raises:
-        DataError: the file is no such PNG or cannot be decoded.
+        DataError: the file is not such a PNG or cannot be decoded.
     """
     depth, color_type = png_format(path)
-    # Grey of 1, 2 or 4 bits is scaled to 255 by decoders, so its ids would be lost; palette
-    # indices are not scaled.
-    if color_type != PALETTE and (color_type != GREY or depth not in depths):
+    # Decoders scale 1-, 2- and 4-bit gray values to 255, which destroys ids; palette indices are
+    # not scaled.
+    if color_type != PALETTE and (color_type != GRAY or depth not in depths):
         allowed = " or ".join(map(str, depths))
         raise DataError(
-            f"{path}: {depth}-bit {COLOR_TYPES.get(color_type, 'unknown')} PNG; masks have one "
-            f"channel of {allowed} bits (grey or palette) that holds the class ids"
+            f"{path}: {depth}-bit {COLOR_TYPES.get(color_type, 'unknown')} PNG; masks must have "
+            f"one channel of {allowed} bits (gray or palette) with the class ids"
         )
-    return decoded_png(path)
+    return decode_png(path)
 
 
 def png_format(path: Path) -> tuple[int, int]:
-    """Bits per channel, and the colour type in the numbers of the PNG standard.
+    """Return the bits per channel and the color type (as numbered in the PNG standard).
 
     Raises:
-        DataError: the file is no PNG.
+        DataError: the file is not a PNG.
     """
     with path.open("rb") as file:
         header = file.read(26)
     if len(header) < 26 or not header.startswith(SIGNATURE):
-        raise DataError(f"{path}: this is not a PNG; masks are 8-bit PNGs of class ids")
+        raise DataError(f"{path}: not a PNG; masks must be 8-bit PNGs of class ids")
     return header[24], header[25]
 
 
-def decoded_png(path: Path) -> np.ndarray:
-    """The values as stored, [H,W] or [H,W,C]; a palette's indices.
+def decode_png(path: Path) -> np.ndarray:
+    """Decode the stored values [H,W] or [H,W,C]; indices for a palette.
 
     Raises:
         DataError: the PNG cannot be decoded.
@@ -56,17 +56,17 @@ def decoded_png(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
-            return np.asarray(picture)
+        with Image.open(path) as image:
+            return np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: the PNG cannot be decoded ({error}); write it again") from error
 
 
 def used_palette(path: Path) -> dict[int, str]:
-    """Colour `#rrggbb` of every index of a sound PNG's palette that some pixel has; else empty."""
+    """Color `#rrggbb` of each palette index that occurs in a valid PNG; empty without a palette."""
     from PIL import Image
 
-    with Image.open(path) as picture:
-        palette = picture.getpalette("RGB") or []
-        indices = np.unique(np.asarray(picture)).tolist() if palette else []
+    with Image.open(path) as image:
+        palette = image.getpalette("RGB") or []
+        indices = np.unique(np.asarray(image)).tolist() if palette else []
     return {i: f"#{bytes(palette[3 * i : 3 * i + 3]).hex()}" for i in indices}

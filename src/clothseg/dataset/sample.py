@@ -1,4 +1,4 @@
-"""One image of a dataset with the place of its annotation."""
+"""One image of a dataset and the path of its annotation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Sample:
-    """One photo with its annotation.
+    """One image with its annotation.
 
     Args:
-        name: unique within the dataset; the stem of every file written for it.
-        image: the photo.
-        annotation: the file of its labels; all samples may have theirs in one file.
-        source: the dataset that it comes from, where several are merged; else empty.
-        part: `train`, `validation` or `test` where the release divides its photos; else empty.
+        name: unique within the dataset; stem of every file written for the sample.
+        image: path of the image.
+        annotation: path of the file with its labels; all samples may share one file.
+        source: the dataset it comes from if several are merged; else empty.
+        part: `train`, `validation` or `test` if the release has a split; else empty.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The built-in dataset: a wardrobe of drawn people that needs no download."""
+"""The built-in synthetic dataset of rendered people; needs no download."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ from clothseg.screen import progress_bar, say
 
 
 class SyntheticWardrobe(CoParsing):
-    """Drawn people in CCP's layout and names, so that CCP's own reader reads them.
+    """Rendered people in CCP's layout and with its names, so that CCP's reader applies.
 
     Args:
-        root: folder for drawn datasets; this one goes into a folder of its own below it.
+        root: folder for synthetic datasets; this one gets its own subfolder.
         names: CCP's names in id order.
-        num_images: how many people are drawn.
-        seed: chooses them.
+        num_images: number of images.
+        seed: seed of the renderer.
     """
 
     def __init__(self, root: Path, names: Sequence[str], num_images: int, seed: int) -> None:
@@ -27,39 +27,39 @@ class SyntheticWardrobe(CoParsing):
         super().__init__(root / self.fingerprint(), names)
 
     def fingerprint(self) -> str:
-        """What decides every pixel: version of the drawing, number of photos and seed."""
+        """Everything that determines the pixels: renderer version, number of images and seed."""
         return f"wardrobe-v{WARDROBE_VERSION}-{self.num_images}-{self.seed}"
 
     @property
     def ready(self) -> bool:
-        """Whether the photos are drawn."""
+        """True if the images are rendered."""
         return self.root.is_dir()
 
     def samples(self) -> list[Sample]:
-        """The drawn photos; draws them when they are not there yet."""
+        """Rendered images; renders them first if necessary."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.root}.lock"):
             if not self.ready:
-                say(f"drawing the synthetic wardrobe of {self.num_images} photos")
+                say(f"rendering the synthetic wardrobe: {self.num_images} images")
                 try:
-                    with progress_bar("drawing", self.num_images) as advance:
+                    with progress_bar("rendering", self.num_images) as advance:
                         write_ccp(self.root, self.num_images, self.seed, advance)
                 except OSError as error:
                     raise DataError(
-                        f"photos could not be drawn into {self.root.parent} "
-                        f"({error.strerror or error}); nothing was kept. Free some space there or "
-                        "choose another folder with dataset.root=<folder>"
+                        f"cannot write images to {self.root.parent} ({error.strerror or error}); "
+                        "no partial data is left behind. Free some space there or choose another "
+                        "folder with dataset.root=<folder>"
                     ) from error
         return super().samples()
 
 
 def synthetic(*, root: str, names: Sequence[str], num_images: int, seed: int) -> SyntheticWardrobe:
-    """Drawn people in clothes of the 15 refined classes.
+    """Build the reader of rendered people in clothes of the 15 refined classes.
 
     Args:
-        root: folder for drawn datasets.
+        root: folder for synthetic datasets.
         names: CCP's names in id order.
         num_images: number of images.
-        seed: seed of the drawing.
+        seed: seed of the renderer.
     """
     return SyntheticWardrobe(Path(root), names, num_images, seed)

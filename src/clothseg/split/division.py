@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from clothseg.dataset.listing import some
+from clothseg.dataset.listing import abbreviate
 from clothseg.error import ConfigError, DataError
 from clothseg.files import write_json
 
@@ -82,8 +82,8 @@ class Split:
         missing = sorted(set(required).difference(names))
         if missing:
             raise DataError(
-                f"the dataset lacks {len(missing)} images of the run's split: {some(missing)}; "
-                "pass the folder of the dataset that the run was trained on"
+                f"the dataset lacks {len(missing)} images of the run's split: "
+                f"{abbreviate(missing)}; pass the folder of the dataset that the run was trained on"
             )
 
     @property

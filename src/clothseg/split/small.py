@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from clothseg.dataset.listing import some
+from clothseg.dataset.listing import abbreviate
 from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
 from clothseg.split.division import (
@@ -50,8 +50,8 @@ def overfit(cache: "Cache", *, images: Images) -> Split:
         if missing:
             raise ConfigError(
                 [
-                    f"split.images: no image named {some(missing)}; names in this dataset look "
-                    f"like {some(cache.names)}"
+                    f"split.images: no image named {abbreviate(missing)}; names in this "
+                    f"dataset look like {abbreviate(cache.names)}"
                 ]
             )
     return Split(chosen, chosen, chosen, division=_hash(chosen), deviation=0.0)

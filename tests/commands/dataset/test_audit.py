@@ -252,7 +252,7 @@ def test_wrong_root_is_one_message_and_writes_nothing(tmp_path, capsys):
         main("dataset", ["action=audit", "dataset=ccp", f"dataset.root={root}", f"output={output}"])
         == 1
     )
-    assert "is not a folder; expected there: photos/" in capsys.readouterr().err
+    assert "is not a folder; expected a folder with photos/" in capsys.readouterr().err
     assert not output.exists()
 
 
@@ -312,7 +312,7 @@ def test_modanet_annotation_without_image_is_reported_and_stops_training(oracles
 
     reader = modanet_copy(oracles, tmp_path, spoil)
     assert errors(reader, "modanet13") == [("missing partner", "77", "77")]
-    with pytest.raises(DataError, match="belongs to image 77, which the file does not have"):
+    with pytest.raises(DataError, match="belongs to image 77, which is not in the file"):
         reader.samples()
 
 
@@ -328,7 +328,7 @@ def test_image_without_annotation_is_reported_and_stops_training(name, images, o
     space = {"cfpd": "cfpd23", "imaterialist": "imaterialist46"}[name]
     missing = {"cfpd": [], "imaterialist": ["5161eb5c8679ac4ae5ff47e122dd0735"]}[name]
     assert errors(reader, space) == [("missing partner", n, n) for n in [*missing, "stray"]]
-    with pytest.raises(DataError, match=r"1 photos are not in \S+: .*\.jpg: "):
+    with pytest.raises(DataError, match=r"1 images are not in \S+: .*\.jpg: "):
         reader.samples()
 
 

@@ -117,7 +117,7 @@ def test_defect_leaves_no_files(clean_ccp, tmp_path, capsys):
     (clean_ccp / "photos/0002.jpg").write_text("not an image")
     output = tmp_path / "export"
     assert run(clean_ccp, output) == 1
-    assert "0002.jpg: the photo cannot be decoded" in capsys.readouterr().err
+    assert "0002.jpg: the image cannot be decoded" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["clean"]
 
 
@@ -141,7 +141,7 @@ def test_images_of_merged_datasets_have_unique_names(clean_ccp, tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("labels=cfpd23", "no place for"),
+        ("labels=cfpd23", "does not assign"),
         ("dataset.crop=mask", "dataset.crop=mask: an export copies uncropped images"),
         ("output_folder=x", "output_folder: no such key; did you mean `output`?"),
     ],

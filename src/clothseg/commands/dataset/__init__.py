@@ -10,7 +10,7 @@ from clothseg import build
 from clothseg.commands.dataset.context import Context
 from clothseg.config.command_line import check_command
 from clothseg.config.schema import DatasetTask, Preparation
-from clothseg.dataset.listing import some
+from clothseg.dataset.listing import abbreviate
 from clothseg.error import ConfigError
 from clothseg.screen import say
 
@@ -31,7 +31,7 @@ def dataset_command(overrides: list[str]) -> int:
     reader = build.build_dataset(composed.config)
     labels = build.build_labels(composed.config)
     if skipped_samples := reader.skipped_samples():
-        names = some([skipped.sample for skipped in skipped_samples])
+        names = abbreviate([skipped.sample for skipped in skipped_samples])
         say(f"warning: skipping {len(skipped_samples)} defective samples: {names}")
     context = Context(composed.choices["dataset"], reader, labels, settings)
     return import_module(f"clothseg.commands.dataset.{settings.action}").act(context)

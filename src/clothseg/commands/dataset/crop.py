@@ -6,9 +6,9 @@ Boxes of a detector are cached for later trainings with the same dataset and wei
 import numpy as np
 
 from clothseg.commands.dataset.context import Context
-from clothseg.dataset.cropped import Cropped, cropped_parts, widened
+from clothseg.dataset.cropped import Cropped, cropped_readers, widen
+from clothseg.dataset.image import read_image
 from clothseg.dataset.person_boxes import Box
-from clothseg.dataset.photo import read_photo
 from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError
 from clothseg.report.contact_sheet import BoxedImage, draw_contact_sheet
@@ -28,7 +28,7 @@ def act(context: Context) -> int:
         ConfigError: no crop is selected, or the weights of the detector are not available.
         DataError: a mask or an image cannot be read.
     """
-    parts = cropped_parts(context.reader)
+    parts = cropped_readers(context.reader)
     if not parts:
         raise ConfigError(["dataset.crop=none: choose the source of the boxes: mask or detector"])
     for number, part in enumerate(parts):
@@ -60,5 +60,5 @@ def _choose_images(
 
 
 def _with_box(part: Cropped, sample: Sample, box: Box | None) -> BoxedImage:
-    image = read_photo(sample.image)
-    return BoxedImage(sample.name, image, box, widened(box, part.margin, *image.shape[:2]))
+    image = read_image(sample.image)
+    return BoxedImage(sample.name, image, box, widen(box, part.margin, *image.shape[:2]))

@@ -13,7 +13,7 @@ import numpy as np
 
 from clothseg.commands.dataset.context import Context
 from clothseg.dataset import Reader, Sample
-from clothseg.dataset.cropped import cropped_parts
+from clothseg.dataset.cropped import cropped_readers
 from clothseg.error import ConfigError, DataError
 from clothseg.files import write_json
 from clothseg.label_file import LABEL_FILE, label_rows
@@ -29,7 +29,7 @@ def act(context: Context) -> int:
         DataError: the folder is not empty, a sample is defective, or a file cannot be written.
         ConfigError: a crop is selected, or the label space does not cover a source name.
     """
-    if cropped_parts(context.reader):
+    if cropped_readers(context.reader):
         crop = context.settings.dataset["crop"]
         raise ConfigError(
             [f"dataset.crop={crop}: an export copies uncropped images; remove dataset.crop"]

@@ -1,4 +1,4 @@
-"""A dataset that is another one but for something."""
+"""Base class of readers that delegate to another reader."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from clothseg.dataset.reader import Inspection, Reader
 from clothseg.dataset.sample import Sample
 
 
-class Wrapped(Reader):
-    """Says what another reader says; subclasses change some of it.
+class DelegatingReader(Reader):
+    """Delegates every method to another reader; subclasses override some of them.
 
     Args:
         reader: the dataset.
@@ -23,11 +23,11 @@ class Wrapped(Reader):
 
     @property
     def ready(self) -> bool:
-        """Whether the photos are there."""
+        """True if the images exist."""
         return self.reader.ready
 
     def samples(self) -> list[Sample]:
-        """All annotated photos."""
+        """All annotated images."""
         return self.reader.samples()
 
     def read_mask(self, sample: Sample) -> np.ndarray:
@@ -35,24 +35,24 @@ class Wrapped(Reader):
         return self.reader.read_mask(sample)
 
     def inspect(self, sample: Sample) -> Inspection:
-        """Photo, source ids and defects of one sample."""
+        """Image, source ids and defects of one sample."""
         return self.reader.inspect(sample)
 
     def further_defects(self, sample: Sample) -> Sequence[Defect]:
-        """What is wrong with the files beside photo and mask."""
+        """Defects of the files other than image and mask."""
         return self.reader.further_defects(sample)
 
     def skipped_samples(self) -> Sequence[SkippedSample]:
-        """Defective samples that are not among the samples."""
+        """Defective samples that are excluded from the samples."""
         return self.reader.skipped_samples()
 
     def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
-        """Source id and area of every object."""
+        """Source id and area of each object."""
         return self.reader.objects(sample)
 
     @property
     def further_names(self) -> Mapping[str, Sequence[str]]:
-        """Names of what further maps tell."""
+        """Names of the values of the further maps."""
         return self.reader.further_names
 
     def further_maps(self, sample: Sample) -> Mapping[str, np.ndarray]:
@@ -60,19 +60,19 @@ class Wrapped(Reader):
         return self.reader.further_maps(sample)
 
     def files(self, sample: Sample) -> list[Path]:
-        """Every file that decides a sample."""
+        """All files that determine a sample."""
         return self.reader.files(sample)
 
     def prepare(self) -> None:
-        """Do once what all samples need."""
+        """Prepare the underlying reader."""
         self.reader.prepare()
 
     def sample_warnings(self, sample: Sample) -> list[str]:
-        """What is odd about one sound sample."""
+        """Anomalies of one sample without defects."""
         return self.reader.sample_warnings(sample)
 
     def warnings(self) -> list[str]:
-        """What is odd about the dataset's files."""
+        """Anomalies of the dataset's files."""
         return self.reader.warnings()
 
     def fingerprint(self) -> str:
