@@ -38,8 +38,7 @@ class CrowdParsing(Reader):
     The training masks are `Category_ids`. The test part has no annotations and is not read.
 
     Args:
-        root: folder that contains `Training` and `Validation`, or its parent; some mirrors nest
-            it twice.
+        root: folder with `Training` and `Validation`, or its parent; some mirrors nest it twice.
         names: background and the 19 classes, in id order.
 
     License: not stated on the release's page.
@@ -64,11 +63,9 @@ class CrowdParsing(Reader):
                 "line per image"
             )
         if absent := [path for part in self._parts for path in self._absent_files(part)]:
-            absent_names = {path.stem for path in absent}
-            complete = [s for s in samples if s.name not in absent_names]
+            complete = [s for s in samples if s.name not in {path.stem for path in absent}]
             message = f"{len(absent)} files of {self.root} are missing"
-            unpaired = dict.fromkeys(absent, "listed but missing")
-            raise missing_partners_error(complete, unpaired, message)
+            raise missing_partners_error(complete, dict.fromkeys(absent, "file missing"), message)
         return samples
 
     def read_mask(self, sample: Sample) -> np.ndarray:
@@ -175,9 +172,8 @@ class CrowdParsing(Reader):
         for name, suffix in [*kinds, (self._folders["instance"], ".txt")]:
             subfolder = folder / name
             existing = {p.name for p in subfolder.iterdir()} if subfolder.is_dir() else set()
-            absent += [
-                subfolder / f"{n}{suffix}" for n in numbers if f"{n}{suffix}" not in existing
-            ]
+            required = [f"{number}{suffix}" for number in numbers]
+            absent += [subfolder / file for file in required if file not in existing]
         return absent
 
 
@@ -250,11 +246,10 @@ class CharacteristicParsing(CrowdParsing):
         folders = dict(super()._folders)
         for kind, characteristic in self.characteristics.items():
             candidates = characteristic["folders"]
-            present = [
-                n for n in candidates if all((self.root / p / n).is_dir() for p in self._parts)
-            ]
+            parts = [self.root / part for part in self._parts]
+            present = [n for n in candidates if all((part / n).is_dir() for part in parts)]
             if not present:
-                inside = {f.name for p in self._parts for f in (self.root / p).iterdir()}
+                inside = {file.name for part in parts for file in part.iterdir()}
                 found = sorted(name for name in inside if not name.startswith("."))
                 raise DataError(
                     f"{self.root}: no folder of {kind} maps: tried {', '.join(candidates)} in "
