@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from support.answers import unpack_datasets
 from support.clean_ccp import stripes, write_photo
 from support.paths import SHARED
 from support.small_datasets import empty_ccp, write_mask, write_own_photos
@@ -49,11 +50,10 @@ def _seconds(item):
 
 
 @pytest.fixture(scope="session")
-def oracles() -> Path:
-    """The folder of independently computed answers, kept beside the repository."""
-    folder = SHARED / "oracles"
-    if not folder.is_dir():
-        pytest.skip("the independent answers (../shared/oracles) are not on this machine")
+def drawn_datasets(tmp_path_factory) -> Path:
+    """Small synthetic datasets in the layouts of their releases, with the maps to expect."""
+    folder = tmp_path_factory.mktemp("drawn_datasets")
+    unpack_datasets(folder)
     return folder
 
 

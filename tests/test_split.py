@@ -1,6 +1,5 @@
 """Splits: stratified as well as the independent ones, look-alikes together, nothing lost."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from clothseg.split import (
     share_deviation,
     subset,
 )
+from support.answers import ccp_statistics, modanet_split
 from support.random_cache import fake_cache
 from support.shipped_config import CCP_NAMES, label_space
 
@@ -41,9 +41,7 @@ def real_cache(ccp_root, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("labels", "limit"), [("refined15", 0.0107), ("ccp59", 0.0085)])
-def test_real_folds_are_stratified_and_keep_look_alikes_together(
-    real_cache, oracles, labels, limit
-):
+def test_real_folds_are_stratified_and_keep_look_alikes_together(real_cache, labels, limit):
     cache = real_cache(labels)
     splits = [kfold(cache, folds=5, fold=k, validation=0.1, seed=0) for k in range(5)]
     assert sorted(name for split in splits for name in split.test) == cache.names
@@ -53,9 +51,8 @@ def test_real_folds_are_stratified_and_keep_look_alikes_together(
     groups = near_duplicate_groups(cache.hashes)
     together = [np.flatnonzero(groups == g) for g in np.flatnonzero(np.bincount(groups) > 1)]
     assert [tuple(cache.names[i] for i in group) for group in together] == PAIRS
-    # The same measure as the oracle's, over the columns that it used.
-    report = json.loads((oracles / "splits" / "ccp_0001_0804.json").read_text())["sets"]
-    report = report[f"ccp_0001_0804/{'refined15' if labels == 'refined15' else 'labels59'}"]
+    # The same measure as that of the independent splits, over the columns they used.
+    report = ccp_statistics()["split"][labels]
     columns = [i for i, name in enumerate(report["classes"]) if name in report["columns_used"]]
     shares = np.array(
         [cache.presence[[part[n] == k for n in cache.names]].mean(0) for k in range(5)]
@@ -218,13 +215,13 @@ def test_every_fold_has_its_share_of_every_source():
 
 
 @pytest.fixture(scope="module")
-def modanet_like(oracles):
-    """The oracle's count matrix as a cache, background first, and the rule of the split."""
-    case = json.loads((oracles / "fixtures" / "modanet_split" / "split_case.json").read_text())
-    counts = np.array(case["counts"])
+def modanet_like():
+    """The independent count matrix as a cache, background first, and the rule of the split."""
+    case = modanet_split()
+    counts = np.array(list(case["images"].values()))
     counts = np.hstack([np.ones((len(counts), 1), int), counts])
     cache = fake_cache(len(counts))
-    samples = [Sample(f"{i:07}", Path(), Path()) for i in case["image_ids"]]
+    samples = [Sample(f"{int(i):07}", Path(), Path()) for i in case["images"]]
     names = ["background", *case["categories"]]
     cache = replace(cache, samples=samples, pixels=counts, instances=counts, class_names=names)
     return cache, case["eval_size"], case["min_instances"], case["infeasible_case"]

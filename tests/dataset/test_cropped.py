@@ -182,8 +182,8 @@ def test_a_run_on_cut_photos_has_a_record_of_its_own(command_line, tmp_path):
     assert supports[0] != supports[1]  # less background is left
 
 
-def test_only_objects_inside_the_box_are_counted(oracles, tmp_path):
-    people = reader_of("cihp", oracles / "fixtures" / "cihp")
+def test_only_objects_inside_the_box_are_counted(drawn_datasets, tmp_path):
+    people = reader_of("cihp", drawn_datasets / "cihp")
     detector = StubDetector(((0, 0, 40, 40), PERSON, 0.8))
     cut = Cropped(people, DetectedBoxes(people, detector, tmp_path), 0)
     fewer = 0

@@ -29,8 +29,8 @@ def name(request):
 
 
 @pytest.fixture
-def fixture(oracles, name):
-    return oracles / "fixtures" / name
+def fixture(drawn_datasets, name):
+    return drawn_datasets / name
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def test_a_small_crowd_is_read_and_mirrored(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "kind"), MAPS)
-def test_maps_are_those_that_were_drawn(oracles, name, kind):
-    root = oracles / "fixtures" / name
+def test_maps_are_those_that_were_drawn(drawn_datasets, name, kind):
+    root = drawn_datasets / name
     reader = reader_of(name, root)
     for sample in reader.samples():
         read = getattr(reader.read_parsing(sample), kind)
@@ -207,9 +207,9 @@ def test_a_doubled_folder_is_found_and_changes_no_fingerprint(fixture, name, tmp
     assert outer.fingerprint() == plain.fingerprint()
 
 
-def test_two_datasets_below_one_folder_are_not_guessed_between(oracles, name):
+def test_two_datasets_below_one_folder_are_not_guessed_between(drawn_datasets, name):
     with pytest.raises(DataError, match=r"expected Training/ and Validation/ .*; found .*cihp"):
-        reader_of(name, oracles / "fixtures").samples()
+        reader_of(name, drawn_datasets).samples()
 
 
 def test_every_map_of_a_sample_decides_it(own_copy, name):

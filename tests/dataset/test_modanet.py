@@ -20,8 +20,8 @@ edges COCO's rule and the drawing's may decide otherwise."""
 
 
 @pytest.fixture
-def fixture(oracles):
-    return oracles / "fixtures" / "modanet"
+def fixture(drawn_datasets):
+    return drawn_datasets / "modanet"
 
 
 def square(left, top, size):

@@ -51,10 +51,10 @@ def test_a_defect_stops_a_training_in_the_words_of_the_audit_or_is_left_out(
     read_all(sound)
 
 
-def test_contradictory_maps_of_people_stop_a_training_or_are_left_out(oracles, tmp_path):
+def test_contradictory_maps_of_people_stop_a_training_or_are_left_out(drawn_datasets, tmp_path):
     root = tmp_path / "cihp" / "Training"
-    shutil.copytree(oracles / "fixtures" / "cihp" / "Training", root)
-    broken = oracles / "fixtures" / "cihp" / "broken" / "Training"
+    shutil.copytree(drawn_datasets / "cihp" / "Training", root)
+    broken = drawn_datasets / "cihp" / "broken" / "Training"
     for path in [root, *root.rglob("*")]:
         path.chmod(0o755)
     whole = (root / "train_id.txt").read_text().split()
@@ -108,9 +108,9 @@ def test_a_mended_file_is_looked_at_again_and_others_are_not(clean_ccp, tmp_path
     assert len(list((tmp_path / "defects").glob("*.json"))) == 3
 
 
-def test_a_sample_that_lacks_several_files_is_left_out_once(oracles, tmp_path):
+def test_a_sample_that_lacks_several_files_is_left_out_once(drawn_datasets, tmp_path):
     root = tmp_path / "cihp"
-    shutil.copytree(oracles / "fixtures" / "cihp" / "Training", root / "Training")
+    shutil.copytree(drawn_datasets / "cihp" / "Training", root / "Training")
     for folder in ("Human_ids", "Instance_ids", "Category_ids"):
         (root / "Training" / folder).chmod(0o755)
         (root / "Training" / folder / "0000068.png").unlink()

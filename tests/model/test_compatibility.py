@@ -1,6 +1,5 @@
 """Every pair of architecture and backbone: either takes a training step, or is refused with why."""
 
-import json
 import re
 from functools import cache
 
@@ -15,6 +14,7 @@ from clothseg.error import ConfigError
 from clothseg.loss.combined import supervised
 from clothseg.model.compatibility import pair_problem
 from clothseg.shipped import CONF, options
+from support.answers import model_pairs
 
 pytestmark = pytest.mark.usefixtures("cheap_weights")
 MODELS, BACKBONES = options("model"), options("backbone")
@@ -122,30 +122,27 @@ def test_a_pair_of_the_independent_matrix_without_an_option_takes_a_training_ste
     require_a_step(task(model, {**shipped("resnet18"), "name": name}))
 
 
-def independent_rows(oracles):
+def independent_rows():
     """The matrix's rows of our architectures, as (model, encoder that is built here, row)."""
     ours = {name: model for model, name in LIBRARY_NAMES.items()}
-    for row in map(json.loads, (oracles / "smp_matrix.jsonl").read_text().splitlines()):
-        if row["arch"] in ours:
-            yield ours[row["arch"]], SUCCESSORS.get(row["enc"], row["enc"]), row
+    for architecture, name, row in model_pairs():
+        yield ours[architecture], SUCCESSORS.get(name, name), row
 
 
-def test_every_pair_that_the_independent_matrix_calls_good_is_stepped(oracles):
+def test_every_pair_that_the_independent_matrix_calls_good_is_stepped():
     good = {
-        (model, name)
-        for model, name, row in independent_rows(oracles)
-        if row["construct"] == "ok" and "ok" in row["sizes"].values()
+        (model, name) for model, name, row in independent_rows() if row["built"] and row["runs"]
     }
     assert len(good) >= 110
     assert good <= STEPPED
 
 
-def test_the_refused_pairs_are_those_that_the_library_refuses(oracles):
+def test_the_refused_pairs_are_those_that_the_library_refuses():
     options_of = {encoder(backbone): backbone for backbone in BACKBONES}
-    rows = [row for row in independent_rows(oracles) if row[1] in options_of]
+    rows = [row for row in independent_rows() if row[1] in options_of]
     assert len(rows) >= 50
     for model, name, row in rows:
-        assert works(model, options_of[name]) == (row["construct"] == "ok")
+        assert works(model, options_of[name]) == row["built"]
 
 
 @pytest.mark.parametrize(
