@@ -12,6 +12,7 @@ from clothseg.error import ConfigError
 from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels, class_weights, raw_weights
 from clothseg.loss.combined import supervised
+from support.answers import class_weight_answers, loss_cases
 
 NONE = None  # losses without class weights do not use class frequencies
 
@@ -66,39 +67,28 @@ def value_and_gradient(criterion, logits, target):
 
 
 @pytest.fixture(scope="module")
-def reference(oracles):
-    with np.load(oracles / "metrics" / "losses.npz") as file:
-        return dict(file)
+def reference():
+    return loss_cases()
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_loss_equals_the_reference_values(reference, name):
-    cases = sorted({key.split("/")[0] for key in reference if key.endswith(f"/expect/{name}")})
+def test_loss_equals_the_reference_values(cases, name):
     assert len(cases) == 8
-    for case in cases:
-        criterion = LOSSES[name](reference[f"{case}/weights"])
-        value, gradient = value_and_gradient(
-            criterion, reference[f"{case}/logits"], reference[f"{case}/target"]
-        )
-        expected = float(reference[f"{case}/expect/{name}"])
-        assert value == pytest.approx(expected, rel=1e-6, abs=1e-9), case
-        assert np.isfinite(gradient).all(), case
+    for label, case in cases.items():
+        criterion = LOSSES[name](case.weights)
+        value, gradient = value_and_gradient(criterion, case.logits, case.target)
+        assert value == pytest.approx(case.values[name], rel=1e-6, abs=1e-9), label
+        assert np.isfinite(gradient).all(), label
 
 
-@pytest.mark.parametrize("case", ["tiny_grad", "large_logits"])
-def test_gradient_equals_the_reference(reference, case):
-    compared = 0
-    for name, make in LOSSES.items():
-        expected = reference.get(f"{case}/grad/{name}")
-        if expected is None:
-            continue
-        criterion = make(reference[f"{case}/weights"])
-        _, gradient = value_and_gradient(
-            criterion, reference[f"{case}/logits"], reference[f"{case}/target"]
-        )
+@pytest.mark.parametrize("label", ["tiny_grad", "large_logits"])
+def test_gradient_equals_the_reference(cases, label):
+    case = cases[label]
+    assert len(case.gradients) == 4
+    for name, expected in case.gradients.items():
+        criterion = LOSSES[name](case.weights)
+        _, gradient = value_and_gradient(criterion, case.logits, case.target)
         assert gradient == pytest.approx(expected, abs=1e-5), name
-        compared += 1
-    assert compared == 4
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -213,13 +203,11 @@ def torch_cross_entropy(output, batch):
     return {"plain": torch.nn.functional.cross_entropy(output["logits"], batch["mask"])}
 
 
-def test_class_weights_equal_the_reference(reference):
-    pixels = ClassPixels(
-        reference["class_weights/counts"], reference["class_weights/pixels_of_images_with_class"]
-    )
+def test_class_weights_equal_the_reference():
+    *pixels, expected = class_weight_answers()
     for scheme in ("paper", "inverse", "sqrt_inverse", "median", "enet", "effective"):
-        expected = reference[f"class_weights/expect/{scheme}"]
-        assert raw_weights(pixels, scheme) == pytest.approx(expected, rel=1e-6), scheme
+        weights = raw_weights(ClassPixels(*pixels), scheme)
+        assert weights == pytest.approx(expected[scheme], rel=1e-6), scheme
 
 
 def test_class_weights_are_clipped_and_have_mean_one_over_the_classes_that_occur():

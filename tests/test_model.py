@@ -1,11 +1,9 @@
 """Architectures: output sizes, gradients, and parameter counts."""
 
 import copy
-import json
 
 import pytest
 import torch
-import yaml
 from torch import nn
 
 from clothseg.build import build_task, call_target
@@ -13,6 +11,7 @@ from clothseg.config.command_line import check_command
 from clothseg.model.compatibility import WITHOUT_BACKBONE
 from clothseg.model.network import Auxiliary, Network
 from clothseg.shipped import options
+from support.answers import model_pairs, segnet_parameters
 
 pytestmark = pytest.mark.usefixtures("cheap_weights")
 MODELS = options("model")
@@ -65,9 +64,8 @@ def test_any_size_is_padded_and_cropped(model, size):
         assert net(torch.randn(1, 3, *size))["logits"].shape == (1, 15, *size)
 
 
-def test_parameter_counts_equal_the_reference(oracles):
-    rows = map(json.loads, (oracles / "smp_matrix.jsonl").read_text().splitlines())
-    counts = {(row["arch"], row["enc"]): row.get("params") for row in rows}
+def test_parameter_counts_equal_the_reference():
+    counts = {(arch, name): row.get("parameters") for arch, name, row in model_pairs()}
     compared = 0
     for model in ORACLE_NAMES:
         for backbone in ("efficientnet-b0", "mobilenet_v2"):
@@ -138,19 +136,18 @@ def keras_count(module):
 
 
 @pytest.mark.parametrize("convolutions", [3, 2])
-def test_segnet_has_the_parameter_counts_of_the_paper(oracles, convolutions):
-    table = yaml.safe_load((oracles / "paper_tables" / "castro2019_table2_segnet.yaml").read_text())
-    expected = table["computed_keras_params"][f"complex_dec_convs_{convolutions}"]
+def test_segnet_has_the_parameter_counts_of_the_paper(convolutions):
+    answers = segnet_parameters()
+    expected = answers["computed"][str(convolutions)]
     body = custom_network("segnet", 47, complex_decoder_convs=convolutions).body
     blocks = [*body.encoder.values(), *body.decoder.values(), body.final]
     rows = [key for key in expected if "lock" in key]
     assert [keras_count(block) for block in blocks] == [expected[row] for row in rows]
     assert keras_count(body) == expected["total"]
     assert count(body) == expected["total_trainable"]
-    # The printed counts agree except in rows that the paper copied from others.
-    printed = {row: values[2] for row, values in table["rows"].items()}
-    matching = [row for row in rows if printed[row] == expected[row]]
-    assert matching == [*rows[:4], "Final_Block"]
+    # What the paper prints agrees where it is no copy of another row.
+    same = [row for row in rows if answers["printed"][row] == expected[row]]
+    assert same == [*rows[:4], "Final_Block"]
 
 
 @pytest.mark.parametrize("momentum", [0.01, 0.1])

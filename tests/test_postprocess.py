@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clothseg.postprocess import none, open_channels, opening
+from support.answers import opening_answers
 
 
 @pytest.fixture(scope="module")
-def reference(oracles):
-    with np.load(oracles / "metrics" / "postproc.npz") as file:
-        return dict(file)
+def reference():
+    return opening_answers()
 
 
 KERNELS = [("square", 3), ("square", 5), ("cross", 3)]
@@ -24,22 +24,22 @@ def logits_of(probabilities):
 
 
 @pytest.mark.parametrize(("kernel", "size"), KERNELS)
-def test_opened_probabilities_equal_the_reference(reference, kernel, size):
-    opened = open_channels(torch.tensor(reference["probs"])[None], kernel, size)[0]
-    assert np.array_equal(opened.numpy(), reference[f"expect/grey_{kernel}{size}"])
+def test_opened_probabilities_equal_the_reference(answers, kernel, size):
+    opened = open_channels(torch.tensor(answers["probabilities"])[None], kernel, size)[0]
+    assert np.array_equal(opened.numpy(), answers[f"opened/{kernel}{size}"])
 
 
 @pytest.mark.parametrize(("kernel", "size"), KERNELS)
 @pytest.mark.parametrize("mode", ["grey", "binary_argmax", "binary_threshold"])
-def test_classes_equal_the_reference(reference, mode, kernel, size):
-    classes = opening(mode=mode, kernel=kernel, size=size)(logits_of(reference["probs"]))
+def test_classes_equal_the_reference(answers, mode, kernel, size):
+    classes = opening(mode=mode, kernel=kernel, size=size)(logits_of(answers["probabilities"]))
     assert classes.dtype == torch.int64
-    assert np.array_equal(classes[0].numpy(), reference[f"expect/{mode}_label_{kernel}{size}"])
+    assert np.array_equal(classes[0].numpy(), answers[f"classes/{mode}/{kernel}{size}"])
 
 
-def test_none_takes_the_largest_logit(reference):
-    classes = none()(logits_of(reference["probs"]))
-    assert np.array_equal(classes[0].numpy(), reference["expect/raw_label"])
+def test_none_takes_the_largest_logit(answers):
+    classes = none()(logits_of(answers["probabilities"]))
+    assert np.array_equal(classes[0].numpy(), answers["classes/none"])
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["square", "cross"]), st.sampled_from([3, 5, 7]))

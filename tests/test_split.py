@@ -1,6 +1,5 @@
 """Splits: quality of stratification, near-duplicates in the same part, and complete parts."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from clothseg.split import (
     overfit,
     subset,
 )
+from support.answers import ccp_statistics, modanet_split
 from support.random_cache import fake_cache
 from support.shipped_config import CCP_NAMES, label_space
 
@@ -41,9 +41,7 @@ def real_cache(ccp_root, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("labels", "limit"), [("refined15", 0.0107), ("ccp59", 0.0085)])
-def test_real_folds_are_stratified_and_keep_near_duplicates_together(
-    real_cache, oracles, labels, limit
-):
+def test_real_folds_are_stratified_and_keep_near_duplicates_together(real_cache, labels, limit):
     cache = real_cache(labels)
     splits = [kfold(cache, folds=5, fold=k, validation=0.1, seed=0) for k in range(5)]
     assert sorted(name for split in splits for name in split.test) == cache.names
@@ -51,11 +49,10 @@ def test_real_folds_are_stratified_and_keep_near_duplicates_together(
     part = {name: k for k, split in enumerate(splits) for name in split.test}
     assert all(part[a] == part[b] for a, b in PAIRS)
     groups = near_duplicate_groups(cache.hashes)
-    duplicates = [np.flatnonzero(groups == g) for g in np.flatnonzero(np.bincount(groups) > 1)]
-    assert [tuple(cache.names[i] for i in group) for group in duplicates] == PAIRS
-    # The oracle's measure, over the classes that it used.
-    report = json.loads((oracles / "splits" / "ccp_0001_0804.json").read_text())["sets"]
-    report = report[f"ccp_0001_0804/{'refined15' if labels == 'refined15' else 'labels59'}"]
+    together = [np.flatnonzero(groups == g) for g in np.flatnonzero(np.bincount(groups) > 1)]
+    assert [tuple(cache.names[i] for i in group) for group in together] == PAIRS
+    # The same measure as that of the independent splits, over the columns they used.
+    report = ccp_statistics()["split"][labels]
     columns = [i for i, name in enumerate(report["classes"]) if name in report["columns_used"]]
     frequencies = np.array(
         [cache.presence[[part[n] == k for n in cache.names]].mean(0) for k in range(5)]
@@ -219,13 +216,13 @@ def test_every_fold_has_the_same_proportions_of_sources():
 
 
 @pytest.fixture(scope="module")
-def modanet_like(oracles):
+def modanet_like():
     """Return the oracle's count matrix as a cache, background first, and the split's parameters."""
-    case = json.loads((oracles / "fixtures" / "modanet_split" / "split_case.json").read_text())
-    counts = np.array(case["counts"])
+    case = modanet_split()
+    counts = np.array(list(case["images"].values()))
     counts = np.hstack([np.ones((len(counts), 1), int), counts])
     cache = fake_cache(len(counts))
-    samples = [Sample(f"{i:07}", Path(), Path()) for i in case["image_ids"]]
+    samples = [Sample(f"{int(i):07}", Path(), Path()) for i in case["images"]]
     names = ["background", *case["categories"]]
     cache = replace(cache, samples=samples, pixels=counts, instances=counts, class_names=names)
     return cache, case["eval_size"], case["min_instances"], case["infeasible_case"]

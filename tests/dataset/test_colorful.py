@@ -21,8 +21,8 @@ SUPERPIXELS = np.arange(12).reshape(3, 4) // 3
 
 
 @pytest.fixture
-def fixture(oracles):
-    return oracles / "fixtures" / "cfpd"
+def fixture(drawn_datasets):
+    return drawn_datasets / "cfpd"
 
 
 def write_cfpd(root, names=NAMES, superpixels=SUPERPIXELS, categories=(1, 7, 18, 23)):

@@ -182,8 +182,8 @@ def test_a_run_on_cropped_images_has_its_own_record(command_line, tmp_path):
     assert supports[0] != supports[1]  # crops have less background
 
 
-def test_only_objects_inside_the_box_are_counted(oracles, tmp_path):
-    people = reader_of("cihp", oracles / "fixtures" / "cihp")
+def test_only_objects_inside_the_box_are_counted(drawn_datasets, tmp_path):
+    people = reader_of("cihp", drawn_datasets / "cihp")
     detector = StubDetector(((0, 0, 40, 40), PERSON, 0.8))
     cropped = Cropped(people, DetectedBoxes(people, detector, tmp_path), 0)
     removed = 0

@@ -29,8 +29,8 @@ def name(request):
 
 
 @pytest.fixture
-def fixture(oracles, name):
-    return oracles / "fixtures" / name
+def fixture(drawn_datasets, name):
+    return drawn_datasets / name
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def test_a_small_crowd_is_read_and_flipped(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "kind"), MAPS)
-def test_maps_equal_the_ground_truth(oracles, name, kind):
-    root = oracles / "fixtures" / name
+def test_maps_equal_the_ground_truth(drawn_datasets, name, kind):
+    root = drawn_datasets / name
     reader = reader_of(name, root)
     for sample in reader.samples():
         read = getattr(reader.read_parsing(sample), kind)
@@ -207,9 +207,9 @@ def test_a_nested_folder_is_found_and_keeps_the_fingerprint(fixture, name, tmp_p
     assert outer.fingerprint() == plain.fingerprint()
 
 
-def test_two_datasets_in_one_folder_are_ambiguous(oracles, name):
+def test_two_datasets_in_one_folder_are_ambiguous(drawn_datasets, name):
     with pytest.raises(DataError, match=r"expected Training/ and Validation/ .*; found .*cihp"):
-        reader_of(name, oracles / "fixtures").samples()
+        reader_of(name, drawn_datasets).samples()
 
 
 def test_every_map_of_a_sample_enters_the_fingerprint(dataset_copy, name):

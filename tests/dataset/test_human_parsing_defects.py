@@ -16,9 +16,9 @@ NUMBER = "0000068"
 
 
 @pytest.fixture
-def part(oracles, tmp_path):
+def part(drawn_datasets, tmp_path):
     """A copy of CCIHP's training part that tests may modify."""
-    return shutil.copytree(oracles / "fixtures" / "ccihp" / "Training", tmp_path / "Training")
+    return shutil.copytree(drawn_datasets / "ccihp" / "Training", tmp_path / "Training")
 
 
 def reader_and_sample(part, name="ccihp"):

@@ -18,8 +18,8 @@ LINES = ["a.jpg,1 2 5 2,3,4,0_5_7", "a.jpg,2 3 12 1,3,4,31", "b.jpg,1 12,3,4,45"
 
 
 @pytest.fixture
-def fixture(oracles):
-    return oracles / "fixtures" / "imaterialist"
+def fixture(drawn_datasets):
+    return drawn_datasets / "imaterialist"
 
 
 def write_table(root, *lines, header=HEADER):

@@ -67,8 +67,8 @@ def test_a_label_out_of_range_is_reported_as_an_id_of_its_source(parts, small_cc
         reader.read(reader.samples()[1])
 
 
-def test_objects_are_available_if_the_source_has_them(oracles, parts):
-    people = reader_of("cihp", oracles / "fixtures" / "cihp")
+def test_objects_are_available_if_the_source_has_them(drawn_datasets, parts):
+    people = reader_of("cihp", drawn_datasets / "cihp")
     reader = merged(sources=parts | {"cihp": people})
     samples = reader.samples()
     assert reader.objects(samples[0]) is None
@@ -94,8 +94,8 @@ def test_the_fingerprint_depends_on_source_names_and_contents(parts, small_ccp):
     assert merged(sources=parts).fingerprint() != before
 
 
-def test_warnings_carry_the_name_of_their_source(oracles, parts):
-    street = reader_of("modanet", oracles / "fixtures" / "modanet")
+def test_warnings_carry_the_name_of_their_source(drawn_datasets, parts):
+    street = reader_of("modanet", drawn_datasets / "modanet")
     warnings = merged(sources=parts | {"street": street}).warnings()
     assert "street: 1 images of the annotations are missing: 0204326" in warnings
 
@@ -108,8 +108,8 @@ def test_the_treatment_contains_the_rules_of_all_sources(tmp_path):
     assert rules[0] != rules[1]
 
 
-def test_the_shipped_merged_dataset_is_ccp_and_cfpd_with_refined_classes(oracles, small_ccp):
-    cfpd = oracles / "fixtures" / "cfpd"
+def test_the_shipped_merged_dataset_is_ccp_and_cfpd_with_refined_classes(drawn_datasets, small_ccp):
+    cfpd = drawn_datasets / "cfpd"
     (job,) = check_command(
         [
             "dataset=ccp_cfpd",

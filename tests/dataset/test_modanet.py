@@ -20,8 +20,8 @@ COCO's rule and that of the rendered ground truth may disagree."""
 
 
 @pytest.fixture
-def fixture(oracles):
-    return oracles / "fixtures" / "modanet"
+def fixture(drawn_datasets):
+    return drawn_datasets / "modanet"
 
 
 def square(left, top, size):

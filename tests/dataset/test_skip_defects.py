@@ -51,10 +51,10 @@ def test_a_defect_raises_the_message_of_the_audit_or_is_skipped(plant, clean_ccp
     read_all(valid)
 
 
-def test_contradictory_parsing_maps_are_an_error_or_are_skipped(oracles, tmp_path):
+def test_contradictory_parsing_maps_are_an_error_or_are_skipped(drawn_datasets, tmp_path):
     root = tmp_path / "cihp" / "Training"
-    shutil.copytree(oracles / "fixtures" / "cihp" / "Training", root)
-    broken = oracles / "fixtures" / "cihp" / "broken" / "Training"
+    shutil.copytree(drawn_datasets / "cihp" / "Training", root)
+    broken = drawn_datasets / "cihp" / "broken" / "Training"
     for path in [root, *root.rglob("*")]:
         path.chmod(0o755)
     intact = (root / "train_id.txt").read_text().split()
@@ -108,9 +108,9 @@ def test_defects_are_stored_until_a_file_changes(clean_ccp, tmp_path, monkeypatc
     assert len(list((tmp_path / "defects").glob("*.json"))) == 3
 
 
-def test_a_sample_that_lacks_several_files_is_skipped_once(oracles, tmp_path):
+def test_a_sample_that_lacks_several_files_is_skipped_once(drawn_datasets, tmp_path):
     root = tmp_path / "cihp"
-    shutil.copytree(oracles / "fixtures" / "cihp" / "Training", root / "Training")
+    shutil.copytree(drawn_datasets / "cihp" / "Training", root / "Training")
     for folder in ("Human_ids", "Instance_ids", "Category_ids"):
         (root / "Training" / folder).chmod(0o755)
         (root / "Training" / folder / "0000068.png").unlink()

@@ -1,6 +1,5 @@
 """Every pair of architecture and backbone either takes a training step or is refused."""
 
-import json
 import re
 from functools import cache
 
@@ -15,6 +14,7 @@ from clothseg.error import ConfigError
 from clothseg.loss.combined import supervised
 from clothseg.model.compatibility import pair_problem
 from clothseg.shipped import CONF, options
+from support.answers import model_pairs
 
 pytestmark = pytest.mark.usefixtures("cheap_weights")
 MODELS, BACKBONES = options("model"), options("backbone")
@@ -122,30 +122,27 @@ def test_pair_of_the_reference_matrix_without_an_option_takes_a_training_step(mo
     check_training_step(task(model, {**backbone_node("resnet18"), "name": name}))
 
 
-def reference_rows(oracles):
+def reference_rows():
     """Yield the matrix's rows of supported architectures as (model, current encoder name, row)."""
     ours = {name: model for model, name in LIBRARY_NAMES.items()}
-    for row in map(json.loads, (oracles / "smp_matrix.jsonl").read_text().splitlines()):
-        if row["arch"] in ours:
-            yield ours[row["arch"]], SUCCESSORS.get(row["enc"], row["enc"]), row
+    for architecture, name, row in model_pairs():
+        yield ours[architecture], SUCCESSORS.get(name, name), row
 
 
-def test_every_working_pair_of_the_reference_matrix_is_tested(oracles):
+def test_every_working_pair_of_the_reference_matrix_is_tested():
     working = {
-        (model, name)
-        for model, name, row in reference_rows(oracles)
-        if row["construct"] == "ok" and "ok" in row["sizes"].values()
+        (model, name) for model, name, row in reference_rows() if row["built"] and row["runs"]
     }
     assert len(working) >= 110
     assert working <= TESTED
 
 
-def test_refused_pairs_are_those_that_the_library_refuses(oracles):
-    options_by_encoder = {encoder(backbone): backbone for backbone in BACKBONES}
-    rows = [row for row in reference_rows(oracles) if row[1] in options_by_encoder]
+def test_refused_pairs_are_those_that_the_library_refuses():
+    options_of = {encoder(backbone): backbone for backbone in BACKBONES}
+    rows = [row for row in reference_rows() if row[1] in options_of]
     assert len(rows) >= 50
     for model, name, row in rows:
-        assert works(model, options_by_encoder[name]) == (row["construct"] == "ok")
+        assert works(model, options_of[name]) == row["built"]
 
 
 @pytest.mark.parametrize(

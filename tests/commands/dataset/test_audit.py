@@ -27,6 +27,7 @@ from clothseg.dataset import Sample, ccp, cfpd, cihp, folder, imaterialist, merg
 from clothseg.dataset.reader import Reader
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
+from support.answers import ccp_statistics
 from support.clean_ccp import (
     MASK,
     PHOTO,
@@ -258,8 +259,8 @@ def test_wrong_root_is_one_message_and_writes_nothing(tmp_path, capsys):
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 @pytest.mark.parametrize("name", ["cfpd", "imaterialist", "modanet"])
-def test_other_formats_without_defects_have_no_errors(name, oracles):
-    root = str(oracles / "fixtures" / name)
+def test_other_formats_without_defects_have_no_errors(name, drawn_datasets):
+    root = str(drawn_datasets / name)
     names = source_names_of(name)
     readers = {
         "cfpd": lambda: cfpd(root=root, names=names),
@@ -276,12 +277,12 @@ def test_other_formats_without_defects_have_no_errors(name, oracles):
     assert [f.message for f in findings if f.severity == "error"] == []
 
 
-def modanet_copy(oracles, tmp_path, change):
+def modanet_copy(drawn_datasets, tmp_path, change):
     """Return a reader of the ModaNet fixture with a modified annotation file."""
     root = tmp_path / "modanet"
-    shutil.copytree(oracles / "fixtures" / "modanet" / "images", root / "images")
+    shutil.copytree(drawn_datasets / "modanet" / "images", root / "images")
     name = "annotations/modanet2018_instances_train.json"
-    content = json.loads((oracles / "fixtures" / "modanet" / name).read_text())
+    content = json.loads((drawn_datasets / "modanet" / name).read_text())
     change(content)
     (root / "annotations").mkdir()
     (root / name).write_text(json.dumps(content))
@@ -295,33 +296,35 @@ def errors(reader, labels):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
-def test_invalid_modanet_category_does_not_hide_other_images(oracles, tmp_path):
+def test_invalid_modanet_category_does_not_hide_other_images(drawn_datasets, tmp_path):
     def spoil(content):
         content["annotations"][0]["category_id"] = 14
         spoiled.append(f"{content['annotations'][0]['image_id']:07}")
 
     spoiled = []
-    reader = modanet_copy(oracles, tmp_path, spoil)
+    reader = modanet_copy(drawn_datasets, tmp_path, spoil)
     assert errors(reader, "modanet13") == [("label out of range", spoiled[0], "14")]
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
-def test_modanet_annotation_without_image_is_reported_and_stops_training(oracles, tmp_path):
+def test_modanet_annotation_without_image_is_reported_and_stops_training(drawn_datasets, tmp_path):
     def spoil(content):
         content["annotations"][0]["image_id"] = 77
 
-    reader = modanet_copy(oracles, tmp_path, spoil)
+    reader = modanet_copy(drawn_datasets, tmp_path, spoil)
     assert errors(reader, "modanet13") == [("missing partner", "77", "77")]
     with pytest.raises(DataError, match="belongs to image 77, which is not in the file"):
         reader.samples()
 
 
-@pytest.mark.parametrize(("name", "images"), [("cfpd", "image"), ("imaterialist", "train")])
-def test_image_without_annotation_is_reported_and_stops_training(name, images, oracles, tmp_path):
+@pytest.mark.parametrize(("name", "place"), [("cfpd", "image"), ("imaterialist", "train")])
+def test_image_without_annotation_is_reported_and_stops_training(
+    name, place, drawn_datasets, tmp_path
+):
     root = tmp_path / name
-    shutil.copytree(oracles / "fixtures" / name, root)
-    (root / images).chmod(0o755)
-    shutil.copy(next((root / images).glob("*.jpg")), root / images / "stray.jpg")
+    shutil.copytree(drawn_datasets / name, root)
+    (root / place).chmod(0o755)
+    shutil.copy(next((root / place).glob("*.jpg")), root / place / "stray.jpg")
     options = {"overlap": "small_on_top", "missing": "error"}
     readers = {"cfpd": cfpd, "imaterialist": partial(imaterialist, **options)}
     reader = readers[name](root=str(root), names=source_names_of(name))
@@ -332,8 +335,8 @@ def test_image_without_annotation_is_reported_and_stops_training(name, images, o
         reader.samples()
 
 
-def test_contradictory_human_parsing_maps_are_reported(oracles):
-    root = str(oracles / "fixtures" / "cihp" / "broken")
+def test_contradictory_human_parsing_maps_are_reported(drawn_datasets):
+    root = str(drawn_datasets / "cihp" / "broken")
     found = errors(cihp(root=root, names=source_names_of("cihp")), "cihp20")
     assert [(kind, sample) for kind, sample, _ in found] == [
         ("contradictory maps", number) for number in ("0016413", "0016858", "0017220", "0033125")
@@ -341,9 +344,9 @@ def test_contradictory_human_parsing_maps_are_reported(oracles):
     assert [value for _, _, value in found][:2] == ["33", "6"]
 
 
-def test_missing_human_parsing_maps_do_not_hide_other_images(oracles, tmp_path):
+def test_missing_human_parsing_maps_do_not_hide_other_images(drawn_datasets, tmp_path):
     root = tmp_path / "cihp"
-    shutil.copytree(oracles / "fixtures" / "cihp" / "Training", root / "Training")
+    shutil.copytree(drawn_datasets / "cihp" / "Training", root / "Training")
     (root / "Training" / "Human_ids").chmod(0o755)
     (root / "Training" / "Human_ids" / "0000068.png").unlink()
     reader = cihp(root=str(root), names=source_names_of("cihp"))
@@ -369,8 +372,8 @@ def test_custom_images_and_masks_without_partner_are_reported(clean_ccp, tmp_pat
 
 
 @pytest.mark.slow
-def test_real_dataset_has_the_independently_counted_defects(ccp_root, oracles):
-    anomalies = json.loads((oracles / "ccp_stats" / "ccp_0001_0804.json").read_text())["anomalies"]
+def test_real_dataset_has_the_independently_counted_defects(ccp_root):
+    statistics = ccp_statistics()
     subjects, findings = audit(ccp(root=str(ccp_root), names=CCP_NAMES), label_space("refined15"))
     groups = group_by_kind(findings)
     assert len(subjects) == 804
@@ -380,7 +383,7 @@ def test_real_dataset_has_the_independently_counted_defects(ccp_root, oracles):
         "tiny components",
         "names never seen",
     ]
-    assert [f.sample for f in groups["background only"]] == anomalies["background_only"]
+    assert [f.sample for f in groups["background only"]] == statistics["background_only"]
     assert [(f.sample, f.value) for f in groups["near duplicate"]] == [
         ("0183", "0730"),
         ("0197", "0671"),
@@ -388,10 +391,8 @@ def test_real_dataset_has_the_independently_counted_defects(ccp_root, oracles):
         ("0594", "0722"),
         ("0692", "0732"),
     ]
-    tiny = anomalies["tiny_components"]
-    assert {f.sample: f.value for f in groups["tiny components"]} == {
-        row["id"]: len(row["components"]) for row in tiny["list"]
-    }
-    assert count_totals(findings, 804)["tiny_components"] == tiny["count"]
-    (absent,) = groups["names never seen"]
-    assert absent.value == "clogs, intimate, panties, swimwear"
+    tiny = {f.sample: f.value for f in groups["tiny components"]}
+    assert tiny == statistics["tiny_components"]
+    assert count_totals(findings, 804)["tiny_components"] == statistics["tiny_component_count"]
+    (unseen,) = groups["names never seen"]
+    assert unseen.value == "clogs, intimate, panties, swimwear"
