@@ -50,8 +50,8 @@ def _seconds(item):
 
 
 @pytest.fixture(scope="session")
-def oracles(tmp_path_factory) -> Path:
-    """Folder of independently computed reference values, next to the repository."""
+def drawn_datasets(tmp_path_factory) -> Path:
+    """Small synthetic datasets in the layouts of their releases, with the expected maps."""
     folder = tmp_path_factory.mktemp("drawn_datasets")
     unpack_datasets(folder)
     return folder

@@ -67,7 +67,7 @@ def value_and_gradient(criterion, logits, target):
 
 
 @pytest.fixture(scope="module")
-def reference():
+def cases():
     return loss_cases()
 
 

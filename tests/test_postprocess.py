@@ -12,7 +12,7 @@ from support.answers import opening_answers
 
 
 @pytest.fixture(scope="module")
-def reference():
+def answers():
     return opening_answers()
 
 

@@ -57,7 +57,7 @@ def test_help_begins_with_the_words_that_were_typed(typed, name, capsys):
 def test_an_unknown_command_is_answered_with_the_closest(typed):
     status, output, error = typed("evalute")
     assert (status, output) == (1, "")
-    assert error.startswith("error: evalute: no such command; did you mean `evaluate`? There are:")
+    assert error.startswith("error: evalute: no such command; did you mean `evaluate`? Available:")
 
 
 def test_the_version_is_that_of_the_package(typed):
@@ -65,5 +65,5 @@ def test_the_version_is_that_of_the_package(typed):
 
 
 def test_a_flag_that_a_command_lacks_is_refused(typed):
-    assert "-m: no such flag; there is only --help" in typed("score", "-m")[2]
-    assert "a key has no dashes: run=x" in typed("evaluate", "--run=x")[2]
+    assert "-m: no such flag; available: --help" in typed("score", "-m")[2]
+    assert "write keys without dashes: run=x" in typed("evaluate", "--run=x")[2]

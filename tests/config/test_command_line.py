@@ -169,7 +169,7 @@ def test_flags_may_stand_anywhere(typed):
     [
         (["--model=unet"], "--model=unet: no such flag; write keys without dashes: model=unet"),
         (["-m", "--foo"], "--foo: no such flag; available: -m, --multirun, --cfg"),
-        (["--resolve"], "--resolve: says what --cfg shows, and stands with it"),
+        (["--resolve"], "--resolve: only allowed together with --cfg"),
         (["--cfg=job", "model=fnp"], "model=fnp: no such option; did you mean `fpn`?"),
         (["--cfg=job", "hydra.searchpath=[x]"], "hydra.searchpath: cannot be set; of Hydra's keys"),
         (["--cfg", "job", "model=fpn,unet", "-m"], "show a single configuration; pass one value"),

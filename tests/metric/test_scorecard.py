@@ -195,9 +195,9 @@ def test_different_sizes_are_reported_with_both_files(folders):
     [
         (Image.new("RGB", (3, 2)), "8-bit RGB"),
         (Image.new("RGBA", (3, 2)), "8-bit RGBA"),
-        (Image.new("LA", (3, 2)), r"8-bit grey \+ alpha"),
-        (Image.new("I;16", (3, 2)), "16-bit grey"),
-        (Image.new("1", (3, 2)), "1-bit grey"),
+        (Image.new("LA", (3, 2)), r"8-bit gray \+ alpha"),
+        (Image.new("I;16", (3, 2)), "16-bit gray"),
+        (Image.new("1", (3, 2)), "1-bit gray"),
     ],
 )
 def test_unsupported_png_formats_raise(folders, image, kind):
