@@ -1,7 +1,11 @@
 """Fixtures shared by every test."""
 
+import os
 import signal
 from pathlib import Path
+
+# Several workers share the cores, and a pool of threads for tiny tensors costs more than it saves.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np

@@ -176,7 +176,7 @@ def test_a_job_that_is_killed_stops_no_other_and_is_tried_again(command_line, tm
 
 @pytest.mark.slow(seconds=12)
 def test_ctrl_c_while_the_libraries_are_loaded_ends_in_order(undisturbed, command_line, tmp_path):
-    process = command_line.start(command_line.tiny(tmp_path, "-m"))
+    process = command_line.start_anew(command_line.tiny(tmp_path, "-m"))
     wait_until(lambda: len(session_members(process.pid)) > 2, process)
     time.sleep(0.3)  # for Python itself to start in the server of the jobs
     os.killpg(process.pid, signal.SIGINT)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clothseg.run.record import Record
 from support.command_server import ENVIRONMENT, CommandServer
+from support.forked import Origin
 from support.paths import REPOSITORY
 
 
@@ -51,8 +52,18 @@ class CommandLine:
             f"output={output}",
         ]
 
-    def start(self, arguments, **environment):
-        """Start a command in a session of its own, as a terminal does."""
+    def start(self, arguments, limits=None, **environment):
+        """Start a command in a session of its own, as a terminal does; its libraries are loaded.
+
+        Args:
+            arguments: a script and its arguments.
+            limits: values of `resource.setrlimit` by name.
+            environment: variables beside those of the tests.
+        """
+        return self.origin.start(arguments, os.environ | environment, limits=limits or {})
+
+    def start_anew(self, arguments, **environment):
+        """Start a command as :meth:`start` does, by a Python that has yet to load everything."""
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=REPOSITORY,
@@ -66,27 +77,37 @@ class CommandLine:
     def run(self, arguments, **environment):
         """Wait for a command to end; in a process that has run others, if its environment fits."""
         if environment.items() - ENVIRONMENT.items():
-            return self.run_apart(arguments, **environment)
+            return _ended(arguments, self.start(arguments, **environment))
         ended = self.server.run(arguments)
         assert "Traceback" not in ended.stdout + ended.stderr
         return ended
 
     def run_apart(self, arguments, **environment):
-        """Wait for a command to end, in a process of its own."""
-        process = self.start(arguments, **environment)
-        output, error = process.communicate(timeout=900)
-        assert "Traceback" not in output + error
-        return subprocess.CompletedProcess(arguments, process.returncode, output, error)
+        """Wait for a command to end, started by :meth:`start_anew`."""
+        return _ended(arguments, self.start_anew(arguments, **environment))
+
+    @cached_property
+    def origin(self):
+        """The process that others are forked from."""
+        return Origin()
 
     @cached_property
     def server(self):
         """The process that runs commands one after the other."""
-        return CommandServer(self.folder)
+        return CommandServer(self.folder, self.origin)
 
     def close(self):
-        """End the server, if there is one."""
-        if "server" in self.__dict__:
-            self.server.close()
+        """End what was started for all commands."""
+        for name in ("server", "origin"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+
+
+def _ended(arguments, process):
+    """What a process says until it ends, and its status."""
+    output, error = process.communicate(timeout=900)
+    assert "Traceback" not in output + error
+    return subprocess.CompletedProcess(arguments, process.returncode, output, error)
 
 
 def records(output):

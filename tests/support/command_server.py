@@ -1,4 +1,4 @@
-"""Runs commands one after the other in one process, which loads the libraries once.
+"""Runs commands one after the other in one process.
 
 A command is run as the script that it names, with the console redirected to two files. What follows
 from a process of its own (its end, signals to it, its environment) is not tested this way.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import traceback
 
-from support.paths import REPOSITORY
+from clothseg.jobs.process import prepare
 
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "WANDB_API_KEY": "", "NETRC": os.devnull}
 """Tests see no GPU and no key, whatever the machine has."""
@@ -24,31 +24,30 @@ class CommandServer:
 
     Args:
         folder: where it keeps what commands say.
+        origin: what it is forked from, with the libraries loaded.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, origin):
         self.paths = folder / "stdout", folder / "stderr"
-        self.read_end, write_end = os.pipe()
+        self.read_end, answers = os.pipe()
+        commands, self.commands = os.pipe()
         with contextlib.ExitStack() as stack:
             output, error = (stack.enter_context(path.open("ab")) for path in self.paths)
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "support.command_server", str(write_end)],
-                cwd=REPOSITORY,
-                env=os.environ | ENVIRONMENT | {"PYTHONPATH": _search_path()},
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=error,
-                pass_fds=[write_end],
-                text=True,
-                start_new_session=True,
+            self.process = origin.start(
+                ["-m", "support.command_server"],
+                os.environ | ENVIRONMENT,
+                stdin=commands,
+                stdout=output.fileno(),
+                stderr=error.fileno(),
+                inherited=[answers],
             )
-        os.close(write_end)
+        os.close(commands)
+        os.close(answers)
 
     def run(self, arguments, seconds=300):
         """Wait for a command to end; returns its status and what it said."""
         before = [path.stat().st_size for path in self.paths]
-        self.process.stdin.write(json.dumps([str(a) for a in arguments]) + "\n")
-        self.process.stdin.flush()
+        os.write(self.commands, json.dumps([str(a) for a in arguments]).encode() + b"\n")
         with selectors.DefaultSelector() as selector:
             selector.register(self.read_end, selectors.EVENT_READ)
             if not selector.select(seconds):
@@ -63,18 +62,14 @@ class CommandServer:
 
     def close(self):
         """End the process and all that it has started."""
-        self.process.stdin.close()
+        os.close(self.commands)
         self.process.wait(timeout=60)
         os.close(self.read_end)
 
 
-def _search_path():
-    """The tests' own folder before what the environment names."""
-    return os.pathsep.join(filter(None, [str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH")]))
-
-
 def main(answers):
     """Run the commands of standard input until it ends."""
+    prepare()  # the server of job processes, which must not know what commands have left here
     for line in sys.stdin:
         sys.argv = json.loads(line)
         status = 0
