@@ -38,12 +38,13 @@ def pytest_collection_modifyitems(items):
 
 
 def _group(item):
-    """What a test shares with others: the finished sweep, or what its module makes once."""
-    if "swept" in item.fixturenames:
-        return "swept"
+    """The module of a test that shares with others what the module makes once.
+
+    A finished sweep takes seconds, so that each module may have one; tests of a module share it.
+    """
     definitions = item._fixtureinfo.name2fixturedefs.values()
     shares = any(definition[-1].scope == "module" for definition in definitions)
-    return item.module.__name__ if shares else ""
+    return item.module.__name__ if shares or "swept" in item.fixturenames else ""
 
 
 def _seconds(item):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from functools import cache
 
 import pytest
 import torch
@@ -25,20 +26,26 @@ ORACLE_NAMES = {
 }
 
 
+@cache
+def composed(*overrides):
+    """A configuration, which nobody changes."""
+    (job,) = check_command(overrides)
+    return job
+
+
 def network(model, backbone, *overrides):
-    (job,) = check_command([f"model={model}", f"backbone={backbone}", *overrides])
-    return build_task(job.config).network
+    return build_task(composed(f"model={model}", f"backbone={backbone}", *overrides).config).network
 
 
-# One backbone for each model, and one model for each kind of backbone, are fast enough for every
-# day; tests/model/test_compatibility.py takes all pairs.
 def own_backbone(model):
     """The backbone that an architecture comes with, mobilenet_v2 where any will do."""
-    choices = check_command([f"model={model}"])[0].choices
-    needs_its_own = model in WITHOUT_BACKBONE
-    return choices["backbone"] if needs_its_own else "mobilenet_v2"
+    if model not in WITHOUT_BACKBONE:
+        return "mobilenet_v2"
+    return composed(f"model={model}").choices["backbone"]
 
 
+# One backbone for each model, and one model for each kind of backbone;
+# tests/model/test_compatibility.py takes all pairs.
 PAIRS = [
     *((model, own_backbone(model)) for model in MODELS),
     ("densenet_decoder", "none"),
@@ -47,7 +54,17 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("model", "backbone"), PAIRS)
+def for_every_day(cases, chosen):
+    """All cases, those that are not chosen marked as slow: together they take half a minute."""
+    return [
+        case if case in chosen else pytest.param(*case, marks=pytest.mark.slow(seconds=2))
+        for case in cases
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "backbone"), for_every_day(PAIRS, [p for p in PAIRS if p[0] != "classic_unet"])
+)
 def test_a_pair_gives_logits_of_the_photos_size_and_every_trainable_parameter_a_gradient(
     model, backbone
 ):
@@ -60,12 +77,15 @@ def test_a_pair_gives_logits_of_the_photos_size_and_every_trainable_parameter_a_
         assert (parameter.grad is not None) == parameter.requires_grad, name
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("size", [(70, 50), (33, 100)])
-def test_any_size_is_padded_and_cropped_back(model, size):
-    net = network(model, own_backbone(model)).eval()
+@pytest.mark.parametrize(
+    ("model", "backbone"),
+    for_every_day(PAIRS[: len(MODELS)], [("unet", "mobilenet_v2"), ("pspnet", "mobilenet_v2")]),
+)
+def test_any_size_is_padded_and_cropped_back(model, backbone):
+    net = network(model, backbone).eval()
     with torch.no_grad():
-        assert net(torch.randn(1, 3, *size))["logits"].shape == (1, 15, *size)
+        for size in ((70, 50), (33, 100)):
+            assert net(torch.randn(1, 3, *size))["logits"].shape == (1, 15, *size)
 
 
 def test_parameter_counts_equal_the_independent_ones(oracles):
@@ -124,8 +144,7 @@ def test_merge_cat_gives_the_wider_network_of_inacio2019():
 
 def own_network(model, classes, backbone=None, **keys):
     """An architecture for any number of classes, its other keys as in its file."""
-    chosen = [] if backbone is None else [f"backbone={backbone}"]
-    (job,) = check_command([f"model={model}", *chosen])
+    job = composed(f"model={model}", *([] if backbone is None else [f"backbone={backbone}"]))
     node = {**job.config["model"], **keys}
     return call_target(node, call_target(job.config["backbone"]), classes)
 
@@ -233,7 +252,9 @@ def test_an_auxiliary_sees_the_features_of_its_part():
         assert torch.equal(network(image)["middle"], head(body.part(image)))
 
 
-@pytest.mark.parametrize(("model", "backbone"), PAIRS)
+@pytest.mark.parametrize(
+    ("model", "backbone"), for_every_day(PAIRS, [("unet", "resnet18"), ("fpn", "mobilenet_v2")])
+)
 def test_saved_weights_give_the_same_logits(model, backbone, tmp_path):
     torch.manual_seed(0)
     first, second = (own_network(model, 5, backbone).eval() for _ in range(2))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clothseg.commands.main import main
 from clothseg.dataset.wardrobe import LAYOUTS
 from support.command_line import files, records
 from support.shipped_config import label_space, reader_of
@@ -176,7 +177,6 @@ def test_the_sources_of_a_merged_dataset_score_equal_on_any_number_of_devices(
         (["run=tests", "subset=tset"], "subset=tset: must be"),
     ],
 )
-def test_a_mistake_is_one_message(overrides, message, command_line):
-    said = command_line.run(["scripts/evaluate.py", *overrides])
-    assert said.returncode == 1
-    assert message in said.stderr
+def test_a_mistake_is_one_message(overrides, message, capsys):
+    assert main("evaluate", overrides) == 1
+    assert message in capsys.readouterr().err

@@ -11,6 +11,7 @@ from onnxruntime import InferenceSession
 from clothseg.build import build_task
 from clothseg.commands import export
 from clothseg.commands.export import compare, write_onnx
+from clothseg.commands.main import main
 from clothseg.config.command_line import check_command
 from clothseg.error import DataError
 from support.command_line import records
@@ -91,10 +92,9 @@ def test_networks_of_our_own_are_written(model, tmp_path):
         (["run=tests", "output=x"], "tests is no run folder"),
     ],
 )
-def test_a_mistake_is_one_message(options, message, command_line):
-    said = command_line.run(["scripts/export.py", *options])
-    assert said.returncode == 1
-    assert message in said.stderr
+def test_a_mistake_is_one_message(options, message, capsys):
+    assert main("export", options) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_an_output_below_a_file_is_told_before_the_network_is_loaded(tmp_path, monkeypatch):

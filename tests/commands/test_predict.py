@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from clothseg.commands import predict
+from clothseg.commands.main import main
 from clothseg.commands.predict import find_photos
 from clothseg.dataset.photo import read_photo
 from clothseg.error import DataError
@@ -277,10 +278,9 @@ def test_a_legend_names_the_classes_that_are_there():
         (["run=tests", "input=tests", "output=x"], "tests is no run folder"),
     ],
 )
-def test_a_mistake_is_one_message(options, message, command_line):
-    said = command_line.run(["scripts/predict.py", *options])
-    assert said.returncode == 1
-    assert message in said.stderr
+def test_a_mistake_is_one_message(options, message, capsys):
+    assert main("predict", options) == 1
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.slow

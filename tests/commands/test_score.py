@@ -79,7 +79,7 @@ def test_a_mistake_is_one_message_and_writes_nothing(
 ):
     spoil(tmp_path)
     labels = f"labels={tmp_path / 'labels.json'}"
-    said = command_line.run_apart(["-X", "importtime", *command(tmp_path, labels, *overrides)])
+    said = command_line.run_anew(["-X", "importtime", *command(tmp_path, labels, *overrides)])
     told = "\n".join(line for line in said.stderr.splitlines() if "|" not in line)
     assert said.returncode == 1
     assert message in told

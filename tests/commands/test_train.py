@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from clothseg.commands.main import main
 from support.command_line import files, records
 from support.small_datasets import write_mask
 
@@ -204,16 +205,15 @@ def test_a_record_can_be_run_again_and_cannot_run_what_is_not_trusted(
         ),
     ],
 )
-def test_a_wrong_folder_is_refused(defect, message, small_ccp, command_line, tmp_path):
+def test_a_wrong_folder_is_refused(defect, message, small_ccp, command_line, tmp_path, capsys):
     defect(small_ccp)
     output = tmp_path / "outputs"
-    said = command_line.run(
-        ["train.py", "dataset=ccp", *command_line.common(output), f"dataset.root={small_ccp}"]
-    )
-    assert said.returncode == 1
-    assert message in said.stderr
-    assert said.stderr.startswith("error: ")
-    assert said.stderr.count("\n") == 1
+    typed = ["dataset=ccp", *command_line.common(output), f"dataset.root={small_ccp}"]
+    assert main("train", typed) == 1
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
     assert not output.exists()
 
 
@@ -280,18 +280,17 @@ def test_keys_of_swept_options_are_set_in_all_of_them(command_line, tmp_path):
     assert "2 jobs: 2 skipped" in command_line.run(kept).stdout
 
 
-def test_weights_that_are_not_there_are_refused(command_line, tmp_path):
+def test_weights_that_are_not_there_are_refused(command_line, tmp_path, capsys):
     output = tmp_path / "outputs"
-    said = command_line.run_apart(  # the libraries read these variables when they are loaded
+    said = command_line.run_anew(  # the libraries read these variables when they are loaded
         command_line.tiny(output, "backbone.weights=imagenet"),
         HF_HUB_OFFLINE="1",
         HF_HOME=str(tmp_path / "hub"),
     )
     assert said.returncode == 1
     assert "backbone.weights=imagenet: the weights of mobilenet_v2 are not" in said.stderr
-    said = command_line.run(command_line.tiny(output, "backbone.weights=nowhere.pth"))
-    assert said.returncode == 1
-    assert "backbone.weights=nowhere.pth: no such file" in said.stderr
+    assert main("train", command_line.tiny(output, "backbone.weights=nowhere.pth")[1:]) == 1
+    assert "backbone.weights=nowhere.pth: no such file" in capsys.readouterr().err
     assert not output.exists()
 
 
@@ -310,7 +309,7 @@ def test_help_and_mistakes_are_answered_without_torch(
 ):
     output = tmp_path / "outputs"
     command = ["-X", "importtime", "train.py", *arguments]
-    said = command_line.run_apart([*command, *([f"output={output}"] if status else [])])
+    said = command_line.run_anew([*command, *([f"output={output}"] if status else [])])
     imported = {line.split("|")[-1].strip() for line in said.stderr.splitlines() if "|" in line}
     told = "\n".join(line for line in said.stderr.splitlines() if "|" not in line)
     assert said.returncode == status
@@ -320,10 +319,10 @@ def test_help_and_mistakes_are_answered_without_torch(
     assert not output.exists()
 
 
-def test_an_output_that_cannot_be_is_told_before_anything_is_done(command_line, tmp_path):
+def test_an_output_that_cannot_be_is_told_before_anything_is_done(command_line, tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
-    said = command_line.run(command_line.tiny(tmp_path / "file" / "runs", "-m"))
-    assert said.returncode == 1
+    assert main("train", command_line.tiny(tmp_path / "file" / "runs", "-m")[1:]) == 1
     place = tmp_path / "file"
-    assert f"output={place}/runs: {place} is a file, and no folder" in said.stderr
-    assert said.stdout == ""
+    said = capsys.readouterr()
+    assert f"output={place}/runs: {place} is a file, and no folder" in said.err
+    assert said.out == ""

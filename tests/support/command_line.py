@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from clothseg.run.record import Record
@@ -77,13 +77,17 @@ class CommandLine:
     def run(self, arguments, **environment):
         """Wait for a command to end; in a process that has run others, if its environment fits."""
         if environment.items() - ENVIRONMENT.items():
-            return _ended(arguments, self.start(arguments, **environment))
+            return self.run_apart(arguments, **environment)
         ended = self.server.run(arguments)
         assert "Traceback" not in ended.stdout + ended.stderr
         return ended
 
     def run_apart(self, arguments, **environment):
-        """Wait for a command to end, started by :meth:`start_anew`."""
+        """Wait for a command to end, in a process of its own, see :meth:`start`."""
+        return _ended(arguments, self.start(arguments, **environment))
+
+    def run_anew(self, arguments, **environment):
+        """Wait for a command to end, in a process that has loaded nothing, see :meth:`start_anew`."""
         return _ended(arguments, self.start_anew(arguments, **environment))
 
     @cached_property
@@ -126,11 +130,18 @@ def segments(folder):
     """What the files of one W&B run hold, a list of records for each, oldest first."""
     found = []
     for path in sorted((folder / "wandb").glob("*run-*/run-*.wandb")):
-        command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
-        environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
-        said = subprocess.run(command, capture_output=True, text=True, env=environment)
-        found.append([json.loads(line) for line in said.stdout.splitlines()])
+        state = path.stat()
+        found.append(_segment(path, state.st_mtime_ns, state.st_size))
     return found
+
+
+@cache
+def _segment(path, changed, size):
+    """What a file of W&B holds, read once in each of its states."""
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
+    environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
+    said = subprocess.run(command, capture_output=True, text=True, env=environment)
+    return [json.loads(line) for line in said.stdout.splitlines()]
 
 
 def wait_until(condition, process, seconds=300):

@@ -52,6 +52,7 @@ def table_of(photo: Photo, ids: Mapping[str, int]) -> NDArray[np.int64]:
     return np.array([0, *(ids.get(piece.name, 0) for piece in photo.pieces)])
 
 
+@pytest.mark.slow(seconds=6)
 def test_every_layout_makes_the_same_bytes_again(roots: Mapping[str, Path], tmp_path: Path) -> None:
     for name, write in LAYOUTS.items():
         counts: list[float] = []
@@ -68,6 +69,7 @@ def test_every_layout_makes_the_same_bytes_again(roots: Mapping[str, Path], tmp_
                 assert content == (roots[name] / path).read_bytes(), "whatever the number of photos"
 
 
+@pytest.mark.slow(seconds=1)
 def test_cfpd_is_read_back(roots: Mapping[str, Path]) -> None:
     reader = cfpd(root=str(roots["cfpd"]), names=native_names("cfpd"))
     assert len(reader.samples()) == PHOTOS
@@ -80,6 +82,7 @@ def test_cfpd_is_read_back(roots: Mapping[str, Path]) -> None:
         assert np.array_equal(colours > 0, mask > 0), "only the background has no colour"
 
 
+@pytest.mark.slow(seconds=1)
 def test_cfpd_is_a_matlab_file_of_superpixels(roots: Mapping[str, Path]) -> None:
     h5py = pytest.importorskip("h5py")
     path = roots["cfpd"] / "fashon_parsing_data.mat"
@@ -100,6 +103,7 @@ def test_cfpd_is_a_matlab_file_of_superpixels(roots: Mapping[str, Path]) -> None
         assert len(np.unique(record["segmentation"])) > 100
 
 
+@pytest.mark.slow(seconds=1)
 def test_imaterialist_is_read_back(roots: Mapping[str, Path]) -> None:
     names = native_names("imaterialist")
     settings = {"names": names, "missing": "error", "root": str(roots["imaterialist"])}
@@ -121,6 +125,7 @@ def test_imaterialist_is_read_back(roots: Mapping[str, Path]) -> None:
         assert np.array_equal(reader.read(samples[name])[1], truth)
 
 
+@pytest.mark.slow(seconds=1)
 def test_imaterialist_has_overlaps_and_attributes(roots: Mapping[str, Path]) -> None:
     settings = {"names": native_names("imaterialist"), "missing": "error"}
     first, last = (
@@ -152,6 +157,7 @@ def test_imaterialist_descriptions_are_those_of_the_release(oracles: Path) -> No
         assert attributes[number] == described
 
 
+@pytest.mark.slow(seconds=1)
 def test_modanet_is_read_back(roots: Mapping[str, Path]) -> None:
     reader = modanet(
         root=str(roots["modanet"]), names=native_names("modanet"), overlap="small_on_top",
@@ -183,6 +189,7 @@ def test_polygons_hold_exactly_their_pixels() -> None:
 
 
 @pytest.mark.parametrize("name", ["cihp", "ccihp"])
+@pytest.mark.slow(seconds=4)
 def test_human_parsing_maps_agree(
     roots: Mapping[str, Path], groups: list[Photo], name: str
 ) -> None:
@@ -214,6 +221,7 @@ def test_human_parsing_maps_agree(
             assert np.array_equal(human > 0, category > 0)
 
 
+@pytest.mark.slow(seconds=1)
 def test_every_class_of_human_parsing_is_drawn(groups: list[Photo]) -> None:
     for truth_of in (multi_human.cihp_truth, multi_human.ccihp_truth):
         truths = [truth_of(photo) for photo in groups]
@@ -226,6 +234,7 @@ def test_every_class_of_human_parsing_is_drawn(groups: list[Photo]) -> None:
     assert any(larger), "belts and necklaces belong to a person and to no class"
 
 
+@pytest.mark.slow(seconds=1)
 def test_sides_are_the_persons_own(groups: list[Photo]) -> None:
     """Glasses tell who faces us; shoulders do not cross, as hands may."""
     turned = []
@@ -292,6 +301,7 @@ def test_every_name_of_the_wardrobe_has_a_class_everywhere() -> None:
     assert drawn - unlabelled - {"skin", "hair"} <= set(materialist.GARMENTS) | {"belt"}
 
 
+@pytest.mark.slow(seconds=1)
 def test_folder_is_read_back(roots: Mapping[str, Path]) -> None:
     root = roots["folder"]
     space = LabelSpace(**yaml.safe_load((CONF / "labels" / "refined15.yaml").read_text()))

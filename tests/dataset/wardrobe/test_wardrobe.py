@@ -88,6 +88,7 @@ def test_version_1_draws_what_results_are_recorded_with(
     )
 
 
+@pytest.mark.slow(seconds=10)
 def test_every_refined_class_is_common_and_varied(masks: list[NDArray[np.uint8]]) -> None:
     present = np.stack([np.bincount(mask.ravel(), minlength=59) > 0 for mask in masks])
     for name, sources in _labels("refined15")["gathers"].items():
@@ -99,6 +100,7 @@ def test_every_refined_class_is_common_and_varied(masks: list[NDArray[np.uint8]]
         assert present[:, ids].any(0).sum() >= varied, name
 
 
+@pytest.mark.slow(seconds=1)
 def test_rompers_are_rare_in_any_run_of_photos(masks: list[NDArray[np.uint8]]) -> None:
     romper = [bool(np.isin(mask, (CCP_ID["romper"], CCP_ID["bodysuit"])).any()) for mask in masks]
     for start in range(0, PHOTOS, 40):
