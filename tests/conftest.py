@@ -41,7 +41,10 @@ def _group(item):
     """The module of a test that shares with others what the module makes once.
 
     A finished sweep takes seconds, so that each module may have one; tests of a module share it.
+    Modules that start job processes from the worker itself share the server of these processes.
     """
+    if item.module.__name__.rpartition(".")[2] in ("test_process", "test_distributed"):
+        return "job processes"
     definitions = item._fixtureinfo.name2fixturedefs.values()
     shares = any(definition[-1].scope == "module" for definition in definitions)
     return item.module.__name__ if shares or "swept" in item.fixturenames else ""

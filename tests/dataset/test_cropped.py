@@ -158,6 +158,7 @@ def test_missing_weights_are_told_before_anything_is_trained(root, tmp_path, mon
     build.require_inputs(config)  # boxes that are there need no weights
 
 
+@pytest.mark.slow(seconds=1)
 def test_the_command_counts_and_draws(root, tmp_path, command_line):
     arguments = ["scripts/dataset.py", "action=crop", "dataset=ccp", f"dataset.root={root}"]
     places = [f"output={tmp_path / 'reports'}", f"data.cache={tmp_path / 'cache'}"]

@@ -95,6 +95,7 @@ def test_two_processes_are_stopped_in_order(command_line, tmp_path):
     assert record.status["state"] == "interrupted"
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

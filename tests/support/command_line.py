@@ -87,7 +87,7 @@ class CommandLine:
         return _ended(arguments, self.start(arguments, **environment))
 
     def run_anew(self, arguments, **environment):
-        """Wait for a command to end, in a process that has loaded nothing, see :meth:`start_anew`."""
+        """Wait for a command to end, in a process that has loaded nothing."""
         return _ended(arguments, self.start_anew(arguments, **environment))
 
     @cached_property

@@ -116,10 +116,14 @@ class Forked:
             raise subprocess.TimeoutExpired(self.args, timeout)
         return tuple(self._read[name].decode() for name in ("stdout", "stderr"))
 
+    def send_signal(self, number):
+        """Send a signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
     def kill(self):
         """End it without a warning."""
-        if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
     def _listen(self, names, timeout):
         """Read pipes to their ends, or until time is over."""
