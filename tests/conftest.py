@@ -56,6 +56,24 @@ def _seconds(item):
     return 0 if marker is None else marker.kwargs.get("seconds", 5)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def composed_once():
+    """Let Hydra compose each choice of options once: most tests are about the default one."""
+    from clothseg.config import command_line
+
+    compose, known = command_line.compose, {}
+
+    def cached(name, choice, **keywords):
+        key = command_line.CONF, name, *choice, *keywords.items()
+        if key not in known:
+            known[key] = compose(name, choice, **keywords)
+        return known[key]  # of which only copies are changed
+
+    command_line.compose = cached
+    yield
+    command_line.compose = compose
+
+
 @pytest.fixture(scope="session")
 def oracles() -> Path:
     """The folder of independently computed answers, kept beside the repository."""

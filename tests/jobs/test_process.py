@@ -43,6 +43,7 @@ def run(work, world_size=2):
     return Processes().run(work, world_size, Slot(1))
 
 
+@pytest.mark.slow(seconds=3)
 def test_the_first_process_answers_for_all():
     ending = run(name_and_place, 3)
     assert ending.value[:3] == (0, "0", "3")
@@ -57,6 +58,7 @@ def test_the_first_process_answers_for_all():
         (one_breaks, "process 1: ValueError: no such thing"),
     ],
 )
+@pytest.mark.slow(seconds=3)
 def test_the_cause_is_told_and_nobody_waits_for_ever(work, message):
     start = time.monotonic()
     ending = run(work)
@@ -66,6 +68,7 @@ def test_the_cause_is_told_and_nobody_waits_for_ever(work, message):
     assert time.monotonic() - start < 40  # with the start of the server that they are forked from
 
 
+@pytest.mark.slow(seconds=3)
 def test_a_process_that_cannot_be_started_takes_the_others_with_it(monkeypatch):
     start, started = ForkServerProcess.start, []
 

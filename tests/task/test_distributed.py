@@ -97,6 +97,7 @@ def trained(folder, world_size=1, accumulation_steps=1, normalise=False, loss="c
         {"world_size": 2, "accumulation_steps": 2},
     ],
 )
+@pytest.mark.slow(seconds=5)
 def test_sharing_a_batch_changes_no_step(tmp_path, shared):
     """A loss that averaged each share by itself would fail: the shares have unequal pixels."""
     alone, rows, steps = trained(tmp_path / "alone")
@@ -117,6 +118,7 @@ def test_sharing_a_batch_changes_no_step(tmp_path, shared):
         ("generalized_dice", {"world_size": 2}),
     ],
 )
+@pytest.mark.slow(seconds=5)
 def test_losses_are_those_of_the_whole_batch(tmp_path, loss, shared):
     """Weights of pixels are added up over all shares, and regions compared over all processes."""
     alone, rows, _ = trained(tmp_path / "alone", loss=loss)
@@ -127,6 +129,7 @@ def test_losses_are_those_of_the_whole_batch(tmp_path, loss, shared):
         assert other["train/loss"] == pytest.approx(row["train/loss"], rel=1e-4)
 
 
+@pytest.mark.slow(seconds=5)
 def test_processes_have_one_network_when_it_is_validated(tmp_path):
     """Each has normalised its own photos; what is scored and kept is the average of them."""
     state, rows, _ = trained(tmp_path / "two", world_size=2, normalise=True)
@@ -184,6 +187,7 @@ def count(world_size, rank):
     return scores.matrix, scores.index, scores.image_iou, scores.image_iou_plus, scores.boundary
 
 
+@pytest.mark.slow(seconds=3)
 def test_scores_of_nine_photos_are_equal_to_the_bit_on_any_number_of_processes():
     counted = [Processes().run(partial(count, n), n, Slot(1)).value for n in (1, 2, 3, 4)]
     for other in counted[1:]:
