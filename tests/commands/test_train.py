@@ -134,7 +134,7 @@ def test_a_missing_fold_is_an_error_and_no_smaller_mean(swept, command_line, tmp
     assert files(whole.folder) == before
 
 
-@pytest.mark.slow(seconds=52)
+@pytest.mark.slow(seconds=12)
 def test_a_failed_job_stops_no_other_and_is_tried_again(command_line, tmp_path):
     output = tmp_path / "outputs"
     (tmp_path / "own_losses.py").write_text(FRAGILE_LOSS)
@@ -164,7 +164,7 @@ def test_a_failed_job_stops_no_other_and_is_tried_again(command_line, tmp_path):
     assert [record.status["state"] for record in records(output)] == ["done", "done"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=8)
 def test_a_record_can_be_run_again_and_cannot_run_what_is_not_trusted(
     swept, command_line, tmp_path
 ):
@@ -217,7 +217,7 @@ def test_a_wrong_folder_is_refused(defect, message, small_ccp, command_line, tmp
     assert not output.exists()
 
 
-@pytest.mark.slow(seconds=27)
+@pytest.mark.slow(seconds=4)
 @pytest.mark.parametrize("flags", [[], ["-m"]])
 def test_a_disk_that_fills_up_fails_the_run_with_one_message(flags, command_line, tmp_path):
     full = {"RLIMIT_FSIZE": 500_000}  # less than a checkpoint
@@ -259,7 +259,7 @@ def test_defective_files_are_refused_and_leave_nothing(small_ccp, command_line, 
     assert not output.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=8)
 def test_keys_of_swept_options_are_set_in_all_of_them(command_line, tmp_path):
     """Though the option that would be taken without a sweep has no such key."""
     grid = ["model=fcn,deeplabv3", "backbone=resnet18", "model.output_stride=16", "split=holdout"]

@@ -152,7 +152,7 @@ def test_gpus_are_given_in_turn_and_threads_are_shared():
     assert machine.slots(None, 2, "cpu") == [Slot(4)]
 
 
-@pytest.mark.slow(seconds=50)
+@pytest.mark.slow(seconds=20)
 def test_two_starters_share_a_sweep_and_both_end_with_its_table(command_line, tmp_path):
     command = [
         *command_line.tiny(tmp_path, "trainer.max_epochs=3", "hydra.launcher.max_parallel=1"),
@@ -172,7 +172,7 @@ def test_two_starters_share_a_sweep_and_both_end_with_its_table(command_line, tm
         assert record.status == {"state": "done", "attempts": 1, "error": None}
 
 
-@pytest.mark.slow(seconds=15)
+@pytest.mark.slow(seconds=8)
 def test_a_run_that_a_sweep_names_twice_is_done_and_counted_once(command_line, tmp_path):
     said = command_line.run(command_line.tiny(tmp_path, "data.workers=0,1", "-m"))
     assert said.returncode == 0, said.stderr

@@ -71,7 +71,7 @@ def assert_equal(record, other):
         assert a[:seconds] + a[seconds + 1 :] == b[:seconds] + b[seconds + 1 :]
 
 
-@pytest.mark.slow(seconds=36)
+@pytest.mark.slow(seconds=14)
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_killed_run_goes_on_to_the_weights_it_would_have_had(
     workers, undisturbed, command_line, tmp_path
@@ -102,7 +102,7 @@ def test_a_killed_run_goes_on_to_the_weights_it_would_have_had(
     assert_equal(record, undisturbed)
 
 
-@pytest.mark.slow(seconds=110)
+@pytest.mark.slow(seconds=35)
 def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
     """Two jobs at a time, stopped in three ways; then the same command completes them."""
     command = command_line.tiny(
@@ -154,7 +154,7 @@ def test_a_stopped_sweep_ends_in_order_and_goes_on(command_line, tmp_path):
     assert {record.metrics["epochs"] for record in records(tmp_path)} == {12}
 
 
-@pytest.mark.slow(seconds=36)
+@pytest.mark.slow(seconds=14)
 def test_a_job_that_is_killed_stops_no_other_and_is_tried_again(command_line, tmp_path):
     command = command_line.tiny(
         tmp_path, "trainer.max_epochs=4", "hydra.launcher.max_parallel=2", "-m"
