@@ -245,8 +245,8 @@ def main(control):
         import_module(name)
     multiprocessing.util.spawnv_passfds = _spawn
     sys.argv = serve(control)
-    if "-m" in sys.argv[1:]:
-        prepare()  # from this thread: a sweep may ask for its server of jobs from another
+    if sys.argv[0] == "train.py":
+        prepare()  # from this thread, and not from one of those that follow the jobs
     if sys.argv[0] == "-m":
         del sys.argv[0]
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
