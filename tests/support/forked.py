@@ -244,7 +244,15 @@ def main(control):
     for name in LIBRARIES:
         import_module(name)
     multiprocessing.util.spawnv_passfds = _spawn
-    sys.argv = serve(control)
+    media = sys.modules.get("wandb.sdk.data_types._private")
+    if media:  # else the first command to end would remove the folder that is everyone's
+        media.MEDIA_TMP._finalizer.detach()
+    try:
+        sys.argv = serve(control)
+    except SystemExit:
+        if media:
+            media.MEDIA_TMP.cleanup()
+        raise
     if sys.argv[0] == "train.py":
         prepare()  # from this thread, and not from one of those that follow the jobs
     if sys.argv[0] == "-m":
