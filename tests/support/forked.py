@@ -244,15 +244,11 @@ def main(control):
     for name in LIBRARIES:
         import_module(name)
     multiprocessing.util.spawnv_passfds = _spawn
-    media = sys.modules.get("wandb.sdk.data_types._private")
-    if media:  # else the first command to end would remove the folder that is everyone's
+    sys.argv = serve(control)
+    if media := sys.modules.get("wandb.sdk.data_types._private"):
+        # Each command has a folder of its own, which it removes in the end, as if just imported.
         media.MEDIA_TMP._finalizer.detach()
-    try:
-        sys.argv = serve(control)
-    except SystemExit:
-        if media:
-            media.MEDIA_TMP.cleanup()
-        raise
+        media.MEDIA_TMP.__init__("wandb-media")
     if sys.argv[0] == "train.py":
         prepare()  # from this thread, and not from one of those that follow the jobs
     if sys.argv[0] == "-m":
