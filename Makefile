@@ -31,7 +31,7 @@ test: setup  ## set up and run all tests
 	$(RUN) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 check: setup format lint  ## format, lint, types and the fast tests
-	$(RUN) -m pytest -m "not slow" -x -q
+	$(RUN) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow" -x -q
 
 lint: setup  ## style and types
 	$(RUN) -m ruff check --no-cache . # its cache misses moved modules

@@ -1,7 +1,11 @@
 """Fixtures shared by every test."""
 
+import os
 import signal
 from pathlib import Path
+
+# Several workers share the cores, and a pool of threads for tiny tensors costs more than it saves.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
@@ -35,18 +39,39 @@ def pytest_collection_modifyitems(items):
 
 
 def _group(item):
-    """Group of tests that share a fixture: the finished sweep, or those of one module."""
-    if "swept" in item.fixturenames:
-        return "swept"
+    """Module of tests that share a fixture of the module, such as a finished sweep.
+
+    Modules that start job processes from the worker itself share the server of these processes.
+    """
+    if item.module.__name__.rpartition(".")[2] in ("test_process", "test_distributed"):
+        return "job processes"
     definitions = item._fixtureinfo.name2fixturedefs.values()
     shares = any(definition[-1].scope == "module" for definition in definitions)
-    return item.module.__name__ if shares else ""
+    return item.module.__name__ if shares or "swept" in item.fixturenames else ""
 
 
 def _seconds(item):
     """Approximate duration of a test: the value of its marker, else 5 if slow, else 0."""
     marker = item.get_closest_marker("slow")
     return 0 if marker is None else marker.kwargs.get("seconds", 5)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def composed_once():
+    """Let Hydra compose each choice of options once: most tests are about the default one."""
+    from clothseg.config import command_line
+
+    compose, known = command_line.compose, {}
+
+    def cached(name, choice, **keywords):
+        key = command_line.CONF, name, *choice, *keywords.items()
+        if key not in known:
+            known[key] = compose(name, choice, **keywords)
+        return known[key]  # of which only copies are changed
+
+    command_line.compose = cached
+    yield
+    command_line.compose = compose
 
 
 @pytest.fixture(scope="session")

@@ -72,11 +72,18 @@ def root_overrides(experiment):
     return [f"{key}=somewhere" for key in roots_of(dataset)]
 
 
+BUDGETS = [
+    pytest.param(budget, marks=pytest.mark.slow(seconds=1) if number else ())
+    for number, budget in enumerate(options("budget"))
+]
+"""All but the first are for `make test`: with every experiment they take half a minute together."""
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
 @pytest.mark.parametrize("name", options("experiment"))
-def test_every_experiment_composes_and_is_short(name):
-    for budget in options("budget"):
-        (job,) = check_command([f"experiment={name}", f"budget={budget}", *root_overrides(name)])
-        assert (job.choices["experiment"], job.choices["budget"]) == (name, budget)
+def test_every_experiment_composes_and_is_short(name, budget):
+    (job,) = check_command([f"experiment={name}", f"budget={budget}", *root_overrides(name)])
+    assert (job.choices["experiment"], job.choices["budget"]) == (name, budget)
     lines = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()
     assert len(lines) <= 20
 

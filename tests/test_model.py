@@ -1,6 +1,7 @@
 """Architectures: output sizes, gradients, and parameter counts."""
 
 import copy
+from functools import cache
 
 import pytest
 import torch
@@ -24,19 +25,28 @@ ORACLE_NAMES = {
 }
 
 
+@cache
+def composed(*overrides):
+    """A configuration, which nobody changes."""
+    (job,) = check_command(overrides)
+    return job
+
+
 def network(model, backbone, *overrides):
-    (job,) = check_command([f"model={model}", f"backbone={backbone}", *overrides])
-    return build_task(job.config).network
+    return build_task(composed(f"model={model}", f"backbone={backbone}", *overrides).config).network
 
 
 # One backbone per model and one model per kind of backbone keep the fast tests fast;
 # tests/model/test_compatibility.py covers all pairs.
 def default_backbone(model):
-    """Return the default backbone of an architecture with an encoder, otherwise mobilenet_v2."""
-    choices = check_command([f"model={model}"])[0].choices
-    return choices["backbone"] if model in WITHOUT_BACKBONE else "mobilenet_v2"
+    """Return the built-in backbone of an architecture, mobilenet_v2 if it takes any encoder."""
+    if model not in WITHOUT_BACKBONE:
+        return "mobilenet_v2"
+    return composed(f"model={model}").choices["backbone"]
 
 
+# One backbone for each model, and one model for each kind of backbone;
+# tests/model/test_compatibility.py takes all pairs.
 PAIRS = [
     *((model, default_backbone(model)) for model in MODELS),
     ("densenet_decoder", "none"),
@@ -45,7 +55,17 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("model", "backbone"), PAIRS)
+def mark_slow_except(cases, chosen):
+    """Mark all cases but the chosen ones as slow; together they take half a minute."""
+    return [
+        case if case in chosen else pytest.param(*case, marks=pytest.mark.slow(seconds=2))
+        for case in cases
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "backbone"), mark_slow_except(PAIRS, [p for p in PAIRS if p[0] != "classic_unet"])
+)
 def test_logits_have_the_image_size_and_every_trainable_parameter_has_a_gradient(model, backbone):
     net = network(model, backbone)
     outputs = net(torch.randn(2, 3, 64, 64))
@@ -56,12 +76,15 @@ def test_logits_have_the_image_size_and_every_trainable_parameter_has_a_gradient
         assert (parameter.grad is not None) == parameter.requires_grad, name
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("size", [(70, 50), (33, 100)])
-def test_any_size_is_padded_and_cropped(model, size):
-    net = network(model, default_backbone(model)).eval()
+@pytest.mark.parametrize(
+    ("model", "backbone"),
+    mark_slow_except(PAIRS[: len(MODELS)], [("unet", "mobilenet_v2"), ("pspnet", "mobilenet_v2")]),
+)
+def test_any_size_is_padded_and_cropped(model, backbone):
+    net = network(model, backbone).eval()
     with torch.no_grad():
-        assert net(torch.randn(1, 3, *size))["logits"].shape == (1, 15, *size)
+        for size in ((70, 50), (33, 100)):
+            assert net(torch.randn(1, 3, *size))["logits"].shape == (1, 15, *size)
 
 
 def test_parameter_counts_equal_the_reference():
@@ -119,8 +142,7 @@ def test_merge_cat_builds_the_wider_network_of_inacio2019():
 
 def custom_network(model, classes, backbone=None, **keys):
     """Build an architecture for any number of classes, with default values for other keys."""
-    overrides = [] if backbone is None else [f"backbone={backbone}"]
-    (job,) = check_command([f"model={model}", *overrides])
+    job = composed(f"model={model}", *([] if backbone is None else [f"backbone={backbone}"]))
     node = {**job.config["model"], **keys}
     return call_target(node, call_target(job.config["backbone"]), classes)
 
@@ -225,7 +247,9 @@ def test_auxiliary_uses_the_features_of_its_submodule():
         assert torch.equal(network(image)["middle"], head(body.part(image)))
 
 
-@pytest.mark.parametrize(("model", "backbone"), PAIRS)
+@pytest.mark.parametrize(
+    ("model", "backbone"), mark_slow_except(PAIRS, [("unet", "resnet18"), ("fpn", "mobilenet_v2")])
+)
 def test_loaded_weights_reproduce_the_logits(model, backbone, tmp_path):
     torch.manual_seed(0)
     first, second = (custom_network(model, 5, backbone).eval() for _ in range(2))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clothseg.commands.main import main
 from clothseg.dataset.wardrobe import LAYOUTS
 from support.command_line import files, records
 from support.shipped_config import label_space, reader_of
@@ -177,7 +178,6 @@ def test_scores_by_source_do_not_depend_on_the_number_of_devices(command_line, t
         (["run=tests", "subset=tset"], "subset=tset: must be"),
     ],
 )
-def test_an_error_is_one_message(overrides, message, command_line):
-    result = command_line.run(["scripts/evaluate.py", *overrides])
-    assert result.returncode == 1
-    assert message in result.stderr
+def test_an_error_is_one_message(overrides, message, capsys):
+    assert main("evaluate", overrides) == 1
+    assert message in capsys.readouterr().err

@@ -11,6 +11,7 @@ from onnxruntime import InferenceSession
 from clothseg.build import build_task
 from clothseg.commands import export
 from clothseg.commands.export import compare, write_onnx
+from clothseg.commands.main import main
 from clothseg.config.command_line import check_command
 from clothseg.error import DataError
 from support.command_line import records
@@ -91,10 +92,9 @@ def test_custom_networks_are_exported(model, tmp_path):
         (["run=tests", "output=x"], "tests is not a run folder"),
     ],
 )
-def test_an_error_is_one_message(options, message, command_line):
-    result = command_line.run(["scripts/export.py", *options])
-    assert result.returncode == 1
-    assert message in result.stderr
+def test_an_error_is_one_message(options, message, capsys):
+    assert main("export", options) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_an_output_below_a_file_is_rejected_before_the_network_is_loaded(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from clothseg.commands import predict
+from clothseg.commands.main import main
 from clothseg.commands.predict import find_photos
 from clothseg.dataset.image import read_image
 from clothseg.error import DataError
@@ -276,10 +277,9 @@ def test_the_legend_contains_only_classes_in_the_mask():
         (["run=tests", "input=tests", "output=x"], "tests is not a run folder"),
     ],
 )
-def test_an_error_is_one_message(options, message, command_line):
-    result = command_line.run(["scripts/predict.py", *options])
-    assert result.returncode == 1
-    assert message in result.stderr
+def test_an_error_is_one_message(options, message, capsys):
+    assert main("predict", options) == 1
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.slow

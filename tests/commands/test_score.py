@@ -79,7 +79,7 @@ def test_an_error_is_one_message_and_nothing_is_written(
 ):
     spoil(tmp_path)
     labels = f"labels={tmp_path / 'labels.json'}"
-    result = command_line.run_apart(["-X", "importtime", *command(tmp_path, labels, *overrides)])
+    result = command_line.run_anew(["-X", "importtime", *command(tmp_path, labels, *overrides)])
     error = "\n".join(line for line in result.stderr.splitlines() if "|" not in line)
     assert result.returncode == 1
     assert message in error

@@ -3,18 +3,15 @@
 import csv
 import json
 import os
-import resource
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from clothseg.commands.main import main
 from support.command_line import files, records
-from support.paths import REPOSITORY
 from support.small_datasets import write_mask
 
 RUN_FILES = {
@@ -139,7 +136,7 @@ def test_a_missing_fold_is_an_error_and_the_mean_is_not_reduced_to_the_others(
     assert files(intact.folder) == before
 
 
-@pytest.mark.slow(seconds=52)
+@pytest.mark.slow(seconds=12)
 def test_a_failed_job_does_not_stop_others_and_is_retried(command_line, tmp_path):
     output = tmp_path / "outputs"
     (tmp_path / "own_losses.py").write_text(FRAGILE_LOSS)
@@ -169,7 +166,7 @@ def test_a_failed_job_does_not_stop_others_and_is_retried(command_line, tmp_path
     assert [record.status["state"] for record in records(output)] == ["done", "done"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=8)
 def test_a_record_can_be_repeated_but_cannot_run_untrusted_functions(swept, command_line, tmp_path):
     recorded = records(swept[0])[1]
     again = ["train.py", f"output={tmp_path / 'again'}"]
@@ -211,35 +208,29 @@ def test_a_record_can_be_repeated_but_cannot_run_untrusted_functions(swept, comm
         ),
     ],
 )
-def test_an_invalid_dataset_folder_is_an_error(defect, message, small_ccp, command_line, tmp_path):
+def test_an_invalid_dataset_folder_is_an_error(
+    defect, message, small_ccp, command_line, tmp_path, capsys
+):
     defect(small_ccp)
     output = tmp_path / "outputs"
-    result = command_line.run(
-        ["train.py", "dataset=ccp", *command_line.common(output), f"dataset.root={small_ccp}"]
-    )
-    assert result.returncode == 1
-    assert message in result.stderr
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
+    arguments = ["dataset=ccp", *command_line.common(output), f"dataset.root={small_ccp}"]
+    assert main("train", arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
     assert not output.exists()
 
 
-@pytest.mark.slow(seconds=27)
+@pytest.mark.slow(seconds=4)
 @pytest.mark.parametrize("flags", [[], ["-m"]])
 def test_a_full_disk_fails_the_run_with_one_message(flags, command_line, tmp_path):
-    def fill():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))  # less than a checkpoint
-
-    result = subprocess.run(
-        [sys.executable, *command_line.tiny(tmp_path, *flags)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        preexec_fn=fill,
-    )
-    assert result.returncode == 1
-    assert "Traceback" not in result.stdout + result.stderr
-    assert "File too large" in result.stdout + result.stderr
+    full = {"RLIMIT_FSIZE": 500_000}  # less than a checkpoint
+    process = command_line.start(command_line.tiny(tmp_path, *flags), full)
+    output, error = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "Traceback" not in output + error
+    assert "File too large" in output + error
     states = [record.status["state"] for record in records(tmp_path)]
     assert set(states) == {"failed"}
     assert not list(tmp_path.rglob("*.ckpt"))
@@ -273,7 +264,7 @@ def test_defective_files_are_errors_and_no_output_is_written(small_ccp, command_
     assert not output.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=8)
 def test_keys_of_swept_options_are_set_for_each_option(command_line, tmp_path):
     """The default option of the swept group does not have the key."""
     grid = ["model=fcn,deeplabv3", "backbone=resnet18", "model.output_stride=16", "split=holdout"]
@@ -294,18 +285,17 @@ def test_keys_of_swept_options_are_set_for_each_option(command_line, tmp_path):
     assert "2 jobs: 2 skipped" in command_line.run(command).stdout
 
 
-def test_missing_weights_are_an_error(command_line, tmp_path):
+def test_missing_weights_are_an_error(command_line, tmp_path, capsys):
     output = tmp_path / "outputs"
-    result = command_line.run(
+    result = command_line.run_anew(  # libraries read these variables at import
         command_line.tiny(output, "backbone.weights=imagenet"),
         HF_HUB_OFFLINE="1",
         HF_HOME=str(tmp_path / "hub"),
     )
     assert result.returncode == 1
     assert "backbone.weights=imagenet: the weights of mobilenet_v2 are not" in result.stderr
-    result = command_line.run(command_line.tiny(output, "backbone.weights=nowhere.pth"))
-    assert result.returncode == 1
-    assert "backbone.weights=nowhere.pth: no such file" in result.stderr
+    assert main("train", command_line.tiny(output, "backbone.weights=nowhere.pth")[1:]) == 1
+    assert "backbone.weights=nowhere.pth: no such file" in capsys.readouterr().err
     assert not output.exists()
 
 
@@ -322,7 +312,7 @@ def test_missing_weights_are_an_error(command_line, tmp_path):
 def test_help_and_errors_do_not_import_torch(arguments, status, message, command_line, tmp_path):
     output = tmp_path / "outputs"
     command = ["-X", "importtime", "train.py", *arguments]
-    result = command_line.run_apart([*command, *([f"output={output}"] if status else [])])
+    result = command_line.run_anew([*command, *([f"output={output}"] if status else [])])
     imported = {line.split("|")[-1].strip() for line in result.stderr.splitlines() if "|" in line}
     error = "\n".join(line for line in result.stderr.splitlines() if "|" not in line)
     assert result.returncode == status
@@ -332,10 +322,10 @@ def test_help_and_errors_do_not_import_torch(arguments, status, message, command
     assert not output.exists()
 
 
-def test_an_invalid_output_folder_is_an_error_before_anything_runs(command_line, tmp_path):
+def test_an_invalid_output_folder_is_an_error_before_anything_runs(command_line, tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
-    result = command_line.run(command_line.tiny(tmp_path / "file" / "runs", "-m"))
-    assert result.returncode == 1
+    assert main("train", command_line.tiny(tmp_path / "file" / "runs", "-m")[1:]) == 1
     file = tmp_path / "file"
-    assert f"output={file}/runs: {file} is a file, and no folder" in result.stderr
-    assert result.stdout == ""
+    captured = capsys.readouterr()
+    assert f"output={file}/runs: {file} is a file, not a folder" in captured.err
+    assert captured.out == ""

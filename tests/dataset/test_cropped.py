@@ -158,6 +158,7 @@ def test_missing_weights_are_reported_before_training(root, tmp_path, monkeypatc
     build.require_inputs(config)  # stored boxes need no weights
 
 
+@pytest.mark.slow(seconds=1)
 def test_the_command_reports_counts_and_writes_a_figure(root, tmp_path, command_line):
     arguments = ["scripts/dataset.py", "action=crop", "dataset=ccp", f"dataset.root={root}"]
     folders = [f"output={tmp_path / 'reports'}", f"data.cache={tmp_path / 'cache'}"]

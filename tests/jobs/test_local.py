@@ -152,7 +152,7 @@ def test_gpus_are_assigned_round_robin_and_threads_are_divided():
     assert machine.slots(None, 2, "cpu") == [Slot(4)]
 
 
-@pytest.mark.slow(seconds=50)
+@pytest.mark.slow(seconds=20)
 def test_two_commands_share_a_sweep_and_both_show_its_table(command_line, tmp_path):
     command = [
         *command_line.tiny(tmp_path, "trainer.max_epochs=3", "hydra.launcher.max_parallel=1"),
@@ -172,7 +172,7 @@ def test_two_commands_share_a_sweep_and_both_show_its_table(command_line, tmp_pa
         assert record.status == {"state": "done", "attempts": 1, "error": None}
 
 
-@pytest.mark.slow(seconds=15)
+@pytest.mark.slow(seconds=8)
 def test_duplicate_runs_of_a_sweep_run_and_count_once(command_line, tmp_path):
     result = command_line.run(command_line.tiny(tmp_path, "data.workers=0,1", "-m"))
     assert result.returncode == 0, result.stderr

@@ -43,6 +43,7 @@ def run(work, world_size=2):
     return Processes().run(work, world_size, Slot(1))
 
 
+@pytest.mark.slow(seconds=3)
 def test_the_result_is_that_of_rank_0():
     ending = run(rank_and_environment, 3)
     assert ending.value[:3] == (0, "0", "3")
@@ -60,6 +61,7 @@ def test_the_result_is_that_of_rank_0():
         (raise_in_collective_on_rank_1, "process 1: ValueError: no such thing"),
     ],
 )
+@pytest.mark.slow(seconds=3)
 def test_the_root_cause_is_reported_without_a_deadlock(work, message):
     start = time.monotonic()
     ending = run(work)
@@ -69,6 +71,7 @@ def test_the_root_cause_is_reported_without_a_deadlock(work, message):
     assert time.monotonic() - start < 40  # includes the start of the fork server
 
 
+@pytest.mark.slow(seconds=3)
 def test_a_process_that_cannot_be_started_ends_the_others(monkeypatch):
     start, started = ForkServerProcess.start, []
 

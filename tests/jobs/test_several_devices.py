@@ -24,7 +24,7 @@ def weights(record, name="last.ckpt"):
     return torch.load(path, weights_only=True)["state_dict"]
 
 
-@pytest.mark.slow(seconds=57)
+@pytest.mark.slow(seconds=25)
 def test_a_sweep_with_two_processes_writes_one_record_per_fold(command_line, tmp_path):
     ended = command_line.run_apart([*ddp(command_line, tmp_path), "-m"])
     assert ended.returncode == 0, ended.stderr
@@ -53,7 +53,7 @@ def test_a_sweep_with_two_processes_writes_one_record_per_fold(command_line, tmp
     assert cards["flip", 1] == cards["flip", 3] != cards["none", 1]
 
 
-@pytest.mark.slow(seconds=125)
+@pytest.mark.slow(seconds=20)
 def test_a_killed_process_ends_the_run_which_can_be_resumed(command_line, tmp_path):
     undisturbed = command_line.run(ddp(command_line, tmp_path / "a", "trainer.max_epochs=4"))
     assert undisturbed.returncode == 0, undisturbed.stderr
@@ -81,7 +81,7 @@ def test_a_killed_process_ends_the_run_which_can_be_resumed(command_line, tmp_pa
         assert torch.equal(tensor, weights(record)[name]), name
 
 
-@pytest.mark.slow(seconds=28)
+@pytest.mark.slow(seconds=10)
 def test_ctrl_c_stops_two_processes_cleanly(command_line, tmp_path):
     process = command_line.start(ddp(command_line, tmp_path, "trainer.max_epochs=50"))
     wait_until(lambda: list(tmp_path.glob("**/last.ckpt")), process)
@@ -95,6 +95,7 @@ def test_ctrl_c_stops_two_processes_cleanly(command_line, tmp_path):
     assert record.status["state"] == "interrupted"
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

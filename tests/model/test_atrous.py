@@ -10,6 +10,8 @@ from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 from clothseg.model.atrous import restore_rates
 
+pytestmark = pytest.mark.usefixtures("cheap_weights")
+
 
 def network(model, *overrides):
     (job,) = check_command([f"model={model}", *overrides])
@@ -25,6 +27,7 @@ def randomize_statistics(module):
     return module.eval()
 
 
+@pytest.mark.slow(seconds=2)
 def test_fcn_logits_equal_those_of_torchvision():
     theirs = torchvision.models.segmentation.fcn_resnet50(
         weights=None, weights_backbone=None, num_classes=21
@@ -39,6 +42,7 @@ def test_fcn_logits_equal_those_of_torchvision():
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow(seconds=2)
 @pytest.mark.parametrize("model", ["fcn", "deeplabv3", "dilated_pspnet", "deeplabv3plus"])
 @pytest.mark.parametrize(
     ("stride", "atrous"), [(16, (False, False, True)), (8, (False, True, True))]
@@ -57,7 +61,16 @@ def test_resnet_features_equal_those_of_torchvision(model, stride, atrous):
     torch.testing.assert_close(features.flatten(1), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "efficientnet-b0", "efficientnet-b3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18",
+        *(
+            pytest.param(name, marks=pytest.mark.slow(seconds=3))
+            for name in ("mobilenet_v2", "efficientnet-b0", "efficientnet-b3")
+        ),
+    ],
+)
 @pytest.mark.parametrize("stride", [8, 16])
 def test_strided_features_equal_those_of_the_plain_encoder(name, stride):
     """Exclude the bottom right border, where EfficientNet pads less, and squeeze-and-excitation."""

@@ -71,7 +71,7 @@ def assert_equal(record, other):
         assert a[:seconds] + a[seconds + 1 :] == b[:seconds] + b[seconds + 1 :]
 
 
-@pytest.mark.slow(seconds=36)
+@pytest.mark.slow(seconds=14)
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_uninterrupted_run(
     workers, uninterrupted, command_line, tmp_path
@@ -102,7 +102,7 @@ def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_uninterrupted_run(
     assert_equal(record, uninterrupted)
 
 
-@pytest.mark.slow(seconds=110)
+@pytest.mark.slow(seconds=35)
 def test_a_stopped_sweep_shuts_down_cleanly_and_resumes(command_line, tmp_path):
     """Two parallel jobs are stopped in three ways; then the same command completes them."""
     command = command_line.tiny(
@@ -154,7 +154,7 @@ def test_a_stopped_sweep_shuts_down_cleanly_and_resumes(command_line, tmp_path):
     assert {record.metrics["epochs"] for record in records(tmp_path)} == {12}
 
 
-@pytest.mark.slow(seconds=36)
+@pytest.mark.slow(seconds=14)
 def test_a_killed_job_does_not_stop_others_and_is_retried(command_line, tmp_path):
     command = command_line.tiny(
         tmp_path, "trainer.max_epochs=4", "hydra.launcher.max_parallel=2", "-m"
@@ -176,7 +176,7 @@ def test_a_killed_job_does_not_stop_others_and_is_retried(command_line, tmp_path
 
 @pytest.mark.slow(seconds=12)
 def test_ctrl_c_during_imports_shuts_down_cleanly(uninterrupted, command_line, tmp_path):
-    process = command_line.start(command_line.tiny(tmp_path, "-m"))
+    process = command_line.start_anew(command_line.tiny(tmp_path, "-m"))
     wait_until(lambda: len(session_members(process.pid)) > 2, process)
     time.sleep(0.3)  # until Python has started in the job server
     os.killpg(process.pid, signal.SIGINT)

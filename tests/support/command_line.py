@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from clothseg.run.record import Record
 from support.command_server import ENVIRONMENT, CommandServer
+from support.forked import Origin
 from support.paths import REPOSITORY
 
 
@@ -51,8 +52,18 @@ class CommandLine:
             f"output={output}",
         ]
 
-    def start(self, arguments, **environment):
-        """Start a command in its own session, as a terminal does."""
+    def start(self, arguments, limits=None, **environment):
+        """Start a command in a session of its own, as a terminal does; its libraries are loaded.
+
+        Args:
+            arguments: a script and its arguments.
+            limits: values of `resource.setrlimit` by name.
+            environment: variables beside those of the tests.
+        """
+        return self.origin.start(arguments, os.environ | environment, limits=limits or {})
+
+    def start_anew(self, arguments, **environment):
+        """Start a command as :meth:`start` does, by a Python that has yet to load everything."""
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=REPOSITORY,
@@ -72,21 +83,35 @@ class CommandLine:
         return ended
 
     def run_apart(self, arguments, **environment):
-        """Run a command to its end in a separate process."""
-        process = self.start(arguments, **environment)
-        output, error = process.communicate(timeout=900)
-        assert "Traceback" not in output + error
-        return subprocess.CompletedProcess(arguments, process.returncode, output, error)
+        """Wait for a command to end, in a process of its own, see :meth:`start`."""
+        return _ended(arguments, self.start(arguments, **environment))
+
+    def run_anew(self, arguments, **environment):
+        """Wait for a command to end, in a process that has loaded nothing."""
+        return _ended(arguments, self.start_anew(arguments, **environment))
+
+    @cached_property
+    def origin(self):
+        """The process that others are forked from."""
+        return Origin()
 
     @cached_property
     def server(self):
-        """Process that runs commands sequentially."""
-        return CommandServer(self.folder)
+        """The process that runs commands one after the other."""
+        return CommandServer(self.folder, self.origin)
 
     def close(self):
-        """Stop the server, if it was started."""
-        if "server" in self.__dict__:
-            self.server.close()
+        """End what was started for all commands."""
+        for name in ("server", "origin"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+
+
+def _ended(arguments, process):
+    """What a process says until it ends, and its status."""
+    output, error = process.communicate(timeout=900)
+    assert "Traceback" not in output + error
+    return subprocess.CompletedProcess(arguments, process.returncode, output, error)
 
 
 def records(output):
@@ -105,11 +130,18 @@ def segments(folder):
     """Contents of the files of a W&B run, one list of records per file, oldest first."""
     found = []
     for path in sorted((folder / "wandb").glob("*run-*/run-*.wandb")):
-        command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
-        environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
-        result = subprocess.run(command, capture_output=True, text=True, env=environment)
-        found.append([json.loads(line) for line in result.stdout.splitlines()])
+        state = path.stat()
+        found.append(_segment(path, state.st_mtime_ns, state.st_size))
     return found
+
+
+@cache
+def _segment(path, changed, size):
+    """What a file of W&B holds, read once in each of its states."""
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
+    environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
+    said = subprocess.run(command, capture_output=True, text=True, env=environment)
+    return [json.loads(line) for line in said.stdout.splitlines()]
 
 
 def wait_until(condition, process, seconds=300):

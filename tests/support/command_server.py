@@ -1,4 +1,4 @@
-"""Server that runs commands sequentially in one process, so that libraries are imported only once.
+"""Runs commands one after the other in one process.
 
 Each command runs as the script that it names, with the console redirected to two files. Behavior
 that needs a separate process (exit, signals, environment) cannot be tested this way.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import traceback
 
-from support.paths import REPOSITORY
+from clothseg.jobs.process import prepare
 
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "WANDB_API_KEY": "", "NETRC": os.devnull}
 """Hides GPUs and API keys of the machine from tests."""
@@ -23,32 +23,31 @@ class CommandServer:
     """Client of a process that runs commands in :data:`ENVIRONMENT`.
 
     Args:
-        folder: folder of the files with the console output.
+        folder: where it keeps what commands say.
+        origin: what it is forked from, with the libraries loaded.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, origin):
         self.paths = folder / "stdout", folder / "stderr"
-        self.read_end, write_end = os.pipe()
+        self.read_end, answers = os.pipe()
+        commands, self.commands = os.pipe()
         with contextlib.ExitStack() as stack:
             output, error = (stack.enter_context(path.open("ab")) for path in self.paths)
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "support.command_server", str(write_end)],
-                cwd=REPOSITORY,
-                env=os.environ | ENVIRONMENT | {"PYTHONPATH": _search_path()},
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=error,
-                pass_fds=[write_end],
-                text=True,
-                start_new_session=True,
+            self.process = origin.start(
+                ["-m", "support.command_server"],
+                os.environ | ENVIRONMENT,
+                stdin=commands,
+                stdout=output.fileno(),
+                stderr=error.fileno(),
+                inherited=[answers],
             )
-        os.close(write_end)
+        os.close(commands)
+        os.close(answers)
 
     def run(self, arguments, seconds=300):
         """Run a command to its end; return its status and output."""
         before = [path.stat().st_size for path in self.paths]
-        self.process.stdin.write(json.dumps([str(a) for a in arguments]) + "\n")
-        self.process.stdin.flush()
+        os.write(self.commands, json.dumps([str(a) for a in arguments]).encode() + b"\n")
         with selectors.DefaultSelector() as selector:
             selector.register(self.read_end, selectors.EVENT_READ)
             if not selector.select(seconds):
@@ -62,19 +61,15 @@ class CommandServer:
         return subprocess.CompletedProcess(arguments, status[0], output, error)
 
     def close(self):
-        """Stop the server process."""
-        self.process.stdin.close()
+        """End the process and all that it has started."""
+        os.close(self.commands)
         self.process.wait(timeout=60)
         os.close(self.read_end)
 
 
-def _search_path():
-    """Folder of the tests, followed by the PYTHONPATH of the environment."""
-    return os.pathsep.join(filter(None, [str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH")]))
-
-
 def main(answers):
-    """Run the commands from standard input until it is closed."""
+    """Run the commands of standard input until it ends."""
+    prepare()  # the server of job processes, which must not know what commands have left here
     for line in sys.stdin:
         sys.argv = json.loads(line)
         status = 0

@@ -97,6 +97,7 @@ def train_in_processes(
         {"world_size": 2, "accumulation_steps": 2},
     ],
 )
+@pytest.mark.slow(seconds=5)
 def test_splitting_a_batch_does_not_change_training(tmp_path, parallelism):
     """Averaging the loss per shard would fail, since the shards have unequal numbers of pixels."""
     expected, rows, steps = train_in_processes(tmp_path / "expected")
@@ -117,6 +118,7 @@ def test_splitting_a_batch_does_not_change_training(tmp_path, parallelism):
         ("generalized_dice", {"world_size": 2}),
     ],
 )
+@pytest.mark.slow(seconds=5)
 def test_losses_equal_those_of_the_full_batch(tmp_path, loss, parallelism):
     """Pixel weights are summed over all shards, and region losses over all processes."""
     expected, rows, _ = train_in_processes(tmp_path / "expected", loss=loss)
@@ -127,6 +129,7 @@ def test_losses_equal_those_of_the_full_batch(tmp_path, loss, parallelism):
         assert other["train/loss"] == pytest.approx(row["train/loss"], rel=1e-4)
 
 
+@pytest.mark.slow(seconds=5)
 def test_processes_validate_the_same_network(tmp_path):
     """Each process normalizes its own images; the averaged statistics are scored and saved."""
     state, rows, _ = train_in_processes(tmp_path / "two", world_size=2, batchnorm=True)
@@ -184,6 +187,7 @@ def score(world_size, rank):
     return scores.matrix, scores.index, scores.image_iou, scores.image_iou_plus, scores.boundary
 
 
+@pytest.mark.slow(seconds=3)
 def test_scores_are_bitwise_equal_for_any_number_of_processes():
     scores = [Processes().run(partial(score, n), n, Slot(1)).value for n in (1, 2, 3, 4)]
     for other in scores[1:]:

@@ -53,6 +53,7 @@ def piece_ids(photo: Photo, ids: Mapping[str, int]) -> NDArray[np.int64]:
     return np.array([0, *(ids.get(piece.name, 0) for piece in photo.pieces)])
 
 
+@pytest.mark.slow(seconds=6)
 def test_every_layout_writes_reproducible_bytes(roots: Mapping[str, Path], tmp_path: Path) -> None:
     for name, write in LAYOUTS.items():
         counts: list[float] = []
@@ -71,6 +72,7 @@ def test_every_layout_writes_reproducible_bytes(roots: Mapping[str, Path], tmp_p
                 )
 
 
+@pytest.mark.slow(seconds=1)
 def test_cfpd_round_trip(roots: Mapping[str, Path]) -> None:
     reader = cfpd(root=str(roots["cfpd"]), names=native_names("cfpd"))
     assert len(reader.samples()) == PHOTOS
@@ -83,6 +85,7 @@ def test_cfpd_round_trip(roots: Mapping[str, Path]) -> None:
         assert np.array_equal(colors > 0, mask > 0), "only the background has no color"
 
 
+@pytest.mark.slow(seconds=1)
 def test_cfpd_is_a_matlab_file_of_superpixels(roots: Mapping[str, Path]) -> None:
     h5py = pytest.importorskip("h5py")
     path = roots["cfpd"] / "fashon_parsing_data.mat"
@@ -103,6 +106,7 @@ def test_cfpd_is_a_matlab_file_of_superpixels(roots: Mapping[str, Path]) -> None
         assert len(np.unique(record["segmentation"])) > 100
 
 
+@pytest.mark.slow(seconds=1)
 def test_imaterialist_round_trip(roots: Mapping[str, Path]) -> None:
     names = native_names("imaterialist")
     settings = {"names": names, "missing": "error", "root": str(roots["imaterialist"])}
@@ -124,6 +128,7 @@ def test_imaterialist_round_trip(roots: Mapping[str, Path]) -> None:
         assert np.array_equal(reader.read(samples[name])[1], expected)
 
 
+@pytest.mark.slow(seconds=1)
 def test_imaterialist_has_overlaps_and_attributes(roots: Mapping[str, Path]) -> None:
     settings = {"names": native_names("imaterialist"), "missing": "error"}
     first, last = (
@@ -154,6 +159,7 @@ def test_imaterialist_descriptions_match_the_release() -> None:
         assert attributes[number] == described
 
 
+@pytest.mark.slow(seconds=1)
 def test_modanet_round_trip(roots: Mapping[str, Path]) -> None:
     reader = modanet(
         root=str(roots["modanet"]), names=native_names("modanet"), overlap="small_on_top",
@@ -185,6 +191,7 @@ def test_polygons_cover_exactly_their_mask() -> None:
 
 
 @pytest.mark.parametrize("name", ["cihp", "ccihp"])
+@pytest.mark.slow(seconds=4)
 def test_human_parsing_maps_are_consistent(
     roots: Mapping[str, Path], groups: list[Photo], name: str
 ) -> None:
@@ -216,6 +223,7 @@ def test_human_parsing_maps_are_consistent(
             assert np.array_equal(human > 0, category > 0)
 
 
+@pytest.mark.slow(seconds=1)
 def test_every_human_parsing_class_is_rendered(groups: list[Photo]) -> None:
     for make_maps in (multi_human.cihp_maps, multi_human.ccihp_maps):
         parsings = [make_maps(photo) for photo in groups]
@@ -228,6 +236,7 @@ def test_every_human_parsing_class_is_rendered(groups: list[Photo]) -> None:
     assert any(larger), "belts and necklaces belong to a person but to no class"
 
 
+@pytest.mark.slow(seconds=1)
 def test_sides_are_anatomical(groups: list[Photo]) -> None:
     """People with visible glasses face the camera; unlike hands, shoulders do not cross."""
     facing = []
@@ -296,6 +305,7 @@ def test_every_wardrobe_name_has_a_class_in_every_layout() -> None:
     assert rendered - unlabeled - {"skin", "hair"} <= set(imaterialist_layout.GARMENTS) | {"belt"}
 
 
+@pytest.mark.slow(seconds=1)
 def test_folder_round_trip(roots: Mapping[str, Path]) -> None:
     root = roots["folder"]
     space = LabelSpace(**yaml.safe_load((CONF / "labels" / "refined15.yaml").read_text()))

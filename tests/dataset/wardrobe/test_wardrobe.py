@@ -88,6 +88,7 @@ def test_version_1_renders_the_photos_of_recorded_results(
     )
 
 
+@pytest.mark.slow(seconds=10)
 def test_refined_classes_are_common_and_varied(masks: list[NDArray[np.uint8]]) -> None:
     present = np.stack([np.bincount(mask.ravel(), minlength=59) > 0 for mask in masks])
     for name, sources in _labels("refined15")["gathers"].items():
@@ -99,6 +100,7 @@ def test_refined_classes_are_common_and_varied(masks: list[NDArray[np.uint8]]) -
         assert present[:, ids].any(0).sum() >= varied, name
 
 
+@pytest.mark.slow(seconds=1)
 def test_rompers_are_rare_among_any_consecutive_photos(masks: list[NDArray[np.uint8]]) -> None:
     romper = [bool(np.isin(mask, (CCP_ID["romper"], CCP_ID["bodysuit"])).any()) for mask in masks]
     for start in range(0, PHOTOS, 40):
