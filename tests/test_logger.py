@@ -223,8 +223,8 @@ def test_a_logger_that_fails_mid_run_is_dropped_with_one_warning(tmp_path):
     assert broken.calls == ["begin", 1, 2, "done"]
     assert working.calls == ["begin", 1, 2, 3, "end", "done"]
     assert lines == [
-        "some run  warning: logger broken gave up (OSError: no space); epochs from 2 on are "
-        "missing there, the run goes on without it"
+        "some run  warning: logger broken failed (OSError: no space); it lacks all epochs from 2 "
+        "on; the run continues without it"
     ]
 
 
@@ -232,8 +232,8 @@ def test_a_logger_that_fails_at_the_end_only_causes_warnings(tmp_path):
     recorder = Recorder("broken", fails_at=("end", "done"))
     lines = track([recorder], subject(tmp_path))
     assert recorder.calls == ["begin", 1, 2, 3, "end", "done"]
-    assert "the results are missing there" in lines[0]
-    assert "what it lacks is in the record" in lines[1]
+    assert "it lacks the results" in lines[0]
+    assert "all results are in the run folder" in lines[1]
 
 
 @pytest.mark.parametrize(

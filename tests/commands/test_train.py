@@ -129,7 +129,7 @@ def test_a_missing_fold_is_an_error_and_the_mean_is_not_reduced_to_the_others(
     before = files(intact.folder)
     result = command_line.run(command_line.tiny(output, "-m"))
     assert result.returncode == 1
-    assert "fold 0 of 2 is missing; there is no cross-validated score" in result.stderr
+    assert "fold 0 of 2 is missing, so there is no cross-validated score" in result.stderr
     assert "2 jobs: 1 skipped, 1 failed" in result.stdout
     assert "was changed by hand" in " ".join(result.stdout.split())
     assert not (intact.folder.parent / "summary.json").exists()
@@ -178,7 +178,7 @@ def test_a_record_can_be_repeated_but_cannot_run_untrusted_functions(swept, comm
 
     result = command_line.run([*again, f"rerun_from={recorded.folder}", "trainer.max_epochs=2"])
     assert result.returncode == 1
-    assert "repeats one run as it was, so trainer.max_epochs cannot be set" in result.stderr
+    assert "repeats a run unchanged, so trainer.max_epochs cannot be set" in result.stderr
 
     poisoned = tmp_path / "poisoned"
     shutil.copytree(recorded.folder, poisoned)
@@ -304,8 +304,8 @@ def test_missing_weights_are_an_error(command_line, tmp_path, capsys):
     [
         (["--help"], 0, "groups (default in brackets):"),
         (["model=fnp", "optimizer.lr=x"], 1, "model=fnp: no such option; did you mean `fpn`?"),
-        (["seed=0,1"], 1, "several values for one key are a sweep: add -m"),
-        (["split=kfold,holdout", "-m"], 1, "a sweep needs one number of folds"),
+        (["seed=0,1"], 1, "several values for one key require a sweep: add -m"),
+        (["split=kfold,holdout", "-m"], 1, "all jobs of a sweep need the same number of folds"),
         (["rerun_from=nowhere"], 1, "nowhere is not a run folder: no config.yaml in it"),
     ],
 )
