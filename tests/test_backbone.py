@@ -17,6 +17,8 @@ from clothseg.error import ConfigError
 from clothseg.shipped import CONF, options
 from clothseg.weights.hub import repository
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 TIMM_ENCODERS = [
     name
     for option in options("backbone")

@@ -18,7 +18,16 @@ from support.shipped_config import roots_of
 from support.small_datasets import write_own_photos
 
 GROUPS = [name for name in group_names("config") if name not in ("experiment", "budget")]
-FILES = [(group, option) for group in GROUPS for option in options(group)]
+FILES = [
+    pytest.param(
+        group,
+        option,
+        # Backbones differ in a name only.
+        marks=[pytest.mark.slow(seconds=1)] if group == "backbone" and option != "none" else [],
+    )
+    for group in GROUPS
+    for option in options(group)
+]
 
 
 def shipped(group, option):

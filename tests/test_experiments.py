@@ -6,6 +6,8 @@ from clothseg.config.command_line import check_command
 from clothseg.dataset.wardrobe import LAYOUTS
 from support.command_line import records
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 def composed(name, *overrides):
     (job,) = check_command([f"experiment={name}", *overrides])

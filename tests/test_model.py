@@ -14,7 +14,7 @@ from clothseg.model.network import Auxiliary, Network
 from clothseg.shipped import options
 from support.answers import model_pairs, segnet_parameters
 
-pytestmark = pytest.mark.usefixtures("cheap_weights")
+pytestmark = [pytest.mark.usefixtures("cheap_weights"), pytest.mark.slow(seconds=1)]
 MODELS = options("model")
 ORACLE_NAMES = {
     "deeplabv3plus": "DeepLabV3Plus",

@@ -7,6 +7,8 @@ from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 from clothseg.shipped import options
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 def step(option, *overrides, gradient=2.0, start=1.0):
     """Return the value of a parameter after one step with a known gradient."""

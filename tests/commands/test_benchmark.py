@@ -38,6 +38,8 @@ from clothseg.dataset.wardrobe import write_ccp
 from clothseg.error import ConfigError, DataError
 from support.paths import REPOSITORY
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 TINY = ["image_size=32", "batch_size=2", "batches=2", "repetitions=3"]
 UNCHANGED = np.arange(256, dtype=np.uint8)
 

@@ -12,6 +12,8 @@ from clothseg.error import DataError
 from clothseg.report.curves import COLORS, LABELS, LINES, draw_curves
 from clothseg.run.record import Record
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 def write_run(folder, *overrides, epochs=4, **choices):
     """Write the parts of a record that a plot of its epochs needs."""

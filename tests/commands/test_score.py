@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 NAMES = ("ground", "cloth", "hair")
 
 

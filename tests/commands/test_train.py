@@ -101,7 +101,7 @@ def test_without_the_flag_only_fold_0_is_trained_and_can_be_rerun(swept, command
     assert result.returncode == 0
     assert "fold-0" in result.stdout
     assert "fold-1" not in result.stdout
-    assert "this run is done; rerun=true trains it again" in result.stdout
+    assert "this run has already finished; rerun=true trains it again" in result.stdout
     assert files(output) == before
 
     result = command_line.run(command_line.tiny(output, "rerun=true"))

@@ -15,6 +15,8 @@ from clothseg.error import ConfigError
 from clothseg.weights import hub
 from support.shipped_config import CCP_NAMES
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):

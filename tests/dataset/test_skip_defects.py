@@ -200,7 +200,7 @@ def test_a_run_records_skipped_samples(command_line, clean_ccp, tmp_path):
     shutil.rmtree(output, ignore_errors=True)
     result = command_line.run([*common, "dataset.on_error=skip"])
     assert result.returncode == 0, result.stderr
-    assert "2 samples are left out, see skipped.json" in result.stdout
+    assert "2 samples are skipped, see skipped.json" in result.stdout
     (record,) = records(output)
     skipped = json.loads((record.folder / "skipped.json").read_text())
     assert [(row["sample"], row["kind"]) for row in skipped] == [

@@ -9,6 +9,8 @@ from clothseg.jobs.summary import report_outcomes
 from clothseg.metric.aggregate import mean_card
 from clothseg.run.record import Record
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 KEYS = ("precision", "recall", "f1", "iou")
 
 

@@ -232,7 +232,7 @@ def test_an_interrupted_run_continues_under_its_id_and_is_merged_by_sync(command
 
     result = command_line.run(command, **NO_KEY)
     assert result.returncode == 0, result.stderr
-    assert "goes on from" in result.stdout
+    assert "resumes from" in result.stdout
     first, second = segments(record.folder)
     assert run_entry(first)["run_id"] == run_entry(second)["run_id"]
     assert [row["_step"] for row in history(first)] == list(range(1, interrupted_at + 1))
@@ -348,7 +348,7 @@ def test_a_failing_server_does_not_fail_the_run(command_line, tmp_path):
         result = command_line.run(command_line.tiny(tmp_path, *options), **variables)
     assert result.returncode == 0, result.stderr
     words = " ".join(result.stdout.split())
-    assert "warning: logger wandb gave up (TimeoutError: the upload did not finish in time" in words
+    assert "warning: logger wandb failed (TimeoutError: the upload did not finish in time" in words
     assert "`wandb sync --include-online" in words
     (record,) = records(tmp_path)
     assert record.status["state"] == "done"

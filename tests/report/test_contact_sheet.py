@@ -2,8 +2,11 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from clothseg.report.contact_sheet import BoxedImage, draw_contact_sheet
+
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
 WHITE = np.full((60, 40, 3), 255, np.uint8)
 

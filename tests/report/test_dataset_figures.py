@@ -10,6 +10,8 @@ from clothseg.report.dataset_figures import (
     draw_size_histograms,
 )
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 def height_and_width(path):
     with Image.open(path) as picture:

@@ -24,6 +24,8 @@ from clothseg.report.figures import draw_class_iou, draw_confusion_matrix, draw_
 from clothseg.report.predictions import Example, color_mask, draw_predictions
 from support.paths import REPOSITORY
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 LONG_NAMES = ["headband, head covering, hair accessory", "top, t-shirt, sweatshirt", "$x_1$"]
 LONG_TITLE = (
     "IoU per class of unetplusplus-timm-efficientnet-b7 on imaterialist-imaterialist46, test"

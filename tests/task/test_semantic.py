@@ -16,6 +16,8 @@ from clothseg.postprocess import none
 from clothseg.task.semantic import SemanticSegmentation
 from support.random_cache import small_data
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 NAMES = ["BG", "Hat", "Coat", "Skin"]
 
 

@@ -20,6 +20,8 @@ from clothseg.commands.dataset.download.transfer import fetch
 from clothseg.commands.main import main
 from clothseg.error import DataError
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 PATH = "annotations/modanet2018_instances_train.json"
 

@@ -8,6 +8,8 @@ from clothseg.config.command_line import check_command
 from clothseg.config.schema import DatasetTask
 from clothseg.error import DataError
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 def draw(*overrides):
     return dataset_command(["action=draw", "num_images=2", *overrides])

@@ -21,6 +21,8 @@ from support.clean_ccp import stripes
 from support.shipped_config import CCP_NAMES, label_space
 from support.small_datasets import write_mask
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 def run(root, output, *overrides):
     folders = f"dataset.root={root}", f"output={output}"

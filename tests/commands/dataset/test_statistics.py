@@ -26,6 +26,8 @@ from support.clean_ccp import stripes
 from support.shipped_config import CCP_NAMES, label_space
 from support.small_datasets import png, write_mask
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 class Shelf(Reader):
     """Two images; in one, objects overlap: hats of 6 pixels lie on a coat of 20."""

@@ -25,6 +25,8 @@ from clothseg.labels import LabelSpace
 from clothseg.shipped import CONF
 from support.answers import imaterialist_descriptions
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 SEED = 4
 PHOTOS = 5
 
