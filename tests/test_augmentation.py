@@ -9,6 +9,8 @@ from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 from clothseg.shipped import options
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 SIZE = 48
 LEFT, RIGHT = 14, 15
 SWAPPED = np.arange(256, dtype=np.uint8)

@@ -145,7 +145,7 @@ def test_every_option_is_in_the_readme_of_conf(group, option):
 
 def test_help_lists_every_group_and_option():
     text = help_text("config")
-    for group, option in FILES:
+    for group, option in (case.values for case in FILES):
         assert re.search(rf"^  {group} ", text, re.MULTILINE)
         assert option in text
     assert "data.image_size" in text

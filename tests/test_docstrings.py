@@ -3,8 +3,6 @@
 import ast
 import re
 
-import pytest
-
 from support.paths import REPOSITORY
 
 FILES = sorted((REPOSITORY / "src").rglob("*.py"))
@@ -22,7 +20,11 @@ def docstrings(tree):
                     yield statement.lineno, text
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY / "src")))
-def test_no_docstring_leads_with_a_question_word(path):
-    found = docstrings(ast.parse(path.read_text()))
-    assert [f"{line}: {text[:60]}" for line, text in found if QUESTION.match(text)] == []
+def test_no_docstring_leads_with_a_question_word():
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{line}: {text[:60]}"
+        for path in FILES
+        for line, text in docstrings(ast.parse(path.read_text()))
+        if QUESTION.match(text)
+    ]
+    assert found == []

@@ -285,6 +285,7 @@ def test_keys_of_swept_options_are_set_for_each_option(command_line, tmp_path):
     assert "2 jobs: 2 skipped" in command_line.run(command).stdout
 
 
+@pytest.mark.slow(seconds=3)
 def test_missing_weights_are_an_error(command_line, tmp_path, capsys):
     output = tmp_path / "outputs"
     result = command_line.run_anew(  # libraries read these variables at import
@@ -299,6 +300,7 @@ def test_missing_weights_are_an_error(command_line, tmp_path, capsys):
     assert not output.exists()
 
 
+@pytest.mark.slow(seconds=2)
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -12,6 +12,8 @@ from clothseg.run.record import Record
 from clothseg.run.restore import short_name, warn_if_unfinished
 from support.command_line import records
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 @pytest.fixture
 def run(swept, tmp_path):

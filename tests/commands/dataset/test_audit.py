@@ -46,6 +46,8 @@ from support.clean_ccp import (
 from support.shipped_config import CCP_NAMES, label_space, source_names_of
 from support.small_datasets import write_mask
 
+pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
+
 
 def run(root, *overrides):
     """Run the command; return its exit status and the content of `audit.json`."""
