@@ -205,7 +205,7 @@ def test_a_run_records_skipped_samples(command_line, clean_ccp, tmp_path):
     skipped = json.loads((record.folder / "skipped.json").read_text())
     assert [(row["sample"], row["kind"]) for row in skipped] == [
         ("0007", "missing partner"),
-        ("0002", "unreadable photo"),
+        ("0002", "unreadable image"),
     ]
     split = json.loads((record.folder / "split.json").read_text())
     used = {name for part in ("train", "validation", "test") for name in split[part]}

@@ -53,7 +53,7 @@ def test_a_sweep_with_two_processes_writes_one_record_per_fold(command_line, tmp
     assert cards["flip", 1] == cards["flip", 3] != cards["none", 1]
 
 
-@pytest.mark.slow(seconds=20)
+@pytest.mark.slow(seconds=75)
 def test_a_killed_process_ends_the_run_which_can_be_resumed(command_line, tmp_path):
     undisturbed = command_line.run(ddp(command_line, tmp_path / "a", "trainer.max_epochs=4"))
     assert undisturbed.returncode == 0, undisturbed.stderr

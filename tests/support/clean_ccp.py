@@ -87,13 +87,13 @@ def add_specks(root):
 
 
 PLANTED = [
-    (truncate, "unreadable photo", PHOTO, "400 bytes"),
+    (truncate, "unreadable image", PHOTO, "400 bytes"),
     (scramble, "unreadable annotation", MASK, ""),
     (out_of_range, "label out of range", MASK, "59, 77"),
     (interpolate, "interpolated label", MASK, None),
     (blur_towards_ignore, "interpolated label", MASK, "157"),
     (transpose, "different sizes", MASK, "118x40 and 40x118"),
     (lose_photo, "missing partner", PHOTO, "0002"),
-    (turn, "rotated photo", PHOTO, "6"),
+    (turn, "rotated image", PHOTO, "6"),
 ]
 """Defects: function that plants it, kind, reported file and reported value (None for any)."""

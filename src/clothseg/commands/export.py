@@ -146,7 +146,7 @@ def metadata(config: Mapping[str, Any], run: Path) -> dict[str, str]:
         "mean": mean,
         "deviation": std,
         "image_size": config["data"]["image_size"],
-        "input": "photos float32 [batch,3,height,width], RGB, scaled to [0, 1], then normalised",
+        "input": "images float32 [batch,3,height,width], RGB, scaled to [0, 1], then normalized",
         "output": "logits float32 [batch,classes,height,width]; `postprocess` tells the labels",
         "postprocess": config.get("postprocess", NO_POSTPROCESS),
         "crop": Preparation.of(config["dataset"]).crop,

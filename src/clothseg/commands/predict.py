@@ -117,7 +117,7 @@ def find_photos(given: str, output: Path) -> list[Photo]:
         matching = [path for path in sorted(source.rglob("*")) if path.suffix.lower() in SUFFIXES]
     else:
         matching = list(map(Path, sorted(glob.glob(given, recursive=True))))  # noqa: PTH207
-    # A broken link is not a folder, and is later reported as an unreadable photo.
+    # A broken link is not a folder, and is later reported as an unreadable image.
     paths = [path for path in matching if not path.is_dir() and not _is_output(path, output)]
     if not paths:
         suffixes = ", ".join(SUFFIXES)

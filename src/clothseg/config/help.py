@@ -21,7 +21,7 @@ def help_text(name: str, program: str | None = None) -> str:
     if program:
         introduction[0] = re.sub(r"^python \S+", program, introduction[0])
     groups: list[str] = []
-    keys: list[str] = []
+    keys: list[tuple[str, str]] = []
     block = ""
     for line in lines:
         if group := re.match(r"\s+- (?:override )?([\w/]+): (\S+)\s+# (.*)", line):
@@ -36,10 +36,12 @@ def help_text(name: str, program: str | None = None) -> str:
             key[1] and block == "hydra"
         ):
             prefix = f"{block}." if key[1] else ""
-            keys.append(f"  {prefix + key[2]:<19} {key[4]} [{key[3]}]")
+            keys.append((prefix + key[2], f"{key[4]} [{key[3]}]"))
     if groups:
         groups = ["", "groups (default in brackets):", *groups]
-    return "\n".join([*introduction, *groups, "", "keys (default in brackets):", *keys])
+    width = max(len(key) for key, _ in keys)
+    listed = [f"  {key:<{width}} {meaning}" for key, meaning in keys]
+    return "\n".join([*introduction, *groups, "", "keys (default in brackets):", *listed])
 
 
 def _comment_lines(lines: list[str]) -> int:

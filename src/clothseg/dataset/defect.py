@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from clothseg.dataset.sample import Sample
 
 DefectKind = Literal[
-    "unreadable photo",
+    "unreadable image",
     "unreadable annotation",
     "label out of range",
     "interpolated label",
     "different sizes",
     "missing partner",
     "contradictory maps",
-    "rotated photo",
+    "rotated image",
 ]
 
 

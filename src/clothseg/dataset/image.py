@@ -25,7 +25,7 @@ def read_image(path: Path, upright: bool = False) -> np.ndarray:
         data = path.read_bytes()
     except OSError as error:
         message = f"{path}: the image cannot be read ({error.strerror})"
-        raise Defect("unreadable photo", path, "", message) from error
+        raise Defect("unreadable image", path, "", message) from error
     flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
@@ -36,7 +36,7 @@ def read_image(path: Path, upright: bool = False) -> np.ndarray:
         kind = "is truncated" if truncated else "cannot be decoded"
         size = f"{len(data)} bytes"
         message = f"{path}: the image {kind} ({size}); obtain the file again"
-        raise Defect("unreadable photo", path, size, message)
+        raise Defect("unreadable image", path, size, message)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -55,4 +55,4 @@ def rotation(path: Path) -> Defect | None:
         f"{path}: EXIF orientation {orientation} makes viewers and other loaders rotate the image, "
         "but not its mask; save the image upright and remove the tag"
     )
-    return Defect("rotated photo", path, str(orientation), message)
+    return Defect("rotated image", path, str(orientation), message)

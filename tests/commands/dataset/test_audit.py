@@ -107,8 +107,8 @@ def test_defective_sample_does_not_hide_others(clean_ccp, capsys):
     status, report = run(clean_ccp)
     found = {(f["kind"], f["file"].rpartition("/")[2]) for f in report["findings"]}
     assert found == {
-        ("unreadable photo", "0004.jpg"),
-        ("unreadable photo", "0006.jpg"),
+        ("unreadable image", "0004.jpg"),
+        ("unreadable image", "0006.jpg"),
         ("unreadable annotation", "0005.mat"),
         ("label out of range", "0006.mat"),
         ("missing partner", "0001.jpg"),
@@ -231,7 +231,7 @@ def test_tiny_components_match_an_independent_count(mask):
 def test_page_is_self_contained_and_escapes_quoted_text(clean_ccp):
     brighten_copy(clean_ccp)
     subjects, findings = audit(ccp(root=str(clean_ccp), names=CCP_NAMES), label_space("ccp59"))
-    hostile = Finding("told by the reader", "", "f", "", "<script>alert(1)</script> & more")
+    hostile = Finding("reader warning", "", "f", "", "<script>alert(1)</script> & more")
     page = render_page(
         "<b>", subjects, [*findings, *[hostile] * (MAX_LISTED + 4)], label_space("ccp59")
     )

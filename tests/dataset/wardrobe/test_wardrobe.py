@@ -210,9 +210,7 @@ def nearest_neighbor_miou(
 
 @pytest.mark.slow(seconds=130)
 def test_default_network_doubles_the_miou_of_single_pixels(tmp_path: Path) -> None:
-    # Four of the default seven epochs are enough.
     command = [sys.executable, "train.py", "trainer=cpu", "trainer.threads=1", f"output={tmp_path}"]
-    command.append("trainer.max_epochs=4")
     folders = [f"dataset.root={tmp_path / 'drawn'}", f"data.cache={tmp_path / 'cache'}"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     subprocess.run([*command, *folders], cwd=REPOSITORY, env=environment, check=True)

@@ -83,7 +83,7 @@ def collect_reader_warnings(source: str, reader: Reader) -> list[Finding]:
     """Return the warnings of a reader as findings."""
     prefix = f"{source}: " if source else ""
     return [
-        Finding("told by the reader", "", str(reader.root), "", prefix + text)
+        Finding("reader warning", "", str(reader.root), "", prefix + text)
         for text in reader.warnings()
     ]
 

@@ -18,7 +18,7 @@ WarningKind = Literal[
     "ids in steps",
     "names never seen",
     "sides without flip pair",
-    "told by the reader",
+    "reader warning",
 ]
 ERROR_KINDS: tuple[str, ...] = get_args(DefectKind)
 KINDS: tuple[str, ...] = ERROR_KINDS + get_args(WarningKind)

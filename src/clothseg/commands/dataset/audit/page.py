@@ -22,7 +22,7 @@ MAX_LISTED = 200
 """Maximum number of findings listed per kind; `audit.json` has all of them."""
 
 EXPLANATIONS = {
-    "unreadable photo": "The image file cannot be decoded completely; download it again.",
+    "unreadable image": "The image file cannot be decoded completely; download it again.",
     "unreadable annotation": "The annotation cannot be decoded; download the file again.",
     "label out of range": "The mask contains values that are not ids of the dataset.",
     "interpolated label": "The mask contains values between two ids: it was resized or blurred as "
@@ -30,7 +30,7 @@ EXPLANATIONS = {
     "different sizes": "Image and mask differ in size.",
     "missing partner": "An image has no annotation, or an annotation has no image.",
     "contradictory maps": "The annotation files of one image contradict each other.",
-    "rotated photo": "An EXIF tag makes viewers and other loaders rotate the image, but not its "
+    "rotated image": "An EXIF tag makes viewers and other loaders rotate the image, but not its "
     "mask.",
     "background only": "Nothing is labeled; does the image show a person at all?",
     "exact duplicate": "Two image files are identical.",
@@ -40,7 +40,7 @@ EXPLANATIONS = {
     "ids in steps": "The ids may be gray levels instead of indices into the names.",
     "names never seen": "Names without a single pixel; a network cannot learn them.",
     "sides without flip pair": "Left and right must be swapped in horizontally flipped images.",
-    "told by the reader": "Warnings that the dataset reader raised about the files.",
+    "reader warning": "Warnings that the dataset reader raised about the files.",
 }
 STYLE = """
 :root { color-scheme: light dark }

@@ -85,7 +85,7 @@ def _from_defect(subject: Subject, defect: Defect) -> Finding:
 def _sample_warnings(subject: Subject) -> list[Finding]:
     file = str(subject.sample.annotation)
     warnings = subject.reader.sample_warnings(subject.sample)
-    return [Finding("told by the reader", subject.name, file, "", text) for text in warnings]
+    return [Finding("reader warning", subject.name, file, "", text) for text in warnings]
 
 
 def _background_only(subject: Subject, values: np.ndarray) -> list[Finding]:
