@@ -80,7 +80,6 @@ class Search:
         trials: remaining number of images to try in swaps, over all restarts.
 
     Attributes:
-        swaps: swaps in the last sample.
         best: instances of each class in the best sample so far, int64 [K]; None if no sample had
             the right number of images.
     """
@@ -91,7 +90,6 @@ class Search:
     minimum: int
     random: np.random.Generator
     trials: int = MAX_TRIALS
-    swaps: int = 0
     best: np.ndarray | None = None
 
     def run(self) -> np.ndarray | None:
@@ -118,7 +116,6 @@ class Search:
     def _repair(self, chosen: np.ndarray) -> bool:
         """Swap groups until no instances are missing; each swap lowers their number, so it ends."""
         total = self.counts[chosen].sum(0)
-        self.swaps = 0
         while (missing := int(self._missing(total))) > 0:
             swap = self._find_swap(chosen, total, missing)
             if swap is None:
@@ -126,7 +123,6 @@ class Search:
             outside, inside = swap
             chosen[outside], chosen[inside] = True, False
             total = total + self.counts[outside] - self.counts[inside]
-            self.swaps += 1
         if self.best is None or missing < self._missing(self.best):
             self.best = total
         return missing == 0
