@@ -166,4 +166,4 @@ def command_line(tmp_path_factory):
 def swept(command_line, tmp_path_factory):
     """Finished cross-validation of two folds: output folder and result of the command."""
     output = tmp_path_factory.mktemp("swept") / "outputs"
-    return output, command_line.run(command_line.tiny(output, "-m"))
+    return output, command_line.run(command_line.tiny(output, "report.figures=all", "-m"))

@@ -130,7 +130,7 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         outcomes = [_rerun(composed, overrides)]
     else:
         outcomes = _run(overrides, many, composed)
-    return report_outcomes(outcomes, composed[0].config.get("logger", {}))
+    return report_outcomes(outcomes, composed[0].config)
 
 
 def _require_writable(output: Path) -> None:

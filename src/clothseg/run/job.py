@@ -43,6 +43,11 @@ class Job:
         return self.config["split"].get("folds")
 
     @property
+    def figures(self) -> str:
+        """Figures to draw: `all`, `summary` or `none`."""
+        return str(self.config.get("report", {}).get("figures", "all"))
+
+    @property
     def title(self) -> str:
         """Display name of the run."""
         return self.name if self.fold is None else f"{self.name} fold {self.fold}"
