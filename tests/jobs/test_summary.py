@@ -12,7 +12,7 @@ from clothseg.run.record import Record
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
 KEYS = ("precision", "recall", "f1", "iou")
-CONFIG = {"logger": {}, "report": {"figures": "all"}}
+CONFIG = {"logger": {}, "output": "outputs", "report": {"figures": "all"}}
 
 
 def card(iou):

@@ -11,6 +11,7 @@ from clothseg.jobs.ending import Done, Failure
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes
+from clothseg.run.environment import code_version
 from clothseg.run.job import Job
 
 
@@ -51,7 +52,7 @@ def _run_all(
     def run(job: Job) -> Done | Failure:
         slot = free_slots.get()
         try:
-            return run_isolated(job, processes, slot)
+            return run_isolated(replace(job, code=code_version()), processes, slot)
         finally:
             free_slots.put(slot)
 

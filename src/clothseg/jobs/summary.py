@@ -37,7 +37,7 @@ def report_outcomes(outcomes: Sequence[Outcome], config: Mapping[str, Any]) -> i
     interrupted = any(o.result == "interrupted" for o in outcomes)
     for folder, jobs in configs.items():
         try:
-            cards = _report_config(folder, jobs, config)
+            cards = _report_config(folder, jobs, config, details=len(configs) == 1)
         except DataError as error:
             if not interrupted:
                 problems.append(str(error))
@@ -47,6 +47,8 @@ def report_outcomes(outcomes: Sequence[Outcome], config: Mapping[str, Any]) -> i
     if len(compared) > 1:
         console.print(comparison_table(compared, "all configurations, test set"))
         _report_repeats(compared)
+        text = f"scores of every class: per_class.csv in each folder of {config['output']}"
+        console.print(text, soft_wrap=True, markup=False)
     if len(outcomes) > 1:
         console.print(sweep_table([(_row_name(o), o.result, o.detail) for o in outcomes]))
     elif outcomes[0].result == "failed":
@@ -93,9 +95,16 @@ def _report_repeats(compared: Mapping[str, list[dict[str, Any]]]) -> None:
 
 
 def _report_config(
-    folder: Path, jobs: Sequence[Outcome], config: Mapping[str, Any]
+    folder: Path, jobs: Sequence[Outcome], config: Mapping[str, Any], details: bool
 ) -> list[dict[str, Any]]:
-    """Show and, if complete, summarize the folds of a configuration; returns their scorecards."""
+    """Summarize the folds of a configuration if they are complete; returns their scorecards.
+
+    Args:
+        folder: the run folder, or the folder of the folds.
+        jobs: the outcomes of its jobs.
+        config: a configuration of the command.
+        details: show the scores of every class; with several configurations they stay in files.
+    """
     finished = [job for job in jobs if job.finished]
     if not finished:
         return []
@@ -103,8 +112,9 @@ def _report_config(
     name, folds = jobs[0].name, jobs[0].folds
     if folds is None or len(jobs) == 1:
         fold = "" if folds is None else f" fold {jobs[0].fold}"
-        console.print(*score_tables(cards, f"{name}{fold}, test set"))
-        console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
+        if details:
+            console.print(*score_tables(cards, f"{name}{fold}, test set"))
+            console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
         return cards
     missing = sorted(set(range(folds)) - {job.fold for job in finished})
     if missing:
@@ -121,6 +131,8 @@ def _report_config(
         except OSError as error:
             raise DataError(f"the folds in {folder} could not be summarized: {error}") from error
     log_summary(config["logger"], folder, name, Path(str(finished[0].folder)), cards)
+    if not details:
+        return cards
     console.print(*score_tables(cards, f"{name}, {folds} folds, test set"))
     matrix = folder / "confusion_matrix.png"
     pooled = f"; pooled over folds: {matrix}" if matrix.is_file() else ""

@@ -70,7 +70,7 @@ def run(job: Job, rank: int) -> None:
             return
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
-            record.begin(dict(job.config), job.choices, job.overrides, device)
+            record.begin(dict(job.config), job.choices, job.overrides, device, job.code)
             split.write(frozen)
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
             say(f"{job.title}  {size} on {device}, recorded in {job.folder}")
