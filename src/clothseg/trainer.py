@@ -57,8 +57,8 @@ def trainer(
         ConfigError: PyTorch cannot use the requested GPU.
     """
     import torch
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
     from pytorch_lightning import Trainer
-    from pytorch_lightning.plugins.environments import LightningEnvironment
 
     from clothseg.callbacks.ema import ExponentialMovingAverage
 
