@@ -54,7 +54,8 @@ class GaussianNoise:
         strength = 255 * generator.uniform(low, high) * generator.choice([-1, 1])
         start = int(generator.integers(self.OFFSETS))
         noise = self.sequence[start : start + math.prod(self.shape)].reshape(self.shape)
-        return cv2.addWeighted(image, 1, noise, strength, 0, dtype=cv2.CV_8U)
+        noisy: np.ndarray = cv2.addWeighted(image, 1, noise, strength, 0, dtype=cv2.CV_8U)
+        return noisy
 
 
 class Augmentation:

@@ -96,7 +96,8 @@ def label_file_part(
     Raises:
         ConfigError: the file is missing or malformed.
     """
-    return getattr(read_label_file(Path(root) / LABEL_FILE), part)
+    value: list[Any] | dict[str, Any] = getattr(read_label_file(Path(root) / LABEL_FILE), part)
+    return value
 
 
 def _contradictions(rows: list[Row]) -> list[str]:

@@ -85,7 +85,7 @@ def largest_channel(maps: "Tensor", size: Sequence[int] | None = None) -> "Tenso
 
     if size is None or tuple(maps.shape[-2:]) == tuple(size):
         return maps.argmax(1)
-    channels = maps.float().split(1, 1)
+    channels = torch.split(maps.float(), 1, 1)
     highest = F.interpolate(channels[0], tuple(size), mode="bilinear")
     classes = torch.zeros(highest.shape, dtype=torch.int64, device=maps.device)
     for class_id, channel in enumerate(channels[1:], start=1):

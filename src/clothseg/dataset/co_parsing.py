@@ -84,7 +84,8 @@ def load_matlab(path: Path, variable: str) -> np.ndarray:
     if variable not in content:
         names = ", ".join(name for name in content if not name.startswith("__"))
         raise DataError(f"{path}: has no variable `{variable}`; found {names or 'none'}")
-    return content[variable]
+    values: np.ndarray = content[variable]
+    return values
 
 
 def ccp(*, root: str, names: Sequence[str]) -> CoParsing:

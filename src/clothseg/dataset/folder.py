@@ -88,7 +88,7 @@ class FolderReader(Reader):
 
     def _ids_of_colors(self, path: Path) -> np.ndarray:
         image = decode_png(path)
-        codes = image @ np.array([1 << 16, 1 << 8, 1])  # one integer per color
+        codes: np.ndarray = image @ np.array([1 << 16, 1 << 8, 1])  # one integer per color
         order = np.argsort(self._codes)
         # The last code is excluded so that greater values map to it instead of past the end.
         ids = order[np.searchsorted(self._codes[order[:-1]], codes)]

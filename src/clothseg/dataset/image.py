@@ -37,7 +37,8 @@ def read_image(path: Path, upright: bool = False) -> np.ndarray:
         size = f"{len(data)} bytes"
         message = f"{path}: the image {kind} ({size}); obtain the file again"
         raise Defect("unreadable image", path, size, message)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    rgb: np.ndarray = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return rgb
 
 
 def rotation(path: Path) -> Defect | None:

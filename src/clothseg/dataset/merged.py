@@ -49,7 +49,9 @@ class Merged(Reader):
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W] into the union of names."""
-        return self._tables[sample.source][self._part(sample).read_mask(_native(sample))]
+        ids = self._part(sample).read_mask(_native(sample))
+        mask: np.ndarray = self._tables[sample.source][ids]
+        return mask
 
     def inspect(self, sample: Sample) -> Inspection:
         """Image and merged ids; the source checks them, so defects are reported in its own ids."""

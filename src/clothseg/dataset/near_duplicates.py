@@ -30,7 +30,8 @@ def near_duplicate_groups(hashes: np.ndarray) -> np.ndarray:
 
     first, second = near_duplicate_pairs(hashes)
     graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(hashes),) * 2)
-    return connected_components(graph, directed=False)[1]
+    groups: np.ndarray = connected_components(graph, directed=False)[1]
+    return groups
 
 
 def near_duplicate_pairs(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -56,10 +56,8 @@ class AveragedPredictions(nn.Module):
         return {"logits": total - math.log(count)}
 
     def _predict(self, network: nn.Module, image: Tensor, flip: bool) -> Tensor:
-        if not flip:
-            return network(image)["logits"]
-        logits = network(image.flip(-1))["logits"].flip(-1)
-        return logits[:, self.flip_table[: logits.shape[1]]]
+        logits: Tensor = network(image.flip(-1) if flip else image)["logits"]
+        return logits.flip(-1)[:, self.flip_table[: logits.shape[1]]] if flip else logits
 
 
 def require_scales(scales: Sequence[float], image_size: int, stride: int) -> None:

@@ -34,7 +34,9 @@ def dataset_command(overrides: list[str]) -> int:
         names = abbreviate([skipped.sample for skipped in skipped_samples])
         say(f"warning: skipping {len(skipped_samples)} defective samples: {names}")
     context = Context(composed.choices["dataset"], reader, labels, settings)
-    return import_module(f"clothseg.commands.dataset.{settings.action}").act(context)
+    action = import_module(f"clothseg.commands.dataset.{settings.action}")
+    status: int = action.act(context)
+    return status
 
 
 def _add_placeholder_classes(overrides: list[str]) -> list[str]:

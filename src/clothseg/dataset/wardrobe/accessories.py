@@ -3,9 +3,9 @@
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, ellipse, floats, tube
+from clothseg.dataset.wardrobe.canvas import Canvas, curve, ellipse, floats, tube
 from clothseg.dataset.wardrobe.figure import Figure
-from clothseg.dataset.wardrobe.piece import Cloth, Piece
+from clothseg.dataset.wardrobe.piece import Array, Cloth, Piece
 
 Random = np.random.Generator
 

@@ -165,10 +165,10 @@ class Canvas:
         """Return the brightness of a bulging piece: lit on the light's side, dark at its edges."""
         distance = cv2.distanceTransform(solid.astype(np.uint8), cv2.DIST_L2, 3)
         depth = np.minimum(distance / (0.35 * unit), 1)
-        bulge = cv2.GaussianBlur(np.sqrt(1 - (1 - depth) ** 2), (0, 0), 0.04 * unit + 0.5)
+        bulge: Array = cv2.GaussianBlur(np.sqrt(1 - (1 - depth) ** 2), (0, 0), 0.04 * unit + 0.5)
         slope_x = cv2.Sobel(bulge, cv2.CV_32F, 1, 0) * (0.06 * unit)
         slope_y = cv2.Sobel(bulge, cv2.CV_32F, 0, 1) * (0.06 * unit)
-        lit = np.clip(-(slope_x * self.light[0] + slope_y * self.light[1]), -1, 1)
+        lit: Array = np.clip(-(slope_x * self.light[0] + slope_y * self.light[1]), -1, 1)
         return 1 + relief * (0.34 * lit + 0.4 * (bulge - 0.85))
 
     def _shadow(self, cover: NDArray[np.uint8], unit: float) -> Array:

@@ -61,7 +61,7 @@ def _hue(colors: Array, value: Array, span: Array) -> Array:
     """Return the hue in degrees (red 0, green 120, blue 240) of colors 0 to 1 [n,3]."""
     red, green, blue = colors.T
     safe = np.maximum(span, 1e-6)
-    sector = np.select(
+    sector: Array = np.select(
         [value == red, value == green],
         [np.mod((green - blue) / safe, 6), (blue - red) / safe + 2],
         (red - green) / safe + 4,

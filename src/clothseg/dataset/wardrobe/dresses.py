@@ -3,7 +3,7 @@
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, floats
+from clothseg.dataset.wardrobe.canvas import Canvas, curve, floats
 from clothseg.dataset.wardrobe.figure import Figure
 from clothseg.dataset.wardrobe.garments import (
     SLEEVES,
@@ -14,7 +14,7 @@ from clothseg.dataset.wardrobe.garments import (
     sleeve_painter,
     sleeve_size,
 )
-from clothseg.dataset.wardrobe.piece import Cloth, Piece
+from clothseg.dataset.wardrobe.piece import Array, Cloth, Piece
 
 KNEE = 1.76
 """Spine level of a skirt that ends at the knees."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clothseg.dataset.wardrobe.canvas import Array, Grain, curve, floats, tube
-from clothseg.dataset.wardrobe.piece import Piece, Side
+from clothseg.dataset.wardrobe.canvas import Grain, curve, floats, tube
+from clothseg.dataset.wardrobe.piece import Array, Piece, Side
 from clothseg.dataset.wardrobe.textures import plain
 
 SKIN_TONES = (
@@ -143,7 +143,7 @@ class Figure:
         """Return points of a limb [4,2] between two lengths, 0 at joint 1 and 1 at joint 3."""
         path = curve(limb[:3], 8)
         at = np.linspace(start, end, LIMB_POINTS) * (len(path) - 1)
-        beyond = np.maximum(at - (len(path) - 1), 0)[:, None] * (path[-1] - path[-2])
+        beyond: Array = np.maximum(at - (len(path) - 1), 0)[:, None] * (path[-1] - path[-2])
         return (
             np.stack([np.interp(at, np.arange(len(path)), path[:, k]) for k in (0, 1)], 1) + beyond
         ).astype(np.float32)

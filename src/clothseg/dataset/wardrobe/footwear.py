@@ -3,9 +3,9 @@
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, ellipse, floats, tube
+from clothseg.dataset.wardrobe.canvas import Canvas, ellipse, floats, tube
 from clothseg.dataset.wardrobe.figure import Figure
-from clothseg.dataset.wardrobe.piece import Cloth, Piece, Size
+from clothseg.dataset.wardrobe.piece import Array, Cloth, Piece, Size
 
 Random = np.random.Generator
 

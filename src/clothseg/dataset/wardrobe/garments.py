@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, floats
+from clothseg.dataset.wardrobe.canvas import Canvas, curve, floats
 from clothseg.dataset.wardrobe.figure import Figure
-from clothseg.dataset.wardrobe.piece import Cloth, Piece, Size
+from clothseg.dataset.wardrobe.piece import Array, Cloth, Piece, Size
 
 Random = np.random.Generator
 Sleeve = Callable[[int], None]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, ellipse, floats, tube
+from clothseg.dataset.wardrobe.canvas import Canvas, curve, ellipse, floats, tube
 from clothseg.dataset.wardrobe.figure import Figure
-from clothseg.dataset.wardrobe.piece import Piece, Size
+from clothseg.dataset.wardrobe.piece import Array, Piece, Size
 
 Random = np.random.Generator
 HAIR_COLORS = (

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clothseg.dataset.wardrobe import textures as cloth
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, curve, floats
+from clothseg.dataset.wardrobe.canvas import Canvas, curve, floats
 from clothseg.dataset.wardrobe.figure import Figure
-from clothseg.dataset.wardrobe.piece import Cloth, Piece
+from clothseg.dataset.wardrobe.piece import Array, Cloth, Piece
 
 HEMS = {
     "jacket": (0.9, 1.08), "blazer": (1.1, 1.28), "suit": (1.1, 1.25), "coat": (1.45, 2.1),

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clothseg.dataset.wardrobe.canvas import Array, Canvas, ellipse, floats
+from clothseg.dataset.wardrobe.canvas import Canvas, ellipse, floats
 from clothseg.dataset.wardrobe.figure import Figure, pose
 from clothseg.dataset.wardrobe.outfit import add_extras, choose_outfit, dress_figure
-from clothseg.dataset.wardrobe.piece import Piece
+from clothseg.dataset.wardrobe.piece import Array, Piece
 from clothseg.dataset.wardrobe.scene import draw_scene
 
 HEIGHT, WIDTH = 384, 256

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from clothseg.dataset.wardrobe.canvas import Array, floats
+from clothseg.dataset.wardrobe.canvas import floats
+from clothseg.dataset.wardrobe.piece import Array
 from clothseg.dataset.wardrobe.textures import (
     cloth_color,
     contrast_color,
@@ -81,7 +82,7 @@ def _foliage(rng: np.random.Generator, height: int, width: int) -> Array:
     x, y = _grid(height, width)
     tile = noise_tile(rng)
     octaves = [noise(tile, x / size + y / 90, y / size) for size in (4.3, 9.1, 31)]
-    leaves = np.clip(np.sum(octaves, 0), -2, 2)
+    leaves: Array = np.clip(np.sum(octaves, 0), -2, 2)
     hue = rng.uniform([50, 70, 20], [120, 140, 70]).astype(np.float32)
     return np.clip(hue * (1 + 0.3 * leaves)[..., None], 0, 255)
 

@@ -22,7 +22,7 @@ def pick(rng: np.random.Generator, options: Sequence[Option]) -> Option:
 def cloth_color(rng: np.random.Generator) -> Array:
     """Sample a color, as clothes, walls, cars and posters share it: RGB, 0 to 255."""
     if rng.random() < 0.4:
-        gray = rng.choice([24, 45, 90, 140, 190, 232])
+        gray: np.int_ = rng.choice([24, 45, 90, 140, 190, 232])
         return np.clip(gray + rng.normal(0, 7, 3), 8, 248).astype(np.float32)
     if rng.random() < 0.3:
         return earth_color(rng)
@@ -54,13 +54,14 @@ def noise_tile(rng: np.random.Generator) -> Array:
 
 def noise(tile: Array, u: Array, v: Array) -> Array:
     """Return smooth periodic noise at coordinates [h,w], one bump per unit."""
-    return cv2.remap(
+    smooth: Array = cv2.remap(
         tile,
         np.mod(u, TILE).astype(np.float32),
         np.mod(v, TILE).astype(np.float32),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_WRAP,
     )
+    return smooth
 
 
 def plain(color: Array) -> Cloth:
@@ -75,7 +76,8 @@ def mix(first: Array, second: Array, weight: Array) -> Array:
 
 def wave(x: Array, sharpness: float = 4.0) -> Array:
     """Return a periodic band, 0 to 1, of period 1."""
-    return np.clip(0.5 + sharpness * np.sin(2 * np.pi * x) / 2, 0, 1)
+    band: Array = 0.5 + sharpness * np.sin(2 * np.pi * x) / 2
+    return np.clip(band, 0, 1)
 
 
 def add_folds(rng: np.random.Generator, base: Cloth, depth: float, along: float = 0.7) -> Cloth:
@@ -153,8 +155,8 @@ def knit(rng: np.random.Generator, color: Array) -> Cloth:
     period = rng.uniform(0.1, 0.16)
 
     def texture(u: Array, v: Array) -> Array:
-        column = np.abs(np.mod(u / period, 1) - 0.5) * 2
-        stitch = np.sin(2 * np.pi * (v / (0.7 * period) + column))
+        column: Array = np.abs(np.mod(u / period, 1) - 0.5) * 2
+        stitch: Array = np.sin(2 * np.pi * (v / (0.7 * period) + column))
         return color * (0.88 + 0.2 * column + 0.1 * stitch)[..., None]
 
     return Cloth(texture)
@@ -172,7 +174,7 @@ def twill(rng: np.random.Generator, color: Array) -> Cloth:
     washed = color + 0.35 * (225 - color)
 
     def texture(u: Array, v: Array) -> Array:
-        weave = np.sin(2 * np.pi * (u + v) / 0.07) * 0.06 + 0.1 * noise(tile, 30 * u, 12 * v)
+        weave: Array = np.sin(2 * np.pi * (u + v) / 0.07) * 0.06 + 0.1 * noise(tile, 30 * u, 12 * v)
         worn = 0.5 + 0.45 * noise(tile, 1.5 * u, 0.8 * v)
         return mix(color, washed, worn) * (1 + weave)[..., None]
 
@@ -196,7 +198,7 @@ def leather(rng: np.random.Generator, color: Array) -> Cloth:
     tile = noise_tile(rng)
 
     def texture(u: Array, v: Array) -> Array:
-        shine = np.clip(noise(tile, 4 * u + v, 1.6 * v - u) - 0.6, 0, 1)
+        shine: Array = np.clip(noise(tile, 4 * u + v, 1.6 * v - u) - 0.6, 0, 1)
         return color * 0.9 + 110 * shine[..., None]
 
     return Cloth(texture)
@@ -207,7 +209,7 @@ def quilted(rng: np.random.Generator, color: Array) -> Cloth:
     period = rng.uniform(0.28, 0.38)
 
     def texture(u: Array, v: Array) -> Array:
-        groove = np.minimum(
+        groove: Array = np.minimum(
             np.abs(np.mod((u + v) / period, 1) - 0.5), np.abs(np.mod((u - v) / period, 1) - 0.5)
         )
         return color * (0.7 + 0.4 * np.clip(groove * 5, 0, 1))[..., None]
@@ -236,7 +238,7 @@ def add_pleats(base: Cloth, pleats: float, spread: float) -> Cloth:
     """
 
     def texture(u: Array, v: Array) -> Array:
-        phase = np.mod(u / np.maximum(1 + spread * v, 0.3) * pleats, 1)
+        phase: Array = np.mod(u / np.maximum(1 + spread * v, 0.3) * pleats, 1)
         return base(u, v) * (0.6 + 0.66 * phase)[..., None]
 
     return Cloth(texture, base.pattern)

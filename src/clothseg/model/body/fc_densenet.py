@@ -52,7 +52,8 @@ class FCDenseNet67(nn.Module):
         for raise_, block in zip(self.raise_, self.up, strict=True):
             features = torch.cat([skips.pop(), raise_(new)], 1)
             new = block(features)
-        return self.classifier(torch.cat([features, new], 1))
+        logits: Tensor = self.classifier(torch.cat([features, new], 1))
+        return logits
 
 
 class _DenseBlock(nn.Module):

@@ -72,7 +72,8 @@ class PyramidPooling(nn.Module):
             F.interpolate(level(features), size, mode="bilinear", align_corners=False)
             for level in self.levels
         ]
-        return self.classify(torch.cat([features, *pooled], 1))
+        logits: Tensor = self.classify(torch.cat([features, *pooled], 1))
+        return logits
 
 
 def _convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:

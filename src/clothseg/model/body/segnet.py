@@ -60,7 +60,8 @@ class SegNet(nn.Module):
         features = self.upsample(features)  # [B,512,H/16,W/16]
         for block in self.decoder.values():
             features = self.upsample(block(features))
-        return self.final(features)
+        logits: Tensor = self.final(features)
+        return logits
 
 
 def _block(in_channels: int, out_channels: int, convolutions: int) -> nn.Sequential:

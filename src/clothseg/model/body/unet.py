@@ -44,7 +44,8 @@ class ClassicUNet(nn.Module):
             features = level(self.pool(features))
         for up, merge in zip(self.up, self.merge, strict=True):
             features = merge(torch.cat([skips.pop(), up(features)], 1))
-        return self.classifier(features)
+        logits: Tensor = self.classifier(features)
+        return logits
 
 
 def _double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -27,7 +27,7 @@ def write_ccp(root: Path, photos: int, seed: int, advance: Advance) -> None:
             advance(1)
 
 
-def _save_mat(path: Path, **variables: NDArray) -> None:
+def _save_mat(path: Path, **variables: NDArray[np.generic]) -> None:
     """Write a compressed MATLAB v5 file without a date in its header, for reproducible bytes."""
     from scipy.io import savemat  # imported here because it takes half a second
 

@@ -124,7 +124,7 @@ def _free_name(cells: "h5py.Group") -> str:
     return f"r{len(cells):05d}"
 
 
-def _array(group: "h5py.Group", name: str, values: NDArray, kind: str) -> "h5py.Dataset":
+def _array(group: "h5py.Group", name: str, values: NDArray[np.number], kind: str) -> "h5py.Dataset":
     """Write a compressed array of a MATLAB class."""
     dataset = group.create_dataset(name, data=values, compression="gzip", compression_opts=4)
     dataset.attrs["MATLAB_class"] = np.bytes_(kind)
@@ -139,7 +139,7 @@ def _text(group: "h5py.Group", name: str, text: str) -> Any:
     return dataset.ref
 
 
-def _cell(file: "h5py.File", name: str, references: NDArray) -> None:
+def _cell(file: "h5py.File", name: str, references: NDArray[np.object_]) -> None:
     """Write a cell array of references."""
     import h5py
 

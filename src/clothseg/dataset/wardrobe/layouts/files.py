@@ -42,7 +42,8 @@ def atomic_folder(root: Path) -> Iterator[Path]:
 
 def native_names(dataset: str) -> list[str]:
     """Return the native names of a dataset in id order, from its file in `conf/dataset`."""
-    return load_config("dataset", dataset)["names"]
+    names: list[str] = load_config("dataset", dataset)["names"]
+    return names
 
 
 def load_config(group: str, name: str) -> dict[str, Any]:

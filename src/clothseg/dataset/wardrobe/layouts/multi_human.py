@@ -165,7 +165,7 @@ def _map_pieces(photo: Photo, values: list[int] | list[bool]) -> NDArray[np.uint
     return np.array([0, *values], np.uint8)[photo.piece_map]
 
 
-def _renumber(human: NDArray) -> NDArray[np.uint8]:
+def _renumber(human: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Renumber people without gaps: a fully occluded person has no number."""
     ids = np.unique(human[human > 0])
     table = np.zeros(256, np.uint8)
