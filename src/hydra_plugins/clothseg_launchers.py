@@ -44,7 +44,7 @@ class ClothsegLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run one job per list of overrides; each returns its mean IoU for sweepers to maximize."""
+        """Run one job per list of overrides; each returns the validation score that it monitors."""
         compose = self._context.config_loader.load_sweep_config
         configs = [compose(self._config, list(overrides)) for overrides in job_overrides]
         scores = cast("Session", self._session).sweep(configs, self.machine, self.run)

@@ -25,7 +25,7 @@ from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS
 from clothseg.error import ConfigError, UserError
 from clothseg.jobs.local import run_jobs
 from clothseg.jobs.machine import Machine
-from clothseg.jobs.outcome import Outcome, run_here, run_job
+from clothseg.jobs.outcome import Outcome, run_here, run_job, sweep_score
 from clothseg.jobs.process import prepare
 from clothseg.jobs.summary import report_outcomes
 from clothseg.run.job import Job, plan
@@ -73,7 +73,7 @@ class Session:
             run: runs jobs and returns their outcomes in the same order.
 
         Returns:
-            Mean IoU of each configuration; None if it has no score.
+            Monitored validation score of each configuration; None if it has no score.
         """
         fingerprints: dict[str, str] = {}
         try:
@@ -91,7 +91,7 @@ class Session:
             self.error = error
             return [None] * len(configs)
         self.outcomes.extend(outcomes.values())
-        return [_mean_iou(outcomes[job.folder]) for job in jobs]
+        return [sweep_score(outcomes[job.folder]) for job in jobs]
 
 
 def launch(overrides: list[str], flags: list[str]) -> int:
@@ -198,12 +198,6 @@ def _run_one(job: Job, machine: Machine) -> Outcome:
 
 def _without_hydra(config: DictConfig) -> DictConfig:
     return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-
-
-def _mean_iou(outcome: Outcome) -> float | None:
-    if not outcome.finished:
-        return None
-    return Record(Path(str(outcome.folder))).metrics["test"]["mean"]["iou"]
 
 
 def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from clothseg.labels import IGNORE
 from clothseg.metric.average import nan_mean
+from clothseg.metric.names import task_scores
 
 
 def image_confusion(prediction: Tensor, target: Tensor, classes: int) -> Tensor:
@@ -104,6 +105,11 @@ class ClassScores:
     true_positive: np.ndarray
     support: np.ndarray
     predicted: np.ndarray
+
+    def columns(self) -> dict[str, np.ndarray | float]:
+        """Return all scores that follow from the matrix by key: float64 [K], or a number."""
+        scores = [score for score in task_scores("semantic") if score.from_matrix]
+        return {score.key: getattr(self, score.key) for score in scores}
 
     def mean(
         self, score: Literal["precision", "recall", "f1", "iou"], background: bool = True
