@@ -78,7 +78,7 @@ def test_every_training_epoch_has_its_own_order(tmp_path, workers):
 
     BatchRecorder.names = []
     (job,) = check_command(["trainer=cpu", "trainer.max_epochs=3"])
-    build_trainer(job.config, tmp_path, [BatchRecorder()]).fit(
+    build_trainer(job.config, tmp_path, [History(), BatchRecorder()]).fit(
         task(), datamodule=small_data(workers)
     )
     data = small_data()

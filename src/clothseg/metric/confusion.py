@@ -1,7 +1,6 @@
 """Pixel counts of semantic segmentation, and all scores derived from them."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -111,10 +110,13 @@ class ClassScores:
         scores = [score for score in task_scores("semantic") if score.from_matrix]
         return {score.key: getattr(self, score.key) for score in scores}
 
-    def mean(
-        self, score: Literal["precision", "recall", "f1", "iou"], background: bool = True
-    ) -> float:
-        """Return the macro mean over the classes that occur, with or without class 0."""
+    def mean(self, score: str, background: bool = True) -> float:
+        """Return the macro mean over the classes that occur, with or without class 0.
+
+        Args:
+            score: key of a score that exists per class.
+            background: include class 0.
+        """
         values: np.ndarray = getattr(self, score)
         return float(nan_mean(values if background else values[1:]))
 

@@ -13,7 +13,6 @@ from clothseg.metric.average import image_mean
 from clothseg.metric.boundary import boundary_counts
 from clothseg.metric.confusion import (
     ClassScores,
-    class_scores,
     count_scores,
     image_confusion,
     image_counts,
@@ -220,10 +219,10 @@ class SegmentationScores(Metric):
         return state.cpu().numpy()
 
 
-class PixelScores(Metric):
-    """Metric of the confusion matrix alone; `compute` returns :class:`ClassScores`.
+class ConfusionMatrix(Metric):
+    """Metric of the confusion matrix alone, exact for any number of processes.
 
-    The result is exact for any number of processes, and an image may be counted repeatedly.
+    Unlike for :class:`SegmentationScores`, an image may be counted more than once.
 
     Args:
         classes: number of classes K, at most 255.
@@ -245,9 +244,9 @@ class PixelScores(Metric):
         """Add the pixels of one batch; arguments and errors as in `SegmentationScores`."""
         self.matrix += image_confusion(prediction, target, self.num_classes).sum(0)
 
-    def compute(self) -> ClassScores:
-        """Compute the scores over all pixels of all processes."""
-        return class_scores(self.matrix.cpu().numpy().copy())
+    def compute(self) -> np.ndarray:
+        """Return the counts of all processes, int64 [K,K]; rows are the ground truth."""
+        return self.matrix.cpu().numpy().copy()
 
 
 def _cpu(rows: list[Tensor]) -> list[Tensor]:

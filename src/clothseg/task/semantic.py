@@ -16,9 +16,10 @@ from torchmetrics import MeanMetric
 from clothseg.datamodule.batches import derive_seed
 from clothseg.loss.combined import supervised
 from clothseg.loss.pixelwise import PixelLoss
+from clothseg.metric.confusion import class_scores
 from clothseg.metric.names import COSTLY, LOSS, PRIMARY
 from clothseg.metric.scorecard import dataset_values
-from clothseg.metric.segmentation import PixelScores, Scores, SegmentationScores
+from clothseg.metric.segmentation import ConfusionMatrix, Scores, SegmentationScores
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
 
@@ -98,7 +99,7 @@ class SemanticSegmentation(pl.LightningModule):
         self.register_buffer("scale", 1 / (255 * std).view(3, 1, 1), persistent=False)
         self.register_buffer("shift", -(mean / std).view(3, 1, 1), persistent=False)
         self.train_terms: dict[str, MeanMetric] = {}
-        self.train_scores = PixelScores(len(names)) if train_scores else None
+        self.train_matrix = ConfusionMatrix(len(names)) if train_scores else None
         self.val_metrics = EvaluationMetrics(len(names), costly)
         self.test_metrics = EvaluationMetrics(len(names), COSTLY)
         self.val_scores: Scores | None = None
@@ -144,9 +145,9 @@ class SemanticSegmentation(pl.LightningModule):
         pixels = trainer.strategy.reduce(batch["pixels"].clone(), reduce_op="sum")
         mean_pixels = pixels / (steps * trainer.world_size)
         output, mask = self.network(batch["image"]), batch["mask"]
-        if self.train_scores is not None:
+        if self.train_matrix is not None:
             classes = self.postprocess(output["logits"].detach(), mask.shape[-2:])
-            self.train_scores.update(classes, mask)
+            self.train_matrix.update(classes, mask)
         terms = self._terms(output, batch, mean_pixels)
         total = torch.stack(list(terms.values())).sum()
         weight = self.loss.mass(mean_pixels)
@@ -201,9 +202,10 @@ class SemanticSegmentation(pl.LightningModule):
             if name == "loss" or len(self.train_terms) > 2:  # a single term is the loss itself
                 self.log(f"train/{name}", mean.compute())
             mean.reset()
-        if self.train_scores is not None:
-            self._log("train", dataset_values(self.train_scores.compute().columns()))
-            self.train_scores.reset()
+        if self.train_matrix is not None:
+            scores = class_scores(self.train_matrix.compute())
+            self._log("train", dataset_values(scores.columns()))
+            self.train_matrix.reset()
         self.val_scores = self._log_scores("val", self.val_metrics)
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, ReduceLROnPlateau):
