@@ -42,7 +42,9 @@ def test_every_score_is_computed_where_its_entry_says_so(masks):
     assert part.keys() == {score.key for score in SCORES if score.per_image}
     pixels = ConfusionMatrix(3)
     pixels.update(*masks)
-    assert class_scores(pixels.compute()).columns().keys() == {s.key for s in SCORES if s.from_matrix}
+    assert class_scores(pixels.compute()).columns().keys() == {
+        s.key for s in SCORES if s.from_matrix
+    }
     missing = {key for key, value in scores_of(masks, ()).columns().items() if value is None}
     assert missing == set(COSTLY)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -186,15 +187,15 @@ def test_comparison_table_has_test_and_validation_scores_of_every_config() -> No
 
 def bold_rows(table: Table, names: Any) -> set[str]:
     """Names of the rows of which every cell is bold; no row is bold in part."""
-    lines = render(table, force_terminal=True).splitlines()
-    counts = {
-        line.replace("\x1b[1m", "").split()[0]: line.count("\x1b[1m")
-        for line in lines
-        if line.replace("\x1b[1m", "").startswith(tuple(names))
-    }
-    assert counts.keys() == set(names)
-    assert len(set(counts.values())) <= 2
-    return {name for name, count in counts.items() if count}
+    bold: dict[str, bool] = {}
+    for line in render(table, force_terminal=True).splitlines():
+        plain = re.sub(r"\x1b\[\d*m", "", line)
+        if plain.startswith(tuple(names)):
+            other = re.sub(r"\x1b\[1m.*?\x1b\[0m", "", line)
+            assert other.strip() in ("", plain.strip())
+            bold[plain.split()[0]] = not other.strip()
+    assert bold.keys() == set(names)
+    return {name for name in names if bold[name]}
 
 
 def test_comparison_table_shows_the_best_config_by_validation_in_bold() -> None:

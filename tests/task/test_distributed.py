@@ -72,6 +72,7 @@ def train(folder, world_size, accumulation_steps, batchnorm, loss, rank):
         postprocess=none(),
         optimizer=lambda parameters: call_target(job.config["optimizer"], parameters),
         scheduler=lambda optimizer, steps: call_target(job.config["scheduler"], optimizer, steps),
+        train_scores=True,
     )
     history = History()
     trainer = build_trainer(job.config, folder, [history], world_size)
@@ -106,6 +107,7 @@ def test_splitting_a_batch_does_not_change_training(tmp_path, parallelism):
     assert steps == other_steps
     for name, weights in expected.items():
         assert state[name] == pytest.approx(weights, abs=1e-6), name
+    assert "train/mean_iou" in rows[0]
     for row, other in zip(rows, other_rows, strict=True):
         assert other == pytest.approx(row, rel=1e-4)
 

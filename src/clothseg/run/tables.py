@@ -93,7 +93,7 @@ def read_image_scores(folder: Path) -> ImageTable:
     """
     path = folder / IMAGE_SCORES
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return ImageTable(arrays["names"], arrays["counts"], arrays["iou_plus"])
     except Exception as error:  # zip and NumPy raise many types for damaged files
         raise DataError(f"{path} is missing or damaged ({first_line(error)})") from error
