@@ -10,7 +10,7 @@ from clothseg import build
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError, DataError
-from clothseg.logger.tracker import Subject, Tracker, require_writable
+from clothseg.logger.tracker import Results, Subject, Tracker, require_writable
 from clothseg.run.tables import read_history
 from clothseg.run.tracking import Tracking
 from support.command_line import records
@@ -135,6 +135,32 @@ def test_a_custom_logger_is_adapted(tmp_path, monkeypatch):
     tracker.epochs([row(1)])
     tracker.close("failed")
     assert (tmp_path / "x" / "version_0" / "metrics.csv").is_file()
+
+
+def card(iou):
+    rows = [{"id": 0, "name": "BG", "f1": 0.9, "iou": iou, "support": 7}]
+    return {"mean": {"iou": iou}, "accuracy": 0.8, "binary_iou": None, "per_class": rows}
+
+
+def test_final_scores_are_those_of_the_test_and_of_the_best_epoch_in_validation(tmp_path):
+    (job,) = check_command(["logger=lightning", "logger.lightning.name=CSVLogger"])
+    job.config["logger"]["lightning"]["arguments"] = {"save_dir": "{folder}", "name": "csv"}
+    for old in (False, True):
+        metrics = {"test": card(0.5)} | ({} if old else {"validation": card(0.25)})
+        (tracker,) = build.build_trackers(job.config)
+        run = subject(tmp_path / str(old))
+        tracker.begin(run)
+        tracker.epochs([row(1)])
+        tracker.end(Results(metrics, None, {}, tmp_path))
+        tracker.close("done")
+        (path,) = run.folder.rglob("metrics.csv")
+        with path.open() as file:
+            (last,) = (line for line in csv.DictReader(file) if line["test/mean_iou"])
+        scores = {key: last[key] for key in last if key.startswith(("test/", "best/"))}
+        expected = {"test/mean_iou": "0.5", "test/accuracy": "0.8", "test/iou/BG": "0.5"}
+        if not old:
+            expected |= {"best/mean_iou": "0.25", "best/accuracy": "0.8", "best/iou/BG": "0.25"}
+        assert scores == expected
 
 
 def scalars(folder, key):

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from clothseg.commands.main import main
+from clothseg.files import write_json
 from clothseg.metric.aggregate import aggregate
 from clothseg.run.tables import read_history, read_image_scores
 from support.command_line import files, records
@@ -135,6 +136,27 @@ def test_finished_runs_are_skipped_wherever_the_flag_is(position, swept, command
     assert (result.returncode, result.stderr) == (0, "")
     assert "2 jobs: 2 skipped" in result.stdout
     assert files(output) == before
+
+
+@pytest.mark.slow
+def test_records_of_earlier_versions_are_skipped_and_summarized(swept, command_line, tmp_path):
+    """They have neither validation scores nor the scores of each image."""
+    output = tmp_path / "outputs"
+    shutil.copytree(swept[0], output)
+    for record in records(output):
+        later = ("validation", "validation_loss", "monitor")
+        metrics = {key: value for key, value in record.metrics.items() if key not in later}
+        write_json(record.folder / "metrics.json", metrics)
+        (record.folder / "image_scores.npz").unlink()
+    summary = records(output)[0].folder.parent / "summary.json"
+    expected = json.loads(summary.read_text())
+    del expected["validation"]
+    summary.unlink()
+    result = command_line.run(command_line.tiny(output, "-m"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "2 jobs: 2 skipped" in result.stdout
+    assert "validation mean" not in result.stdout
+    assert json.loads(summary.read_text()) == expected
 
 
 @pytest.mark.slow

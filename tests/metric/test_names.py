@@ -15,6 +15,7 @@ from clothseg.metric.confusion import class_scores
 from clothseg.metric.names import COSTLY, EPOCH_SCORES, LOSS, MONITORS, SCORES, improvement
 from clothseg.metric.scorecard import dataset_values, scorecard
 from clothseg.metric.segmentation import ConfusionMatrix, SegmentationScores
+from clothseg.shipped import CONF
 from support.paths import REPOSITORY
 
 
@@ -100,6 +101,13 @@ def test_every_monitor_is_accepted_and_others_are_answered_with_all(key):
         check_command([*groups, f"{key}=val/mean_ou"])
     assert f"{key}=val/mean_ou: must be 'val/loss', " in str(error.value)
     assert all(f"'{monitor}'" in str(error.value) for monitor in MONITORS)
+
+
+def test_every_monitor_is_documented():
+    text = (CONF / "README.md").read_text()
+    section = text[text.index("## Monitors") : text.index("## Losses")]
+    for monitor, score in MONITORS.items():
+        assert f"`{score.key if score.per_class else monitor}`" in section
 
 
 @pytest.mark.parametrize("name", EPOCH_SCORES)

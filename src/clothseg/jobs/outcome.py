@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -128,19 +128,24 @@ def sweep_score(outcome: Outcome) -> float | None:
 
     It is the monitored metric of the validation part at the best epoch: searching for the best test
     score would find one that is too good. A run of an earlier version has only the mean IoU of the
-    test part, of which a message warns.
+    test part, of which a message warns once.
     """
     if not outcome.finished:
         return None
     metrics = Record(Path(str(outcome.folder))).metrics
     if "validation" in metrics:
         return validation_score(metrics, metrics["monitor"])
-    say(
-        f"{outcome.name}  warning: trained by an earlier version, so the sweeper is given its "
-        f"{PRIMARY.title} on the test part"
-    )
+    _warn_of_test_scores()
     score: float | None = metrics["test"]["mean"][PRIMARY.key]
     return score
+
+
+@cache
+def _warn_of_test_scores() -> None:
+    say(
+        "warning: runs of an earlier version have no validation scores; a sweeper is given their "
+        f"{PRIMARY.title} on the test part instead"
+    )
 
 
 def _score(record: Record) -> str:
