@@ -130,6 +130,23 @@ def test_a_best_checkpoint_that_was_not_written_is_restored_on_resuming(until, t
     assert history.best_epoch == weight == 3
 
 
+def test_a_run_of_an_earlier_version_is_resumed_with_its_best_epoch(tmp_path):
+    """Its checkpoint has the rows of the history, and another state of the best checkpoint."""
+    epochs = [(0.9, 1.0), (0.3, 1.0), (0.2, 1.0)]
+    run_script(tmp_path, epochs, until=2)
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    states = checkpoint["callbacks"]
+    del states["History"]["validation"]
+    (best,) = (key for key in states if key.startswith("BestCheckpoint"))
+    states[best.replace("BestCheckpoint", "ModelCheckpoint")] = states.pop(best)
+    torch.save(checkpoint, path)
+    with pytest.warns(UserWarning, match="callbacks used to create the checkpoint"):
+        history, weight = run_script(tmp_path, epochs)
+    assert history.best_epoch == weight == 1
+    assert history.validation_metrics == {}
+
+
 def test_checkpoints_need_a_history(tmp_path):
     trainer = pl.Trainer(callbacks=checkpoints(tmp_path, monitor="val/loss"), logger=False)
     with pytest.raises(ValueError, match="no History among its callbacks"):
