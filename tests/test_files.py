@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clothseg.error import WriteError, first_line
-from clothseg.files import replacing, write_array, write_csv, write_json, write_text
+from clothseg.files import replacing, write_array, write_arrays, write_csv, write_json, write_text
 
 
 def test_text_has_the_same_bytes_on_every_platform(tmp_path):
@@ -21,10 +21,16 @@ def test_json_csv_and_arrays_round_trip(tmp_path):
     write_json(tmp_path / "a.json", {"iou": [0.5, None]})
     write_csv(tmp_path / "a.csv", ["name", "iou"], [["Hat, Cap", 0.5], ["Bag", None]])
     write_array(tmp_path / "a.npy", np.arange(3))
+    write_arrays(tmp_path / "a.npz", {"names": np.array(["é"]), "counts": np.arange(2)})
     assert json.loads((tmp_path / "a.json").read_text()) == {"iou": [0.5, None]}
     assert (tmp_path / "a.csv").read_bytes() == b'name,iou\n"Hat, Cap",0.5\nBag,\n'
     assert np.load(tmp_path / "a.npy").tolist() == [0, 1, 2]
-    assert len(list(tmp_path.iterdir())) == 3
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert {name: arrays[name].tolist() for name in arrays} == {
+            "names": ["é"],
+            "counts": [0, 1],
+        }
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_the_longest_possible_file_name_is_supported(tmp_path):

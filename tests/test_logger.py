@@ -10,7 +10,8 @@ from clothseg import build
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError, DataError
-from clothseg.logger.tracker import Subject, Tracker, require_writable
+from clothseg.logger.tracker import Results, Subject, Tracker, require_writable
+from clothseg.run.tables import read_history
 from clothseg.run.tracking import Tracking
 from support.command_line import records
 from support.shipped_config import label_space
@@ -35,10 +36,10 @@ def tracker_names(*overrides):
 @pytest.mark.parametrize(
     ("override", "names"),
     [
-        ([], ["csv"]),
+        ([], []),
         (["logger=tensorboard"], ["tensorboard"]),
-        (["logger=[csv,wandb]"], ["csv", "wandb"]),
-        (["logger=[wandb,tensorboard,csv]"], ["wandb", "tensorboard", "csv"]),
+        (["logger=[tensorboard,wandb]"], ["tensorboard", "wandb"]),
+        (["logger=[wandb,tensorboard]"], ["wandb", "tensorboard"]),
         (["logger=lightning"], ["MLFlowLogger"]),
         (["logger=none"], []),
         (["logger=[]"], []),
@@ -56,8 +57,8 @@ def test_any_list_of_loggers_can_be_selected(override, names):
         ("logger=[csv,csv]", r"logger=\[csv,csv\]: csv is listed more than once"),
         ("logger=[none,csv]", r"logger=\[none,csv\]: none cannot be combined"),
         ("logger=csv,wandb", r"logger cannot be swept over; 'logger=\[csv,wandb\]' selects all"),
-        ("logger.wandb.mode=online", r"logger\.wandb: wandb is not selected; selected: csv"),
-        ("logger.csv.path=a", r"logger\.csv\.path: no such key"),
+        ("logger.wandb.mode=online", r"logger\.wandb: wandb is not selected; selected: none"),
+        ("logger.csv.path=a", r"logger\.csv: csv is not selected; selected: none"),
     ],
 )
 def test_invalid_selections_are_reported(override, message):
@@ -82,20 +83,15 @@ def test_disabled_wandb_writes_nothing(tmp_path):
     assert not list((tmp_path / "run").iterdir())
 
 
-def test_csv_table_has_every_epoch(tmp_path):
-    (job,) = check_command([])
-    (tracker,) = build.build_trackers(job.config)
+@pytest.mark.parametrize("selected", ["csv", "[csv,tensorboard]"])
+def test_command_lines_that_select_the_csv_file_are_accepted(selected, tmp_path):
+    """It is written without a logger, so this one has nothing to do."""
+    (job,) = check_command([f"logger={selected}"])
+    tracker = build.build_trackers(job.config)[0]
     tracker.begin(subject(tmp_path / "run"))
     tracker.epochs([row(1)])
-    tracker.epochs([row(1), row(2)])
     tracker.close("done")
-    with (tmp_path / "run" / "history.csv").open() as file:
-        table = list(csv.DictReader(file))
-    assert [(line["epoch"], line["val/iou/Hat"]) for line in table] == [
-        ("1.0", "nan"),
-        ("2.0", "nan"),
-    ]
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["history.csv"]
+    assert not list((tmp_path / "run").iterdir())
 
 
 def test_lightning_loggers_receive_epochs_and_configuration(tmp_path):
@@ -134,11 +130,37 @@ def test_a_custom_logger_is_adapted(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     own = "{_target_: own_logger.mine, name: x}"
     (job,) = check_command(["trust=[own_logger]", f"+logger.own={own}"])
-    _, tracker = build.build_trackers(job.config)
+    (tracker,) = build.build_trackers(job.config)
     tracker.begin(subject(tmp_path / "run"))
     tracker.epochs([row(1)])
     tracker.close("failed")
     assert (tmp_path / "x" / "version_0" / "metrics.csv").is_file()
+
+
+def card(iou):
+    rows = [{"id": 0, "name": "BG", "f1": 0.9, "iou": iou, "support": 7}]
+    return {"mean": {"iou": iou}, "accuracy": 0.8, "binary_iou": None, "per_class": rows}
+
+
+def test_final_scores_are_those_of_the_test_and_of_the_best_epoch_in_validation(tmp_path):
+    (job,) = check_command(["logger=lightning", "logger.lightning.name=CSVLogger"])
+    job.config["logger"]["lightning"]["arguments"] = {"save_dir": "{folder}", "name": "csv"}
+    for old in (False, True):
+        metrics = {"test": card(0.5)} | ({} if old else {"validation": card(0.25)})
+        (tracker,) = build.build_trackers(job.config)
+        run = subject(tmp_path / str(old))
+        tracker.begin(run)
+        tracker.epochs([row(1)])
+        tracker.end(Results(metrics, None, {}, tmp_path))
+        tracker.close("done")
+        (path,) = run.folder.rglob("metrics.csv")
+        with path.open() as file:
+            (last,) = (line for line in csv.DictReader(file) if line["test/mean_iou"])
+        scores = {key: last[key] for key in last if key.startswith(("test/", "best/"))}
+        expected = {"test/mean_iou": "0.5", "test/accuracy": "0.8", "test/iou/BG": "0.5"}
+        if not old:
+            expected |= {"best/mean_iou": "0.25", "best/accuracy": "0.8", "best/iou/BG": "0.25"}
+        assert scores == expected
 
 
 def scalars(folder, key):
@@ -264,7 +286,7 @@ def test_without_a_logger_the_record_is_complete(command_line, tmp_path):
     result = command_line.run(command_line.tiny(tmp_path, "logger=none", "report.figures=all"))
     assert result.returncode == 0, result.stderr
     (record,) = records(tmp_path)
-    assert not (record.folder / "history.csv").exists()
+    assert [row["epoch"] for row in read_history(record.folder / "history.csv")] == [1]
     assert (record.folder / "figures" / "learning_curves.png").is_file()
     assert record.status["state"] == "done"
     assert record.metrics["epochs"] == 1

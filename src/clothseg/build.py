@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from clothseg.config.schema import NO_POSTPROCESS, Preparation
+from clothseg.config.schema import NO_METRIC, NO_POSTPROCESS, Preparation
 from clothseg.config.validation import config_problems
 from clothseg.dataset import Reader
 from clothseg.dataset.cropped import crop_to_persons
 from clothseg.dataset.skip_defects import skip_defects
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
+from clothseg.metric.names import costly_keys
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
@@ -136,7 +137,15 @@ def build_task(config: Config, pixels: "ClassPixels | None" = None) -> "Semantic
         postprocess=call_target(config.get("postprocess", NO_POSTPROCESS)),
         optimizer=lambda parameters: call_target(config["optimizer"], parameters),
         scheduler=lambda optimizer, steps: call_target(config["scheduler"], optimizer, steps),
+        costly=costly_keys(_monitors(config)),
+        train_scores=config.get("metric", NO_METRIC)["train"],
     )
+
+
+def _monitors(config: Config) -> list[Any]:
+    """Metrics that the callbacks and the schedule of a run monitor."""
+    nodes = [*config["callbacks"].values(), config["scheduler"]]
+    return [node["monitor"] for node in nodes if "monitor" in node]
 
 
 def build_trainer(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from clothseg.metric.names import VALIDATION_LOSS, Monitor, improvement
+
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
@@ -14,9 +16,6 @@ Schedule = dict[str, Any]
 Factor = Annotated[float, Field(gt=0, lt=1)]
 Gamma = Annotated[float, Field(gt=0, le=1)]
 Divisor = Annotated[float, Field(ge=1)]
-
-PLATEAU_MONITOR = "val/loss"
-"""Metric whose stagnation lowers the learning rate (inacio2019, section IV.B)."""
 
 
 def none(optimizer: "Optimizer", steps: int) -> None:
@@ -31,20 +30,24 @@ def plateau(
     factor: Factor,
     patience: Annotated[int, Field(ge=0)],
     min_lr: Annotated[float, Field(ge=0)],
+    monitor: Monitor = VALIDATION_LOSS,
 ) -> Schedule:
-    """Lower the learning rate when the validation loss stagnates.
+    """Lower the learning rate when a validation metric stagnates.
 
     Args:
         optimizer: optimizer to schedule.
         steps: number of steps of the entire training.
         factor: factor by which the learning rate is multiplied.
-        patience: epochs without a lower loss before the reduction.
+        patience: epochs without improvement before the reduction.
         min_lr: lower bound of the learning rate.
+        monitor: the metric; the default is that of inacio2019, section IV.B.
     """
     from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-    scheduler = ReduceLROnPlateau(optimizer, factor=factor, patience=patience, min_lr=min_lr)
-    return {"scheduler": scheduler, "interval": "epoch", "monitor": PLATEAU_MONITOR}
+    scheduler = ReduceLROnPlateau(
+        optimizer, improvement(monitor), factor=factor, patience=patience, min_lr=min_lr
+    )
+    return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor}
 
 
 def exponential(optimizer: "Optimizer", steps: int, *, gamma: Gamma) -> Schedule:

@@ -45,7 +45,7 @@ class ClothsegLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run the configurations that a sweeper chooses; each returns its score to maximize."""
+        """Run the configurations that a sweeper chooses; each returns its monitored score."""
         GlobalHydra.instance().clear()  # composing configurations initializes it anew
         scores = self._search.try_values(job_overrides)
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=score) for score in scores]

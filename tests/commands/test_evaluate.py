@@ -8,6 +8,7 @@ import pytest
 
 from clothseg.commands.main import main
 from clothseg.dataset.wardrobe import LAYOUTS
+from clothseg.metric.names import COSTLY
 from support.command_line import files, records
 from support.shipped_config import label_space, reader_of
 
@@ -41,6 +42,9 @@ def test_another_subset_can_be_scored(swept, command_line, tmp_path):
     split = json.loads((record.folder / "split.json").read_text())
     card = json.loads(output.read_text())
     assert card["num_images"] == len(split["validation"])
+    for scores in (card["mean"], *card["per_class"]):  # not computed in validation
+        scores |= dict.fromkeys(COSTLY)
+    assert card == record.metrics["validation"]
     rows = (record.folder / "history.csv").read_text().splitlines()
     last = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
     assert card["mean"]["iou"] == pytest.approx(float(last["val/mean_iou"]))

@@ -81,6 +81,34 @@ def test_every_run_has_its_own_line_in_every_panel(tmp_path):
     assert not (np.abs(picture - rgb).max(axis=2) < 8).any()
 
 
+def test_training_scores_are_drawn_as_thin_lines(tmp_path):
+    rows = [{"epoch": n, "val/accuracy": 0.2, "train/accuracy": 0.8} for n in (1.0, 2.0, 3.0)]
+    pictures = []
+    for train in (False, True):
+        draw_curves({"one": rows}, ["accuracy"], tmp_path / "curves.png", train)
+        pictures.append(np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int))
+    blue = [picture[..., 2] - picture[..., 0] > 60 for picture in pictures]
+    heights = [sorted({*np.flatnonzero(mask.sum(axis=1) > 300)}) for mask in blue]
+    assert len(heights[0]) > 0
+    assert heights[1][0] < heights[0][0]  # a second line, above
+
+
+def test_scores_that_no_run_has_are_reported(tmp_path, capsys):
+    write_run(tmp_path / "a")
+    for arguments, message in (
+        (
+            ["scores=[mean_iou_plus]"],
+            "has val/mean_iou_plus; it is costly: train with callbacks.checkpoints.monitor=val/",
+        ),
+        (["scores=[mean_iou_image]"], "has val/mean_iou_image; an earlier version trained them"),
+        (["train=true"], "has train/mean_iou; train with metric.train=true"),
+    ):
+        command = [f"runs={tmp_path}", f"output={tmp_path / 'curves.png'}", *arguments]
+        assert main("report", command) == 1
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "curves.png").exists()
+
+
 def test_a_run_of_one_epoch_is_drawn_as_a_point(tmp_path):
     histories = {"one": [{"epoch": 1.0, "val/loss": 0.3}], "two": [{"epoch": 1.0}]}
     draw_curves(histories, ["loss"], tmp_path / "curves.png")

@@ -11,6 +11,9 @@ import pytest
 import yaml
 
 from clothseg.commands.main import main
+from clothseg.files import write_json
+from clothseg.metric.aggregate import aggregate
+from clothseg.run.tables import read_history, read_image_scores
 from support.command_line import files, records
 from support.small_datasets import write_mask
 
@@ -19,6 +22,7 @@ RUN_FILES = {
     *("per_class.csv", "confusion_matrix.npy", "confusion_matrix.png", "history.csv", "log.txt"),
     *("checkpoints/best.ckpt", "checkpoints/last.ckpt", "figures/learning_curves.png"),
     *("figures/class_iou.png", "figures/best.png", "figures/worst.png"),
+    "image_scores.npz",
 }
 FRAGILE_LOSS = """
 import os
@@ -53,6 +57,17 @@ def test_a_sweep_trains_every_fold_and_aggregates_them(swept):
     assert sorted(tested[0] + tested[1]) == [f"{number:04}" for number in range(1, 17)]
     matrices = [np.load(record.folder / "confusion_matrix.npy") for record in (first, second)]
     assert np.array_equal(np.load(folder / "confusion_matrix.npy"), matrices[0] + matrices[1])
+    for record, names, matrix in zip((first, second), tested, matrices, strict=True):
+        table = read_image_scores(record.folder)
+        assert table.names.tolist() == sorted(names)
+        true_positive, false_positive, false_negative = table.counts.sum(0)
+        assert np.array_equal(true_positive, matrix.diagonal())
+        assert np.array_equal(true_positive + false_positive, matrix.sum(0))
+        assert np.array_equal(true_positive + false_negative, matrix.sum(1))
+        for row, plus in zip(record.metrics["test"]["per_class"], table.iou_plus.T, strict=True):
+            defined = plus[~np.isnan(plus)]
+            assert (row["iou_plus"] is None) == (len(defined) == 0)
+            assert len(defined) == 0 or row["iou_plus"] == pytest.approx(defined.mean())
     cards = [record.metrics["test"] for record in (first, second)]
     assert [card["confusion_matrix"] for card in cards] == [m.tolist() for m in matrices]
     summary = json.loads((folder / "summary.json").read_text())
@@ -72,11 +87,42 @@ def test_a_sweep_trains_every_fold_and_aggregates_them(swept):
                 assert row[key]["std"] == pytest.approx(np.std(defined, ddof=1))
                 assert float(table[number][f"{key}_mean"]) == row[key]["mean"]
 
+    validation = [record.metrics["validation"] for record in (first, second)]
+    assert summary["validation"] == aggregate(validation)
+    for record, card in zip((first, second), validation, strict=True):
+        assert card.keys() == cards[0].keys()
+        (row,) = read_history(record.folder / "history.csv")
+        assert card["mean"]["iou"] == pytest.approx(row["val/mean_iou"])
+        assert record.metrics["validation_loss"] == row["val/loss"]
+        assert record.metrics["monitor"] == "val/mean_iou"
+    iou = summary["validation"]["mean"]["iou"]
+    (line,) = (x for x in result.stdout.splitlines() if x.startswith("validation mean "))
+    assert f"{100 * iou['mean']:.1f} ± {100 * iou['std']:.1f}" in line
     iou = summary["mean"]["iou"]
     assert f"{100 * iou['mean']:.1f} ± {100 * iou['std']:.1f}" in result.stdout
     assert all(f"\n{row['name']} " in result.stdout for row in cards[0]["per_class"])
     assert "2 jobs: 2 done" in result.stdout
     assert str(folder) in result.stdout
+
+
+@pytest.mark.slow(seconds=8)
+def test_validation_on_the_test_part_gives_the_scores_of_the_test(command_line, tmp_path):
+    """Something monitors each of the costly scores, so that both cards are complete."""
+    monitor = "callbacks.checkpoints.monitor=val/mean_iou_plus"
+    plateau = ["scheduler=plateau", "scheduler.monitor=val/mean_boundary_iou"]
+    settings = ["split.validation=test", "trainer.max_epochs=3", "metric.train=true"]
+    result = command_line.run(command_line.tiny(tmp_path, *settings, monitor, *plateau))
+    assert result.returncode == 0, result.stderr
+    (record,) = records(tmp_path)
+    assert record.metrics["validation"] == record.metrics["test"]
+    rows = read_history(record.folder / "history.csv")
+    values = [row["val/mean_iou_plus"] for row in rows]
+    assert record.metrics["best_epoch"] == 1 + int(np.argmax(values))
+    assert record.metrics["validation"]["mean"]["iou_plus"] == pytest.approx(max(values))
+    assert all(0 <= row["train/mean_iou"] <= row["train/accuracy"] <= 1 for row in rows)
+    lines = [line for line in result.stdout.splitlines() if "IoU+ " in line]
+    for value, line in zip(values, lines, strict=True):
+        assert f"IoU+ {100 * value:.1f}" in line
 
 
 @pytest.mark.slow
@@ -90,6 +136,27 @@ def test_finished_runs_are_skipped_wherever_the_flag_is(position, swept, command
     assert (result.returncode, result.stderr) == (0, "")
     assert "2 jobs: 2 skipped" in result.stdout
     assert files(output) == before
+
+
+@pytest.mark.slow
+def test_records_of_earlier_versions_are_skipped_and_summarized(swept, command_line, tmp_path):
+    """They have neither validation scores nor the scores of each image."""
+    output = tmp_path / "outputs"
+    shutil.copytree(swept[0], output)
+    for record in records(output):
+        later = ("validation", "validation_loss", "monitor")
+        metrics = {key: value for key, value in record.metrics.items() if key not in later}
+        write_json(record.folder / "metrics.json", metrics)
+        (record.folder / "image_scores.npz").unlink()
+    summary = records(output)[0].folder.parent / "summary.json"
+    expected = json.loads(summary.read_text())
+    del expected["validation"]
+    summary.unlink()
+    result = command_line.run(command_line.tiny(output, "-m"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "2 jobs: 2 skipped" in result.stdout
+    assert "validation mean" not in result.stdout
+    assert json.loads(summary.read_text()) == expected
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import signal
 import pytest
 import torch
 
+from clothseg.metric.names import COSTLY
 from support.command_line import all_end, files, job_processes, records, wait_until
 
 TWO = ("trainer=ddp_cpu", "trainer.devices=2", "trainer.threads=1", "split.validation=0.4")
@@ -59,6 +60,16 @@ def test_a_sweep_with_two_processes_writes_one_record_per_fold(swept, command_li
         cards[tta, devices] = json.loads(written.read_text())
     assert cards["none", 1] == cards["none", 3] == folds[0].metrics["test"]
     assert cards["flip", 1] == cards["flip", 3] != cards["none", 1]
+
+    # Two processes validated the best epoch; one scores it again.
+    written = tmp_path / "validation.json"
+    run = ["scripts/evaluate.py", f"run={folds[0].folder}", "subset=validation"]
+    ended = command_line.run([*run, f"output={written}"])
+    assert ended.returncode == 0, ended.stderr
+    card = json.loads(written.read_text())
+    for scores in (card["mean"], *card["per_class"]):  # not computed in validation
+        scores |= dict.fromkeys(COSTLY)
+    assert card == folds[0].metrics["validation"]
 
 
 @pytest.mark.slow(seconds=30)

@@ -1,12 +1,14 @@
 """Final report of a command: means over folds and over seeds."""
 
+import json
+
 import numpy as np
 import pytest
 
 from clothseg.files import write_json
 from clothseg.jobs.outcome import Outcome
 from clothseg.jobs.summary import report_outcomes
-from clothseg.metric.aggregate import mean_card
+from clothseg.metric.aggregate import aggregate, mean_card
 from clothseg.run.record import Record
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
@@ -28,11 +30,15 @@ def card(iou):
     }
 
 
-def finished_run(folder, name, iou, fold=None, folds=None):
+def finished_run(folder, name, iou, fold=None, folds=None, validation=None):
     """Write the record of a finished run and return its outcome."""
     record = Record(folder)
     record.begin({}, {}, [], "CPU")
-    write_json(folder / "metrics.json", {"test": card(iou), "division": "d"})
+    metrics = {"test": card(iou), "division": "d"}
+    if validation is not None:
+        metrics |= {"validation": card(validation), "validation_loss": 1.0}
+        metrics["monitor"] = "val/mean_iou"
+    write_json(folder / "metrics.json", metrics)
     return Outcome(name, "done", "", str(folder), fold, folds)
 
 
@@ -64,6 +70,49 @@ def test_seeds_are_aggregated_as_repeats(tmp_path, capsys):
     # The means over folds are 0.25 and 0.45, and 0.1 and 0.2.
     for mean, std in ((35.0, np.std([25, 45], ddof=1)), (15.0, np.std([10, 20], ddof=1))):
         assert f"{mean:.1f} ± {std:.1f}" in repeats
+
+
+def test_validation_scores_are_summarized_and_select_the_best_configuration(tmp_path, capsys):
+    """The configuration with the better validation score has the worse test score."""
+    scores = {"a": ((0.2, 0.7), (0.3, 0.9)), "b": ((0.6, 0.4), (0.8, 0.5))}
+    outcomes = [
+        finished_run(tmp_path / name / f"fold-{fold}", name, iou, fold, 2, validation)
+        for name, folds in scores.items()
+        for fold, (iou, validation) in enumerate(folds)
+    ]
+    assert report_outcomes(outcomes, {}) == 0
+    for name, validation in (("a", (0.7, 0.9)), ("b", (0.4, 0.5))):
+        summary = json.loads((tmp_path / name / "summary.json").read_text())
+        iou = summary["validation"]["mean"]["iou"]
+        assert iou["mean"] == pytest.approx(np.mean(validation))
+        assert iou["std"] == pytest.approx(np.std(validation, ddof=1))
+        del summary["validation"]
+        assert {key: summary[key] for key in summary if key != "confusion_matrix"} == aggregate(
+            [card(iou) for iou, _ in scores[name]]
+        )
+    output = capsys.readouterr().out
+    assert "validation mean 80.0 ± 14.1" in " ".join(output.split())
+    _, comparison = output.split("all configurations, test set")
+    rows = [line.split() for line in comparison.splitlines() if line.startswith(("a ", "b "))]
+    assert [row[-3:] for row in rows[:2]] == [["80.0", "±", "14.1"], ["45.0", "±", "7.1"]]
+    assert "bold: best val. IoU" in " ".join(comparison.split())
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_records_of_earlier_versions_are_reported_with_the_others(complete, tmp_path, capsys):
+    """The first fold may have been trained before validation scores were kept."""
+    outcomes = [
+        finished_run(tmp_path / "a" / "fold-0", "a", 0.2, 0, 2, 0.5 if complete else None),
+        finished_run(tmp_path / "a" / "fold-1", "a", 0.4, 1, 2, 0.7),
+        finished_run(tmp_path / "b", "b", 0.5, validation=0.1),
+    ]
+    assert report_outcomes(outcomes, {}) == 0
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text())
+    assert ("validation" in summary) == complete
+    words = " ".join(capsys.readouterr().out.split())
+    assert ("bold: best val. IoU" in words) == complete
+    assert ("bold: best test IoU, because a run has no validation scores" in words) != complete
+    assert words.count("validation mean") == 1 + complete
 
 
 def test_without_repeats_there_is_no_table_over_seeds(tmp_path, capsys):

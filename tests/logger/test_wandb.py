@@ -17,6 +17,8 @@ import wandb
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from clothseg.logger import wandb_client
+from clothseg.logger.wandb_tracker import _best_epoch
+from clothseg.run.tables import read_history
 from support.command_line import all_end, files, records, segments, wait_until
 from support.wandb_server import KEY, StandIn
 
@@ -124,6 +126,13 @@ def test_results_are_in_the_summary_and_the_media(offline):
         card = record.metrics["test"]
         assert scores["test/mean_iou"] == pytest.approx(card["mean"]["iou"])
         assert scores["best_epoch"] == record.metrics["best_epoch"]
+        validation = record.metrics["validation"]
+        assert scores["val/mean_iou"] == pytest.approx(validation["mean"]["iou"])
+        assert scores["val/f1/BG"] == pytest.approx(validation["per_class"][0]["f1"])
+        best = read_history(record.folder / "history.csv")[record.metrics["best_epoch"] - 1]
+        for key in (key for key in best if key.startswith("val/")):
+            logged = scores.get(key)
+            assert undefined(logged) if np.isnan(best[key]) else logged == pytest.approx(best[key])
         for row in card["per_class"]:
             for key in ("precision", "recall", "f1", "iou", "boundary_iou"):
                 logged = scores.get(f"test/{key}/{row['name']}")
@@ -152,6 +161,16 @@ def test_results_are_in_the_summary_and_the_media(offline):
         assert '"value": {"0": "BG", "1": "Bag"' in text
         assert '"255": "ignored"' in text
         assert "wandb/confusion_matrix/v1" in text
+
+
+def test_scores_of_the_best_epoch_replace_those_of_the_last():
+    """A score that only the last epoch has is removed."""
+    rows = [
+        {"epoch": 1.0, "val/mean_iou": 0.5, "val/iou/Hat": np.nan, "val/iou/Bag": np.nan},
+        {"epoch": 2.0, "val/mean_iou": 0.4, "val/iou/Hat": 0.1, "val/iou/Bag": np.nan},
+    ]
+    assert _best_epoch(rows, 1) == {"val/mean_iou": 0.5, "val/iou/Hat": None}
+    assert _best_epoch(rows, 2) == {"val/mean_iou": 0.4, "val/iou/Hat": 0.1}
 
 
 def test_the_best_checkpoint_is_an_artifact_without_a_copy(offline):
@@ -186,6 +205,8 @@ def test_the_fold_summary_is_logged_once_as_one_run(offline, command_line):
     saved = json.loads((folder / "summary.json").read_text())
     for part in ("mean", "std"):
         assert scores[f"test/mean_iou/{part}"] == pytest.approx(saved["mean"]["iou"][part])
+        expected = saved["validation"]["mean"]["iou"][part]
+        assert scores[f"val/mean_iou/{part}"] == pytest.approx(expected)
         for row in saved["per_class"]:
             logged = scores.get(f"test/f1/{row['name']}/{part}")
             assert undefined(row["f1"][part]) if logged is None else logged == row["f1"][part]
@@ -211,6 +232,9 @@ def test_event_files_have_scores_of_every_class_and_all_figures(offline):
         (score,) = events.Scalars("test/iou/BG")
         assert score.step == 2
         assert score.value == pytest.approx(record.metrics["test"]["per_class"][0]["iou"])
+        (score,) = events.Scalars("best/iou/BG")
+        expected = record.metrics["validation"]["per_class"][0]["iou"]
+        assert score.value == pytest.approx(expected)
         figures = {"confusion_matrix", "learning_curves", "class_iou", "best", "worst"}
         assert set(events.Tags()["images"]) == figures
 

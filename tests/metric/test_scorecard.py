@@ -10,6 +10,7 @@ from PIL import Image
 
 from clothseg.commands.mask_files import score_folders
 from clothseg.error import DataError
+from clothseg.metric.names import COSTLY
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import SegmentationScores
 
@@ -33,7 +34,7 @@ def folders(tmp_path):
 
 
 def test_oracle_numbers_in_the_json(case, close):
-    metric = SegmentationScores(case.classes, detailed=True)
+    metric = SegmentationScores(case.classes, COSTLY)
     metric.update(
         torch.tensor(case.prediction), torch.tensor(case.target), torch.arange(len(case.target))
     )
@@ -59,7 +60,7 @@ def test_oracle_numbers_in_the_json(case, close):
         close(np.nan if card[key] is None else card[key], case.expect(expected))
 
 
-def test_format_without_detailed_scores():
+def test_format_without_costly_scores():
     metric = SegmentationScores(3)
     metric.update(torch.tensor([[[0, 1]]]), torch.tensor([[[0, 1]]]), torch.tensor([7]))
     card = scorecard(metric.compute(), NAMES)
@@ -92,7 +93,7 @@ def compute_scores(images, batch_size):
     random = np.random.default_rng(0)
     predictions, targets = torch.tensor(random.integers(0, 3, (2, 9, 12, 12)))
     targets[4, :6] = 255
-    metric = SegmentationScores(3, detailed=True)
+    metric = SegmentationScores(3, COSTLY)
     for batch in torch.tensor(images).split(batch_size):
         metric.update(predictions[batch], targets[batch], batch)
     return metric.compute()

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from clothseg.metric.names import COSTLY
 from clothseg.metric.segmentation import Scores, SegmentationScores
 
 FIELDS = ("matrix", "index", "image_counts", "image_iou_plus", "boundary")
 
 
-def updated_metric(case, batches, detailed=True):
-    metric = SegmentationScores(case.classes, detailed)
+def updated_metric(case, batches, costly=COSTLY):
+    metric = SegmentationScores(case.classes, costly)
     for batch in batches:
         metric.update(
             torch.tensor(case.prediction[batch]),
@@ -47,10 +48,8 @@ def test_result_does_not_depend_on_order_or_batches(noisy_case, batches):
 
 
 def test_matrix_of_all_images_is_the_sum_over_images(noisy_case):
-    total = updated_metric(noisy_case, [[0, 1, 2, 3, 4, 5]], detailed=False).compute()
-    matrices = [
-        updated_metric(noisy_case, [[i]], detailed=False).compute().matrix for i in range(6)
-    ]
+    total = updated_metric(noisy_case, [[0, 1, 2, 3, 4, 5]], costly=()).compute()
+    matrices = [updated_metric(noisy_case, [[i]], costly=()).compute().matrix for i in range(6)]
     np.testing.assert_array_equal(sum(matrices), total.matrix)
 
 
@@ -83,7 +82,7 @@ def test_states_of_a_process_without_samples_can_be_gathered(noisy_case):
 
 
 def test_sample_that_is_counted_twice_raises(noisy_case):
-    metric = updated_metric(noisy_case, [[0, 1, 2], [2, 3, 1]], detailed=False)
+    metric = updated_metric(noisy_case, [[0, 1, 2], [2, 3, 1]], costly=())
     with pytest.raises(ValueError, match=r"more than once: 2, .* index 1"):
         metric.compute()
 
@@ -96,8 +95,8 @@ def test_later_updates_do_not_change_earlier_scores(noisy_case):
     assert metric.compute().matrix.sum() == earlier.matrix.sum() + 16
 
 
-def test_iou_plus_is_none_unless_detailed(noisy_case):
-    scores = updated_metric(noisy_case, [[0, 1]], detailed=False).compute()
+def test_costly_scores_are_none_unless_they_are_asked_for(noisy_case):
+    scores = updated_metric(noisy_case, [[0, 1]], costly=()).compute()
     assert scores.iou_plus is None
     assert scores.boundary_iou is None
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from rich.table import Table
 
 from clothseg.error import DataError
 from clothseg.metric.aggregate import aggregate, pooled_matrix
+from clothseg.metric.names import BOUNDARY_IOU, IOU, LOSS
+from clothseg.metric.selection import Selection
 from clothseg.report.tables import comparison_table, fold_table, score_tables, sweep_table
 
 KEYS = ("precision", "recall", "f1", "iou")
@@ -160,26 +163,70 @@ def test_fold_table_of_one_fold_omits_standard_deviations() -> None:
     assert "±" not in render(table)
 
 
-def test_comparison_table_has_a_row_per_config() -> None:
-    other = [scorecard([0.5, 0.5, 0.5], accuracy=0.95)] * 3
-    table = comparison_table({"fpn-efficientnet-b3": FOLDS, "unet": other}, "ccp")
-    assert row_of(table, "fpn") == ["fpn-efficientnet-b3", *["68.6 ± 9.7"] * 4, "90.0 ± 0.0"]
-    assert row_of(table, "unet") == ["unet", *["50.0 ± 0.0"] * 4, "95.0 ± 0.0"]
-    assert "over 3 folds" in render(table)
+def test_fold_table_shows_the_mean_of_the_validation_part() -> None:
+    table = fold_table(FOLDS, "title", [scorecard([0.4, 0.4, 0.4]), scorecard([0.2, 0.2, 0.2])])
+    assert row_of(table, "mean") == ["mean", *["68.6 ± 9.7"] * 4]
+    assert row_of(table, "validation mean") == ["validation mean", *["30.0 ± 14.1"] * 4]
+    assert "validation" not in render(fold_table(FOLDS, "title"))
 
 
-def test_comparison_table_shows_the_best_of_each_column_in_bold() -> None:
+OTHER = [scorecard([0.5, 0.5, 0.5], accuracy=0.95)] * 3
+
+
+def test_comparison_table_has_test_and_validation_scores_of_every_config() -> None:
+    selection = Selection(IOU, {"fpn-efficientnet-b3": [0.6, 0.7, 0.8], "unet": [0.5, None, 0.5]})
+    rows = {"fpn-efficientnet-b3": FOLDS, "unet": OTHER}
+    table = comparison_table(rows, "ccp", selection=selection)
+    assert row_of(table, "config") == ["config", "F1", "IoU", "accuracy", "val. IoU"]
+    first = ["fpn-efficientnet-b3", *["68.6 ± 9.7"] * 2, "90.0 ± 0.0", "70.0 ± 10.0"]
+    assert row_of(table, "fpn") == first
+    assert row_of(table, "unet") == ["unet", *["50.0 ± 0.0"] * 2, "95.0 ± 0.0", "50.0 ± 0.0"]
+    words = " ".join(render(table).split())
+    assert "over 3 folds; bold: best val. IoU" in words
+
+
+def bold_rows(table: Table, names: Any) -> set[str]:
+    """Names of the rows of which every cell is bold; no row is bold in part."""
+    bold: dict[str, bool] = {}
+    for line in render(table, force_terminal=True).splitlines():
+        plain = re.sub(r"\x1b\[\d*m", "", line)
+        if plain.startswith(tuple(names)):
+            other = re.sub(r"\x1b\[1m.*?\x1b\[0m", "", line)
+            assert other.strip() in ("", plain.strip())
+            bold[plain.split()[0]] = not other.strip()
+    assert bold.keys() == set(names)
+    return {name for name in names if bold[name]}
+
+
+def test_comparison_table_shows_the_best_config_by_validation_in_bold() -> None:
+    """The best on the test part is not the best on the validation part."""
     rows = {
-        "first": [scorecard([0.5, 0.5, 0.5], accuracy=0.95)],
+        "first": [scorecard([0.9, 0.9, 0.9], accuracy=0.95)],
         "second": [scorecard([0.6, 0.6, 0.6], accuracy=0.9)],
-        "third": [scorecard([0.60001, 0.6, 0.6], accuracy=0.1)],
+        "third": [scorecard([0.5, 0.6, 0.6], accuracy=0.1)],
         "fourth": [scorecard([None, None, None], accuracy=0.1)],
     }
-    lines = render(comparison_table(rows, "title"), force_terminal=True).splitlines()
-    bold = {
-        line.split()[0]: line.count("\x1b[1m") for line in lines if line.startswith(tuple(rows))
-    }
-    assert bold == {"first": 1, "second": 4, "third": 4, "fourth": 0}
+    values = {"first": [0.5], "second": [0.7], "third": [0.70001], "fourth": [None]}
+    table = comparison_table(rows, "title", selection=Selection(IOU, values))
+    assert bold_rows(table, rows) == {"second", "third"}
+
+
+def test_comparison_table_of_losses_marks_the_lowest() -> None:
+    rows = {"first": FOLDS[:1], "second": FOLDS[:1]}
+    selection = Selection(LOSS, {"first": [0.5124], "second": [0.25]})
+    table = comparison_table(rows, "title", selection=selection)
+    assert row_of(table, "config")[-1] == "val. loss"
+    assert row_of(table, "first")[-1] == "0.512"
+    assert bold_rows(table, rows) == {"second"}
+
+
+def test_comparison_table_without_validation_scores_says_that_the_test_part_decides() -> None:
+    rows = {"first": OTHER[:1], "second": FOLDS[:1]}
+    table = comparison_table(rows, "title")
+    assert row_of(table, "config") == ["config", "F1", "IoU", "accuracy"]
+    assert bold_rows(table, rows) == {"second"}
+    words = " ".join(render(table).split())
+    assert "bold: best test IoU, because a run has no validation scores" in words
 
 
 def test_comparison_table_shows_the_number_of_folds_if_it_differs() -> None:
@@ -209,8 +256,19 @@ LONG = ("headband, head covering, hair accessory", "top, t-shirt, sweatshirt", "
 @pytest.mark.parametrize(
     "table",
     [
-        fold_table([scorecard(card, LONG) for card in ([1, 1, None], [0, 1, 1])], "title"),
-        comparison_table({"unetplusplus-timm-efficientnet-b7": FOLDS, LONG[2]: FOLDS}, "title"),
+        fold_table(
+            [scorecard(card, LONG) for card in ([1, 1, None], [0, 1, 1])],
+            "title",
+            [scorecard(card, LONG) for card in ([1, 1, None], [0, 1, 1])],
+        ),
+        comparison_table(
+            {"unetplusplus-timm-efficientnet-b7": FOLDS, LONG[2]: FOLDS},
+            "title",
+            selection=Selection(
+                BOUNDARY_IOU,
+                {"unetplusplus-timm-efficientnet-b7": [0.1, 0.9, 0.5], LONG[2]: [0.5] * 3},
+            ),
+        ),
         sweep_table(
             [("a" * 30, "failed", "outputs/ccp-refined15/" + "b" * 90), (LONG[2], "done", "")]
         ),

@@ -50,6 +50,7 @@ def test_the_signature_of_a_frozen_configuration_never_changes():
         "trainer.threads=1",
         "split.fold=3",
         "trust=[mine]",
+        "logger=csv",
     ],
 )
 def test_keys_that_cannot_affect_the_result_are_not_in_the_signature(override):
@@ -80,6 +81,8 @@ def test_keys_that_cannot_affect_the_result_are_not_in_the_signature(override):
         "data.sampling=class_balanced",
         "trainer.ema_decay=0.99",
         "split.held_out=0.1",
+        "metric.train=true",  # a finished run without these scores is trained again
+        "callbacks.checkpoints.monitor=val/mean_boundary_iou",
     ],
 )
 def test_keys_that_can_affect_the_result_are_in_the_signature(override):
@@ -103,11 +106,22 @@ def test_runs_older_than_other_keys_keep_their_signature():
         ("data", "repeat_threshold"),
     ):
         before[group] = {k: v for k, v in before[group].items() if k != key}
+    del before["metric"]
     before["trainer"] = {k: v for k, v in config["trainer"].items() if k != "ema_decay"}
     before["split"] = {k: v for k, v in config["split"].items() if k != "held_out"}
     before["model"] = {k: v for k, v in config["model"].items() if k != "deep_supervision"}
     assert signature(before, "f", 1) == signature(config, "f", 1)
     require_valid(before)  # so they can be evaluated
+
+
+def test_plateau_schedules_older_than_their_monitor_keep_their_signature():
+    config = composed("scheduler=plateau").config
+    schedule = {k: v for k, v in config["scheduler"].items() if k != "monitor"}
+    before = {**config, "scheduler": schedule}
+    require_valid(before)
+    assert signature(before, "f", 1) == signature(config, "f", 1)
+    other = composed("scheduler=plateau", "scheduler.monitor=val/accuracy").config
+    assert signature(other, "f", 1) != signature(config, "f", 1)
 
 
 def test_a_record_of_the_first_release_can_be_loaded(tmp_path):

@@ -6,10 +6,12 @@ import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from clothseg.run.record import Record
+from clothseg.run.tables import read_image_scores
 from support.command_line import all_end, job_processes, records, session_members, wait_until
 
 SCHEDULED = [
@@ -62,10 +64,14 @@ def assert_equal(record, other):
         for key, weight in a["state_dict"].items():
             assert torch.equal(weight, b["state_dict"][key])
     assert a["lr_schedulers"] == b["lr_schedulers"]
-    for key in ("test", "best_epoch", "epochs", "division"):
+    compared = ("test", "validation", "validation_loss", "monitor", "best_epoch", "epochs")
+    for key in (*compared, "division"):
         assert record.metrics[key] == other.metrics[key]
     rows = [(r.folder / "history.csv").read_text().splitlines() for r in (record, other)]
     epochs = [[row.split(",") for row in table] for table in rows]
+    for key, array in vars(read_image_scores(record.folder)).items():
+        other_array = getattr(read_image_scores(other.folder), key)
+        assert np.array_equal(array, other_array, equal_nan=key == "iou_plus")
     seconds = epochs[0][0].index("seconds")
     for a, b in zip(*epochs, strict=True):
         assert a[:seconds] + a[seconds + 1 :] == b[:seconds] + b[seconds + 1 :]

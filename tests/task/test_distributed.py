@@ -16,6 +16,7 @@ from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
 from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels
+from clothseg.metric.names import COSTLY
 from clothseg.metric.segmentation import SegmentationScores
 from clothseg.model.network import Network
 from clothseg.postprocess import none
@@ -71,6 +72,7 @@ def train(folder, world_size, accumulation_steps, batchnorm, loss, rank):
         postprocess=none(),
         optimizer=lambda parameters: call_target(job.config["optimizer"], parameters),
         scheduler=lambda optimizer, steps: call_target(job.config["scheduler"], optimizer, steps),
+        train_scores=True,
     )
     history = History()
     trainer = build_trainer(job.config, folder, [history], world_size)
@@ -105,6 +107,7 @@ def test_splitting_a_batch_does_not_change_training(tmp_path, parallelism):
     assert steps == other_steps
     for name, weights in expected.items():
         assert state[name] == pytest.approx(weights, abs=1e-6), name
+    assert "train/mean_iou" in rows[0]
     for row, other in zip(rows, other_rows, strict=True):
         assert other == pytest.approx(row, rel=1e-4)
 
@@ -179,7 +182,7 @@ def score(world_size, rank):
     predictions, targets = random.integers(0, 4, (2, 9, 16, 16))
     if world_size > 1:
         dist.init_process_group("gloo")
-    metric = SegmentationScores(4, detailed=True)
+    metric = SegmentationScores(4, COSTLY)
     indices = torch.arange(9)[rank :: min(world_size, 3)] if rank < 3 else torch.arange(0)
     for batch in indices.split(2) if len(indices) else ():
         metric.update(torch.tensor(predictions)[batch], torch.tensor(targets)[batch], batch)

@@ -11,6 +11,8 @@ from clothseg.build import build_trainer, call_target
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
 from clothseg.loss import ce_dice, cross_entropy
+from clothseg.metric.names import SCORES
+from clothseg.metric.segmentation import ConfusionMatrix
 from clothseg.model.network import Network
 from clothseg.postprocess import none
 from clothseg.task.semantic import SemanticSegmentation
@@ -78,7 +80,7 @@ def test_every_training_epoch_has_its_own_order(tmp_path, workers):
 
     BatchRecorder.names = []
     (job,) = check_command(["trainer=cpu", "trainer.max_epochs=3"])
-    build_trainer(job.config, tmp_path, [BatchRecorder()]).fit(
+    build_trainer(job.config, tmp_path, [History(), BatchRecorder()]).fit(
         task(), datamodule=small_data(workers)
     )
     data = small_data()
@@ -114,6 +116,61 @@ def test_loss_terms_are_logged_and_sum_to_the_loss(tmp_path):
     assert [key for key in history.rows[0] if key.startswith("train/")] == ["train/loss"]
 
 
+def test_training_scores_count_the_pixels_of_all_training_batches(tmp_path):
+    """Recomputed by hand from the logits and masks of every batch of an epoch."""
+    module = task(dropout=0.3)
+    counted = []
+
+    class LogitRecorder(Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            counted.append([])
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            counted[-1].append((logits.pop(), batch["mask"].numpy()))
+
+    logits = []
+    module.network.register_forward_hook(
+        lambda network, inputs, output: (
+            logits.append(output["logits"].detach().numpy()) if network.training else None
+        )
+    )
+    module.train_matrix = ConfusionMatrix(len(NAMES))
+    _, history = fit(tmp_path, module, epochs=2, observers=[LogitRecorder()])
+    for row, batches in zip(history.rows, counted, strict=True):
+        prediction = np.concatenate([batch.argmax(1).ravel() for batch, _ in batches])
+        target = np.concatenate([mask.ravel() for _, mask in batches])
+        assert len(target) == small_data().steps_per_epoch * 4 * 16 * 16
+        assert row["train/accuracy"] == pytest.approx((prediction == target).mean())
+        iou = [
+            ((prediction == k) & (target == k)).sum() / ((prediction == k) | (target == k)).sum()
+            for k in range(4)
+        ]
+        assert row["train/mean_iou"] == pytest.approx(np.mean(iou))
+        foreground = (prediction > 0) & (target > 0)
+        union = (prediction > 0) | (target > 0)
+        assert row["train/binary_iou"] == pytest.approx(foreground.sum() / union.sum())
+        keys = {key for key in row if key.startswith("train/")}
+        matrix_scores = {f"train/{score.name}" for score in SCORES if score.from_matrix}
+        assert keys == {"train/loss"} | matrix_scores
+
+
+def test_training_scores_do_not_change_the_training(tmp_path):
+    weights = []
+    for number in range(2):
+        module = task(dropout=0.5)
+        module.train_matrix = ConfusionMatrix(len(NAMES)) if number else None
+        fit(tmp_path / str(number), module, epochs=2)
+        weights.append(module.network.body[0].weight)
+    assert torch.equal(*weights)
+
+
+def test_validation_logs_the_cheap_scores_only(tmp_path):
+    _, history = fit(tmp_path, task(), epochs=1)
+    logged = {key for key in history.rows[0] if key.startswith("val/")}
+    cheap = {f"val/{score.name}" for score in SCORES if not score.costly}
+    assert logged == {"val/loss", *cheap, *(f"val/iou/{name}" for name in NAMES)}
+
+
 def test_dropout_depends_only_on_seed_and_step(tmp_path):
     weights = []
     for global_seed in (1, 2):
@@ -132,6 +189,18 @@ def test_plateau_steps_once_per_epoch_with_the_validation_loss(tmp_path):
     (config,) = trainer.lr_scheduler_configs
     assert config.scheduler.last_epoch == 3
     assert config.scheduler.best == pytest.approx(min(row["val/loss"] for row in history.rows))
+
+
+def test_plateau_steps_with_any_score(tmp_path):
+    module = task(scheduler="plateau")
+    (job,) = check_command(["scheduler=plateau", "scheduler.monitor=val/accuracy"])
+    node = job.config["scheduler"]
+    module.make_scheduler = lambda optimizer, steps: call_target(node, optimizer, steps)
+    trainer, history = fit(tmp_path, module, epochs=3)
+    (config,) = trainer.lr_scheduler_configs
+    assert config.scheduler.mode == "max"
+    highest = max(row["val/accuracy"] for row in history.rows)
+    assert config.scheduler.best == pytest.approx(highest)
 
 
 def test_test_scores_count_every_image_once(tmp_path):

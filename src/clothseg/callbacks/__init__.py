@@ -1,35 +1,35 @@
 """Callbacks of a training: checkpoints, early stopping, history and progress."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
+
+from clothseg.metric.names import Monitor, improvement
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback
 
-Monitor = Literal["val/mean_iou", "val/mean_f1", "val/accuracy", "val/loss"]
-
 
 def checkpoints(folder: Path, *, monitor: Monitor) -> "list[Callback]":
-    """Write `best.ckpt` (weights) and `last.ckpt` (full state for resuming) after every epoch.
+    """Write `last.ckpt` (full state for resuming) after every epoch, and `best.ckpt` (weights).
 
     Args:
         folder: the run folder; the files are written to its `checkpoints` folder.
-        monitor: metric that selects the best epoch.
+        monitor: metric that selects the best epoch. Ties go to the lower validation loss, then to
+            the earlier epoch.
     """
     from pytorch_lightning.callbacks import ModelCheckpoint
 
-    common: dict[str, Any] = {
-        "dirpath": folder / "checkpoints",
-        "save_on_train_epoch_end": True,
-        "enable_version_counter": False,
-    }
-    best = ModelCheckpoint(
-        filename="best", monitor=monitor, mode=_mode(monitor), save_weights_only=True, **common
+    from clothseg.callbacks.best_checkpoint import BestCheckpoint
+
+    last = ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        filename="last",
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
     )
-    # Written after the best checkpoint, so that its state includes the best epoch.
-    return [best, ModelCheckpoint(filename="last", **common)]
+    return [last, BestCheckpoint(folder / "checkpoints", monitor)]
 
 
 def early_stopping(
@@ -44,8 +44,4 @@ def early_stopping(
     """
     from clothseg.callbacks.resumable_early_stopping import ResumableEarlyStopping
 
-    return [ResumableEarlyStopping(monitor=monitor, patience=patience, mode=_mode(monitor))]
-
-
-def _mode(monitor: Monitor) -> Literal["min", "max"]:
-    return "min" if monitor == "val/loss" else "max"
+    return [ResumableEarlyStopping(monitor=monitor, patience=patience, mode=improvement(monitor))]

@@ -1,30 +1,56 @@
-"""Per-epoch history of a run."""
+"""Per-epoch history of a run, and the validation scores of its best epoch."""
 
+import math
 import time
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from clothseg.metric.names import DEFAULT_MONITOR, VALIDATION_LOSS
+from clothseg.metric.scorecard import scorecard
+from clothseg.metric.selection import rank
+from clothseg.task.semantic import SemanticSegmentation
+
 
 class History(Callback):
     """Table with one row per epoch, stored in the last checkpoint so that a resumed run extends it.
 
     Epochs are numbered from 1, as in the console output.
+
+    Args:
+        monitor: metric that selects the best epoch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monitor: str = DEFAULT_MONITOR) -> None:
+        self.monitor = monitor
         self.rows: list[dict[str, float]] = []
+        self.validation: dict[str, Any] | None = None
+        """Scorecard of the validation part at the best epoch; None if the version that trained that
+        epoch kept none."""
         self._started = 0.0
         self._learning_rate = 0.0
 
+    @classmethod
+    def of(cls, trainer: pl.Trainer) -> "History":
+        """Find the history among the callbacks of a trainer.
+
+        Raises:
+            ValueError: there is none.
+        """
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, cls):
+                return callback
+        raise ValueError("the trainer has no History among its callbacks, which selects the epoch")
+
     def state_dict(self) -> dict[str, Any]:
-        """Return the rows so far, for the checkpoint."""
-        return {"rows": self.rows}
+        """Return the rows and the scores so far, for the checkpoint."""
+        return {"rows": self.rows, "validation": self.validation}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the rows of a checkpoint."""
+        """Restore the rows and the scores of a checkpoint; earlier versions stored rows only."""
         self.rows = list(state_dict["rows"])
+        self.validation = state_dict.get("validation")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Record start time and learning rate."""
@@ -32,7 +58,7 @@ class History(Callback):
         self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Add the epoch's row."""
+        """Add the epoch's row, and keep the scores of the epoch if it is the best so far."""
         row = {
             "epoch": float(trainer.current_epoch + 1),
             "seconds": time.monotonic() - self._started,
@@ -40,8 +66,38 @@ class History(Callback):
         }
         row |= {key: float(value) for key, value in sorted(trainer.callback_metrics.items())}
         self.rows.append(row)
+        if self.best_epoch == row["epoch"]:
+            self.validation = _validation_card(trainer, pl_module)
 
     def best(self, monitor: str) -> int:
-        """Return the epoch of the best value of `monitor`, the first in case of a tie."""
-        sign = 1 if monitor.endswith("loss") else -1
-        return int(min(self.rows, key=lambda row: sign * row[monitor])["epoch"])
+        """Return the best epoch by a metric, see :func:`clothseg.metric.selection.rank`."""
+        return int(max(self.rows, key=lambda row: rank(row, monitor))["epoch"])
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights are in the best checkpoint."""
+        return self.best(self.monitor)
+
+    @property
+    def validation_metrics(self) -> dict[str, Any]:
+        """Entries of `metrics.json` about the validation part at the best epoch.
+
+        `validation` is its scorecard, `validation_loss` its loss, and `monitor` the metric that
+        selected the epoch; empty if an earlier version trained that epoch.
+        """
+        if self.validation is None:
+            return {}
+        loss = self.rows[self.best_epoch - 1][VALIDATION_LOSS]
+        return {
+            "validation": self.validation,
+            "validation_loss": None if math.isnan(loss) else loss,
+            "monitor": self.monitor,
+        }
+
+
+def _validation_card(trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any] | None:
+    """Scorecard of the validation that has just ended."""
+    if not isinstance(module, SemanticSegmentation) or module.val_scores is None:
+        return None
+    data: Any = trainer.datamodule  # type: ignore[attr-defined]
+    return scorecard(module.val_scores, module.names, data.cache.sources)

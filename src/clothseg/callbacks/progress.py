@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from clothseg.callbacks.history import History
+from clothseg.metric.names import HEADLINE, LOSS, MONITORS
 from clothseg.screen import progress_bar
 
 
@@ -53,13 +54,18 @@ class Reporter(Callback):
         self._bar.close()
         seconds = time.monotonic() - self._started
         metrics = trainer.callback_metrics
-        iou = float(metrics["val/mean_iou"])
-        best = self.history.best("val/mean_iou") == trainer.current_epoch + 1
+        # The monitored score comes last, before the mark of the best epoch.
+        monitored = MONITORS[self.history.monitor]
+        shown = dict.fromkeys([*HEADLINE, *([monitored] if monitored is not LOSS else [])])
+        scores = "  ".join(
+            f"{score.heading} {100 * metrics[f'val/{score.name}']:.1f}" for score in shown
+        )
+        best = self.history.best_epoch == trainer.current_epoch + 1
         left = (int(trainer.max_epochs or 0) - trainer.current_epoch - 1) * seconds
         self.say(
             f"{self._title(trainer)}  loss {metrics['train/loss']:.3f}  val loss "
-            f"{metrics['val/loss']:.3f}  F1 {100 * metrics['val/mean_f1']:.1f}  IoU {100 * iou:.1f}"
-            f"{' *' if best else '  '}  {seconds:.1f} s, {left:.0f} s left"
+            f"{metrics['val/loss']:.3f}  {scores}{' *' if best else '  '}  {seconds:.1f} s, "
+            f"{left:.0f} s left"
         )
 
     def on_exception(

@@ -10,6 +10,7 @@ import numpy as np
 from clothseg.dataset.png import read_ids
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
+from clothseg.metric.names import COSTLY
 from clothseg.metric.scorecard import scorecard
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -39,7 +40,7 @@ def score_folders(
 
     from clothseg.metric.segmentation import SegmentationScores
 
-    metric = SegmentationScores(len(names), detailed=True)
+    metric = SegmentationScores(len(names), COSTLY)
     with progress("scoring", len(pairs)) if progress else nullcontext(_no_report) as report:
         for index, files in enumerate(pairs):
             predicted, true = map(torch.tensor, read_pair(*files, classes=len(names)))

@@ -1,18 +1,17 @@
 """Command `scripts/report.py`: plot learning curves of recorded runs side by side."""
 
-import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clothseg.config.command_line import check_command
 from clothseg.config.schema import Report
 from clothseg.error import DataError
+from clothseg.metric.names import EPOCH_SCORES
 from clothseg.run.record import Record
 from clothseg.run.signature import IRRELEVANT_KEYS
+from clothseg.run.tables import HISTORY, read_history
 from clothseg.screen import console
-
-HISTORY = "history.csv"
 
 
 def report_command(overrides: list[str]) -> int:
@@ -31,7 +30,8 @@ def report_command(overrides: list[str]) -> int:
     from clothseg.report.curves import draw_curves
 
     output = Path(settings.output)
-    draw_curves(histories, settings.scores, output)
+    _require_recorded(histories.values(), settings)
+    draw_curves(histories, settings.scores, output, settings.train)
     console.print(f"{len(runs)} runs in {settings.runs}")
     console.print(f"written to {output}", soft_wrap=True, markup=False)
     return 0
@@ -47,9 +47,29 @@ def recorded_runs(folder: Path) -> list[Record]:
     runs = [run for run in runs if run.status is not None]
     if not runs:
         raise DataError(
-            f"runs={folder}: no run in this folder or below has a {HISTORY} (written by logger=csv)"
+            f"runs={folder}: no run in this folder or below has a {HISTORY}, "
+            "which is written after the first epoch"
         )
     return runs
+
+
+def _require_recorded(histories: Iterable[Sequence[Mapping[str, float]]], settings: Report) -> None:
+    """Check that every panel has a line.
+
+    Raises:
+        DataError: no run has recorded one of the scores; states how it is recorded.
+    """
+    recorded = {key for rows in histories for row in rows for key in row}
+    for name in settings.scores:
+        if f"val/{name}" not in recorded:
+            costly = f"it is costly: train with callbacks.checkpoints.monitor=val/{name}"
+            reason = costly if EPOCH_SCORES[name].costly else "an earlier version trained them"
+            raise DataError(f"scores: no run in {settings.runs} has val/{name}; {reason}")
+        if settings.train and f"train/{name}" not in recorded:
+            raise DataError(
+                f"train=true: no run in {settings.runs} has train/{name}; train with "
+                "metric.train=true"
+            )
 
 
 def run_names(runs: Sequence[Record]) -> list[str]:
@@ -87,9 +107,3 @@ def _command(run: Record) -> tuple[dict[str, str], dict[str, str]]:
     command = recorded["choices"] | typed
     relevant = ("split.fold", *(key for key in command if key not in IRRELEVANT_KEYS))
     return typed, {key: str(command[key]) for key in dict.fromkeys(relevant) if key in command}
-
-
-def read_history(path: Path) -> list[dict[str, float]]:
-    """Read the epochs of a run: losses, scores, learning rate and seconds of each."""
-    with path.open(newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

@@ -8,11 +8,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from clothseg.metric.names import EpochScore, Task
+
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Node = dict[str, Any]
 
 NO_POSTPROCESS = {"_target_": "clothseg.postprocess.none"}
 """Value for records that were written before `postprocess` was introduced."""
+
+NO_METRIC = {"train": False}
+"""Value for records that were written before `metric` was introduced."""
 
 
 class Arguments(BaseModel):
@@ -95,6 +100,15 @@ class RunReport(BaseModel):
     """Figures to draw: of all runs, of complete cross-validations only, or none."""
 
 
+class Metric(BaseModel):
+    """Scores of a run in addition to those of validation and test."""
+
+    model_config = STRICT
+
+    train: bool
+    """Also compute scores of the training batches in every epoch."""
+
+
 class Config(BaseModel):
     """Configuration of a training run."""
 
@@ -115,6 +129,7 @@ class Config(BaseModel):
     logger: dict[str, Node] = {}
     data: Data
     report: RunReport = RunReport()
+    metric: Metric = Metric(**NO_METRIC)
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     """Seed of initial weights, sample order, augmentation and dropout."""
     output: str
@@ -204,7 +219,7 @@ class Score(BaseModel):
 
     model_config = STRICT
 
-    task: Literal["semantic"]
+    task: Task
     """Kind of masks."""
     prediction: str
     """Folder of predicted masks."""
@@ -225,21 +240,10 @@ class Report(BaseModel):
     """Kind of figure."""
     runs: str
     """Folder that contains the runs."""
-    scores: Annotated[
-        list[
-            Literal[
-                "loss",
-                "accuracy",
-                "binary_iou",
-                "mean_precision",
-                "mean_recall",
-                "mean_f1",
-                "mean_iou",
-            ]
-        ],
-        Field(min_length=1, max_length=4),
-    ]
+    scores: Annotated[list[EpochScore], Field(min_length=1, max_length=4)]
     """Validation scores, one panel each."""
+    train: bool
+    """Also draw the scores of the training batches, where they are recorded."""
     output: str
     """PNG file to write."""
 

@@ -8,13 +8,17 @@ from clothseg import build
 from clothseg.error import first_line
 from clothseg.labels import LabelSpace
 from clothseg.logger.tracker import Subject
-from clothseg.metric.aggregate import Scorecard, aggregate, pooled_matrix
+from clothseg.metric.aggregate import aggregate_parts, part_cards, pooled_matrix
 from clothseg.run.record import Record
 from clothseg.screen import say
 
 
 def log_summary(
-    loggers: Mapping[str, Any], folder: Path, name: str, run: Path, cards: Sequence[Scorecard]
+    loggers: Mapping[str, Any],
+    folder: Path,
+    name: str,
+    run: Path,
+    metrics: Sequence[Mapping[str, Any]],
 ) -> None:
     """Pass a complete cross-validation to the loggers; report their errors as warnings.
 
@@ -23,13 +27,14 @@ def log_summary(
         folder: the folder of the cross-validation.
         name: display name of the configuration.
         run: the run folder of one of the folds.
-        cards: the scorecards of all folds.
+        metrics: the content of `metrics.json` of all folds.
     """
+    cards, _ = part_cards(metrics)
     for tracker in build.build_trackers({"logger": loggers}):
         try:
             tracker.summarize(
                 _subject(folder, f"{name}, {len(cards)} folds", run),
-                aggregate(cards),
+                aggregate_parts(metrics),
                 pooled_matrix(cards),
             )
         except Exception as error:

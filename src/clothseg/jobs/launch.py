@@ -27,7 +27,7 @@ from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS
 from clothseg.error import ConfigError, UserError
 from clothseg.jobs.local import run_jobs
 from clothseg.jobs.machine import Machine
-from clothseg.jobs.outcome import Outcome, run_here, run_job
+from clothseg.jobs.outcome import Outcome, run_here, run_job, sweep_score
 from clothseg.jobs.plan import Inputs, plan_jobs, without_repeats
 from clothseg.jobs.process import prepare
 from clothseg.jobs.summary import report_outcomes
@@ -153,18 +153,15 @@ class Search:
             prepare()  # the job processes, while images are rendered
         self._inputs.require(job.config for job in composed)
 
-    def run(self, composed: Sequence[Composed]) -> list[float | None]:
-        """Plan and run configurations.
+    def run(self, composed: Sequence[Composed]) -> None:
+        """Plan and run configurations."""
+        self._run_jobs(plan_jobs(composed, self.launcher.machine, self._inputs))
 
-        Returns:
-            Mean IoU of each configuration; None if it has no score.
-        """
-        jobs = plan_jobs(composed, self.launcher.machine, self._inputs)
+    def _run_jobs(self, jobs: Sequence[Job]) -> dict[Path, Outcome]:
         distinct = without_repeats(jobs)
         outcomes = self.launcher.run(distinct)
         self.outcomes.extend(outcomes)
-        scores = {job.folder: _mean_iou(o) for job, o in zip(distinct, outcomes, strict=True)}
-        return [scores[job.folder] for job in jobs]
+        return {job.folder: outcome for job, outcome in zip(distinct, outcomes, strict=True)}
 
     def try_values(self, batch: Sequence[Sequence[str]]) -> list[float | None]:
         """Run a batch of a sweeper's choices; called by Hydra's launcher.
@@ -173,15 +170,16 @@ class Search:
             batch: overrides of each configuration.
 
         Returns:
-            Score of each configuration: the mean over its folds; None if it has none.
+            Score of each configuration: the mean of its folds; None if a fold has none.
         """
+        machine = self.launcher.machine
         try:
-            chosen = [self._compose(overrides) for overrides in batch]
-            scores = iter(self.run([job for folds in chosen for job in folds]))
+            planned = [plan_jobs(self._compose(o), machine, self._inputs) for o in batch]
+            outcomes = self._run_jobs([job for folds in planned for job in folds])
         except UserError as error:
             self.error = error
             return [None] * len(batch)
-        return [_mean([next(scores) for _ in folds]) for folds in chosen]
+        return [_mean([sweep_score(outcomes[job.folder]) for job in folds]) for folds in planned]
 
     def _compose(self, overrides: Sequence[str]) -> list[Composed]:
         """Compose the folds of one of a sweeper's choices, named by what it chose."""
@@ -197,13 +195,6 @@ class Search:
 def _mean(scores: Sequence[float | None]) -> float | None:
     known = [score for score in scores if score is not None]
     return sum(known) / len(known) if len(known) == len(scores) else None
-
-
-def _mean_iou(outcome: Outcome) -> float | None:
-    if not outcome.finished:
-        return None
-    score: float | None = Record(Path(str(outcome.folder))).metrics["test"]["mean"]["iou"]
-    return score
 
 
 def _run_hydra(arguments: list[str], search: Search | None = None) -> None:

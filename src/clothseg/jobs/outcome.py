@@ -3,13 +3,16 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Literal
 
 from clothseg.error import ClaimedError, UserError
 from clothseg.jobs.ending import Done, Failure, attempt
 from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
+from clothseg.metric.names import HEADLINE, PRIMARY
+from clothseg.metric.selection import validation_score
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
 from clothseg.run.record import Record
@@ -120,9 +123,37 @@ def _record_failure(job: Job, failure: Failure) -> Outcome:
     return Outcome.of(job, failure.result, failure.detail, log)
 
 
+def sweep_score(outcome: Outcome) -> float | None:
+    """Return the score of a job that Hydra's sweeper optimizes; None if there is none.
+
+    It is the monitored metric of the validation part at the best epoch: searching for the best test
+    score would find one that is too good. A run of an earlier version has only the mean IoU of the
+    test part, of which a message warns once.
+    """
+    if not outcome.finished:
+        return None
+    metrics = Record(Path(str(outcome.folder))).metrics
+    if "validation" in metrics:
+        return validation_score(metrics, metrics["monitor"])
+    _warn_of_test_scores()
+    score: float | None = metrics["test"]["mean"][PRIMARY.key]
+    return score
+
+
+@cache
+def _warn_of_test_scores() -> None:
+    say(
+        "warning: runs of an earlier version have no validation scores; a sweeper is given their "
+        f"{PRIMARY.title} on the test part instead"
+    )
+
+
 def _score(record: Record) -> str:
     mean = record.metrics["test"]["mean"]
-    return f"IoU {100 * mean['iou']:.1f}  F1 {100 * mean['f1']:.1f}"
+    shown = ((score.heading, mean[score.key]) for score in reversed(HEADLINE))
+    return "  ".join(
+        f"{heading} {'-' if value is None else f'{100 * value:.1f}'}" for heading, value in shown
+    )
 
 
 def _commit_note(record: Record) -> str:

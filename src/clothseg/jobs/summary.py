@@ -9,7 +9,14 @@ from clothseg.error import DataError
 from clothseg.files import write_array, write_csv, write_json
 from clothseg.jobs.fold_summary import log_summary
 from clothseg.jobs.outcome import Outcome
-from clothseg.metric.aggregate import aggregate, flat_class, mean_card, pooled_matrix
+from clothseg.metric.aggregate import (
+    aggregate_parts,
+    flat_class,
+    mean_card,
+    part_cards,
+    pooled_matrix,
+)
+from clothseg.metric.selection import Selection
 from clothseg.report.tables import comparison_table, score_tables, sweep_table
 from clothseg.run.record import Record
 from clothseg.screen import console
@@ -32,21 +39,20 @@ def report_outcomes(outcomes: Sequence[Outcome], config: Mapping[str, Any]) -> i
             configs.setdefault(folder if outcome.fold is None else folder.parent, []).append(
                 outcome
             )
-    compared: dict[str, list[dict[str, Any]]] = {}
+    compared: dict[str, list[dict[str, Any]]] = {}  # metrics of the folds
     problems = []
     interrupted = any(o.result == "interrupted" for o in outcomes)
     for folder, jobs in configs.items():
         try:
-            cards = _report_config(folder, jobs, config, details=len(configs) == 1)
+            folds = _report_config(folder, jobs, config, details=len(configs) == 1)
         except DataError as error:
             if not interrupted:
                 problems.append(str(error))
             continue
-        if cards:
-            compared[jobs[0].name] = cards
+        if folds:
+            compared[jobs[0].name] = folds
     if len(compared) > 1:
-        console.print(comparison_table(compared, "all configurations, test set"))
-        _report_repeats(compared)
+        _report_comparison(compared)
         text = f"scores of every class: per_class.csv in each folder of {config['output']}"
         console.print(text, soft_wrap=True, markup=False)
     if len(outcomes) > 1:
@@ -83,21 +89,31 @@ def _has_checkpoint(outcome: Outcome) -> bool:
     return folder is not None and Record(Path(folder)).last_checkpoint is not None
 
 
-def _report_repeats(compared: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Show mean and standard deviation over configurations that differ only in their seed."""
-    repeats: dict[str, list[dict[str, Any]]] = {}
-    for name, cards in compared.items():
+def _report_comparison(compared: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Compare configurations, and those that differ only in their seed by mean and deviation.
+
+    Args:
+        compared: content of the `metrics.json` of each fold of each configuration, by its name.
+    """
+    selection = Selection.of(compared)
+    cards = {name: [fold["test"] for fold in folds] for name, folds in compared.items()}
+    title = "all configurations, test set"
+    console.print(comparison_table(cards, title, selection=selection))
+    repeats: dict[str, list[str]] = {}
+    for name in compared:
         words = [word for word in name.split() if not word.startswith("seed=")]
-        repeats.setdefault(" ".join(words) or "all", []).append(mean_card(cards))
+        repeats.setdefault(" ".join(words) or "all", []).append(name)
     if len(repeats) == len(compared):
         return
-    console.print(comparison_table(repeats, "over seeds, test set", "seed"))
+    means = {name: [mean_card(cards[seed]) for seed in seeds] for name, seeds in repeats.items()}
+    over_seeds = selection and selection.over_repeats(repeats)
+    console.print(comparison_table(means, "over seeds, test set", "seed", over_seeds))
 
 
 def _report_config(
     folder: Path, jobs: Sequence[Outcome], config: Mapping[str, Any], details: bool
 ) -> list[dict[str, Any]]:
-    """Summarize the folds of a configuration if they are complete; returns their scorecards.
+    """Summarize the folds of a configuration if they are complete; returns their metrics.
 
     Args:
         folder: the run folder, or the folder of the folds.
@@ -108,14 +124,16 @@ def _report_config(
     finished = [job for job in jobs if job.finished]
     if not finished:
         return []
-    cards = [Record(Path(str(job.folder))).metrics["test"] for job in finished]
+    runs = [Path(str(job.folder)) for job in finished]
+    metrics = [Record(run).metrics for run in runs]
+    cards, validation = part_cards(metrics)
     name, folds = jobs[0].name, jobs[0].folds
     if folds is None or len(jobs) == 1:
         fold = "" if folds is None else f" fold {jobs[0].fold}"
         if details:
-            console.print(*score_tables(cards, f"{name}{fold}, test set"))
+            console.print(*score_tables(cards, f"{name}{fold}, test set", validation))
             console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
-        return cards
+        return metrics
     missing = sorted(set(range(folds)) - {job.fold for job in finished})
     if missing:
         text = ", ".join(map(str, missing))
@@ -124,41 +142,39 @@ def _report_config(
         )
     if any(job.result != "skipped" for job in finished) or not (folder / "summary.json").is_file():
         try:
-            runs = [Path(str(job.folder)) for job in finished]
-            _write_fold_summary(folder, name, runs, cards)
+            _write_fold_summary(folder, name, metrics)
             if config["report"]["figures"] != "none":
                 _draw_fold_summary(folder, name, cards)
         except OSError as error:
             raise DataError(f"the folds in {folder} could not be summarized: {error}") from error
-    log_summary(config["logger"], folder, name, Path(str(finished[0].folder)), cards)
+    log_summary(config["logger"], folder, name, runs[0], metrics)
     if not details:
-        return cards
-    console.print(*score_tables(cards, f"{name}, {folds} folds, test set"))
+        return metrics
+    console.print(*score_tables(cards, f"{name}, {folds} folds, test set", validation))
     matrix = folder / "confusion_matrix.png"
     pooled = f"; pooled over folds: {matrix}" if matrix.is_file() else ""
     console.print(f"saved to {folder}{pooled}", soft_wrap=True, markup=False)
-    return cards
+    return metrics
 
 
-def _write_fold_summary(
-    folder: Path, name: str, runs: Sequence[Path], cards: Sequence[dict[str, Any]]
-) -> None:
+def _write_fold_summary(folder: Path, name: str, metrics: Sequence[dict[str, Any]]) -> None:
     """Write mean, standard deviation and pooled confusion matrix of a cross-validation."""
-    divisions = {Record(run).metrics["division"] for run in runs}
+    divisions = {fold["division"] for fold in metrics}
     if len(divisions) > 1:
         raise DataError(
             f"{name}: the folds in {folder} come from {len(divisions)} different splits of the "
             "dataset; train them again with rerun=true"
         )
+    cards, _ = part_cards(metrics)
     matrix = pooled_matrix(cards)
-    summary = aggregate(cards)
+    summary = aggregate_parts(metrics)
     write_json(folder / "summary.json", {**summary, "confusion_matrix": matrix.tolist()})
     write_array(folder / "confusion_matrix.npy", matrix)
     rows = [flat_class(row) for row in summary["per_class"]]
     write_csv(folder / "per_class.csv", list(rows[0]), [list(row.values()) for row in rows])
 
 
-def _draw_fold_summary(folder: Path, name: str, cards: Sequence[dict[str, Any]]) -> None:
+def _draw_fold_summary(folder: Path, name: str, cards: Sequence[Mapping[str, Any]]) -> None:
     """Draw the pooled confusion matrix and the IoU of its classes."""
     # The plotting libraries take a second to import, which a sweep of skipped jobs avoids.
     from clothseg.report.results import draw_scores

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clothseg.error import ConfigError, first_line
 from clothseg.logger.tracker import End, Results, Row, Subject, Tracker
+from clothseg.metric.names import PRIMARY
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
@@ -14,7 +15,7 @@ STATUS: Mapping[End, str] = {"done": "success", "failed": "failed", "interrupted
 
 
 class LightningTracker(Tracker):
-    """Tracker that passes hyperparameters, epoch scalars and final test scores to a logger.
+    """Tracker that passes hyperparameters, epoch scalars and final scores to a logger.
 
     A resumed run creates a new logger, which also receives the earlier epochs.
 
@@ -52,12 +53,8 @@ class LightningTracker(Tracker):
             self._log({key: value for key, value in row.items() if key != "epoch"})
 
     def end(self, results: Results) -> None:
-        """Log the test scores."""
-        card = results.metrics["test"]
-        scores = {f"test/mean_{key}": value for key, value in card["mean"].items()}
-        scores |= {f"test/{key}": card[key] for key in ("accuracy", "binary_iou")}
-        scores |= {f"test/iou/{row['name']}": row["iou"] for row in card["per_class"]}
-        self._log(scores)
+        """Log the scores of the test part, and those of the validation part at the best epoch."""
+        self._log(results.scores([PRIMARY.key]))
 
     def close(self, end: End) -> None:
         """Finalize the logger."""

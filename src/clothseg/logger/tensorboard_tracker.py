@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clothseg.logger.tracker import End, Results, Row, Subject, Tracker, require_writable
+from clothseg.metric.names import SCORES
 
 
 class TensorBoardTracker(Tracker):
-    """Tracker that writes epoch scalars, and test scores and figures at the last epoch."""
+    """Tracker that writes epoch scalars, and final scores and figures at the last epoch."""
 
     name = "tensorboard"
 
@@ -33,17 +34,12 @@ class TensorBoardTracker(Tracker):
         self._writer.flush()
 
     def end(self, results: Results) -> None:
-        """Log overall and per-class test scores, and all figures."""
+        """Log overall and per-class scores, with `best/` those of validation, and all figures."""
         import cv2
 
         from clothseg.report.results import figures
 
-        card = results.metrics["test"]
-        scores = {f"test/mean_{key}": value for key, value in card["mean"].items()}
-        scores |= {f"test/{key}": card[key] for key in ("accuracy", "binary_iou")}
-        for row in card["per_class"]:
-            for key in ("precision", "recall", "f1", "iou"):
-                scores[f"test/{key}/{row['name']}"] = row[key]
+        scores = results.scores([score.key for score in SCORES if score.tabulated])
         self._scalars({key: value for key, value in scores.items() if value is not None})
         for name, path in figures(self._folder).items():
             image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
+from clothseg.metric.scorecard import flat_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +69,17 @@ class Results:
     matrix: "np.ndarray"
     examples: Mapping[str, Sequence["Example"]]
     checkpoint: Path
+
+    def scores(self, columns: Sequence[str]) -> dict[str, float | None]:
+        """Flatten the scores of the test part, and with `best/` of validation at the best epoch.
+
+        Args:
+            columns: keys of the scores of each class.
+        """
+        scores = flat_scores(self.metrics["test"], "test", columns)
+        if "validation" in self.metrics:
+            scores |= flat_scores(self.metrics["validation"], "best", columns)
+        return scores
 
 
 class Tracker:

@@ -12,6 +12,7 @@ from clothseg.files import write_json
 from clothseg.logger import wandb_client as client
 from clothseg.logger.tracker import End, Results, Row, Subject, Tracker, require_writable
 from clothseg.metric.aggregate import flat_class
+from clothseg.metric.scorecard import flat_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +49,7 @@ class WandbTracker(Tracker):
         self.account = client.Account(mode, project, entity, tags, finish_timeout)
         self.artifact = artifact
         self._run: Any = None
+        self._rows: Sequence[Row] = ()
 
     def require(self) -> None:
         """Verify the API key in online mode."""
@@ -65,7 +67,7 @@ class WandbTracker(Tracker):
             step = int(row["epoch"])
             if step > self._logged:
                 self._log({k: v for k, v in row.items() if math.isfinite(v)}, step)
-        self._epochs = int(rows[-1]["epoch"])
+        self._rows = rows
 
     def end(self, results: Results) -> None:
         """Log scores, tables and figures, and optionally store the checkpoint."""
@@ -79,9 +81,13 @@ class WandbTracker(Tracker):
         }
         for kind, examples in results.examples.items():
             content[f"examples/{kind}"] = media.overlay_masks(examples, names)
-        if self._epochs + 1 > self._logged:
-            self._log(content, self._epochs + 1)
-        self._run.summary.update(_flat_scores(card) | _measurements(results.metrics))
+        if len(self._rows) + 1 > self._logged:
+            self._log(content, len(self._rows) + 1)
+        self._run.summary.update(
+            _flat_scores(results.metrics)
+            | _best_epoch(self._rows, results.metrics["best_epoch"])
+            | _measurements(results.metrics)
+        )
         if self.artifact:
             self._store_checkpoint(results.checkpoint)
 
@@ -113,7 +119,8 @@ class WandbTracker(Tracker):
                 },
                 self._logged + 1,
             )
-            self._run.summary.update(_flat_scores(summary) | {"folds": summary["folds"]})
+            parts = {"test": summary, **{k: v for k, v in summary.items() if k == "validation"}}
+            self._run.summary.update(_flat_scores(parts) | {"folds": summary["folds"]})
         except BaseException:
             self.close("failed")
             raise
@@ -124,7 +131,7 @@ class WandbTracker(Tracker):
         self._subject = subject
         require_writable(subject.folder / "wandb")
         # Offline, earlier segments on disk hold the steps logged so far; online, the server does.
-        self._logged, self._epochs = client.last_step(subject.folder), 0
+        self._logged = client.last_step(subject.folder)
         extra = {"choices": dict(subject.choices), "signature": subject.signature}
         self._run = client.start(
             self.account, subject.folder, subject.name, subject.group, job_type, config | extra
@@ -152,20 +159,34 @@ def _measurements(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {key: metrics[key] for key in keys}
 
 
-def _flat_scores(card: Mapping[str, Any]) -> dict[str, float]:
-    """Flatten the scores of one run, or of the folds of one configuration.
+def _best_epoch(rows: Sequence[Row], best_epoch: int) -> dict[str, float | None]:
+    """Validation metrics of the best epoch, in place of those of the last epoch.
 
-    The keys are `test/mean_iou` and `test/iou/<class>` for a run, with the suffixes `/mean` and
-    `/std` for folds.
+    A score that is undefined at the best epoch is None if another epoch has logged it.
     """
-    scores = {f"test/mean_{key}": value for key, value in card["mean"].items()}
-    scores |= {f"test/{key}": card[key] for key in ("accuracy", "binary_iou")}
-    for row in card["per_class"]:
-        for key, value in row.items():
-            if key not in ("id", "name"):
-                scores[f"test/{key}/{row['name']}"] = value
+    best = rows[best_epoch - 1]
+    logged = {key for row in rows for key, value in row.items() if math.isfinite(value)}
+    return {
+        key: value if math.isfinite(value) else None
+        for key, value in best.items()
+        if key.startswith("val/") and key in logged
+    }
+
+
+def _flat_scores(parts: Mapping[str, Any]) -> dict[str, float]:
+    """Flatten the scores of the parts of one run, or of the folds of one configuration.
+
+    The keys are such as `test/mean_iou` and `val/iou/<class>` for a run, with the suffixes `/mean`
+    and `/std` for folds.
+
+    Args:
+        parts: scorecards of `test` and, unless an earlier version trained the run, `validation`.
+    """
+    scores = flat_scores(parts["test"], "test")
+    if "validation" in parts:
+        scores |= flat_scores(parts["validation"], "val")
     flat: dict[str, float] = {}
     for key, value in scores.items():
-        parts = value.items() if isinstance(value, Mapping) else [("", value)]
-        flat |= {f"{key}/{part}".rstrip("/"): number for part, number in parts if part != "n"}
+        numbers = value.items() if isinstance(value, Mapping) else [("", value)]
+        flat |= {f"{key}/{part}".rstrip("/"): number for part, number in numbers if part != "n"}
     return {key: number for key, number in flat.items() if number is not None}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clothseg.error import DataError
+from clothseg.metric.scorecard import DATASET_KEYS
 
 Scorecard = Mapping[str, Any]
 """Scores of one fold as in `metrics.json`, per subset; None if undefined."""
@@ -25,9 +26,10 @@ def aggregate(cards: Sequence[Scorecard]) -> dict[str, Any]:
         cards: one scorecard per fold, all with the same classes.
 
     Returns:
-        `folds`; `per_class` in id order, `mean`, `accuracy` and `binary_iou`, in which every score
-        is `{"mean", "std", "n"}`: std has n - 1 in the denominator, n is the number of folds with a
-        defined score. `mean` summarizes the folds' means over classes. Undefined numbers are None.
+        `folds`; `per_class` in id order, `mean`, and scores of the dataset such as `accuracy`, in
+        which every score is `{"mean", "std", "n"}`: std has n - 1 in the denominator, n is the
+        number of folds with a defined score. `mean` summarizes the folds' means over classes.
+        Undefined numbers are None.
         For a merged dataset, `by_source` holds the same for each source, over the folds with it.
 
     Raises:
@@ -42,15 +44,39 @@ def aggregate(cards: Sequence[Scorecard]) -> dict[str, Any]:
             for rows in zip(*(card["per_class"] for card in cards), strict=True)
         ],
         "mean": _summarize([card["mean"] for card in cards]),
-        **_summarize(
-            [{key: card.get(key) for key in ("accuracy", "binary_iou")} for card in cards]
-        ),
+        **_summarize([{key: card.get(key) for key in DATASET_KEYS} for card in cards]),
         **(
             {"by_source": {name: aggregate(group) for name, group in sources.items()}}
             if sources
             else {}
         ),
     }
+
+
+def part_cards(
+    metrics: Sequence[Mapping[str, Any]],
+) -> tuple[list[Scorecard], list[Scorecard]]:
+    """Select the scorecards of the test part, and those of the validation part at the best epoch.
+
+    Args:
+        metrics: content of the `metrics.json` of each fold.
+
+    Returns:
+        Test and validation; the latter is empty if an earlier version trained one of the folds.
+    """
+    validation = [fold["validation"] for fold in metrics if "validation" in fold]
+    complete = len(validation) == len(metrics)
+    return [fold["test"] for fold in metrics], validation if complete else []
+
+
+def aggregate_parts(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Aggregate the test part, and under `validation` the validation part, if every fold has it.
+
+    Args:
+        metrics: content of the `metrics.json` of each fold.
+    """
+    test, validation = part_cards(metrics)
+    return aggregate(test) | ({"validation": aggregate(validation)} if validation else {})
 
 
 def mean_card(cards: Sequence[Scorecard]) -> dict[str, Any]:
@@ -63,7 +89,7 @@ def mean_card(cards: Sequence[Scorecard]) -> dict[str, Any]:
     return {
         "per_class": [means(row) for row in summary["per_class"]],
         "mean": means(summary["mean"]),
-        **means({key: summary[key] for key in ("accuracy", "binary_iou")}),
+        **means({key: summary[key] for key in DATASET_KEYS}),
     }
 
 
@@ -105,6 +131,17 @@ def flat_class(row: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
+def mean_and_std(values: Iterable[float | None]) -> dict[str, float | None]:
+    """Compute `mean`, `std` and `n` of the defined values, as in :func:`aggregate`."""
+    defined = [value for value in values if value is not None and not math.isnan(value)]
+    count = len(defined)
+    return {
+        "mean": float(np.mean(defined)) if count > 0 else None,
+        "std": float(np.std(defined, ddof=1)) if count > 1 else None,
+        "n": count,
+    }
+
+
 def _aggregate_class(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     scores = _summarize([{k: v for k, v in row.items() if k not in NON_SCORE_KEYS} for row in rows])
     support = sum(row["support"] or 0 for row in rows)
@@ -113,17 +150,7 @@ def _aggregate_class(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _summarize(rows: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, float | None]]:
     scores = dict.fromkeys(key for row in rows for key in row if key not in NON_SCORE_KEYS)
-    return {key: _mean_and_std(row.get(key) for row in rows) for key in scores}
-
-
-def _mean_and_std(values: Iterable[float | None]) -> dict[str, float | None]:
-    defined = [value for value in values if value is not None and not math.isnan(value)]
-    count = len(defined)
-    return {
-        "mean": float(np.mean(defined)) if count > 0 else None,
-        "std": float(np.std(defined, ddof=1)) if count > 1 else None,
-        "n": count,
-    }
+    return {key: mean_and_std(row.get(key) for row in rows) for key in scores}
 
 
 def _check_same_classes(cards: Sequence[Scorecard]) -> None:

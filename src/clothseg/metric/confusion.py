@@ -1,7 +1,6 @@
 """Pixel counts of semantic segmentation, and all scores derived from them."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from clothseg.labels import IGNORE
 from clothseg.metric.average import nan_mean
+from clothseg.metric.names import task_scores
 
 
 def image_confusion(prediction: Tensor, target: Tensor, classes: int) -> Tensor:
@@ -105,10 +105,18 @@ class ClassScores:
     support: np.ndarray
     predicted: np.ndarray
 
-    def mean(
-        self, score: Literal["precision", "recall", "f1", "iou"], background: bool = True
-    ) -> float:
-        """Return the macro mean over the classes that occur, with or without class 0."""
+    def columns(self) -> dict[str, np.ndarray | float]:
+        """Return all scores that follow from the matrix by key: float64 [K], or a number."""
+        scores = [score for score in task_scores("semantic") if score.from_matrix]
+        return {score.key: getattr(self, score.key) for score in scores}
+
+    def mean(self, score: str, background: bool = True) -> float:
+        """Return the macro mean over the classes that occur, with or without class 0.
+
+        Args:
+            score: key of a score that exists per class.
+            background: include class 0.
+        """
         values: np.ndarray = getattr(self, score)
         return float(nan_mean(values if background else values[1:]))
 

@@ -1,14 +1,19 @@
 """JSON format of scores, which other tools read and which must not change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clothseg.metric.average import nan_mean
+from clothseg.metric.names import SCORES
 
 if TYPE_CHECKING:
-    from clothseg.metric.segmentation import ImageScores, Scores
+    from clothseg.metric.segmentation import Column, ImageScores, Scores
+
+NAMES = {score.key: score.name for score in SCORES}
+DATASET_KEYS = tuple(score.key for score in SCORES if not score.per_class)
+"""Keys of the scores that exist for a dataset only, not for each class."""
 
 
 def scorecard(
@@ -27,7 +32,7 @@ def scorecard(
         "num_images": len(scores.index),
         "num_classes": len(names),
         "confusion_matrix": scores.matrix.tolist(),
-        **_scores(scores, names, {"boundary_iou": scores.boundary_iou}),
+        **_scores(scores, names),
     }
     if sources is None or len(np.unique(sources)) < 2:
         return card
@@ -40,43 +45,73 @@ def _by_source(scores: "Scores", names: Sequence[str], sources: np.ndarray) -> d
     for source in np.unique(sources).tolist():
         part = scores.select(sources == source)
         sizes = {"num_images": len(part.index), "num_classes": len(names)}
-        cards[source] = sizes | _scores(part, names, {})
+        cards[source] = sizes | _scores(part, names)
     return cards
 
 
-def _scores(
-    scores: "ImageScores", names: Sequence[str], extra_columns: Mapping[str, np.ndarray | None]
-) -> dict[str, Any]:
-    """Return class scores and their means; `extra_columns` are further scores [K] by name."""
-    classes = scores.classes
-    columns = {
-        "precision": classes.precision,
-        "recall": classes.recall,
-        "f1": classes.f1,
-        "iou": classes.iou,
-        "iou_image": scores.iou_image,
-        "iou_plus": scores.iou_plus,
-        **extra_columns,
+def dataset_values(columns: Mapping[str, "Column"]) -> dict[str, float]:
+    """Reduce computed scores to one number each, by name; NaN if undefined.
+
+    Args:
+        columns: values by key; the value of a score that exists per class is their mean.
+    """
+    return {
+        NAMES[key]: float(nan_mean(np.asarray(column)))
+        for key, column in columns.items()
+        if column is not None
     }
+
+
+def overall_scores(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the scores of a card that are not those of a class, by name such as `mean_iou`.
+
+    Args:
+        card: a scorecard, or an aggregate of several, whose scores are mappings.
+    """
+    means = {NAMES[key]: value for key, value in card["mean"].items()}
+    return means | {key: card.get(key) for key in DATASET_KEYS}
+
+
+def flat_scores(
+    card: Mapping[str, Any], part: str, columns: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Flatten a card to keys of loggers: `test/mean_iou`, `test/accuracy`, `test/iou/<class>`.
+
+    Args:
+        card: a scorecard, or an aggregate of several.
+        part: first part of the keys.
+        columns: keys of the values of each class; None for all, including its pixels.
+    """
+    flat = {f"{part}/{name}": value for name, value in overall_scores(card).items()}
+    for row in card["per_class"]:
+        for key, value in row.items():
+            if key not in ("id", "name") if columns is None else key in columns:
+                flat[f"{part}/{key}/{row['name']}"] = value
+    return flat
+
+
+def _scores(scores: "ImageScores", names: Sequence[str]) -> dict[str, Any]:
+    """Return class scores and their means."""
+    columns, support = scores.columns(), scores.classes.support
+    totals = {key: columns.pop(key) for key in DATASET_KEYS}
     values = {
-        key: [None] * len(names) if column is None else [_number(value) for value in column]
+        key: [None] * len(names) if column is None else [_number(x) for x in np.asarray(column)]
         for key, column in columns.items()
     }
     per_class = [
         {"id": class_id, "name": name}
         | {key: column[class_id] for key, column in values.items()}
-        | {"support": int(classes.support[class_id])}
+        | {"support": int(support[class_id])}
         for class_id, name in enumerate(names)
     ]
     return {
         "per_class": per_class,
         "mean": {
-            key: None if column is None else _number(nan_mean(column))
+            key: None if column is None else _number(nan_mean(np.asarray(column)))
             for key, column in columns.items()
         },
-        "accuracy": _number(classes.accuracy),
-        "binary_iou": _number(classes.binary_iou),
-        "classes_counted": classes.classes_counted,
+        **{key: None if value is None else _number(value) for key, value in totals.items()},
+        "classes_counted": scores.classes.classes_counted,
     }
 
 

@@ -1,7 +1,8 @@
 """Metric of semantic segmentation, exact for any number of processes and any order of samples."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +19,10 @@ from clothseg.metric.confusion import (
     image_iou,
 )
 from clothseg.metric.connected import connected_scores
+from clothseg.metric.names import BOUNDARY_IOU, COSTLY, IOU_PLUS, Score, task_scores
+
+Column = np.ndarray | float | None
+"""Values of a score: float64 [K] if it exists per class, else a number; None if not computed."""
 
 
 @dataclass(kw_only=True)
@@ -27,8 +32,12 @@ class ImageScores:
     Args:
         index: sample index of each image, ascending, int64 [N].
         image_counts: true positives, false positives, false negatives of each image, int64 [N,3,K].
-        image_iou_plus: score of Eq. 12 of each image, float64 [N,K]; None unless detailed.
+        image_iou_plus: score of Eq. 12 of each image, float64 [N,K]; None if not computed.
     """
+
+    columns_of: ClassVar[tuple[Score, ...]] = tuple(
+        score for score in task_scores("semantic") if score.per_image
+    )
 
     index: np.ndarray
     image_counts: np.ndarray
@@ -42,6 +51,11 @@ class ImageScores:
             image_counts=self.image_counts[images],
             image_iou_plus=None if iou_plus is None else iou_plus[images],
         )
+
+    def columns(self) -> dict[str, Column]:
+        """Return all scores that are defined for these images by key."""
+        others = [score.key for score in self.columns_of if not score.from_matrix]
+        return {**self.classes.columns(), **{key: getattr(self, key) for key in others}}
 
     @property
     def classes(self) -> ClassScores:
@@ -78,8 +92,10 @@ class Scores(ImageScores):
     Args:
         matrix: confusion matrix int64 [K,K] over all images; rows are the ground truth.
         boundary: intersection and union of the boundary bands over all images, int64 [2,K]; None
-            unless detailed.
+            if not computed.
     """
+
+    columns_of: ClassVar[tuple[Score, ...]] = task_scores("semantic")
 
     matrix: np.ndarray
     boundary: np.ndarray | None
@@ -101,7 +117,11 @@ class SegmentationScores(Metric):
 
     Args:
         classes: number of classes K, at most 255.
-        detailed: also compute IoU+ and Boundary IoU, on the CPU.
+        costly: keys of the costly scores to compute as well, on the CPU; see
+            :data:`clothseg.metric.names.COSTLY`.
+
+    Raises:
+        ValueError: a key is not that of a costly score.
     """
 
     full_state_update = False
@@ -110,18 +130,20 @@ class SegmentationScores(Metric):
 
     matrix: Tensor
 
-    def __init__(self, classes: int, detailed: bool = False) -> None:
+    def __init__(self, classes: int, costly: Collection[str] = ()) -> None:
         super().__init__()
+        if unknown := sorted({*costly} - {*COSTLY}):
+            raise ValueError(f"costly: {unknown} must be among {', '.join(COSTLY)}")
         self.num_classes = classes
-        self.detailed = detailed
         zeros = torch.zeros(classes, classes, dtype=torch.int64)
         self.add_state("matrix", zeros, dist_reduce_fx="sum")
         self._empty_states = {
             "index": torch.empty(0, dtype=torch.int64),
             "counts": torch.empty(0, 3, classes, dtype=torch.int64),
         }
-        if detailed:
+        if IOU_PLUS.key in costly:
             self._empty_states["iou_plus"] = torch.empty(0, classes, dtype=torch.float64)
+        if BOUNDARY_IOU.key in costly:
             self._empty_states["boundary"] = torch.empty(0, 2, classes, dtype=torch.int64)
         for name in self._empty_states:
             self.add_state(name, [], dist_reduce_fx="cat")
@@ -141,12 +163,11 @@ class SegmentationScores(Metric):
         self.matrix += confusion.sum(0)
         self._append("index", index)
         self._append("counts", image_counts(confusion))
-        if self.detailed:
-            pairs = list(zip(_uint8(prediction), _uint8(target), strict=True))
-            iou_plus = [connected_scores(*pair, self.num_classes) for pair in pairs]
-            boundary = [boundary_counts(*pair, self.num_classes) for pair in pairs]
-            self._append("iou_plus", torch.from_numpy(np.stack(iou_plus)))
-            self._append("boundary", torch.from_numpy(np.stack(boundary)))
+        for name, compare in (("iou_plus", connected_scores), ("boundary", boundary_counts)):
+            if name in self._empty_states:
+                pairs = zip(_uint8(prediction), _uint8(target), strict=True)
+                rows = [compare(*pair, self.num_classes) for pair in pairs]
+                self._append(name, torch.from_numpy(np.stack(rows)))
 
     def compute(self) -> Scores:
         """Compute the scores over all samples of all processes.
@@ -163,12 +184,16 @@ class SegmentationScores(Metric):
                 f"samples counted more than once: {len(repeated)}, the first has index "
                 f"{repeated[0]}; evaluation must see every sample exactly once"
             )
+        iou_plus, boundary = (
+            self._concatenate(name) if name in self._empty_states else None
+            for name in ("iou_plus", "boundary")
+        )
         return Scores(
             matrix=self.matrix.cpu().numpy().copy(),  # later updates modify the state in place
             index=index,
             image_counts=self._concatenate("counts")[order],
-            image_iou_plus=self._concatenate("iou_plus")[order] if self.detailed else None,
-            boundary=self._concatenate("boundary").sum(0) if self.detailed else None,
+            image_iou_plus=None if iou_plus is None else iou_plus[order],
+            boundary=None if boundary is None else boundary.sum(0),
         )
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
@@ -192,6 +217,36 @@ class SegmentationScores(Metric):
         if not isinstance(state, Tensor):
             state = torch.cat([self._empty_states[name], *_cpu(state)])
         return state.cpu().numpy()
+
+
+class ConfusionMatrix(Metric):
+    """Metric of the confusion matrix alone, exact for any number of processes.
+
+    Unlike for :class:`SegmentationScores`, an image may be counted more than once.
+
+    Args:
+        classes: number of classes K, at most 255.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    higher_is_better = None
+
+    matrix: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.num_classes = classes
+        zeros = torch.zeros(classes, classes, dtype=torch.int64)
+        self.add_state("matrix", zeros, dist_reduce_fx="sum")
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Add the pixels of one batch; arguments and errors as in `SegmentationScores`."""
+        self.matrix += image_confusion(prediction, target, self.num_classes).sum(0)
+
+    def compute(self) -> np.ndarray:
+        """Return the counts of all processes, int64 [K,K]; rows are the ground truth."""
+        return self.matrix.cpu().numpy().copy()
 
 
 def _cpu(rows: list[Tensor]) -> list[Tensor]:

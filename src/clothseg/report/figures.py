@@ -15,6 +15,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from clothseg.metric.names import ACCURACY, F1, IOU
 from clothseg.report.canvas import (
     BLUE,
     GRAY,
@@ -158,8 +159,8 @@ def draw_learning_curves(
     Missing and non-finite values are skipped; the line connects their neighbors.
 
     Args:
-        history: one row per epoch: `epoch`, `train/loss`, `val/loss`, `val/mean_iou`,
-            `val/mean_f1`, `val/accuracy` (scores from 0 to 1) and `learning_rate`.
+        history: one row per epoch: `epoch`, `train/loss`, `val/loss`, `learning_rate`, and scores
+            from 0 to 1 such as `val/mean_iou`.
         path: the PNG to write.
         best_epoch: epoch of the saved checkpoint, marked in every panel.
     """
@@ -169,7 +170,7 @@ def draw_learning_curves(
     _draw_series(
         score,
         history,
-        {"val/mean_iou": "mean IoU", "val/mean_f1": "mean F1", "val/accuracy": "accuracy"},
+        {f"val/{score.name}": score.title for score in (IOU, F1, ACCURACY)},
         scale=100,
     )
     _draw_series(rate, history, {"learning_rate": ""})

@@ -8,10 +8,17 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from clothseg.metric.aggregate import Scorecard, aggregate, source_cards
+from clothseg.metric.aggregate import Scorecard, aggregate, mean_and_std, source_cards
+from clothseg.metric.names import ACCURACY, HEADLINE, PRIMARY, SCORES, Score
+from clothseg.metric.selection import Selection
 
-SCORES = {"precision": "precision", "recall": "recall", "f1": "F1", "iou": "IoU"}
-"""Column headings by key of a scorecard."""
+CLASS_SCORES = tuple(score for score in SCORES if score.tabulated)
+"""Columns of a table of classes."""
+
+COMPARED = (*HEADLINE, ACCURACY)
+"""Test scores in a comparison of configs; more would leave no room for their names."""
+
+BEST_BY_TEST = f"test {PRIMARY.heading}, because a run has no validation scores"
 
 Status = Literal["done", "resumed", "skipped", "failed", "interrupted", "elsewhere"]
 
@@ -29,17 +36,20 @@ Severity = Literal["error", "warning"]
 SEVERITY_STYLE: dict[Severity, str] = {"error": "bold red", "warning": "yellow"}
 
 
-def score_tables(cards: Sequence[Scorecard], title: str) -> Iterator[Table]:
+def score_tables(
+    cards: Sequence[Scorecard], title: str, validation: Sequence[Scorecard] = ()
+) -> Iterator[Table]:
     """Yield the tables of one config: its classes and, for a merged dataset, its sources.
 
     Args:
         cards: one scorecard per fold.
         title: title of the tables.
+        validation: scorecards of the validation part; empty if there are none.
 
     Raises:
         DataError: no scorecard, or scorecards with different classes.
     """
-    yield fold_table(cards, title)
+    yield fold_table(cards, title, validation)
     sources = source_cards(cards)
     if sources:
         yield source_table(sources, f"{title}, by source")
@@ -56,22 +66,27 @@ def source_table(cards: Mapping[str, Sequence[Scorecard]], title: str) -> Table:
     numbers = sorted({total["folds"] for total in totals.values()})
     table = _table(title, f"percent, means over classes that occur{_over(*numbers)}")
     table.add_column("source", overflow="fold")
-    _add_score_columns(table, ["images", *SCORES.values(), "accuracy"])
+    headings = [score.heading for score in (*CLASS_SCORES, ACCURACY)]
+    _add_score_columns(table, ["images", *headings])
     for name, total in totals.items():
         images = str(sum(card["num_images"] for card in cards[name]))
-        scores = [*(total["mean"][key] for key in SCORES), total["accuracy"]]
+        scores = (_total(total, score) for score in (*CLASS_SCORES, ACCURACY))
         table.add_row(Text(name), images, *map(_percent, scores))
     return table
 
 
-def fold_table(cards: Sequence[Scorecard], title: str) -> Table:
+def fold_table(
+    cards: Sequence[Scorecard], title: str, validation: Sequence[Scorecard] = ()
+) -> Table:
     """Table of the classes of one config and their mean: scores in percent over the folds.
 
-    A class that is undefined in some folds shows the number of folds that count.
+    A class that is undefined in some folds shows the number of folds that count. Below the mean is
+    that of the validation part.
 
     Args:
         cards: one scorecard per fold.
         title: title of the table.
+        validation: scorecards of the validation part; empty if there are none.
 
     Raises:
         DataError: no scorecard, or scorecards with different classes.
@@ -81,50 +96,59 @@ def fold_table(cards: Sequence[Scorecard], title: str) -> Table:
     counted = [_folds_counted(row, folds) for row in total["per_class"]]
     table = _table(title, f"percent{_over(folds)}")
     table.add_column("class", overflow="fold")
-    _add_score_columns(table, list(SCORES.values()))
+    _add_score_columns(table, [score.heading for score in CLASS_SCORES])
     if any(counted):
         table.add_column("folds", justify="right", style="dim", no_wrap=True)
     for row, count in zip(total["per_class"], counted, strict=True):
-        cells = [_percent(row[key]) for key in SCORES]
+        cells = [_percent(row[score.key]) for score in CLASS_SCORES]
         table.add_row(Text(row["name"]), *cells, *([count] if any(counted) else []))
     table.add_section()
-    table.add_row("mean", *(_percent(total["mean"][key]) for key in SCORES), style="bold")
+    means = [_percent(_total(total, score)) for score in CLASS_SCORES]
+    table.add_row("mean", *means, style="bold")
+    if validation:
+        total = aggregate(validation)
+        means = [_percent(_total(total, score)) for score in CLASS_SCORES]
+        table.add_row("validation mean", *means)
     return table
 
 
 def comparison_table(
-    rows: Mapping[str, Sequence[Scorecard]], title: str, repeat: str = "fold"
+    rows: Mapping[str, Sequence[Scorecard]],
+    title: str,
+    repeat: str = "fold",
+    selection: Selection | None = None,
 ) -> Table:
-    """Table with one row per config: class means and accuracy, in percent over folds.
+    """Table with one row per config: test scores, and the validation score that ranks the configs.
 
-    The best score of each column is bold, and so are scores that round to the same value. If the
-    configs have different numbers of folds, the number follows the name.
+    The row of the best config is bold, and so are rows whose validation score rounds to the same
+    value. Without validation scores, the IoU of the test part decides, and the caption says so. If
+    the configs have different numbers of folds, the number follows the name.
 
     Args:
         rows: scorecards of the folds of each config by its name.
         title: title of the table.
         repeat: noun for the repetitions of a config, such as `fold` or `seed`.
+        selection: validation scores of the same configs; None if one of them has none.
 
     Raises:
         DataError: a config without scorecards, or scorecards with different classes.
     """
     totals = {name: aggregate(cards) for name, cards in rows.items()}
     numbers = sorted({total["folds"] for total in totals.values()})
-    table = _table(title, f"percent, means over classes{_over(*numbers, repeat=repeat)}")
+    best = (selection or Selection.by_test(rows)).best()
+    added = [f"val. {selection.score.heading}"] if selection else []
+    rule = added[0] if added else BEST_BY_TEST
+    over = _over(*numbers, repeat=repeat)
+    table = _table(title, f"percent, means over classes{over}; bold: best {rule}")
     table.add_column("config", overflow="fold")
-    _add_score_columns(table, [*SCORES.values(), "accuracy"])
-    scores = {
-        name: [*(total["mean"][key] for key in SCORES), total["accuracy"]]
-        for name, total in totals.items()
-    }
-    best = [max(map(_tenths, column)) for column in zip(*scores.values(), strict=True)]
-    for name, row in scores.items():
-        cells = [
-            Text(_percent(score), style="bold" if _tenths(score) == top >= 0 else "")
-            for score, top in zip(row, best, strict=True)
-        ]
-        folds = f" ({_counted(totals[name]['folds'], repeat)})" if len(numbers) > 1 else ""
-        table.add_row(Text.assemble(name, (folds, "dim")), *cells)
+    _add_score_columns(table, [*(score.heading for score in COMPARED), *added])
+    for name, total in totals.items():
+        cells = [_percent(_total(total, score)) for score in COMPARED]
+        if selection:
+            cells.append(_format(mean_and_std(selection.values[name]), selection.score))
+        folds = f" ({_counted(total['folds'], repeat)})" if len(numbers) > 1 else ""
+        style = "bold" if name in best else ""
+        table.add_row(Text.assemble(name, (folds, "dim")), *cells, style=style)
     return table
 
 
@@ -244,16 +268,22 @@ def _counted(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _percent(score: Mapping[str, Any]) -> str:
-    if score["mean"] is None:
+def _total(total: Mapping[str, Any], score: Score) -> Mapping[str, Any]:
+    """Mean and standard deviation of the value of the dataset in an aggregate."""
+    summary: Mapping[str, Any] = total["mean"][score.key] if score.per_class else total[score.key]
+    return summary
+
+
+def _percent(summary: Mapping[str, Any]) -> str:
+    return _format(summary, PRIMARY)
+
+
+def _format(summary: Mapping[str, Any], score: Score) -> str:
+    if summary["mean"] is None:
         return "-"
-    mean = f"{100 * score['mean']:.1f}"
-    return mean if score["std"] is None else f"{mean} ± {100 * score['std']:.1f}"
-
-
-def _tenths(score: Mapping[str, Any]) -> int:
-    """Mean in tenths of a percent, rounded as in the table; -1 if undefined."""
-    return -1 if score["mean"] is None else round(float(f"{100 * score['mean']:.1f}") * 10)
+    scale, decimals = (100, 1) if score.fraction else (1, 3)
+    numbers = [summary["mean"], *([] if summary["std"] is None else [summary["std"]])]
+    return " ± ".join(f"{scale * number:.{decimals}f}" for number in numbers)
 
 
 def _folds_counted(row: Mapping[str, Any], folds: int) -> str:
@@ -261,7 +291,7 @@ def _folds_counted(row: Mapping[str, Any], folds: int) -> str:
 
     With a single fold, the dash of an undefined score already shows it.
     """
-    counts = [row[key]["n"] for key in SCORES]
+    counts = [row[score.key]["n"] for score in CLASS_SCORES]
     minimum, maximum = min(counts), max(counts)
     if minimum == folds or folds == 1:
         return ""

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from clothseg.config.renamed import current_names, first_names
-from clothseg.config.schema import NO_POSTPROCESS
+from clothseg.config.schema import NO_METRIC, NO_POSTPROCESS
 from clothseg.labels import source_names
+from clothseg.metric.names import VALIDATION_LOSS
 
 Plain = dict[str, Any]
 
@@ -37,9 +38,11 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
     "dataset.crop": "none",
     "data.max_train_images": None,
     "data.sampling": "uniform",
+    "metric": NO_METRIC,
     "model.batchnorm_momentum": 0.01,
     "model.deep_supervision": False,
     "postprocess": NO_POSTPROCESS,
+    "scheduler.monitor": VALIDATION_LOSS,
     "split.held_out": 0.0,
     "trainer.accumulation_steps": 1,
     "trainer.gradient_clip_norm": None,

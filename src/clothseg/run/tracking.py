@@ -1,4 +1,7 @@
-"""Callback that drives the trackers of a run and isolates the run from their failures."""
+"""Callback that writes the epochs of a run to its folder and to its trackers.
+
+The run is isolated from failures of trackers, but not from those of its own folder.
+"""
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -11,12 +14,13 @@ from clothseg.callbacks.history import History
 from clothseg.error import first_line
 from clothseg.logger.tracker import End, Results, Subject, Tracker
 from clothseg.run.job import Job
+from clothseg.run.tables import write_history
 
 Say = Callable[[str], None]
 
 
 class Tracking(Callback):
-    """Reports one run to all trackers, on rank 0 only.
+    """Reports one run to `history.csv` and to all trackers, on rank 0 only.
 
     Tracking begins with the training. It ends on exit of the context manager, which reveals how
     the run ended.
@@ -67,7 +71,8 @@ class Tracking(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Report the finished epoch."""
-        self._report_epochs()
+        if trainer.is_global_zero:
+            self._report_epochs()
 
     def end(self, results: Results) -> None:
         """Report the results."""
@@ -78,6 +83,7 @@ class Tracking(Callback):
 
     def _report_epochs(self) -> None:
         rows = self.history.rows
+        write_history(rows, self.subject.folder)
         missing = f"it lacks all epochs from {int(rows[-1]['epoch'])} on; "
         self._notify(lambda tracker: tracker.epochs(rows), missing + "the run continues without it")
 
@@ -98,8 +104,9 @@ class Tracking(Callback):
 
 def job_tracking(job: Job, say: Say) -> Tracking:
     """Create the tracking of a job with its configured trackers and an empty history."""
+    monitor = job.config["callbacks"]["checkpoints"]["monitor"]
     folder = job.folder if job.config["split"].get("fold") is None else job.folder.parent
     group = "/".join(folder.parts[-3:])
     labels = build.build_labels(job.config)
     subject = Subject(job.title, job.folder, group, job.config, job.choices, labels)
-    return Tracking(build.build_trackers(job.config), subject, History(), say)
+    return Tracking(build.build_trackers(job.config), subject, History(monitor), say)

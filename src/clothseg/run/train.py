@@ -30,6 +30,7 @@ from clothseg.run.log import run_log
 from clothseg.run.record import Record
 from clothseg.run.restore import load_best
 from clothseg.run.results import draw_examples, draw_training
+from clothseg.run.tables import write_image_scores
 from clothseg.run.tracking import Tracking, job_tracking
 from clothseg.split import Split, missing_classes
 from clothseg.task.semantic import SemanticSegmentation
@@ -133,21 +134,22 @@ def _write_results(
     scores: Scores,
 ) -> Results:
     """Write scores, measurements and figures of a run; return the results for the loggers."""
-    best_epoch = history.best(job.config["callbacks"]["checkpoints"]["monitor"])
     seconds = sum(row["seconds"] for row in history.rows)
     images = len(history.rows) * data.steps_per_epoch * data.batch_size
     card = scorecard(scores, task.names, data.cache.sources)
     write_per_class(card, job.folder / "per_class.csv")
     write_array(job.folder / "confusion_matrix.npy", scores.matrix)
+    write_image_scores(scores, data.cache.names, job.folder)
     examples = {}
     if job.figures == "all":
         draw_scores(scores.matrix, task.names, job.folder, job.title)
-        draw_training(history.rows, best_epoch, job.folder)
+        draw_training(history.rows, history.best_epoch, job.folder)
         labels = build.build_labels(job.config)
         examples = draw_examples(data.cache, labels, task, scores, job.folder)
     metrics = {
         "test": card,
-        "best_epoch": best_epoch,
+        **history.validation_metrics,
+        "best_epoch": history.best_epoch,
         "epochs": len(history.rows),
         "train_seconds": seconds,
         "images_per_second": images / seconds,

@@ -1,6 +1,6 @@
 """Semantic segmentation: one class for every pixel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,10 @@ from torchmetrics import MeanMetric
 from clothseg.datamodule.batches import derive_seed
 from clothseg.loss.combined import supervised
 from clothseg.loss.pixelwise import PixelLoss
-from clothseg.metric.segmentation import Scores, SegmentationScores
+from clothseg.metric.confusion import class_scores
+from clothseg.metric.names import COSTLY, LOSS, PRIMARY
+from clothseg.metric.scorecard import dataset_values
+from clothseg.metric.segmentation import ConfusionMatrix, Scores, SegmentationScores
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
 
@@ -34,12 +37,12 @@ class EvaluationMetrics(nn.Module):
 
     Args:
         classes: number of classes C.
-        detailed: also compute the slower shape-based scores.
+        costly: keys of the costly scores to compute as well.
     """
 
-    def __init__(self, classes: int, detailed: bool) -> None:
+    def __init__(self, classes: int, costly: Collection[str]) -> None:
         super().__init__()
-        self.scores = SegmentationScores(classes, detailed)
+        self.scores = SegmentationScores(classes, costly)
         self.loss = MeanMetric()
 
     def result(self) -> tuple[Scores, float]:
@@ -53,9 +56,9 @@ class EvaluationMetrics(nn.Module):
 class SemanticSegmentation(pl.LightningModule):
     """Training and evaluation of a semantic segmentation network.
 
-    Logs ``train/loss``, each term of a loss with several terms, and the following metrics prefixed
-    with ``val/`` and ``test/``: loss, accuracy, binary_iou, mean_precision, mean_recall, mean_f1,
-    mean_iou and iou/<class>. All scores are fractions.
+    Logs ``train/loss``, each term of a loss with several terms, and with the prefixes ``val/`` and
+    ``test/`` the loss, ``iou/<class>``, and every computed score of a dataset by its name in
+    :mod:`clothseg.metric.names`, such as ``mean_iou``. All scores are fractions.
 
     Args:
         network: returns ``logits`` [B,C,H,W].
@@ -66,6 +69,9 @@ class SemanticSegmentation(pl.LightningModule):
         postprocess: converts logits to classes, see :mod:`clothseg.postprocess`.
         optimizer: creates the optimizer of the trainable parameters.
         scheduler: creates the schedule of an optimizer for a number of steps.
+        costly: keys of the costly scores that validation computes; the test computes all.
+        train_scores: also log scores with the prefix ``train/``, of the logits from which the loss
+            of each training batch is computed: with augmentation, dropout and changing weights.
     """
 
     scale: Tensor
@@ -81,6 +87,8 @@ class SemanticSegmentation(pl.LightningModule):
         postprocess: Postprocess,
         optimizer: Callable[[list[nn.Parameter]], Optimizer],
         scheduler: Callable[[Optimizer, int], dict[str, Any] | None],
+        costly: Collection[str] = (),
+        train_scores: bool = False,
     ) -> None:
         super().__init__()
         self.network, self.loss = network, loss
@@ -91,8 +99,10 @@ class SemanticSegmentation(pl.LightningModule):
         self.register_buffer("scale", 1 / (255 * std).view(3, 1, 1), persistent=False)
         self.register_buffer("shift", -(mean / std).view(3, 1, 1), persistent=False)
         self.train_terms: dict[str, MeanMetric] = {}
-        self.val_metrics = EvaluationMetrics(len(names), detailed=False)
-        self.test_metrics = EvaluationMetrics(len(names), detailed=True)
+        self.train_matrix = ConfusionMatrix(len(names)) if train_scores else None
+        self.val_metrics = EvaluationMetrics(len(names), costly)
+        self.test_metrics = EvaluationMetrics(len(names), COSTLY)
+        self.val_scores: Scores | None = None
         self.test_scores: Scores | None = None
         self.checkpoint_weights: Callable[[], dict[str, Any]] | None = None
 
@@ -134,7 +144,11 @@ class SemanticSegmentation(pl.LightningModule):
         # The reduction works in place, and the micro-batches of a batch share one count.
         pixels = trainer.strategy.reduce(batch["pixels"].clone(), reduce_op="sum")
         mean_pixels = pixels / (steps * trainer.world_size)
-        terms = self._terms(self.network(batch["image"]), batch, mean_pixels)
+        output, mask = self.network(batch["image"]), batch["mask"]
+        if self.train_matrix is not None:
+            classes = self.postprocess(output["logits"].detach(), mask.shape[-2:])
+            self.train_matrix.update(classes, mask)
+        terms = self._terms(output, batch, mean_pixels)
         total = torch.stack(list(terms.values())).sum()
         weight = self.loss.mass(mean_pixels)
         for name, term in {"loss": total, **terms}.items():
@@ -183,12 +197,16 @@ class SemanticSegmentation(pl.LightningModule):
         self._evaluate(self.val_metrics, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's training loss and scores, and step a plateau schedule."""
+        """Log the epoch's losses and scores, and step a plateau schedule."""
         for name, mean in self.train_terms.items():
             if name == "loss" or len(self.train_terms) > 2:  # a single term is the loss itself
                 self.log(f"train/{name}", mean.compute())
             mean.reset()
-        self._log_scores("val", self.val_metrics)
+        if self.train_matrix is not None:
+            scores = class_scores(self.train_matrix.compute())
+            self._log("train", dataset_values(scores.columns()))
+            self.train_matrix.reset()
+        self.val_scores = self._log_scores("val", self.val_metrics)
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, ReduceLROnPlateau):
                 config.scheduler.step(self.trainer.callback_metrics[str(config.monitor)])
@@ -231,14 +249,15 @@ class SemanticSegmentation(pl.LightningModule):
 
     def _log_scores(self, part: str, metrics: EvaluationMetrics) -> Scores:
         scores, loss = metrics.result()
-        classes = scores.classes
-        values = {"loss": loss, "accuracy": classes.accuracy, "binary_iou": classes.binary_iou}
-        for key in ("precision", "recall", "f1", "iou"):
-            values[f"mean_{key}"] = classes.mean(key)
-        for name, iou in zip(self.names, classes.iou, strict=True):
-            values[f"iou/{name}"] = float(iou)
-        self.log_dict({f"{part}/{key}": float(value) for key, value in values.items()})
+        columns = scores.columns()
+        values = {LOSS.name: loss, **dataset_values(columns)}
+        for name, value in zip(self.names, np.asarray(columns[PRIMARY.key]), strict=True):
+            values[f"{PRIMARY.key}/{name}"] = float(value)
+        self._log(part, values)
         return scores
+
+    def _log(self, part: str, values: dict[str, float]) -> None:
+        self.log_dict({f"{part}/{key}": value for key, value in values.items()})
 
 
 def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:

@@ -1,0 +1,41 @@
+"""Outcomes of jobs: the score that Hydra's sweeper is given."""
+
+import pytest
+
+from clothseg.files import write_json
+from clothseg.jobs.outcome import Outcome, sweep_score
+from clothseg.run.record import Record
+
+
+def card(iou, accuracy=0.9):
+    return {"mean": {"iou": iou, "f1": iou}, "accuracy": accuracy, "binary_iou": None}
+
+
+def outcome(folder, result="done", **metrics):
+    Record(folder).begin({}, {}, [], "CPU")
+    write_json(folder / "metrics.json", {"test": card(0.9)} | metrics)
+    return Outcome("model=unet", result, "", str(folder))
+
+
+@pytest.mark.parametrize(
+    ("monitor", "score"),
+    [("val/mean_iou", 0.3), ("val/accuracy", 0.8), ("val/loss", 1.5), ("val/binary_iou", None)],
+)
+def test_a_sweeper_is_given_the_monitored_score_of_the_validation_part(
+    monitor, score, tmp_path, capsys
+):
+    validation = {"validation": card(0.3, 0.8), "validation_loss": 1.5, "monitor": monitor}
+    assert sweep_score(outcome(tmp_path, **validation)) == score
+    assert capsys.readouterr().out == ""
+
+
+def test_a_run_of_an_earlier_version_gives_its_test_score_with_a_warning(tmp_path, capsys):
+    for name in ("a", "b"):
+        assert sweep_score(outcome(tmp_path / name, "skipped")) == 0.9
+    words = " ".join(capsys.readouterr().out.split())
+    assert words.count("a sweeper is given their mean IoU on the test part instead") == 1
+
+
+@pytest.mark.parametrize("result", ["failed", "interrupted", "elsewhere"])
+def test_a_job_that_did_not_finish_gives_no_score(result, tmp_path):
+    assert sweep_score(outcome(tmp_path, result)) is None
