@@ -16,9 +16,13 @@ from clothseg.dataset.image import read_image, rotation
 from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError, DataError
 from clothseg.labels import IGNORE
+from clothseg.threads import map_in_order
 
 EDGE_BYTES = 1 << 16
 """Bytes read from each end of a file for the fingerprint; smaller files are read in full."""
+
+FILES_PER_TASK = 16
+"""Files that a thread reads at once for the fingerprint; switching threads costs more than one."""
 
 
 @dataclass(frozen=True)
@@ -171,13 +175,11 @@ class Reader(ABC):
         """
         digest = hashlib.blake2b(repr(self.names).encode(), digest_size=16)
         counts = Counter(path for sample in self.samples() for path in self.files(sample))
-        for path, count in counts.items():
-            digest.update(os.fsencode(path.relative_to(self.root)))
-            try:
-                digest.update(f":{path.stat().st_size}".encode())
-                digest.update(_read_edges(path) if count == 1 else _hash_file(path))
-            except OSError as error:  # a defect of the sample, reported when it is read
-                digest.update(repr(error.errno).encode())
+        files = list(counts.items())
+        parts = [files[n : n + FILES_PER_TASK] for n in range(0, len(files), FILES_PER_TASK)]
+        with map_in_order(partial(_hashed_content, self.root), parts, ahead=1) as contents:
+            for content in contents:
+                digest.update(content)
         return digest.hexdigest()
 
 
@@ -196,14 +198,22 @@ def examine(reader: Reader, sample: Sample) -> Inspection:
 
 
 def file_states(reader: Reader, samples: Sequence[Sample]) -> Iterator[str]:
-    """Yield location, size and modification time of each file that determines the samples."""
+    """Yield location, size and modification time of each file that determines the samples.
+
+    Size and time of a symbolic link are those of its target. Links in the path of a folder are
+    resolved, once per folder, because that takes ten times as long as the size and the time.
+    """
+    folders: dict[str, str] = {}
     for path in dict.fromkeys(path for sample in samples for path in reader.files(sample)):
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
         try:
-            state = path.stat()
+            state = os.stat(path)  # noqa: PTH116, faster than Path.stat
         except OSError as error:  # a defect of the sample, reported when it is read
-            yield f"{path.absolute()}:{error.errno}"
+            yield f"{folders[folder]}/{name}:{error.errno}"
         else:
-            yield f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}"
+            yield f"{folders[folder]}/{name}:{state.st_size}:{state.st_mtime_ns}"
 
 
 def _decode(
@@ -229,13 +239,36 @@ def _different_sizes(sample: Sample, image: np.ndarray, mask: np.ndarray) -> Def
     return Defect("different sizes", sample.annotation, value, message)
 
 
-def _read_edges(path: Path) -> bytes:
-    with path.open("rb") as file:
-        head = file.read(EDGE_BYTES)
-        if len(head) == EDGE_BYTES:
-            file.seek(max(EDGE_BYTES, path.stat().st_size - EDGE_BYTES))
-            head += file.read(EDGE_BYTES)
-    return head
+def _hashed_content(root: Path, files: Sequence[tuple[Path, int]]) -> bytes:
+    """Read what the fingerprint hashes of some files.
+
+    Args:
+        root: folder of the dataset.
+        files: paths, with the number of samples that each one belongs to.
+    """
+    prefix = f"{root}{os.sep}"
+    content = []
+    for path, count in files:
+        text = str(path)  # several times as fast as Path.relative_to
+        relative = text.removeprefix(prefix) if text.startswith(prefix) else path.relative_to(root)
+        content.append(os.fsencode(relative))
+        try:
+            size = path.stat().st_size
+            content.append(f":{size}".encode())
+            content.append(_read_edges(path, size) if count == 1 else _hash_file(path))
+        except OSError as error:  # a defect of the sample, reported when it is read
+            content.append(repr(error.errno).encode())
+    return b"".join(content)
+
+
+def _read_edges(path: Path, size: int) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        head = os.pread(file, EDGE_BYTES, 0)
+        tail = os.pread(file, EDGE_BYTES, max(EDGE_BYTES, size - EDGE_BYTES))
+        return head + tail
+    finally:
+        os.close(file)
 
 
 def _hash_file(path: Path) -> bytes:

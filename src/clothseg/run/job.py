@@ -4,10 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clothseg import build
 from clothseg.run.record import run_folder
+
+if TYPE_CHECKING:
+    from clothseg.split import Split
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,9 @@ class Job:
         overrides: overrides of the command line.
         world_size: number of processes of the run.
         wait: seconds to wait for another process that executes the same run before giving up.
+        census: folder of the dataset's census, if the process that created the job has opened it;
+            else the run lists and counts the dataset.
+        split: the split, if that process has computed it; a frozen split of the run has precedence.
     """
 
     name: str
@@ -31,6 +37,8 @@ class Job:
     overrides: list[str]
     world_size: int = 1
     wait: float = 0
+    census: Path | None = None
+    split: "Split | None" = None
 
     @property
     def fold(self) -> int | None:
