@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clothseg.cache import open_cache
+from clothseg.cache import open_census
 from clothseg.dataset import Sample, ccp
-from clothseg.dataset.near_duplicates import near_duplicate_groups, near_duplicate_pairs
+from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError, DataError
 from clothseg.split import (
     Split,
@@ -34,9 +34,8 @@ PAIRS = [("0183", "0730"), ("0197", "0671"), ("0223", "0616"), ("0594", "0722"),
 @pytest.fixture(scope="module")
 def real_cache(ccp_root, tmp_path_factory):
     reader = ccp(root=str(ccp_root), names=CCP_NAMES)
-    return lambda labels: open_cache(
-        reader, label_space(labels), 32, tmp_path_factory.getbasetemp() / "split-cache"
-    )
+    folder = tmp_path_factory.getbasetemp() / "split-cache"
+    return lambda labels: open_census(reader, label_space(labels), folder)
 
 
 @pytest.mark.slow
@@ -348,16 +347,3 @@ def test_release_without_the_required_parts_raises(parts, message):
     cache, _ = released(40, *parts)
     with pytest.raises(ConfigError, match=message):
         official(cache, validation=0.1, seed=0)
-
-
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=6), st.integers(1, 2**12))
-def test_near_duplicate_pairs_equal_those_of_an_exhaustive_comparison(values, difference):
-    values += [value ^ difference for value in values]
-    expected = [
-        (i, j)
-        for i in range(len(values))
-        for j in range(i + 1, len(values))
-        if (values[i] ^ values[j]).bit_count() <= 8
-    ]
-    first, second = near_duplicate_pairs(np.array(values, np.uint64))
-    assert list(zip(first.tolist(), second.tolist(), strict=True)) == expected
