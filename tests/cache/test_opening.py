@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import resource
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -191,8 +191,9 @@ def test_changed_sources_yield_another_census(small_ccp, tmp_path, change):
         write_mask(small_ccp, 4, np.zeros((40, 30), np.uint8))
     labels = label_space("body4" if change == "labels" else "refined15")
     if change == "names":
-        object.__setattr__(labels, "names", [*labels.names[:-1], "renamed"])
-        object.__setattr__(labels, "gathers", dict(zip(labels.names, labels.gathers.values())))
+        gathers = {"renamed": labels.gathers[labels.names[0]], **labels.gathers}
+        del gathers[labels.names[0]]
+        labels = replace(labels, names=["renamed", *labels.names[1:]], gathers=gathers)
     after = open_census(reader_of(small_ccp), labels, tmp_path / "cache")
     assert after.folder != before.folder
     assert list(after.class_names) == list(labels.names)
@@ -243,7 +244,12 @@ def test_an_interrupted_pass_resumes(small_ccp, tmp_path, monkeypatch, interrupt
         os.truncate(pixels / "masks.npy", (pixels / "masks.npy").stat().st_size - 5)
     if interruption == "before the header":
         os.truncate(census / "hashes.npy", 3)
-    monkeypatch.setattr(Reader, "read", lambda r, sample: names.append(sample.name) or read(r, sample))
+
+    def record(reader, sample):
+        names.append(sample.name)
+        return read(reader, sample)
+
+    monkeypatch.setattr(Reader, "read", record)
     cache = cache_of(small_ccp, tmp_path / "cache")
     remaining = {"between rows": 1, "within a row": 2, "before the header": 3}[interruption]
     assert sorted(names) == ["0001", "0002", "0003"][-remaining:]

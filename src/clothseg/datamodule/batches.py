@@ -152,7 +152,9 @@ class SegmentationData(pl.LightningDataModule):
         self.cache, self.split, self.augmentation = cache, split, augmentation
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
         self.accumulation_steps, self.shard = accumulation_steps, shard or Shard()
-        split.require_batch(batch_size)
+        if len(split.train) < batch_size:
+            available = f"only {len(split.train)} training images are available"
+            raise ConfigError([f"data.batch_size={batch_size}: {available}"])
         self.order = EpochOrder(len(split.train), seed, batch_size, self.shard, weights)
 
     def require_images(self, key: str, parts: Sequence[str]) -> None:

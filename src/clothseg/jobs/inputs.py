@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clothseg import build
+from clothseg.error import ConfigError, DataError, UserError
+from clothseg.jobs.process import prepare
 from clothseg.run.job import Job
 from clothseg.run.record import Record
 
@@ -22,8 +24,8 @@ def share_inputs(jobs: Sequence[Job]) -> list[Job]:
         contains one.
 
     Raises:
-        DataError: a dataset is defective, or the disk is full.
-        ConfigError: a dataset cannot be split as configured.
+        DataError: datasets are defective, or the disk is full; states every problem once.
+        ConfigError: datasets cannot be split as configured; lists every problem once.
     """
     shared = list(jobs)
     datasets: dict[str, list[int]] = {}
@@ -32,24 +34,35 @@ def share_inputs(jobs: Sequence[Job]) -> list[Job]:
             config = job.config
             key = json.dumps([config["dataset"], config["labels"], config["data"]["cache"]])
             datasets.setdefault(key, []).append(number)
+    if datasets:
+        prepare()  # the libraries of the jobs are loaded in the meantime
+    errors: list[UserError] = []
     for numbers in datasets.values():
-        for number, job in zip(numbers, _share_census([jobs[n] for n in numbers]), strict=True):
+        of_dataset = _share_census([jobs[number] for number in numbers], errors)
+        for number, job in zip(numbers, of_dataset, strict=True):
             shared[number] = job
+    if errors:
+        raise _combined(errors)
     return shared
 
 
-def _share_census(jobs: Sequence[Job]) -> list[Job]:
+def _share_census(jobs: Sequence[Job], errors: list[UserError]) -> list[Job]:
     """Open the census of jobs with one dataset and label space, and compute their splits."""
     configs = [job.config for job in jobs]
     sizes = [config["data"]["image_size"] for config in configs if build.uses_whole_dataset(config)]
-    census = build.open_census(configs[0], build.build_dataset(configs[0]), sizes)
-    shared = []
-    for job in jobs:
-        split = None
-        if not _has_frozen_split(job):
-            split = build.build_split(job.config, census)
-            split.require_batch(job.config["data"]["batch_size"])
-        shared.append(replace(job, census=census.folder, split=split))
+    shared = list(jobs)
+    try:
+        census = build.open_census(configs[0], build.build_dataset(configs[0]), sizes)
+    except UserError as error:
+        errors.append(error)
+        return shared
+    for number, job in enumerate(jobs):
+        try:
+            split = None if _has_frozen_split(job) else build.build_split(job.config, census)
+        except ConfigError as error:
+            errors.append(error)
+        else:
+            shared[number] = replace(job, census=census.folder, split=split)
     return shared
 
 
@@ -60,3 +73,11 @@ def _has_frozen_split(job: Job) -> bool:
     """
     record = Record(job.folder)
     return (record.folder / "split.json").is_file() and not record.is_done()
+
+
+def _combined(errors: Sequence[UserError]) -> UserError:
+    """Combine errors into one that states each problem once."""
+    problems = [error.problems for error in errors if isinstance(error, ConfigError)]
+    if len(problems) == len(errors):
+        return ConfigError(list(dict.fromkeys(text for texts in problems for text in texts)))
+    return DataError("\n".join(dict.fromkeys(map(str, errors))))

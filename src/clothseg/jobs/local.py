@@ -10,7 +10,7 @@ from typing import Any
 from clothseg.jobs.ending import Done, Failure
 from clothseg.jobs.inputs import share_inputs
 from clothseg.jobs.machine import Machine
-from clothseg.jobs.outcome import Outcome, run_isolated, run_job
+from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes
 from clothseg.run.job import Job
 
@@ -30,7 +30,10 @@ def run_jobs(jobs: Sequence[Job], machine: Machine, max_parallel: int | None) ->
         DataError: a dataset is defective, or the disk is full.
         ConfigError: a dataset cannot be split as configured.
     """
-    jobs = share_inputs(jobs)  # outside of the block below, in which Ctrl-C only stops processes
+    try:
+        jobs = share_inputs(jobs)
+    except KeyboardInterrupt:
+        return [previous_outcome(job) or Outcome.of(job, "interrupted", "") for job in jobs]
     processes = Processes()
     with processes.stop_on_signals():
         outcomes = _run_all(jobs, processes, machine, max_parallel)

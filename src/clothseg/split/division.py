@@ -85,16 +85,6 @@ class Split:
                 f"{abbreviate(missing)}; pass the folder of the dataset that the run was trained on"
             )
 
-    def require_batch(self, batch_size: int) -> None:
-        """Require enough training images for one batch.
-
-        Raises:
-            ConfigError: there are fewer.
-        """
-        if len(self.train) < batch_size:
-            available = f"only {len(self.train)} training images are available"
-            raise ConfigError([f"data.batch_size={batch_size}: {available}"])
-
     @property
     def names(self) -> set[str]:
         """Names of the samples in any part."""
