@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clothseg.build import build_split
 from clothseg.cache import open_census
 from clothseg.dataset import Sample, ccp
 from clothseg.dataset.near_duplicates import near_duplicate_groups
@@ -24,6 +25,7 @@ from clothseg.split import (
     overfit,
     subset,
 )
+from clothseg.split.stratified import _assign_folds
 from support.answers import ccp_statistics, modanet_split
 from support.random_cache import fake_cache
 from support.shipped_config import CCP_NAMES, label_space
@@ -347,3 +349,44 @@ def test_release_without_the_required_parts_raises(parts, message):
     cache, _ = released(40, *parts)
     with pytest.raises(ConfigError, match=message):
         official(cache, validation=0.1, seed=0)
+
+
+OWN_SPLIT = """
+import numpy as np
+from clothseg.split import Split
+
+
+def rarest(census, *, test: int) -> Split:
+    rare = census.presence[:, 1:].sum(0).argmin() + 1
+    assert census.class_names[rare] == "hat"
+    order = np.argsort(-census.instances[:, rare] - census.pixels[:, rare], kind="stable")
+    names = [census.names[index] for index in order]
+    assert len(census.hashes) == len(census.sources) == len(census.samples) == len(names)
+    return Split(names[test:], names[:test], names[:test], "own", 0.0)
+"""
+
+
+@pytest.mark.parametrize("max_images", [None, 3])
+def test_a_function_of_the_user_receives_the_census(max_images, tmp_path, monkeypatch):
+    (tmp_path / "own_splits.py").write_text(OWN_SPLIT)
+    monkeypatch.syspath_prepend(tmp_path)
+    census = fake_cache(12)
+    pixels = census.pixels.copy()
+    pixels[:, 2] = np.arange(12) == 5
+    census = replace(
+        census, pixels=pixels, instances=pixels, class_names=["bg", "bag", "hat", "tie"]
+    )
+    node = {"_target_": "own_splits.rarest", "test": 1}
+    split = build_split({"split": node, "data": {"max_train_images": max_images}}, census)
+    assert split.test == ["005"]
+    assert len(split.train) == (max_images or 11)
+
+
+def test_folds_share_one_partition():
+    cache = fake_cache(30)
+    _assign_folds.cache_clear()
+    splits = [kfold(cache, folds=3, fold=k, validation=0.2, seed=0) for k in range(3)]
+    assert _assign_folds.cache_info().misses == 1
+    again = [kfold(replace(cache), folds=3, fold=k, validation=0.2, seed=0) for k in range(3)]
+    assert splits == again
+    assert _assign_folds.cache_info().misses == 4  # of other objects, whose arrays may differ

@@ -1,6 +1,7 @@
 """Inputs that the jobs of a sweep share: computed once, before any job starts."""
 
 import pickle
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -10,7 +11,9 @@ from clothseg.cache import read_census
 from clothseg.config.command_line import check_command
 from clothseg.dataset.reader import Reader
 from clothseg.error import ConfigError, DataError
+from clothseg.jobs.ending import Done
 from clothseg.jobs.inputs import share_inputs
+from clothseg.jobs.outcome import run_here
 from clothseg.run.job import Job
 from clothseg.run.record import Record
 from clothseg.split import Split
@@ -153,3 +156,17 @@ def test_a_defective_dataset_does_not_hide_an_impossible_split(own, tmp_path):
         share_inputs([*jobs_of(other), *jobs_of(own, ("split.folds=7",))])
     assert "3.jpg: the image is truncated" in str(error.value)
     assert "cannot be split into 7 parts" in str(error.value)
+
+
+@pytest.mark.slow(seconds=8)
+def test_a_job_with_inputs_trains_without_its_dataset(own):
+    """Neither lists the dataset nor touches its files, which are gone."""
+    network = ["model=unet", "backbone=mobilenet_v2", "model.decoder_channels=[16,16,16,16,16]"]
+    trainer = ["trainer=cpu", "trainer.threads=1", "trainer.max_epochs=1"]
+    (job, _) = jobs_of(own, (*network, *trainer))
+    choices = {"model": "unet", "backbone": "mobilenet_v2", "dataset": "folder", "labels": "folder"}
+    (job,) = share_inputs([replace(job, choices=choices)])
+    own.rename(own.with_name("moved"))
+    assert run_here(job) == Done()
+    assert Split.read(job.folder / "split.json") == job.split
+    assert Record(job.folder).metrics["epochs"] == 1
