@@ -128,15 +128,15 @@ def build_split(config: Config, census: "Census") -> "Split":
     from clothseg.split import fit, limit_split
 
     max_images = config["data"].get("max_train_images")
-    if max_images is None:
-        return call_target(config["split"], census)
     try:
-        split = call_target(config["split"], census)
+        split: Split = call_target(config["split"], census)
     except ConfigError:
-        split = fit(config["split"], census)
-        if split is None:
+        fitted = None if max_images is None else fit(config["split"], census)
+        if fitted is None:
             raise
-    return limit_split(split, census, max_images, config["split"].get("seed", 0))
+        split = fitted
+    seed = config["split"].get("seed", 0)
+    return split if max_images is None else limit_split(split, census, max_images, seed)
 
 
 def build_data(
