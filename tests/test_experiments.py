@@ -1,10 +1,17 @@
 """Experiments of the papers: their settings match the papers, and they run end to end."""
 
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
 import pytest
 
+from clothseg import build
 from clothseg.config.command_line import check_command
 from clothseg.dataset.wardrobe import LAYOUTS
+from clothseg.shipped import options
 from support.command_line import records
+from support.shipped_config import roots_of
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
@@ -79,6 +86,55 @@ def test_martellozzo2023_has_four_trials():
         assert job.config["data"]["batch_size"] == 8
         assert job.config["callbacks"]["early_stopping"]["patience"] == 5
         assert job.config["backbone"]["weights"] is None
+
+
+@pytest.fixture(scope="module")
+def census_of(tmp_path_factory):
+    """Function that returns the census of a configuration's dataset, enlarged to 36 images.
+
+    Six photos are rendered in the layout of each dataset; the others repeat their numbers.
+    """
+    folder = tmp_path_factory.mktemp("experiments")
+
+    @cache
+    def root_of(layout):
+        LAYOUTS[layout](folder / layout, 6, 0, lambda count: None)
+        return folder / layout
+
+    @cache
+    def rendered(dataset, labels):
+        layouts = {key: key.split(".")[-2].replace("dataset", dataset) for key in roots_of(dataset)}
+        roots = [f"{key}={root_of(layout)}" for key, layout in layouts.items()]
+        (job,) = check_command([f"dataset={dataset}", f"labels={labels}", *roots])
+        config = job.config | {"data": job.config["data"] | {"cache": str(folder / "cache")}}
+        census = build.open_census(config, build.build_dataset(config), [])
+        rows = np.arange(36) % len(census.samples)
+        samples = [
+            replace(census.samples[row], name=f"{number:02}") for number, row in enumerate(rows)
+        ]
+        arrays = {name: getattr(census, name)[rows] for name in ("pixels", "instances")}
+        hashes = np.random.default_rng(0).integers(0, 2**63, 36, np.uint64)
+        return replace(census, samples=samples, hashes=hashes, **arrays)
+
+    def find(job):
+        dataset = job.choices["dataset"].replace("synthetic", "ccp")
+        return rendered(dataset, job.choices["labels"])
+
+    return find
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_every_experiment_can_be_split_within_every_budget(name, census_of):
+    """With its own dataset, and with rendered photos in its place."""
+    own = {"inacio2019": "ccp_cfpd", "castro2019": "imaterialist"}.get(name.split("/")[0], "ccp")
+    for dataset in (own, "synthetic"):
+        for budget in ("smoke", "small"):
+            roots = [f"{key}=x" for key in roots_of(dataset)]
+            job = composed(name, f"dataset={dataset}", f"budget={budget}", *roots)
+            data, split = job.config["data"], build.build_split(job.config, census_of(job))
+            assert data["batch_size"] <= len(split.train) <= data["max_train_images"]
+            assert split.validation
+            assert split.test
 
 
 @pytest.mark.slow(seconds=15)

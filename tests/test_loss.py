@@ -239,8 +239,8 @@ def test_sum_over_a_million_equal_pixels_is_exact():
     assert value.item() == pytest.approx(1 - 2 * 0.5 / 1.5, rel=1e-5)
 
 
-class FakeCache:
-    """Names and pixel counts of a cache."""
+class FakeCensus:
+    """Names and pixel counts of a census."""
 
     names = ("a", "b", "c")
     pixels = np.array([[50, 50, 0], [1, 0, 3], [0, 0, 1000]])
@@ -253,7 +253,7 @@ class FakeSplit:
 
 
 def test_class_frequencies_weight_training_images_equally_and_exclude_others():
-    pixels = ClassPixels.of_training(FakeCache, FakeSplit, image_size=10)
+    pixels = ClassPixels.of_training(FakeCensus, FakeSplit, image_size=10)
     assert pixels.counts.tolist() == [50 + 25, 50, 75]
     assert pixels.of_images.tolist() == [200, 100, 100]
 

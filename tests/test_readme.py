@@ -86,7 +86,7 @@ def run(command_line, command, root, recorded=None):
     elif words[0] == "train.py" and "--help" not in words:
         words += small(command, root)
     elif words[0] == "scripts/dataset.py" and "output=" not in command:
-        words.append(f"output={root / 'reports'}")
+        words += [f"output={root / 'reports'}", f"data.cache={root / 'cache'}"]
     return command_line.run(words)
 
 

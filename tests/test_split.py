@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clothseg.cache import open_cache
+from clothseg.build import build_split
+from clothseg.cache import open_census
 from clothseg.dataset import Sample, ccp
-from clothseg.dataset.near_duplicates import near_duplicate_groups, near_duplicate_pairs
+from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError, DataError
 from clothseg.split import (
     Split,
@@ -24,6 +25,7 @@ from clothseg.split import (
     overfit,
     subset,
 )
+from clothseg.split.stratified import _assign_folds
 from support.answers import ccp_statistics, modanet_split
 from support.random_cache import fake_cache
 from support.shipped_config import CCP_NAMES, label_space
@@ -34,9 +36,8 @@ PAIRS = [("0183", "0730"), ("0197", "0671"), ("0223", "0616"), ("0594", "0722"),
 @pytest.fixture(scope="module")
 def real_cache(ccp_root, tmp_path_factory):
     reader = ccp(root=str(ccp_root), names=CCP_NAMES)
-    return lambda labels: open_cache(
-        reader, label_space(labels), 32, tmp_path_factory.getbasetemp() / "split-cache"
-    )
+    folder = tmp_path_factory.getbasetemp() / "split-cache"
+    return lambda labels: open_census(reader, label_space(labels), folder)
 
 
 @pytest.mark.slow
@@ -350,14 +351,42 @@ def test_release_without_the_required_parts_raises(parts, message):
         official(cache, validation=0.1, seed=0)
 
 
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=6), st.integers(1, 2**12))
-def test_near_duplicate_pairs_equal_those_of_an_exhaustive_comparison(values, difference):
-    values += [value ^ difference for value in values]
-    expected = [
-        (i, j)
-        for i in range(len(values))
-        for j in range(i + 1, len(values))
-        if (values[i] ^ values[j]).bit_count() <= 8
-    ]
-    first, second = near_duplicate_pairs(np.array(values, np.uint64))
-    assert list(zip(first.tolist(), second.tolist(), strict=True)) == expected
+OWN_SPLIT = """
+import numpy as np
+from clothseg.split import Split
+
+
+def rarest(census, *, test: int) -> Split:
+    rare = census.presence[:, 1:].sum(0).argmin() + 1
+    assert census.class_names[rare] == "hat"
+    order = np.argsort(-census.instances[:, rare] - census.pixels[:, rare], kind="stable")
+    names = [census.names[index] for index in order]
+    assert len(census.hashes) == len(census.sources) == len(census.samples) == len(names)
+    return Split(names[test:], names[:test], names[:test], "own", 0.0)
+"""
+
+
+@pytest.mark.parametrize("max_images", [None, 3])
+def test_a_function_of_the_user_receives_the_census(max_images, tmp_path, monkeypatch):
+    (tmp_path / "own_splits.py").write_text(OWN_SPLIT)
+    monkeypatch.syspath_prepend(tmp_path)
+    census = fake_cache(12)
+    pixels = census.pixels.copy()
+    pixels[:, 2] = np.arange(12) == 5
+    census = replace(
+        census, pixels=pixels, instances=pixels, class_names=["bg", "bag", "hat", "tie"]
+    )
+    node = {"_target_": "own_splits.rarest", "test": 1}
+    split = build_split({"split": node, "data": {"max_train_images": max_images}}, census)
+    assert split.test == ["005"]
+    assert len(split.train) == (max_images or 11)
+
+
+def test_folds_share_one_partition():
+    cache = fake_cache(30)
+    _assign_folds.cache_clear()
+    splits = [kfold(cache, folds=3, fold=k, validation=0.2, seed=0) for k in range(3)]
+    assert _assign_folds.cache_info().misses == 1
+    again = [kfold(replace(cache), folds=3, fold=k, validation=0.2, seed=0) for k in range(3)]
+    assert splits == again
+    assert _assign_folds.cache_info().misses == 4  # of other objects, whose arrays may differ

@@ -3,7 +3,7 @@
 Each config group is instantiated here, top-down, from plain resolved containers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from clothseg.metric.names import costly_keys
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
 
-    from clothseg.cache import Cache
+    from clothseg.cache import Cache, Census
     from clothseg.datamodule.batches import SegmentationData
     from clothseg.datamodule.sampling import Shard
     from clothseg.logger.tracker import Tracker
@@ -64,22 +64,63 @@ def build_labels(config: Config) -> LabelSpace:
     return LabelSpace(**config["labels"])
 
 
+def open_census(config: Config, reader: Reader, sizes: Collection[int] | None = None) -> "Census":
+    """Open the census of the dataset; build it first if it does not exist.
+
+    Args:
+        config: the resolved configuration.
+        reader: the dataset.
+        sizes: image sizes to decode in the same pass; None for that of the configuration, unless
+            its split uses a few of the images only.
+    """
+    from clothseg.cache import open_census
+
+    if sizes is None:
+        sizes = [config["data"]["image_size"]] if uses_whole_dataset(config) else []
+    return open_census(reader, build_labels(config), Path(config["data"]["cache"]), sizes)
+
+
+def uses_whole_dataset(config: Config) -> bool:
+    """Return False for splits of which it is known in advance that they use only a few images."""
+    return config["data"].get("max_train_images") is None and "images" not in config["split"]
+
+
+def open_pixels(config: Config, reader: Reader, census: "Census", split: "Split") -> "Cache":
+    """Open the decoded images of a split; decode them first if they are not stored."""
+    from clothseg.cache import open_pixels
+
+    size = config["data"]["image_size"]
+    return open_pixels(census, reader, build_labels(config), size, split.names)
+
+
 def build_cache(config: Config, reader: Reader) -> "Cache":
-    """Open the cache of decoded samples; build it first if it does not exist."""
+    """Open the census and the decoded images of all samples."""
     from clothseg.cache import open_cache
 
     data = config["data"]
     return open_cache(reader, build_labels(config), data["image_size"], Path(data["cache"]))
 
 
-def build_split(config: Config, cache: "Cache") -> "Split":
-    """Build the split into training, validation and test images."""
-    from clothseg.split import limit_split
+def build_split(config: Config, census: "Census") -> "Split":
+    """Build the split into training, validation and test images.
 
-    split = call_target(config["split"], cache)
+    `data.max_train_images` also reduces numbers of the split that the dataset is too small for.
+
+    Raises:
+        ConfigError: the dataset cannot be split in this way.
+    """
+    from clothseg.split import fit, limit_split
+
     max_images = config["data"].get("max_train_images")
+    try:
+        split: Split = call_target(config["split"], census)
+    except ConfigError:
+        fitted = None if max_images is None else fit(config["split"], census)
+        if fitted is None:
+            raise
+        split = fitted
     seed = config["split"].get("seed", 0)
-    return split if max_images is None else limit_split(split, cache, max_images, seed)
+    return split if max_images is None else limit_split(split, census, max_images, seed)
 
 
 def build_data(

@@ -9,7 +9,8 @@ import pytest
 import scipy.io
 
 from clothseg import build
-from clothseg.cache import cache_key, open_cache
+from clothseg.cache import open_cache
+from clothseg.cache.census import census_folder
 from clothseg.config.command_line import check_command
 from clothseg.dataset import ccp
 from clothseg.dataset.cropped import Cropped, crop_to_persons, cropped_readers, widen
@@ -83,7 +84,7 @@ def test_crop_settings_enter_cache_key_and_fingerprint(reader, tmp_path):
         Cropped(reader, DetectedBoxes(reader, other, tmp_path), 0.1),
     ]
     samples = reader.samples()
-    assert len({cache_key(samples, one, labels, 32) for one in readers}) == 5
+    assert len({census_folder(tmp_path, samples, one, labels) for one in readers}) == 5
     assert len({one.fingerprint() for one in readers}) == 5
 
 

@@ -67,6 +67,7 @@ def processes(monkeypatch):
     from clothseg.jobs.process import Processes
 
     def install(fake):
+        monkeypatch.setattr("clothseg.jobs.local.share_inputs", list)  # these jobs have no dataset
         monkeypatch.setattr(Processes, "run", lambda _, *arguments: fake.run(*arguments))
         return fake
 

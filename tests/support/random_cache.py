@@ -21,8 +21,17 @@ def fake_cache(photos, classes=4, seed=0, twins=0):
     hashes[photos - twins :] = hashes[:twins] ^ np.uint64(7)
     pixels = random.integers(0, 2, (photos, classes))
     empty = np.zeros((photos, 2, 2), np.uint8)
-    samples = [Sample(f"{i:03}", Path(), Path()) for i in range(photos)]
-    return Cache(samples, empty, empty, pixels, pixels, hashes)
+    return Cache(
+        samples=[Sample(f"{i:03}", Path(), Path()) for i in range(photos)],
+        pixels=pixels,
+        instances=pixels,
+        areas=pixels,
+        annotated=np.zeros(photos, bool),
+        sizes=np.full((photos, 2), 2),
+        hashes=hashes,
+        images=empty,
+        masks=empty,
+    )
 
 
 def small_data(workers=0, augmentation=None, first_epoch=0, batch_size=4):

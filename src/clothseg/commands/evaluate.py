@@ -113,9 +113,10 @@ def _score(
     from clothseg.split import Split
 
     reader = build.build_dataset(config)
-    cache = build.build_cache(config, reader)
     split = Split.read(runs[0] / "split.json")
-    split.require(cache.names)
+    census = build.open_census(config, reader)
+    split.require(census.names)
+    cache = build.open_pixels(config, reader, census, split)
     names: list[str] = getattr(split, options.subset)
     if not names:
         raise ConfigError(
@@ -123,7 +124,7 @@ def _score(
         )
     data = build.build_data(config, cache, split, Shard(rank, world_size))
     data.require_images("devices", [options.subset])
-    pixels = training_pixels(config, cache, split)
+    pixels = training_pixels(config, census, split)
     task = load_task(config, runs, options.tta, options.scales, pixels)
     if options.resolution == "original":
         batches = data.at_original_size(names, reader, build.build_labels(config))
@@ -131,4 +132,4 @@ def _score(
         batches = data.evaluation_batches(names)
     with run_log(None):
         trainer = build.build_trainer(config | {"callbacks": {}}, runs[0], [], world_size)
-        return scorecard(evaluate_task(trainer, task, batches), task.names, cache.sources)
+        return scorecard(evaluate_task(trainer, task, batches), task.names, census.sources)

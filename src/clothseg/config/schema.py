@@ -40,9 +40,10 @@ class Data(BaseModel):
     normalization: Literal["imagenet", "unit"]
     """Mean and standard deviation for normalizing images."""
     cache: str
-    """Folder of the decoded images."""
+    """Folder of the decoded images and of their counts."""
     max_train_images: Annotated[int, Field(ge=1)] | None = None
-    """Maximum number of training images; the other subsets shrink in proportion. None: all."""
+    """Maximum number of training images; the other subsets shrink in proportion, and numbers of the
+    split to what the dataset has. None: all."""
     sampling: Literal["uniform", "class_balanced", "repeat_factor"] = "uniform"
     """Sampling frequency of images in an epoch, see :mod:`clothseg.datamodule.sampling`."""
     repeat_threshold: Annotated[float, Field(gt=0, le=1)] = 0.1
@@ -75,7 +76,7 @@ class CacheFolder(BaseModel):
     model_config = STRICT
 
     cache: str
-    """Folder of detected defects and person boxes."""
+    """Folder of counts, detected defects and person boxes."""
 
 
 class Labels(BaseModel):

@@ -31,7 +31,7 @@ class CachedImages(Dataset[dict[str, Any]]):
     """Images of one part of a split, by position or by a key of :class:`EpochOrder`.
 
     Args:
-        cache: all decoded images.
+        cache: the decoded images.
         names: names of the images of this part.
         augmentation: random augmentation; None for unchanged images.
         seed: seed of the run.
@@ -51,7 +51,7 @@ class CachedImages(Dataset[dict[str, Any]]):
         """Return one sample in the format documented in :mod:`clothseg.dataset`."""
         epoch, position, *repetition = key if isinstance(key, tuple) else (0, key)
         index = self.indices[position]
-        image, mask = self.cache.images[index], self.cache.masks[index]
+        image, mask = self.cache.image(index), self.cache.mask(index)
         if self.augmentation is not None:
             seed = derive_seed(self.seed, epoch, index, *repetition)
             image, mask = self.augmentation(image, mask, seed)
@@ -121,7 +121,7 @@ class SegmentationData(pl.LightningDataModule):
     """Training, validation and test batches of a split.
 
     Args:
-        cache: all decoded images.
+        cache: the decoded images.
         split: assignment of images to the parts.
         augmentation: random augmentation of training images.
         batch_size: images per training step over all processes.

@@ -1,5 +1,6 @@
 """Listing of a dataset's samples, and errors for missing files."""
 
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
@@ -34,9 +35,10 @@ def existing_samples(
         MissingPartnersError: images or annotations are missing and `missing="error"`, no image
             exists, or entries are unusable.
     """
-    existing = [sample for sample in samples if sample.image.is_file()]
+    is_file = [os.path.isfile(sample.image) for sample in samples]  # noqa: PTH113, in half the time
+    existing = [sample for sample, exists in zip(samples, is_file, strict=True) if exists]
     strict = missing == "error" or not existing
-    absent = [sample for sample in samples if strict and not sample.image.is_file()]
+    absent = [s for s, exists in zip(samples, is_file, strict=True) if strict and not exists]
     unlisted = unannotated(samples, folder) if folder and missing == "error" else []
     problems = []
     if absent:
@@ -66,11 +68,13 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """
     if not folder.is_dir():
         return []
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in suffixes and not path.name.startswith(".")
+    names = [  # as text, because sorting paths takes several times as long
+        name
+        for name in os.listdir(folder)  # noqa: PTH208
+        if os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122
+        and not name.startswith(".")
     ]
+    return [folder / name for name in sorted(names)]
 
 
 def complete_samples(reader: Reader) -> tuple[list[Sample], Sequence[Defect]]:

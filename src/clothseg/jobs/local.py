@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from clothseg.jobs.ending import Done, Failure
+from clothseg.jobs.inputs import share_inputs
 from clothseg.jobs.machine import Machine
-from clothseg.jobs.outcome import Outcome, run_isolated, run_job
+from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
@@ -25,7 +26,15 @@ def run_jobs(jobs: Sequence[Job], machine: Machine, max_parallel: int | None) ->
         jobs: the jobs to run.
         machine: the resources that the jobs share.
         max_parallel: maximum number of jobs running in parallel; None lets the machine decide.
+
+    Raises:
+        DataError: a dataset is defective, or the disk is full.
+        ConfigError: a dataset cannot be split as configured.
     """
+    try:
+        jobs = share_inputs(jobs)
+    except KeyboardInterrupt:
+        return [previous_outcome(job) or Outcome.of(job, "interrupted", "") for job in jobs]
     processes = Processes()
     with processes.stop_on_signals():
         outcomes = _run_all(jobs, processes, machine, max_parallel)

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from clothseg.cache import Cache
+    from clothseg.cache import Census
     from clothseg.split import Split
 
 Scheme = Literal["paper", "inverse", "sqrt_inverse", "median", "enet", "effective"]
@@ -37,9 +37,9 @@ class ClassPixels:
     of_images: np.ndarray
 
     @classmethod
-    def of_training(cls, cache: "Cache", split: "Split", image_size: int) -> "ClassPixels":
-        """Class frequencies in the training part of a split, from the pixel counts of the cache."""
-        pixels = cache.pixels[np.isin(cache.names, split.train)]
+    def of_training(cls, census: "Census", split: "Split", image_size: int) -> "ClassPixels":
+        """Class frequencies in the training part of a split, from the counts of a census."""
+        pixels = census.pixels[np.isin(census.names, split.train)]
         total = pixels.sum(1, keepdims=True)
         fractions = np.divide(pixels, total, out=np.zeros(pixels.shape), where=total > 0)
         area = image_size**2

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clothseg.split import Split
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,9 @@ class Job:
         code: commit of the code, see :func:`clothseg.run.environment.code_version`; None lets the
             process of the job ask.
         wait: seconds to wait for another process that executes the same run before giving up.
+        census: folder of the dataset's census, if the process that created the job has opened it;
+            else the run lists and counts the dataset.
+        split: the split, if that process has computed it; a frozen split of the run has precedence.
     """
 
     name: str
@@ -30,6 +36,8 @@ class Job:
     world_size: int = 1
     code: Mapping[str, Any] | None = None
     wait: float = 0
+    census: Path | None = None
+    split: "Split | None" = None
 
     @property
     def fold(self) -> int | None:

@@ -44,11 +44,11 @@ def draw_examples(
 
 
 def _example(index: int, iou: float, cache: Cache, task: SemanticSegmentation) -> Example:
-    image = np.array(cache.images[index])
+    image = np.array(cache.image(index))
     return Example(
         name=cache.names[index],
         image=image,
-        ground_truth=np.array(cache.masks[index]),
+        ground_truth=np.array(cache.mask(index)),
         prediction=task.predict(image[None])[0],
         iou=iou,
     )

@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning import Trainer
 
 from clothseg import build
-from clothseg.cache import Cache
+from clothseg.cache import Census, read_census
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.datamodule.batches import Batches, SegmentationData
@@ -55,12 +55,17 @@ def run(job: Job, rank: int) -> None:
     """
     build.require_valid(job.config)
     reader = build.build_dataset(job.config)
-    cache = build.build_cache(job.config, reader)
+    census = read_census(job.census) if job.census else build.open_census(job.config, reader)
     frozen = job.folder / "split.json"
-    split = Split.read(frozen) if frozen.is_file() else build.build_split(job.config, cache)
+    if frozen.is_file():
+        split = Split.read(frozen)
+        split.require(census.names)
+    else:
+        split = job.split or build.build_split(job.config, census)
+    cache = build.open_pixels(job.config, reader, census, split)
     data = build.build_data(job.config, cache, split, Shard(rank, job.world_size))
     data.require_images("trainer.devices", ["validation", "test"])
-    task = build.build_task(job.config, training_pixels(job.config, cache, split))
+    task = build.build_task(job.config, training_pixels(job.config, census, split))
     if rank > 0:
         with run_log(None) as say, job_tracking(job, say) as tracking:
             _train_and_test(job, data, task, say, tracking)
@@ -76,15 +81,15 @@ def run(job: Job, rank: int) -> None:
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
             say(f"{job.title}  {size} on {device}, recorded in {job.folder}")
             say(f"{job.title}  {split.summary}")
-            for text in reader.warnings():
+            for text in census.warnings:
                 say(f"{job.title}  warning: {text}")
-            if skipped_samples := [asdict(sample) for sample in reader.skipped_samples()]:
+            if skipped_samples := [asdict(sample) for sample in census.skipped]:
                 write_json(job.folder / "skipped.json", skipped_samples)
                 count = len(skipped_samples)
                 say(f"{job.title}  warning: {count} samples are skipped, see skipped.json")
             for text in describe_class_weights(task):
                 say(f"{job.title}  class weights: {text}")
-            for name in missing_classes(cache, split, task.names):
+            for name in missing_classes(census, split, task.names):
                 say(f"{job.title}  warning: no training image contains the class {name}")
             with job_tracking(job, say) as tracking:
                 scores = _train_and_test(job, data, task, say, tracking)
@@ -181,9 +186,9 @@ def device_name(job: Job) -> str:
     return device if job.world_size == 1 else f"{job.world_size} x {device}"
 
 
-def training_pixels(config: Mapping[str, Any], cache: Cache, split: Split) -> ClassPixels:
+def training_pixels(config: Mapping[str, Any], census: Census, split: Split) -> ClassPixels:
     """Class frequencies of the training set."""
-    return ClassPixels.of_training(cache, split, config["data"]["image_size"])
+    return ClassPixels.of_training(census, split, config["data"]["image_size"])
 
 
 def describe_class_weights(task: SemanticSegmentation) -> list[str]:

@@ -11,6 +11,7 @@ from clothseg.split.division import (
     limit_split,
     missing_classes,
 )
+from clothseg.split.fitting import fit
 from clothseg.split.official import official
 from clothseg.split.small import overfit, subset
 from clothseg.split.stratified import holdout, kfold
@@ -19,6 +20,7 @@ __all__ = [
     "Split",
     "class_frequency_difference",
     "constrained",
+    "fit",
     "holdout",
     "kfold",
     "limit_split",

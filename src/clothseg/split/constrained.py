@@ -1,5 +1,6 @@
 """Random split whose evaluation part has a minimum number of instances of every class."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -7,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
 from clothseg.split.division import Seed, Split, Validation, build_split
 
 if TYPE_CHECKING:
-    from clothseg.cache import Cache
+    from clothseg.cache import Census
 
 MAX_TRIALS = 5_000
 """Images to try in swaps before the search gives up; takes a few seconds for ModaNet."""
@@ -22,7 +22,7 @@ MAX_RESTARTS = 20
 
 
 def constrained(
-    cache: "Cache",
+    census: "Census",
     *,
     test_images: Annotated[int, Field(ge=1)],
     min_instances: Annotated[int, Field(ge=1)],
@@ -36,7 +36,7 @@ def constrained(
     image inside whose removal costs least. Other images stay; near-duplicates stay together.
 
     Args:
-        cache: the samples with their instances and hashes.
+        census: the samples with their instances and hashes.
         test_images: number of images in the evaluation part, which is the test part.
         min_instances: required number of annotated instances of each class; in a dataset without
             instances, each class in an image counts as one.
@@ -50,21 +50,54 @@ def constrained(
 
     Source: dang2020, section IV.A: 2,400 of 52,377 images with at least 280 instances per class.
     """
-    names = cache.class_names or [f"class {k}" for k in range(cache.instances.shape[1])]
-    problems = _infeasibilities(cache.instances[:, 1:], names[1:], test_images, min_instances)
+    names = census.class_names or [f"class {k}" for k in range(census.instances.shape[1])]
+    problems = _infeasibilities(census.instances[:, 1:], names[1:], test_images, min_instances)
     if problems:
         raise ConfigError(problems)
-    groups = near_duplicate_groups(cache.hashes)
-    counts = np.zeros((groups.max() + 1, cache.instances.shape[1] - 1), np.int64)
-    np.add.at(counts, groups, cache.instances[:, 1:])
-    search = Search(
-        counts, np.bincount(groups), test_images, min_instances, np.random.default_rng(seed)
-    )
+    search = _search(census, test_images, min_instances, seed)
     chosen = search.run()
     if chosen is None:
         raise ConfigError([_describe_failure(search, names[1:])])
-    tested = chosen[groups]
-    return build_split(cache, groups, tested.astype(int), tested, ~tested, validation, seed)
+    return _split(census, chosen, validation, seed)
+
+
+def relaxed(
+    census: "Census", test_images: int, min_instances: int, validation: Validation, seed: int
+) -> Split | None:
+    """Split a dataset that is too small for the numbers of :func:`constrained`.
+
+    The evaluation part has at most a fifth of the images, and the minimum of every class shrinks in
+    proportion: to 1 instance at least where the class exists, and to none if no part has that.
+
+    Returns:
+        The split; None for fewer than three images, or near-duplicates only.
+    """
+    most = min(test_images, max(1, len(census.names) // 5), len(census.names) - 2)
+    for images in range(most, 0, -1):  # the first is possible unless near-duplicates prevent it
+        minimum = np.minimum(
+            math.ceil(min_instances * images / test_images),
+            _most_instances(census.instances[:, 1:], images),
+        )
+        while (chosen := _search(census, images, minimum, seed).run()) is None and minimum.any():
+            minimum //= 2
+        if chosen is not None:
+            return _split(census, chosen, validation, seed)
+    return None
+
+
+def _search(census: "Census", images: int, minimum: "int | np.ndarray", seed: int) -> "Search":
+    """Set up the search for an evaluation part; `minimum` as for :class:`Search`."""
+    groups, instances = census.groups, census.instances[:, 1:]
+    counts = np.zeros((groups.max() + 1, instances.shape[1]), np.int64)
+    np.add.at(counts, groups, instances)
+    return Search(counts, np.bincount(groups), images, minimum, np.random.default_rng(seed))
+
+
+def _split(census: "Census", chosen: np.ndarray, validation: Validation, seed: int) -> Split:
+    """Build the split whose evaluation part is the chosen groups, bool [G]."""
+    tested = chosen[census.groups]
+    part = tested.astype(int)
+    return build_split(census, census.groups, part, tested, ~tested, validation, seed)
 
 
 @dataclass
@@ -75,7 +108,7 @@ class Search:
         counts: instances of each class in each near-duplicate group, int64 [G,K].
         sizes: images in each group, int [G].
         images: number of images to choose.
-        minimum: required instances of each class among them.
+        minimum: required instances among them: of every class, or of each class int64 [K].
         random: random number generator.
         trials: remaining number of images to try in swaps, over all restarts.
 
@@ -87,7 +120,7 @@ class Search:
     counts: np.ndarray
     sizes: np.ndarray
     images: int
-    minimum: int
+    minimum: int | np.ndarray
     random: np.random.Generator
     trials: int = MAX_TRIALS
     best: np.ndarray | None = None
@@ -164,7 +197,7 @@ def _infeasibilities(
             f"split.test_images={test_images}: there are {len(instances)} images, of which at "
             "least two must remain for training and validation"
         ]
-    maximum = -np.sort(-instances, axis=0)[:test_images].sum(0)
+    maximum = _most_instances(instances, test_images)
     problems = [
         f"split.min_instances={minimum}: {name} has {instances[:, k].sum()} instances in "
         f"{np.count_nonzero(instances[:, k])} images; {test_images} images (split.test_images) can "
@@ -177,6 +210,11 @@ def _infeasibilities(
         feasible = f"split.min_instances={limit} at most" if limit else "labels without the class"
         problems.append(f"possible with these images: {feasible}")
     return problems
+
+
+def _most_instances(instances: np.ndarray, images: int) -> np.ndarray:
+    """Instances of each class in the images that have most of them, int64 [K]."""
+    return np.asarray(-np.sort(-instances, axis=0)[:images].sum(0))
 
 
 def _describe_failure(search: Search, names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from clothseg.error import ConfigError, DataError
 from clothseg.files import write_json
 
 if TYPE_CHECKING:
-    from clothseg.cache import Cache
+    from clothseg.cache import Census
 
 Fraction = Annotated[float, Field(gt=0, le=0.5)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -78,13 +78,17 @@ class Split:
         Raises:
             DataError: images are missing; lists some of them.
         """
-        required = [*self.train, *self.validation, *self.test, *self.held_out]
-        missing = sorted(set(required).difference(names))
+        missing = sorted(self.names.difference(names))
         if missing:
             raise DataError(
                 f"the dataset lacks {len(missing)} images of the run's split: "
                 f"{abbreviate(missing)}; pass the folder of the dataset that the run was trained on"
             )
+
+    @property
+    def names(self) -> set[str]:
+        """Names of the samples in any part."""
+        return {*self.train, *self.validation, *self.test, *self.held_out}
 
     @property
     def summary(self) -> str:
@@ -102,10 +106,10 @@ class Split:
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
 
-def missing_classes(cache: "Cache", split: Split, names: list[str]) -> list[str]:
+def missing_classes(census: "Census", split: Split, names: list[str]) -> list[str]:
     """Return the names of classes in the dataset that are absent from the training part."""
-    train = np.isin(cache.names, split.train)
-    missing = cache.presence.any(0) & ~cache.presence[train].any(0)
+    train = np.isin(census.names, split.train)
+    missing = census.presence.any(0) & ~census.presence[train].any(0)
     return [names[k] for k in np.flatnonzero(missing)]
 
 
@@ -125,12 +129,12 @@ def class_frequency_difference(presence: np.ndarray, part: np.ndarray) -> float:
     return float(np.abs(frequencies - varying.mean(0)).mean())
 
 
-def stratification_labels(cache: "Cache") -> np.ndarray:
+def stratification_labels(census: "Census") -> np.ndarray:
     """Return the labels to stratify by, bool [N,S]: classes and, if several, source datasets."""
-    sources = np.unique(cache.sources)
+    sources = np.unique(census.sources)
     if len(sources) < 2:
-        return cache.presence
-    return np.hstack([cache.presence, cache.sources[:, None] == sources])
+        return census.presence
+    return np.hstack([census.presence, census.sources[:, None] == sources])
 
 
 def any_per_group(presence: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -157,7 +161,7 @@ def stratified_sample(presence: np.ndarray, fraction: float, seed: int) -> np.nd
 
 
 def build_split(
-    cache: "Cache",
+    census: "Census",
     groups: np.ndarray,
     part: np.ndarray,
     test: np.ndarray,
@@ -168,7 +172,7 @@ def build_split(
     """Build the split for given test images and hold out validation images from the rest.
 
     Args:
-        cache: the samples with their classes and sources.
+        census: the samples with their classes and sources.
         groups: number of each image's near-duplicate group, int [N].
         part: number of each image's part in the partition of the dataset, int [N].
         test: test images, bool [N].
@@ -180,43 +184,43 @@ def build_split(
     if validation != "test":
         indices = np.flatnonzero(rest)
         group = np.unique(groups[indices], return_inverse=True)[1]
-        presence = any_per_group(stratification_labels(cache)[indices], group)
+        presence = any_per_group(stratification_labels(census)[indices], group)
         validated = np.zeros_like(test)
         validated[indices] = stratified_sample(presence, validation, seed)[group]
         train = rest & ~validated
-    names = np.array(cache.names)
-    content = json.dumps([cache.names, part.tolist()]).encode()
+    names = np.array(census.names)
+    content = json.dumps([census.names, part.tolist()]).encode()
     used = test | rest
     return Split(
         train=names[train].tolist(),
         validation=names[validated].tolist(),
         test=names[test].tolist(),
         division=hashlib.blake2b(content, digest_size=8).hexdigest(),
-        deviation=class_frequency_difference(cache.presence[used], part[used]),
+        deviation=class_frequency_difference(census.presence[used], part[used]),
     )
 
 
-def limit_split(split: Split, cache: "Cache", images: int, seed: int) -> Split:
+def limit_split(split: Split, census: "Census", images: int, seed: int) -> Split:
     """Reduce a split to a number of training images, and its other parts by the same factor.
 
     `division` and `deviation` still describe the full dataset.
 
     Args:
         split: the full split.
-        cache: the samples with their classes and sources.
+        census: the samples with their classes and sources.
         images: largest number of training images; every part keeps at least one image.
         seed: random seed of the stratified subset.
     """
     fraction = images / len(split.train)
     if fraction >= 1:
         return split
-    labels = stratification_labels(cache)
+    labels = stratification_labels(census)
 
     def reduce(names: list[str]) -> list[str]:
         limit = max(min(1, len(names)), round(fraction * len(names)))
         if limit < 2 or len(names) - limit < 2:
             return names[:limit]
-        indices = [cache.index_of[name] for name in names]
+        indices = [census.index_of[name] for name in names]
         chosen = np.flatnonzero(stratified_sample(labels[indices], limit / len(names), seed))
         if len(chosen) > limit:  # stratified sampling meets the size only approximately
             random = np.random.default_rng(seed)

@@ -4,25 +4,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
 from clothseg.split.division import Seed, Split, Validation, build_split
 
 if TYPE_CHECKING:
-    from clothseg.cache import Cache
+    from clothseg.cache import Census
 
 TRAIN, TEST, UNUSED = 0, 1, 2
 """Numbers of the parts."""
 
 
-def official(cache: "Cache", *, validation: Validation, seed: Seed) -> Split:
+def official(census: "Census", *, validation: Validation, seed: Seed) -> Split:
     """Training and test part as in the dataset's release.
 
     The test part is the release's `test` part, or its `validation` part if the test labels are not
     public. If `test` is labeled, the release's `validation` part is not used.
 
     Args:
-        cache: the samples with their parts, classes and hashes.
+        census: the samples with their parts, classes and hashes.
         validation: fraction of the release's `train` part held out for validation, keeping
             near-duplicates together, or `test` for the protocol of the papers, which selects the
             epoch on the test part.
@@ -31,15 +30,15 @@ def official(cache: "Cache", *, validation: Validation, seed: Seed) -> Split:
     Raises:
         ConfigError: the release has no parts, or lacks a required one.
     """
-    released = np.array([sample.part for sample in cache.samples])
-    problem = _find_problem(released, cache.names)
+    released = np.array([sample.part for sample in census.samples])
+    problem = _find_problem(released, census.names)
     if problem:
         raise ConfigError([f"split=official: {problem}; use kfold, holdout or constrained instead"])
     tested = released == ("test" if "test" in released else "validation")
     trained = released == "train"
     part = np.select([trained, tested], [TRAIN, TEST], UNUSED)
-    groups = near_duplicate_groups(cache.hashes)
-    return build_split(cache, groups, part, tested, trained, validation, seed)
+    groups = census.groups
+    return build_split(census, groups, part, tested, trained, validation, seed)
 
 
 def _find_problem(parts: np.ndarray, images: list[str]) -> str | None:

@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import Field
 
 from clothseg.dataset.listing import abbreviate
-from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError
 from clothseg.split.division import (
     Seed,
@@ -20,21 +19,21 @@ from clothseg.split.division import (
 )
 
 if TYPE_CHECKING:
-    from clothseg.cache import Cache
+    from clothseg.cache import Census
 
 
 Images = Annotated[int, Field(ge=1)] | Annotated[list[str | int], Field(min_length=1)]
 """Number of images, or their names."""
 
 
-def overfit(cache: "Cache", *, images: Images) -> Split:
+def overfit(census: "Census", *, images: Images) -> Split:
     """The same few images for training, validation and testing.
 
     Unless named, they are the images with the most classes. Ties are resolved in favor of the image
     whose smallest class is largest, because tiny regions are more likely to be annotation errors.
 
     Args:
-        cache: the samples with their classes.
+        census: the samples with their classes.
         images: number of images, or their names.
 
     Raises:
@@ -43,33 +42,33 @@ def overfit(cache: "Cache", *, images: Images) -> Split:
     Source: castro2019, section 8.4, step 1, "overfit a complex example".
     """
     if isinstance(images, int):
-        chosen = _most_classes(cache, images)
+        chosen = _most_classes(census, images)
     else:
         chosen = list(dict.fromkeys(map(str, images)))
-        missing = [name for name in chosen if name not in cache.index_of]
+        missing = [name for name in chosen if name not in census.index_of]
         if missing:
             raise ConfigError(
                 [
                     f"split.images: no image named {abbreviate(missing)}; names in this "
-                    f"dataset look like {abbreviate(cache.names)}"
+                    f"dataset look like {abbreviate(census.names)}"
                 ]
             )
     return Split(chosen, chosen, chosen, division=_hash(chosen), deviation=0.0)
 
 
-def _most_classes(cache: "Cache", images: int) -> list[str]:
-    if images > len(cache.names):
-        raise ConfigError([f"split.images={images}: there are only {len(cache.names)} images"])
-    sizes = np.where(cache.presence, cache.pixels, cache.pixels.max() + 1).min(1)
-    order = np.lexsort((-sizes, -cache.presence.sum(1)))
-    return [cache.names[index] for index in order[:images]]
+def _most_classes(census: "Census", images: int) -> list[str]:
+    if images > len(census.names):
+        raise ConfigError([f"split.images={images}: there are only {len(census.names)} images"])
+    sizes = np.where(census.presence, census.pixels, census.pixels.max() + 1).min(1)
+    order = np.lexsort((-sizes, -census.presence.sum(1)))
+    return [census.names[index] for index in order[:images]]
 
 
-def subset(cache: "Cache", *, images: Annotated[int, Field(ge=2)], seed: Seed) -> Split:
+def subset(census: "Census", *, images: Annotated[int, Field(ge=2)], seed: Seed) -> Split:
     """Two small parts with the class frequencies of the dataset, for training and evaluation.
 
     Args:
-        cache: the samples with their classes, sources and hashes.
+        census: the samples with their classes, sources and hashes.
         images: approximate number of images in each part.
         seed: random seed of the subset.
 
@@ -78,7 +77,7 @@ def subset(cache: "Cache", *, images: Annotated[int, Field(ge=2)], seed: Seed) -
 
     Source: castro2019, section 8.4, step 2, "overfit a subset with high variety".
     """
-    groups = near_duplicate_groups(cache.hashes)
+    groups = census.groups
     count = int(groups.max()) + 1
     if 2 * images >= count:
         raise ConfigError(
@@ -87,20 +86,20 @@ def subset(cache: "Cache", *, images: Annotated[int, Field(ge=2)], seed: Seed) -
                 f"{2 * images} distinct images, but there are {count}"
             ]
         )
-    presence = any_per_group(stratification_labels(cache), groups)
+    presence = any_per_group(stratification_labels(census), groups)
     sampled = stratified_sample(presence, 2 * images / count, seed)
     indices = np.flatnonzero(sampled)
     tested = np.zeros_like(sampled)
     tested[indices[stratified_sample(presence[indices], 0.5, seed)]] = True
     part = (sampled.astype(int) + tested)[groups]  # 0 unused, 1 training, 2 test
-    names = np.array(cache.names)
+    names = np.array(census.names)
     train, test = names[part == 1].tolist(), names[part == 2].tolist()
     return Split(
         train=train,
         validation=test,
         test=test,
         division=_hash([train, test]),
-        deviation=class_frequency_difference(cache.presence, part),
+        deviation=class_frequency_difference(census.presence, part),
     )
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clothseg.cache import open_census
 from clothseg.commands.dataset.context import Context
 from clothseg.commands.dataset.statistics.action import act
 from clothseg.commands.dataset.statistics.counting import (
+    Counts,
     break_down,
     class_rows,
-    count_images,
     distribution,
     image_rows,
 )
@@ -63,8 +64,12 @@ SHELF = LabelSpace(
 )
 
 
+def counts_of(reader, labels, folder):
+    return Counts.of(open_census(reader, labels, folder / "cache"))
+
+
 def test_objects_are_counted_with_their_own_areas(tmp_path):
-    counts = count_images(Shelf(tmp_path), SHELF)
+    counts = counts_of(Shelf(tmp_path), SHELF, tmp_path)
     ground, coat, hat = class_rows(counts, SHELF)
     assert [row["pixels"] for row in (ground, coat, hat)] == [55, 15, 5]
     assert [row["pixel_share"] for row in (ground, coat, hat)] == [55 / 75, 15 / 75, 5 / 75]
@@ -77,7 +82,7 @@ def test_objects_are_counted_with_their_own_areas(tmp_path):
 
 
 def test_parts_are_counted_separately(tmp_path):
-    ((key, groups),) = break_down(count_images(Shelf(tmp_path), SHELF)).items()
+    ((key, groups),) = break_down(counts_of(Shelf(tmp_path), SHELF, tmp_path)).items()
     assert key == "part"
     images = {name: [r["images"] for r in class_rows(c, SHELF)] for name, c in groups.items()}
     assert images == {"train": [1, 1, 1], "test": [1, 0, 0]}
@@ -88,7 +93,7 @@ def test_sources_are_counted_separately_by_their_own_instances(clean_ccp, tmp_pa
     names = [*CCP_NAMES, "ground", "dust"]
     colors = ["#000000"] * len(names)
     space = LabelSpace("both", names, colors, {name: [name] for name in names})
-    counts = count_images(merged(sources=sources), space)
+    counts = counts_of(merged(sources=sources), space, tmp_path)
     assert counts.objects.tolist() == [False] * 3 + [True] * 2
     parts = break_down(counts)["source"]
     assert {name: len(part.samples) for name, part in parts.items()} == {"one": 3, "shelf": 2}
@@ -107,8 +112,9 @@ def test_distribution_counts_each_value():
 
 
 def run(root, *overrides):
-    folders = f"dataset.root={root}", f"output={root.parent / 'report'}"
-    return main("dataset", ["action=statistics", "dataset=ccp", *folders, *overrides])
+    folders = [f"dataset.root={root}", f"data.cache={root.parent / 'cache'}"]
+    command = ["action=statistics", "dataset=ccp", *folders, *overrides]
+    return main("dataset", [*command, f"output={root.parent / 'report'}"])
 
 
 def test_command_writes_tables_and_figures(clean_ccp, capsys):
@@ -149,7 +155,8 @@ def test_command_writes_tables_and_figures(clean_ccp, capsys):
 
 def test_command_breaks_down_by_part(tmp_path):
     reader = Shelf(tmp_path)
-    settings = SimpleNamespace(output=str(tmp_path / "report"))
+    cache = SimpleNamespace(cache=str(tmp_path / "cache"))
+    settings = SimpleNamespace(output=str(tmp_path / "report"), data=cache)
     assert act(Context("shelf", reader, SHELF, settings)) == 0
     with (tmp_path / "report/shelf-shelf/statistics/classes_by_part.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -170,11 +177,11 @@ def test_defect_is_one_message_and_nothing_is_written(clean_ccp, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("labels", ["refined15", "ccp59", "body4"])
-def test_real_dataset_matches_independent_counts(labels, ccp_root):
+def test_real_dataset_matches_independent_counts(labels, ccp_root, tmp_path):
     statistics = ccp_statistics()
     expected = statistics["classes"][labels]
     space = label_space(labels)
-    counts = count_images(ccp(root=str(ccp_root), names=CCP_NAMES), space)
+    counts = counts_of(ccp(root=str(ccp_root), names=CCP_NAMES), space, tmp_path)
     rows = class_rows(counts, space)
     for key in ("name", "pixels", "images"):
         assert [row[key] for row in rows] == [row[key] for row in expected]
@@ -191,7 +198,8 @@ def test_real_dataset_matches_independent_counts(labels, ccp_root):
 def test_sizes_patterns_and_colors_are_counted(drawn_datasets, tmp_path):
     fixture = drawn_datasets / "ccihp"
     command = ["action=statistics", "dataset=ccihp", f"dataset.root={fixture}"]
-    assert main("dataset", [*command, f"output={tmp_path}"]) == 0
+    folders = [f"output={tmp_path}", f"data.cache={tmp_path / 'cache'}"]
+    assert main("dataset", [*command, *folders]) == 0
     folder = tmp_path / "ccihp-ccihp20" / "statistics"
     further = json.loads((folder / "statistics.json").read_text())["further"]
     for kind, subfolder in (
@@ -211,3 +219,12 @@ def test_sizes_patterns_and_colors_are_counted(drawn_datasets, tmp_path):
         assert sum(row["pixels"] for row in rows) == sum(values.size for values in maps)
         assert (folder / f"{kind}.csv").read_text().startswith("id,name,pixels,images\n0,none,")
         assert png(folder / f"images_per_{kind}.png").shape[1] > 400
+
+
+def test_statistics_after_a_training_decode_nothing(clean_ccp, capsys, monkeypatch):
+    cache, reader = clean_ccp.parent / "cache", ccp(root=str(clean_ccp), names=CCP_NAMES)
+    open_census(reader, label_space("refined15"), cache, [32])  # as a training does
+    monkeypatch.setattr(Reader, "read", None)
+    capsys.readouterr()
+    assert run(clean_ccp) == 0
+    assert "decoding" not in capsys.readouterr().out

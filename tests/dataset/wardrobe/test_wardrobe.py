@@ -216,7 +216,7 @@ def test_default_network_doubles_the_miou_of_single_pixels(tmp_path: Path) -> No
     subprocess.run([*command, *folders], cwd=REPOSITORY, env=environment, check=True)
     (run,) = tmp_path.glob("*/*/*/fold-0")
     network = json.loads((run / "metrics.json").read_text())["test"]["mean"]["iou"]
-    (cache,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+    (cache,) = (path for path in (tmp_path / "cache").glob("pixels-*") if path.is_dir())
     images, classes = np.load(cache / "images.npy"), np.load(cache / "masks.npy")
     split = json.loads((run / "split.json").read_text())
     train, test = ([int(name) - 1 for name in split[part]] for part in ("train", "test"))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clothseg.cache import open_census
 from clothseg.commands.dataset.context import Context
 from clothseg.commands.dataset.statistics.counting import (
     INSTANCE_MEANINGS,
@@ -12,7 +13,6 @@ from clothseg.commands.dataset.statistics.counting import (
     class_rows,
     classes_per_image,
     count_further_maps,
-    count_images,
     distribution,
     image_rows,
 )
@@ -27,7 +27,8 @@ def act(context: Context) -> int:
     Raises:
         DataError: a sample is defective, or a file cannot be written.
     """
-    counts = count_images(context.reader, context.labels)
+    cache = Path(context.settings.data.cache)
+    counts = Counts.of(open_census(context.reader, context.labels, cache))
     rows = class_rows(counts, context.labels)
     folder, labels = context.output / "statistics", context.labels
     further = count_further_maps(context.reader)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from clothseg.cache import Census
 from clothseg.dataset import Reader, Sample
 from clothseg.labels import LabelSpace
 from clothseg.screen import progress_bar
@@ -41,31 +41,18 @@ class Counts:
     areas: np.ndarray
     objects: np.ndarray
 
+    @classmethod
+    def of(cls, census: Census) -> "Counts":
+        """Take the counts from a census."""
+        foreground = np.arange(census.pixels.shape[1]) > 0
+        instances, areas = census.instances * foreground, census.areas * foreground
+        return cls(census.samples, census.sizes, census.pixels, instances, areas, census.annotated)
+
     def select(self, chosen: np.ndarray) -> "Counts":
         """Return the counts of selected images, bool [N]."""
         samples = [s for s, is_chosen in zip(self.samples, chosen, strict=True) if is_chosen]
         arrays = (self.sizes, self.pixels, self.instances, self.areas, self.objects)
         return Counts(samples, *(array[chosen] for array in arrays))
-
-
-def count_images(reader: Reader, labels: LabelSpace) -> Counts:
-    """Read and count every image.
-
-    Raises:
-        DataError: an image or its annotation is defective, or the files do not have the dataset's
-            layout.
-        ConfigError: the label space does not cover a source name.
-    """
-    samples = reader.samples()
-    table = labels.lookup_table(reader.names)
-    count = partial(_count_image, reader=reader, table=table, classes=len(labels))
-    bar = progress_bar("counting", len(samples))
-    rows = []
-    with bar as advance, map_in_order(count, samples) as counted:
-        for row in counted:
-            rows.append(row)
-            advance(1)
-    return Counts(samples, *(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def count_further_maps(reader: Reader) -> dict[str, list[dict[str, Any]]]:
@@ -172,23 +159,3 @@ def distribution(values: np.ndarray) -> dict[str, Any]:
         "max": int(numbers[-1]),
         "images": dict(zip(map(str, numbers.tolist()), frequencies.tolist(), strict=True)),
     }
-
-
-def _count_image(
-    sample: Sample, reader: Reader, table: np.ndarray, classes: int
-) -> tuple[tuple[int, int], np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Return size, pixels [K], instances [K], areas [K] and whether objects are annotated."""
-    image, source = reader.read(sample)
-    pixels = np.bincount(table[source].ravel(), minlength=256)[:classes]
-    objects = reader.objects(sample)
-    if objects is None:
-        instances, areas = (pixels > 0).astype(np.int64), pixels.copy()
-    else:
-        classes_of_objects = table[[source for source, _ in objects]]
-        instances = np.bincount(classes_of_objects, minlength=256)[:classes]
-        areas = np.zeros(256, np.int64)
-        np.add.at(areas, classes_of_objects, [area for _, area in objects])
-        areas = areas[:classes]
-    instances[0] = areas[0] = 0
-    height, width = image.shape[:2]
-    return (height, width), pixels, instances, areas, objects is not None

@@ -1,0 +1,11 @@
+"""On-disk cache of a dataset: its census, and images decoded to the network's input size.
+
+Both are memory-mapped arrays that are written once. The census does not depend on the image size,
+so another size decodes the images again but neither counts nor hashes them.
+"""
+
+from clothseg.cache.census import Census
+from clothseg.cache.opening import open_cache, open_census, open_pixels, read_census
+from clothseg.cache.pixels import Cache
+
+__all__ = ["Cache", "Census", "open_cache", "open_census", "open_pixels", "read_census"]

@@ -1,0 +1,88 @@
+"""Opening of censuses and pixels, which are built first if they are missing, stale or damaged."""
+
+from collections.abc import Collection
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from clothseg.cache.census import Census, census_folder, census_store, load_census
+from clothseg.cache.decoding import fill
+from clothseg.cache.listing import Listing
+from clothseg.cache.pixels import Cache, pixel_store
+from clothseg.dataset.reader import Reader
+from clothseg.labels import LabelSpace
+
+
+def open_census(
+    reader: Reader, labels: LabelSpace, root: Path, sizes: Collection[int] = ()
+) -> Census:
+    """List a dataset and open its census; build it if it does not exist.
+
+    Args:
+        reader: the dataset.
+        labels: the label space of the counts.
+        root: folder of all caches.
+        sizes: image sizes whose pixels, of all samples, will be opened next: those that do not
+            exist are written in the same pass over the images.
+
+    Raises:
+        DataError: the dataset cannot be listed, a sample is defective, or the disk is full.
+        ConfigError: the label space does not assign a source name.
+    """
+    samples = reader.samples()
+    folder = census_folder(root, samples, reader, labels)
+    stores = [
+        census_store(folder, len(samples), reader, labels),
+        *(pixel_store(folder, len(samples), size) for size in sorted(set(sizes))),
+    ]
+    fill(stores, samples, reader, labels)
+    listing = Listing.of(reader, samples, labels)
+    listing.write(folder)
+    return load_census(folder, listing)
+
+
+def read_census(folder: Path) -> Census:
+    """Open a complete census from its folder alone, without access to the dataset.
+
+    Raises:
+        DataError: the folder is missing or damaged.
+    """
+    return load_census(folder, Listing.read(folder))
+
+
+def open_pixels(
+    census: Census,
+    reader: Reader,
+    labels: LabelSpace,
+    size: int,
+    names: Collection[str] | None = None,
+) -> Cache:
+    """Open the decoded images of some samples; decode them if they are not stored.
+
+    Args:
+        census: the census of the dataset.
+        reader: the dataset, which is not accessed if the images are stored.
+        labels: the label space of the masks.
+        size: height and width S in pixels.
+        names: names of the samples; None for all. The store of all samples is used if it exists.
+
+    Raises:
+        DataError: a sample is defective, or the disk is full.
+    """
+    samples, rows = census.samples, None
+    store = pixel_store(census.folder, len(samples), size)
+    chosen = sorted(census.index_of[name] for name in set(census.names if names is None else names))
+    if len(chosen) < len(samples) and not store.arrays.is_complete():
+        samples = [census.samples[index] for index in chosen]
+        rows = np.full(len(census.samples), -1)
+        rows[chosen] = np.arange(len(chosen))
+        store = pixel_store(census.folder, len(chosen), size, [sample.name for sample in samples])
+    fill([store], samples, reader, labels)
+    own = {field.name: getattr(census, field.name) for field in fields(Census)}
+    return Cache(**own, **store.arrays.load(), rows=rows)
+
+
+def open_cache(reader: Reader, labels: LabelSpace, size: int, root: Path) -> Cache:
+    """Open census and decoded images of all samples; arguments and errors as above."""
+    return open_pixels(open_census(reader, labels, root, [size]), reader, labels, size)

@@ -1,0 +1,89 @@
+"""Inputs that the jobs of a sweep share: censuses of the datasets, and splits."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from clothseg import build
+from clothseg.error import ConfigError, DataError, UserError
+from clothseg.jobs.process import prepare
+from clothseg.run.job import Job
+from clothseg.run.record import Record
+from clothseg.split import Split
+
+
+def share_inputs(jobs: Sequence[Job]) -> list[Job]:
+    """Open each census and compute each split once, for the jobs that have not finished yet.
+
+    Errors are found here, once, before any job starts.
+
+    Args:
+        jobs: jobs that will run on this machine.
+
+    Returns:
+        The same jobs; those that still have to run have a census, and a split unless their record
+        contains one.
+
+    Raises:
+        DataError: datasets are defective, or the disk is full; states every problem once.
+        ConfigError: datasets cannot be split as configured; lists every problem once.
+    """
+    shared = list(jobs)
+    datasets: dict[str, list[int]] = {}
+    for number, job in enumerate(jobs):
+        if not Record(job.folder).is_done(rerun=job.config["rerun"]):
+            config = job.config
+            key = json.dumps([config["dataset"], config["labels"], config["data"]["cache"]])
+            datasets.setdefault(key, []).append(number)
+    if datasets:
+        prepare()  # the libraries of the jobs are loaded in the meantime
+    errors: list[UserError] = []
+    for numbers in datasets.values():
+        of_dataset = _share_census([jobs[number] for number in numbers], errors)
+        for number, job in zip(numbers, of_dataset, strict=True):
+            shared[number] = job
+    if errors:
+        raise _combined(errors)
+    return shared
+
+
+def _share_census(jobs: Sequence[Job], errors: list[UserError]) -> list[Job]:
+    """Open the census of jobs with one dataset and label space, and compute their splits."""
+    configs = [job.config for job in jobs]
+    sizes = [config["data"]["image_size"] for config in configs if build.uses_whole_dataset(config)]
+    shared = list(jobs)
+    try:
+        census = build.open_census(configs[0], build.build_dataset(configs[0]), sizes)
+    except UserError as error:
+        errors.append(error)
+        return shared
+    splits: dict[str, Split] = {}
+    for number, job in enumerate(jobs):
+        key = json.dumps([job.config["split"], job.config["data"]["max_train_images"]])
+        frozen = _has_frozen_split(job)
+        try:
+            if not frozen and key not in splits:
+                splits[key] = build.build_split(job.config, census)
+        except ConfigError as error:
+            errors.append(error)
+        else:
+            split = None if frozen else splits[key]
+            shared[number] = replace(job, census=census.folder, split=split)
+    return shared
+
+
+def _has_frozen_split(job: Job) -> bool:
+    """True if the record contains the split that a job will use.
+
+    A finished record, which the job repeats, is set aside with its split.
+    """
+    record = Record(job.folder)
+    return (record.folder / "split.json").is_file() and not record.is_done()
+
+
+def _combined(errors: Sequence[UserError]) -> UserError:
+    """Combine errors into one that states each problem once."""
+    problems = [error.problems for error in errors if isinstance(error, ConfigError)]
+    if len(problems) == len(errors):
+        return ConfigError(list(dict.fromkeys(text for texts in problems for text in texts)))
+    return DataError("\n".join(dict.fromkeys(map(str, errors))))

@@ -1,0 +1,36 @@
+"""Splits of datasets that are too small for the numbers in a split's configuration."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from clothseg.split.constrained import relaxed
+from clothseg.split.division import Split
+from clothseg.split.small import overfit, subset
+
+if TYPE_CHECKING:
+    from clothseg.cache import Census
+
+
+def fit(node: Mapping[str, Any], census: "Census") -> Split | None:
+    """Compute a split with as many images and instances as a dataset has.
+
+    The numbers of an experiment are those of its own dataset. A budget also has to run on a few
+    images, such as rendered ones or the first of a download.
+
+    Args:
+        node: configuration of the split, which has raised a ConfigError.
+        census: the samples.
+
+    Returns:
+        The split; None if it has no numbers of its own, or the dataset is too small nevertheless.
+    """
+    arguments = {key: value for key, value in node.items() if key != "_target_"}
+    match node["_target_"], arguments:
+        case "clothseg.split.overfit", {"images": int()}:
+            return overfit(census, images=len(census.names))
+        case "clothseg.split.subset", _:
+            images = int(census.groups.max()) // 2  # fewer than half of the distinct images
+            return subset(census, **arguments | {"images": images}) if images >= 2 else None
+        case "clothseg.split.constrained", _:
+            return relaxed(census, **arguments)
+    return None

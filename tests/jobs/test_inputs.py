@@ -1,0 +1,172 @@
+"""Inputs that the jobs of a sweep share: computed once, before any job starts."""
+
+import pickle
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from clothseg import build
+from clothseg.cache import read_census
+from clothseg.config.command_line import check_command
+from clothseg.dataset.reader import Reader
+from clothseg.error import ConfigError, DataError
+from clothseg.jobs.ending import Done
+from clothseg.jobs.inputs import share_inputs
+from clothseg.jobs.outcome import run_here
+from clothseg.run.job import Job
+from clothseg.run.record import Record
+from clothseg.split import Split
+from clothseg.split.stratified import _assign_folds
+from support.small_datasets import write_own_photos
+
+
+@pytest.fixture(autouse=True)
+def prepared(monkeypatch):
+    """Record whether processes are prepared, without starting any."""
+    calls = []
+    monkeypatch.setattr("clothseg.jobs.inputs.prepare", lambda: calls.append(1))
+    return calls
+
+
+@pytest.fixture
+def own(tmp_path):
+    return write_own_photos(tmp_path / "own", photos=12)
+
+
+@cache
+def composed(root, *overrides):
+    folders = [f"dataset.root={root}", f"data.cache={root.parent / 'cache'}"]
+    small = ["data.image_size=32", "data.batch_size=2", "split.folds=2", "split.validation=0.3"]
+    (job,) = check_command(["dataset=folder", *folders, *small, *overrides])
+    return job.config
+
+
+def jobs_of(root, *variants, folds=2):
+    """Jobs of all folds of configurations that differ in some overrides."""
+    jobs = []
+    for number, overrides in enumerate(variants or [()]):
+        config = composed(root, *overrides)
+        for fold in range(folds):
+            folder = root.parent / "runs" / str(number) / f"fold-{fold}"
+            of_fold = config | {"split": config["split"] | {"fold": fold}}
+            jobs.append(Job("a model", folder, of_fold, {}, []))
+    return jobs
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    read, names = Reader.read, []
+
+    def record(reader, sample):
+        names.append(sample.name)
+        return read(reader, sample)
+
+    monkeypatch.setattr(Reader, "read", record)
+    return names
+
+
+def test_folds_share_one_census_and_one_partition(own, monkeypatch, reads):
+    listed = []
+    open_census = build.open_census
+    monkeypatch.setattr(
+        build, "open_census", lambda *arguments: listed.append(1) or open_census(*arguments)
+    )
+    _assign_folds.cache_clear()
+    jobs = share_inputs(jobs_of(own))
+    assert len(listed) == _assign_folds.cache_info().misses == 1
+    assert len(reads) == 12
+    assert len({job.census for job in jobs}) == 1
+    census = read_census(jobs[0].census)
+    assert sorted(name for job in jobs for name in job.split.test) == sorted(census.names)
+    for job in jobs:
+        assert job.split == build.build_split(job.config, census)
+        reader = build.build_dataset(job.config)
+        build.open_pixels(job.config, reader, census, job.split)
+    assert len(reads) == 12  # pixels were decoded in the same pass
+
+
+def test_jobs_are_sent_to_other_processes_with_their_inputs(own):
+    job = share_inputs(jobs_of(own))[1]
+    assert pickle.loads(pickle.dumps(job)) == job
+
+
+def test_sizes_of_a_sweep_are_decoded_in_one_pass(own, reads):
+    jobs = share_inputs(jobs_of(own, ("data.image_size=32",), ("data.image_size=48",)))
+    for job in jobs:
+        census, reader = read_census(job.census), build.build_dataset(job.config)
+        build.open_pixels(job.config, reader, census, job.split)
+    assert len(reads) == 12
+
+
+def test_a_budget_decodes_the_pixels_of_its_own_images_only(own, reads):
+    job = share_inputs(jobs_of(own, ("data.max_train_images=2",)))[0]
+    assert len(reads) == 12
+    del reads[:]
+    census, reader = read_census(job.census), build.build_dataset(job.config)
+    build.open_pixels(job.config, reader, census, job.split)
+    assert set(reads) == job.split.names
+    assert len(reads) == len(job.split.names) < 12
+
+
+def test_finished_jobs_have_no_inputs_unless_they_are_repeated(own, reads, prepared):
+    jobs = jobs_of(own, (), ("rerun=true",))
+    for job in jobs:
+        Record(job.folder).begin({}, {}, [], "CPU")
+        Record(job.folder).set_state("done")
+    shared = share_inputs(jobs)
+    assert shared[:2] == jobs[:2]
+    assert all(job.census and job.split for job in shared[2:])
+    del reads[:], prepared[:]
+    assert share_inputs(jobs[:2]) == jobs[:2]
+    assert reads == prepared == []
+
+
+def test_a_frozen_split_is_not_replaced(own):
+    first, second = jobs_of(own)
+    split = Split(["0", "1", "2"], ["3"], ["4"], "division", 0.0)
+    split.write(first.folder / "split.json")
+    shared = share_inputs([first, second])
+    assert (shared[0].split, shared[1].split is None) == (None, False)
+    assert Split.read(first.folder / "split.json") == split
+
+
+def test_a_dataset_that_is_too_small_is_one_error(own):
+    with pytest.raises(ConfigError, match="12 distinct images cannot be split into 7 parts"):
+        share_inputs(jobs_of(own, (), ("split.folds=7",)))
+
+
+def test_a_defective_sample_is_one_error(own):
+    (own / "images" / "3.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match=r"3\.jpg: the image is truncated") as error:
+        share_inputs(jobs_of(own, (), ("seed=1",)))
+    assert str(error.value).count("truncated") == 1
+
+
+def test_every_problem_of_a_sweep_is_stated(own):
+    with pytest.raises(ConfigError) as error:
+        share_inputs(jobs_of(own, ("split.folds=7",), (), ("split.folds=8",)))
+    assert len(error.value.problems) == 2
+
+
+def test_a_defective_dataset_does_not_hide_an_impossible_split(own, tmp_path):
+    other = write_own_photos(tmp_path / "other", photos=12)
+    (other / "images" / "3.jpg").write_bytes(b"")
+    with pytest.raises(DataError) as error:
+        share_inputs([*jobs_of(other), *jobs_of(own, ("split.folds=7",))])
+    assert "3.jpg: the image is truncated" in str(error.value)
+    assert "cannot be split into 7 parts" in str(error.value)
+
+
+@pytest.mark.slow(seconds=8)
+def test_a_job_with_inputs_trains_without_its_dataset(own):
+    """Neither lists the dataset nor touches its files, which are gone."""
+    network = ["model=unet", "backbone=mobilenet_v2", "model.decoder_channels=[16,16,16,16,16]"]
+    trainer = ["trainer=cpu", "trainer.threads=1", "trainer.max_epochs=1"]
+    (job, _) = jobs_of(own, (*network, *trainer))
+    choices = {"model": "unet", "backbone": "mobilenet_v2", "dataset": "folder", "labels": "folder"}
+    (job,) = share_inputs([replace(job, choices=choices)])
+    own.rename(own.with_name("moved"))
+    assert run_here(job) == Done()
+    assert Split.read(job.folder / "split.json") == job.split
+    assert Record(job.folder).metrics["epochs"] == 1
