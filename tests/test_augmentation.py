@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from clothseg.augmentation import GaussianNoise
-from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 from clothseg.shipped import options
 
@@ -19,7 +18,7 @@ SWAPPED[[LEFT, RIGHT]] = RIGHT, LEFT
 
 def augmentation(option, *overrides):
     (job,) = check_command([f"augmentation={option}", *overrides])
-    return call_target(job.config["augmentation"], SIZE, SWAPPED)
+    return job.config.augmentation(SIZE, SWAPPED)
 
 
 @pytest.fixture

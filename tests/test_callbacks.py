@@ -170,16 +170,17 @@ def small_task(*overrides):
     )
     names = ["BG", "Hat", "Coat", "Skin"]
     colors = ["#000000", "#111111", "#222222", "#333333"]
-    job.config["labels"] |= {"names": names, "colors": colors, "flip_pairs": [], "gathers": {}}
-    task = build_task(job.config)
+    labels = {"names": names, "colors": colors, "flip_pairs": [], "gathers": {}}
+    config = job.config.changed(labels=labels)
+    task = build_task(config)
     torch.manual_seed(0)
     task.network = Network(torch.nn.Conv2d(3, 4, 5, padding=2), 1)
-    return job.config, task
+    return config, task
 
 
 def train(folder, *overrides):
     config, task = small_task(*overrides)
-    history = History(config["callbacks"]["checkpoints"]["monitor"])
+    history = History(config.monitor)
     lines = []
     trainer = build_trainer(config, folder, [history, Reporter(lines.append, "x", 4, history)])
     data = small_data()

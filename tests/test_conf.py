@@ -119,7 +119,7 @@ def test_a_target_is_in_the_module_of_its_group(group, option):
 @pytest.mark.parametrize(("group", "option"), FILES)
 def test_a_file_sets_every_argument_of_its_function_and_comments_it(group, option, own):
     text = (CONF / group / f"{option}.yaml").read_text()
-    for path, node in targets(composed(group, option, own).config[group]):
+    for path, node in targets(composed(group, option, own).config.plain[group]):
         function = resolve_target(node["_target_"], [])
         # Preparation keys such as the person crop apply to all datasets, not to their functions.
         shared = set(Preparation.model_fields) if (group, path) == ("dataset", "") else set()

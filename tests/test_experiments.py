@@ -25,7 +25,7 @@ def test_inacio2019_matches_the_paper_for_all_four_networks():
     roots = [f"dataset.sources.{name}.root=x" for name in ("ccp", "cfpd")]
     jobs = {m: composed(f"inacio2019/{m}", *roots) for m in ("linknet", "pspnet", "unet", "fpn")}
     for model, job in jobs.items():
-        config = job.config
+        config = job.config.plain
         assert (job.choices["model"], job.choices["backbone"]) == (model, "efficientnet-b3")
         assert (job.choices["dataset"], job.choices["labels"]) == ("ccp_cfpd", "refined15")
         assert config["data"]["image_size"] == 320
@@ -39,7 +39,7 @@ def test_inacio2019_matches_the_paper_for_all_four_networks():
         assert (
             config["scheduler"]["patience"] < stopping["patience"]
         )  # otherwise it would have no effect
-    assert jobs["fpn"].config["model"]["merge"] == "cat"
+    assert jobs["fpn"].config.plain["model"]["merge"] == "cat"
 
 
 def test_castro2019_has_a_file_for_every_row_of_its_tables():
@@ -57,17 +57,17 @@ def test_castro2019_has_a_file_for_every_row_of_its_tables():
         job = composed(f"castro2019/{name}", "dataset.root=x")
         options = tuple(job.choices[group] for group in ("model", "optimizer", "loss"))
         assert options == expected, name
-        assert job.config["data"]["image_size"] == 256
-        assert len(job.config["labels"]["names"]) == 47
+        assert job.config.plain["data"]["image_size"] == 256
+        assert len(job.config.plain["labels"]["names"]) == 47
         if "atrous" in name:
-            assert job.config["model"]["output_stride"] == 16
-            assert job.config["backbone"]["weights"] == "voc"
-    one = composed("castro2019/overfit_one", "dataset.root=x").config
+            assert job.config.plain["model"]["output_stride"] == 16
+            assert job.config.plain["backbone"]["weights"] == "voc"
+    one = composed("castro2019/overfit_one", "dataset.root=x").config.plain
     assert (one["trainer"]["max_epochs"], one["split"]["images"]) == (300, 1)
-    segnet = composed("castro2019/overfit_one_segnet", "dataset.root=x").config
+    segnet = composed("castro2019/overfit_one_segnet", "dataset.root=x").config.plain
     common = {key: value for key, value in segnet.items() if key not in ("model", "backbone")}
     assert common == {key: one[key] for key in common}
-    full = composed("castro2019/full", "dataset.root=x").config
+    full = composed("castro2019/full", "dataset.root=x").config.plain
     assert full["split"]["validation"] == 0.1
 
 
@@ -81,11 +81,11 @@ def test_martellozzo2023_has_four_trials():
     for name, (backbone, labels, zoom) in trials.items():
         job = composed(f"martellozzo2023/{name}", "dataset.root=x")
         assert (job.choices["backbone"], job.choices["labels"]) == (backbone, labels)
-        assert job.config["augmentation"]["zoom"] == zoom
-        assert job.config["optimizer"]["lr"] == 1e-4
-        assert job.config["data"]["batch_size"] == 8
-        assert job.config["callbacks"]["early_stopping"]["patience"] == 5
-        assert job.config["backbone"]["weights"] is None
+        assert job.config.plain["augmentation"]["zoom"] == zoom
+        assert job.config.plain["optimizer"]["lr"] == 1e-4
+        assert job.config.plain["data"]["batch_size"] == 8
+        assert job.config.plain["callbacks"]["early_stopping"]["patience"] == 5
+        assert job.config.plain["backbone"]["weights"] is None
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def census_of(tmp_path_factory):
         layouts = {key: key.split(".")[-2].replace("dataset", dataset) for key in roots_of(dataset)}
         roots = [f"{key}={root_of(layout)}" for key, layout in layouts.items()]
         (job,) = check_command([f"dataset={dataset}", f"labels={labels}", *roots])
-        config = job.config | {"data": job.config["data"] | {"cache": str(folder / "cache")}}
+        config = job.config | {"data": job.config.plain["data"] | {"cache": str(folder / "cache")}}
         census = build.open_census(config, build.build_dataset(config), [])
         rows = np.arange(36) % len(census.samples)
         samples = [
@@ -131,7 +131,7 @@ def test_every_experiment_can_be_split_within_every_budget(name, census_of):
         for budget in ("smoke", "small"):
             roots = [f"{key}=x" for key in roots_of(dataset)]
             job = composed(name, f"dataset={dataset}", f"budget={budget}", *roots)
-            data, split = job.config["data"], build.build_split(job.config, census_of(job))
+            data, split = job.config.plain["data"], build.build_split(job.config, census_of(job))
             assert data["batch_size"] <= len(split.train) <= data["max_train_images"]
             assert split.validation
             assert split.test

@@ -21,7 +21,7 @@ def subject(folder, *overrides):
     (job,) = check_command(overrides)
     folder.mkdir(parents=True, exist_ok=True)
     labels = label_space("refined15")
-    return Subject("some run", folder, "a/b/c", job.config, job.choices, labels)
+    return Subject("some run", folder, "a/b/c", job.config.plain, job.choices, labels)
 
 
 def row(epoch, iou=0.5):
@@ -96,7 +96,7 @@ def test_command_lines_that_select_the_csv_file_are_accepted(selected, tmp_path)
 
 def test_lightning_loggers_receive_epochs_and_configuration(tmp_path):
     (job,) = check_command(["logger=lightning", "logger.lightning.name=CSVLogger"])
-    job.config["logger"]["lightning"]["arguments"] = {  # the defaults are those of MLflow
+    job.config.plain["logger"]["lightning"]["arguments"] = {  # the defaults are those of MLflow
         "save_dir": "{folder}",
         "name": "csv",
         "version": "{signature}",
@@ -144,7 +144,7 @@ def card(iou):
 
 def test_final_scores_are_those_of_the_test_and_of_the_best_epoch_in_validation(tmp_path):
     (job,) = check_command(["logger=lightning", "logger.lightning.name=CSVLogger"])
-    job.config["logger"]["lightning"]["arguments"] = {"save_dir": "{folder}", "name": "csv"}
+    job.config.plain["logger"]["lightning"]["arguments"] = {"save_dir": "{folder}", "name": "csv"}
     for old in (False, True):
         metrics = {"test": card(0.5)} | ({} if old else {"validation": card(0.25)})
         (tracker,) = build.build_trackers(job.config)

@@ -1,13 +1,14 @@
 """Architectures: output sizes, gradients, and parameter counts."""
 
 import copy
+from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
 from torch import nn
 
-from clothseg.build import build_task, call_target
+from clothseg.build import build_task
 from clothseg.config.command_line import check_command
 from clothseg.model.compatibility import WITHOUT_BACKBONE
 from clothseg.model.network import Auxiliary, Network
@@ -143,8 +144,8 @@ def test_merge_cat_builds_the_wider_network_of_inacio2019():
 def custom_network(model, classes, backbone=None, **keys):
     """Build an architecture for any number of classes, with default values for other keys."""
     job = composed(f"model={model}", *([] if backbone is None else [f"backbone={backbone}"]))
-    node = {**job.config["model"], **keys}
-    return call_target(node, call_target(job.config["backbone"]), classes)
+    call = job.config.model
+    return replace(call, arguments={**call.arguments, **keys})(job.config.backbone(), classes)
 
 
 def count(module):

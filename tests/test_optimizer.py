@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 from clothseg.shipped import options
 
@@ -14,7 +13,7 @@ def step(option, *overrides, gradient=2.0, start=1.0):
     """Return the value of a parameter after one step with a known gradient."""
     (job,) = check_command([f"optimizer={option}", "optimizer.lr=0.1", *overrides])
     weight = torch.nn.Parameter(torch.tensor([start], dtype=torch.float64))
-    optimizer = call_target(job.config["optimizer"], [weight])
+    optimizer = job.config.optimizer([weight])
     weight.grad = torch.full_like(weight, gradient)
     optimizer.step()
     return weight.item()

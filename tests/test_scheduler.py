@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 
 
@@ -13,7 +12,7 @@ def rates(option, *overrides, steps=20, losses=None):
     """Record the learning rate before each step, starting from 1, and return the schedule."""
     (job,) = check_command([f"scheduler={option}", *overrides])
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = call_target(job.config["scheduler"], optimizer, steps)
+    schedule = job.config.scheduler(optimizer, steps)
     recorded = []
     for step in range(steps):
         recorded.append(optimizer.param_groups[0]["lr"])
@@ -26,7 +25,7 @@ def rates(option, *overrides, steps=20, losses=None):
 def test_none_returns_no_schedule():
     (job,) = check_command(["scheduler=none"])
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    assert call_target(job.config["scheduler"], optimizer, 5) is None
+    assert job.config.scheduler(optimizer, 5) is None
 
 
 def test_exponential_multiplies_every_epoch():

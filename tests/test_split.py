@@ -28,7 +28,7 @@ from clothseg.split import (
 from clothseg.split.stratified import _assign_folds
 from support.answers import ccp_statistics, modanet_split
 from support.random_cache import fake_cache
-from support.shipped_config import CCP_NAMES, label_space
+from support.shipped_config import CCP_NAMES, label_space, with_split
 
 PAIRS = [("0183", "0730"), ("0197", "0671"), ("0223", "0616"), ("0594", "0722"), ("0692", "0732")]
 
@@ -377,7 +377,7 @@ def test_a_function_of_the_user_receives_the_census(max_images, tmp_path, monkey
         census, pixels=pixels, instances=pixels, class_names=["bg", "bag", "hat", "tie"]
     )
     node = {"_target_": "own_splits.rarest", "test": 1}
-    split = build_split({"split": node, "data": {"max_train_images": max_images}}, census)
+    split = build_split(with_split(node, max_images, trust=["own_splits"]), census)
     assert split.test == ["005"]
     assert len(split.train) == (max_images or 11)
 

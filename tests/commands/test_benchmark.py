@@ -31,7 +31,7 @@ from clothseg.benchmark.table import (
 from clothseg.benchmark.workload import CHOICES, BareLoop
 from clothseg.commands.benchmark import benchmark_result
 from clothseg.commands.main import main
-from clothseg.config.command_line import check_command
+from clothseg.config.command_line import check_settings
 from clothseg.config.schema import Benchmark
 from clothseg.datamodule.batches import CachedImages
 from clothseg.dataset.wardrobe import write_ccp
@@ -53,8 +53,8 @@ def wardrobe(tmp_path_factory):
 
 
 def tiny(name, root, *overrides):
-    (job,) = check_command([f"benchmark={name}", *TINY, *overrides], "benchmark", Benchmark)
-    return Benchmark(**job.config | {"root": root and str(root)})
+    settings = check_settings([f"benchmark={name}", *TINY, *overrides], "benchmark", Benchmark)
+    return settings.model_copy(update={"root": root and str(root)})
 
 
 def assert_consistent(comparison, measurements):
@@ -266,7 +266,7 @@ def test_decoded_baseline_matches_the_cache(wardrobe, here):
     config = training_config(tiny("input_pipeline", wardrobe), 48, [])
     reader = build.build_dataset(config)
     cache = build.build_cache(config, reader)
-    table = build.build_labels(config).lookup_table(reader.names)
+    table = config.labels.lookup_table(reader.names)
     rival = DecodedImages(reader.samples(), table, 48, none(48, UNCHANGED))
     ours = CachedImages(cache, cache.names, None, 0)
     assert len(rival) == len(ours) == 10

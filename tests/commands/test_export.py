@@ -14,6 +14,7 @@ from clothseg.commands import export
 from clothseg.commands.export import compare, write_onnx
 from clothseg.commands.main import main
 from clothseg.config.command_line import check_command
+from clothseg.config.run_config import RunConfig
 from clothseg.error import DataError
 from support.command_line import records
 
@@ -60,7 +61,7 @@ def test_the_metadata_has_labels_normalization_and_size(exported):
 @pytest.mark.parametrize("size", [(1, 32, 32), (3, 64, 96)])
 def test_batch_and_size_may_vary(exported, size):
     record, path, _ = exported
-    task = build_task(record.config["config"])
+    task = build_task(RunConfig.of(record.config["config"]))
     state = torch.load(record.best_checkpoint, weights_only=True)["state_dict"]
     task.load_state_dict(state)
     photos, height, width = size

@@ -119,7 +119,8 @@ def test_a_sweep_composes_every_combination():
     jobs = check_command(["model=fpn,unet", "optimizer.lr=1e-3,1e-4", "split.fold=range(3)"])
     assert len(jobs) == 12
     seen = {
-        (j.choices["model"], j.config["optimizer"]["lr"], j.config["split"]["fold"]) for j in jobs
+        (j.choices["model"], j.config.plain["optimizer"]["lr"], j.config.plain["split"]["fold"])
+        for j in jobs
     }
     assert len(seen) == 12
 
@@ -140,16 +141,16 @@ def test_launcher_settings_reach_hydra_as_they_were_validated():
 
 def test_values_keep_their_types():
     (job,) = check_command(["backbone.weights=null", "optimizer.betas=[0.8,0.9]", "output='a b'"])
-    assert job.config["backbone"]["weights"] is None
-    assert job.config["optimizer"]["betas"] == [0.8, 0.9]
-    assert job.config["output"] == "a b"
+    assert job.config.plain["backbone"]["weights"] is None
+    assert job.config.plain["optimizer"]["betas"] == [0.8, 0.9]
+    assert job.config.plain["output"] == "a b"
 
 
 def test_labels_on_the_command_line_override_the_default_of_the_dataset():
     (job,) = check_command(["dataset=ccp", "labels=body4", "dataset.root=x"])
-    assert job.config["labels"]["name"] == "body4"
+    assert job.config.plain["labels"]["name"] == "body4"
     (job,) = check_command(["dataset=ccp", "dataset.root=x"])
-    assert job.config["labels"]["name"] == "refined15"
+    assert job.config.plain["labels"]["name"] == "refined15"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_functions_of_a_trusted_package_are_allowed_but_not_its_imports(tmp_path
         with pytest.raises(ConfigError):
             resolve_target(target, ["wardrobe_losses"])
     overrides = ["loss._target_=wardrobe_losses.mine", "trust=[wardrobe_losses]"]
-    assert check_command([*overrides, "+loss.weight=2.0"])[0].config["loss"]["weight"] == 2
+    assert check_command([*overrides, "+loss.weight=2.0"])[0].config.plain["loss"]["weight"] == 2
     assert "loss.weight: required key is missing" in problems(*overrides)
     sys.modules.pop("wardrobe_losses")
 

@@ -13,7 +13,7 @@ def test_the_last_override_varies_fastest_and_folds_fastest_of_all():
     overrides = ["optimizer.lr=1e-3,1e-2", "model=fpn,unet", "split.folds=2"]
     composed = check_command(overrides, every_fold=True)
     found = [
-        (c.config["optimizer"]["lr"], c.choices["model"], c.config["split"]["fold"])
+        (c.config.plain["optimizer"]["lr"], c.choices["model"], c.config.plain["split"]["fold"])
         for c in composed
     ]
     assert found == list(itertools.product((1e-3, 1e-2), ("fpn", "unet"), (0, 1)))
@@ -41,13 +41,13 @@ def test_overrides_are_those_of_one_configuration_and_the_name_has_the_swept_one
 )
 def test_all_folds_are_added_unless_the_fold_is_chosen(overrides, folds):
     composed = check_command(overrides, every_fold=True)
-    assert [c.config["split"].get("fold") for c in composed] == folds
+    assert [c.config.plain["split"].get("fold") for c in composed] == folds
     assert not any("fold=" in c.name for c in composed)
 
 
 def test_interpolations_see_the_values_of_their_own_configuration():
     composed = check_command(["seed=${split.fold}", "split.folds=3"], every_fold=True)
-    assert [c.config["seed"] for c in composed] == [0, 1, 2]
+    assert [c.config.plain["seed"] for c in composed] == [0, 1, 2]
 
 
 def test_hydra_composes_each_choice_of_options_once(monkeypatch):
@@ -67,8 +67,8 @@ def test_equal_parts_of_configurations_are_stored_once():
     composed = check_command(["optimizer.lr=0.1,0.2,0.3"], every_fold=True)
     assert len(composed) == 15
     for key in ("labels", "dataset", "model", "data"):
-        assert len({id(c.config[key]) for c in composed}) == 1
-    assert len({id(c.config["optimizer"]) for c in composed}) == 3
+        assert len({id(c.config.plain[key]) for c in composed}) == 1
+    assert len({id(c.config.plain["optimizer"]) for c in composed}) == 3
 
 
 def test_many_jobs_are_announced_before_they_are_composed(capsys):

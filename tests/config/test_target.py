@@ -50,7 +50,7 @@ def check(target, *overrides):
 
 
 def test_a_parameter_without_annotation_accepts_any_value(package):
-    assert check(f"{package}.plain.untyped", "+loss.gamma=[a]")[0].config["loss"]["gamma"]
+    assert check(f"{package}.plain.untyped", "+loss.gamma=[a]")[0].config.plain["loss"]["gamma"]
 
 
 def test_postponed_annotations_are_validated(package):

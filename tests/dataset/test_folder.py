@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clothseg.build import build_dataset, build_labels
+from clothseg.build import build_dataset
 from clothseg.config.command_line import check_command
 from clothseg.dataset import folder
 from clothseg.dataset.skip_defects import WithoutDefects
@@ -153,8 +153,8 @@ def test_the_label_file_enters_the_fingerprint(own_photos):
 
 def test_the_folder_alone_defines_dataset_and_labels(own_photos):
     config = compose(own_photos)
-    assert config["dataset"]["names"] == NAMES
-    assert config["labels"] == {
+    assert config.plain["dataset"]["names"] == NAMES
+    assert config.plain["labels"] == {
         "name": "folder",
         "names": NAMES,
         "colors": ["#000000", "#ff8000", "#0080ff"],
@@ -162,15 +162,15 @@ def test_the_folder_alone_defines_dataset_and_labels(own_photos):
         "ignore": [],
         "gathers": {name: [name] for name in NAMES},
     }
-    assert build_labels(config).flip_table[:4].tolist() == [0, 2, 1, 3]
+    assert config.labels.flip_table[:4].tolist() == [0, 2, 1, 3]
     assert len(build_dataset(config).samples()) == 3
 
 
 def test_another_label_space_accepts_matching_names(own_photos):
     rewrite(own_photos, rows("null", "hat"))
     config = compose(own_photos, "labels=refined15")
-    assert config["labels"]["name"] == "refined15"
-    assert build_labels(config).lookup_table(["null", "hat"])[:2].tolist() == [0, 7]
+    assert config.plain["labels"]["name"] == "refined15"
+    assert config.labels.lookup_table(["null", "hat"])[:2].tolist() == [0, 7]
 
 
 def test_another_label_space_lists_unassigned_names(own_photos):
@@ -188,7 +188,7 @@ def test_a_custom_dataset_can_be_merged_with_others(own_photos, small_ccp):
             "labels=refined15",
         ]
     )
-    assert job.config["dataset"]["sources"]["own"]["names"] == ["bk", "hat", "gloves"]
+    assert job.config.plain["dataset"]["sources"]["own"]["names"] == ["bk", "hat", "gloves"]
     reader = build_dataset(job.config)
     samples = {sample.name: sample for sample in reader.samples()}
     assert list(samples) == ["ccp-0001", "ccp-0002", "ccp-0003", "own-0", "own-1", "own-2"]

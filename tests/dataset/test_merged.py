@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clothseg.build import build_dataset, build_labels
+from clothseg.build import build_dataset
 from clothseg.config.command_line import check_command
 from clothseg.dataset import merged
 from clothseg.error import ConfigError, DataError
@@ -117,7 +117,7 @@ def test_the_shipped_merged_dataset_is_ccp_and_cfpd_with_refined_classes(drawn_d
             f"dataset.sources.cfpd.root={cfpd}",
         ]
     )
-    reader, labels = build_dataset(job.config), build_labels(job.config)
+    reader, labels = build_dataset(job.config), job.config.labels
     assert labels.name == "refined15"
     samples = reader.samples()
     assert [sample.name for sample in samples[:4]] == [

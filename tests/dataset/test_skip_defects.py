@@ -9,6 +9,7 @@ import pytest
 from clothseg.build import build_dataset
 from clothseg.commands.dataset.audit.action import audit
 from clothseg.commands.main import main
+from clothseg.config.run_config import DatasetConfig
 from clothseg.dataset.merged import merged
 from clothseg.dataset.skip_defects import WithoutDefects
 from clothseg.error import DataError
@@ -155,7 +156,9 @@ def test_defects_are_skipped_in_each_source_of_a_merged_dataset(clean_ccp, tmp_p
             for name in ("one", "two")
         },
     }
-    reader = build_dataset({"dataset": node, "data": {"cache": str(tmp_path / "cache")}})
+    reader = build_dataset(
+        DatasetConfig({"dataset": node, "data": {"cache": str(tmp_path / "cache")}, "trust": []})
+    )
     assert [sample.name for sample in reader.samples()] == ["one-0001", "two-0001"]
     assert [skipped.sample for skipped in reader.skipped_samples()] == [
         "one-0003",

@@ -49,7 +49,7 @@ def jobs_of(root, *variants, folds=2):
         config = composed(root, *overrides)
         for fold in range(folds):
             folder = root.parent / "runs" / str(number) / f"fold-{fold}"
-            of_fold = config | {"split": config["split"] | {"fold": fold}}
+            of_fold = config.changed(split={"fold": fold})
             jobs.append(Job("a model", folder, of_fold, {}, []))
     return jobs
 

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from clothseg.config.run_config import RunConfig
 from clothseg.files import write_json
 from clothseg.jobs.ending import Done, Failure
 from clothseg.jobs.local import run_jobs
@@ -21,7 +22,7 @@ def make_jobs(folder, count, world_size=1):
         Job(
             "a model",
             folder / str(n),
-            {"split": {"fold": n, "folds": count}, "trainer": trainer, "rerun": False},
+            RunConfig({"split": {"fold": n, "folds": count}, "trainer": trainer, "rerun": False}),
             {},
             [],
             world_size,

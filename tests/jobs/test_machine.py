@@ -3,6 +3,7 @@
 import pytest
 
 from clothseg.config.batch import batch_problem
+from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError
 from clothseg.jobs.machine import Machine, usable_cores, visible_gpus
 from clothseg.model.compatibility import min_batch_size
@@ -16,8 +17,10 @@ def config(accelerator="auto", devices=1, batch_size=8, accumulation_steps=1):
         "devices": devices,
         "accumulation_steps": accumulation_steps,
     }
-    data = {"batch_size": batch_size, "image_size": 96}
-    return {"trainer": trainer, "data": data, "model": {"_target_": "clothseg.model.upernet"}}
+    data = {"batch_size": batch_size, "image_size": 96, "workers": 0}
+    data |= {"normalization": "unit", "cache": "cache"}
+    model = {"_target_": "clothseg.model.upernet"}
+    return RunConfig({"trainer": trainer, "data": data, "model": model})
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_every_monitor_is_accepted_and_others_are_answered_with_all(key):
     for monitor in MONITORS:
         (job,) = check_command([*groups, f"{key}={monitor}"])
         group, *path = key.split(".")
-        node = job.config[group]
+        node = job.config.plain[group]
         for part in path:
             node = node[part]
         assert node == monitor

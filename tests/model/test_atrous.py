@@ -6,7 +6,6 @@ import torchvision
 from segmentation_models_pytorch.encoders import get_encoder
 from torch import nn
 
-from clothseg.build import call_target
 from clothseg.config.command_line import check_command
 from clothseg.model.atrous import restore_rates
 
@@ -15,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("cheap_weights")
 
 def network(model, *overrides):
     (job,) = check_command([f"model={model}", *overrides])
-    return call_target(job.config["model"], call_target(job.config["backbone"]), 21).eval()
+    return job.config.model(job.config.backbone(), 21).eval()
 
 
 def randomize_statistics(module):

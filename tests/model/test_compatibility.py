@@ -10,6 +10,7 @@ from torch.nn.utils import get_total_norm
 
 from clothseg.build import build_task
 from clothseg.config.command_line import check_command
+from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError
 from clothseg.loss.combined import supervised
 from clothseg.model.compatibility import pair_problem
@@ -71,12 +72,12 @@ TESTED = {(m, encoder(b)) for m, b in SUPPORTED} | {
 @cache
 def composed(model):
     (job,) = check_command([f"model={model}"])
-    return job.config
+    return job.config.plain
 
 
 def task(model, backbone):
     """Build the Lightning module of a pair from a configuration, as a run does."""
-    return build_task({**composed(model), "backbone": backbone})
+    return build_task(RunConfig({**composed(model), "backbone": backbone}))
 
 
 def check_training_step(module):

@@ -7,8 +7,8 @@ import time
 import pytest
 import yaml
 
-from clothseg.build import require_valid
 from clothseg.config.command_line import check_command
+from clothseg.config.run_config import RunConfig
 from clothseg.error import ClaimedError, ConfigError, DataError
 from clothseg.files import write_json
 from clothseg.run import record as record_module
@@ -56,7 +56,7 @@ def test_the_signature_of_a_frozen_configuration_never_changes():
 def test_keys_that_cannot_affect_the_result_are_not_in_the_signature(override):
     before, after = composed(), composed(override)
     assert before.config != after.config
-    assert signature(before.config, "f", 1) == signature(after.config, "f", 1)
+    assert signature(before.config.plain, "f", 1) == signature(after.config.plain, "f", 1)
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,13 @@ def test_keys_that_cannot_affect_the_result_are_not_in_the_signature(override):
     ],
 )
 def test_keys_that_can_affect_the_result_are_in_the_signature(override):
-    assert signature(composed().config, "f", 1) != signature(composed(override).config, "f", 1)
+    assert signature(composed().config.plain, "f", 1) != signature(
+        composed(override).config.plain, "f", 1
+    )
 
 
 def test_runs_older_than_the_crop_keep_their_signature():
-    config = composed().config
+    config = composed().config.plain
     before = {
         key: config["dataset"][key] for key in ("_target_", "root", "num_images", "seed", "names")
     }
@@ -98,7 +100,7 @@ def test_runs_older_than_the_crop_keep_their_signature():
 
 
 def test_runs_older_than_other_keys_keep_their_signature():
-    config = composed("model=unet").config
+    config = composed("model=unet").config.plain
     before = {key: value for key, value in config.items() if key != "postprocess"}
     for group, key in (
         ("data", "max_train_images"),
@@ -111,21 +113,21 @@ def test_runs_older_than_other_keys_keep_their_signature():
     before["split"] = {k: v for k, v in config["split"].items() if k != "held_out"}
     before["model"] = {k: v for k, v in config["model"].items() if k != "deep_supervision"}
     assert signature(before, "f", 1) == signature(config, "f", 1)
-    require_valid(before)  # so they can be evaluated
+    RunConfig.of(before)  # so they can be evaluated
 
 
 def test_plateau_schedules_older_than_their_monitor_keep_their_signature():
-    config = composed("scheduler=plateau").config
+    config = composed("scheduler=plateau").config.plain
     schedule = {k: v for k, v in config["scheduler"].items() if k != "monitor"}
     before = {**config, "scheduler": schedule}
-    require_valid(before)
+    RunConfig.of(before)
     assert signature(before, "f", 1) == signature(config, "f", 1)
-    other = composed("scheduler=plateau", "scheduler.monitor=val/accuracy").config
+    other = composed("scheduler=plateau", "scheduler.monitor=val/accuracy").config.plain
     assert signature(other, "f", 1) != signature(config, "f", 1)
 
 
 def test_a_record_of_the_first_release_can_be_loaded(tmp_path):
-    config = composed().config
+    config = composed().config.plain
     late = (
         "devices",
         "sync_batchnorm",
@@ -139,18 +141,18 @@ def test_a_record_of_the_first_release_can_be_loaded(tmp_path):
     record = Record(tmp_path)
     record.begin(config, {}, [], "CPU")
     recorded = record.config["config"]
-    require_valid(recorded)
+    RunConfig.of(recorded)
     assert recorded["trainer"]["channels_last"] is True  # the behavior before the key existed
-    assert signature(recorded, "f", 1) == signature(composed().config, "f", 1)
+    assert signature(recorded, "f", 1) == signature(composed().config.plain, "f", 1)
 
 
 def test_the_margin_of_a_crop_is_in_the_signature():
     jobs = [composed("dataset.crop=mask", f"dataset.crop_margin={margin}") for margin in (0.1, 0.3)]
-    assert len({signature(job.config, "f", 1) for job in jobs}) == 2
+    assert len({signature(job.config.plain, "f", 1) for job in jobs}) == 2
 
 
 def test_dataset_content_and_number_of_processes_are_in_the_signature():
-    config = composed().config
+    config = composed().config.plain
     assert (
         len({signature(config, "f", 1), signature(config, "g", 1), signature(config, "f", 2)}) == 3
     )
@@ -168,13 +170,13 @@ def test_a_new_key_at_its_neutral_value_does_not_change_signatures(monkeypatch):
 
 def test_the_run_folder_describes_the_run():
     job = composed("model=unet", "backbone=vgg16", "split.fold=2", "output=runs")
-    parts = run_folder(job.config, job.choices, "f", 1).parts
+    parts = run_folder(job.config.plain, job.choices, "f", 1).parts
     assert parts[:3] == ("runs", "synthetic-refined15", "unet-vgg16")
     assert parts[4] == "fold-2"
     job = composed("split=holdout", "output=runs")
-    assert len(run_folder(job.config, job.choices, "f", 1).parts) == 4
-    assert run_folder(job.config, job.choices, "f", 2) != run_folder(
-        job.config, job.choices, "f", 1
+    assert len(run_folder(job.config.plain, job.choices, "f", 1).parts) == 4
+    assert run_folder(job.config.plain, job.choices, "f", 2) != run_folder(
+        job.config.plain, job.choices, "f", 1
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from clothseg import build
 from clothseg.error import ConfigError
 from support.random_cache import fake_cache
+from support.shipped_config import with_split
 
 CONSTRAINED = {
     "_target_": "clothseg.split.constrained",
@@ -30,7 +31,7 @@ KFOLD = {
 
 
 def split(census, node, max_images=16):
-    return build.build_split({"split": node, "data": {"max_train_images": max_images}}, census)
+    return build.build_split(with_split(node, max_images), census)
 
 
 @pytest.mark.parametrize("node", [CONSTRAINED, SUBSET, OVERFIT])

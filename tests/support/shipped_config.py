@@ -3,6 +3,8 @@
 import yaml
 
 from clothseg import dataset
+from clothseg.config.command_line import check_command
+from clothseg.config.run_config import RunConfig
 from clothseg.labels import LabelSpace
 from clothseg.shipped import CONF
 
@@ -34,3 +36,10 @@ def roots_of(option):
 def source_names_of(dataset):
     """Native label names of a dataset of `conf/dataset`, in id order."""
     return yaml.safe_load((CONF / "dataset" / f"{dataset}.yaml").read_text())["names"]
+
+
+def with_split(node, max_train_images=None, trust=()):
+    """Build the default configuration with another split."""
+    (default,) = check_command([])
+    data = {**default.config.plain["data"], "max_train_images": max_train_images}
+    return RunConfig({**default.config.plain, "split": node, "data": data, "trust": list(trust)})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from clothseg.build import build_trainer, call_target
+from clothseg.build import build_trainer
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
 from clothseg.datamodule.batches import SegmentationData
@@ -37,7 +37,7 @@ def data(shard, accumulation_steps=1):
     cache = replace(fake_cache(24), images=images, masks=masks)
     split = kfold(cache, folds=4, fold=0, validation=0.2, seed=0)
     (job,) = check_command(["augmentation=flip"])
-    augmentation = call_target(job.config["augmentation"], 16, np.arange(256, dtype=np.uint8))
+    augmentation = job.config.augmentation(16, np.arange(256, dtype=np.uint8))
     return SegmentationData(cache, split, augmentation, 8, 0, 3, accumulation_steps, shard)
 
 
@@ -65,13 +65,13 @@ def train(folder, world_size, accumulation_steps, batchnorm, loss, rank):
     body = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), norm, torch.nn.Conv2d(8, 4, 1))
     module = SemanticSegmentation(
         network=Network(body, 1),
-        loss=call_target(job.config["loss"], PIXELS),
+        loss=job.config.loss(PIXELS),
         names=["BG", "Hat", "Coat", "Skin"],
         normalization="unit",
         seed=0,
         postprocess=none(),
-        optimizer=lambda parameters: call_target(job.config["optimizer"], parameters),
-        scheduler=lambda optimizer, steps: call_target(job.config["scheduler"], optimizer, steps),
+        optimizer=lambda parameters: job.config.optimizer(parameters),
+        scheduler=lambda optimizer, steps: job.config.scheduler(optimizer, steps),
         train_scores=True,
     )
     history = History()

@@ -7,9 +7,10 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
-from clothseg.build import build_trainer, call_target
+from clothseg.build import build_trainer
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
+from clothseg.config.run_config import RunConfig
 from clothseg.loss import ce_dice, cross_entropy
 from clothseg.metric.names import SCORES
 from clothseg.metric.segmentation import ConfusionMatrix
@@ -36,8 +37,8 @@ def task(normalization="imagenet", scheduler="none", dropout=0.0):
         normalization=normalization,
         seed=0,
         postprocess=none(),
-        optimizer=lambda parameters: call_target(job.config["optimizer"], parameters),
-        scheduler=lambda optimizer, steps: call_target(job.config["scheduler"], optimizer, steps),
+        optimizer=lambda parameters: job.config.optimizer(parameters),
+        scheduler=lambda optimizer, steps: job.config.scheduler(optimizer, steps),
     )
 
 
@@ -194,8 +195,7 @@ def test_plateau_steps_once_per_epoch_with_the_validation_loss(tmp_path):
 def test_plateau_steps_with_any_score(tmp_path):
     module = task(scheduler="plateau")
     (job,) = check_command(["scheduler=plateau", "scheduler.monitor=val/accuracy"])
-    node = job.config["scheduler"]
-    module.make_scheduler = lambda optimizer, steps: call_target(node, optimizer, steps)
+    module.make_scheduler = job.config.scheduler
     trainer, history = fit(tmp_path, module, epochs=3)
     (config,) = trainer.lr_scheduler_configs
     assert config.scheduler.mode == "max"
@@ -206,7 +206,7 @@ def test_plateau_steps_with_any_score(tmp_path):
 def test_test_scores_count_every_image_once(tmp_path):
     (job,) = check_command(["trainer=cpu"])
     module, data = task(), small_data()
-    build_trainer({**job.config, "callbacks": {}}, tmp_path, []).test(
+    build_trainer(RunConfig({**job.config.plain, "callbacks": {}}), tmp_path, []).test(
         module, data.evaluation_batches(data.split.test), verbose=False
     )
     assert module.test_scores.matrix.sum() == len(data.split.test) * 16 * 16
@@ -259,7 +259,7 @@ def test_postprocessing_determines_the_classes(tmp_path):
     module, data = task(), small_data()
     module.postprocess = lambda logits, size: torch.full((len(logits), *(size or (16, 16))), 2)
     (job,) = check_command(["trainer=cpu"])
-    build_trainer({**job.config, "callbacks": {}}, tmp_path, []).test(
+    build_trainer(RunConfig({**job.config.plain, "callbacks": {}}), tmp_path, []).test(
         module, data.evaluation_batches(data.split.test), verbose=False
     )
     assert module.test_scores.matrix[:, [0, 1, 3]].sum() == 0

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 
 from clothseg.config.command_line import check_command
+from clothseg.config.run_config import RunConfig
 from clothseg.config.schema import Benchmark
 from clothseg.run.record import Plain
 from clothseg.screen import console
@@ -153,7 +154,7 @@ def elapsed_seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def training_config(settings: Benchmark, image_size: int, overrides: list[str]) -> dict[str, Any]:
+def training_config(settings: Benchmark, image_size: int, overrides: list[str]) -> RunConfig:
     """Configuration of a training run on the images of the benchmark.
 
     Args:
@@ -169,9 +170,10 @@ def training_config(settings: Benchmark, image_size: int, overrides: list[str]) 
         f"data.batch_size={settings.batch_size}",
     ]
     config = check_command(overrides)[0].config
-    if settings.root is not None:  # not an override: a path may contain any character
-        config["dataset"]["root"] = settings.root
-    return config
+    if settings.root is None:
+        return config
+    # Not an override: a path may contain any character.
+    return config.changed(dataset={"root": settings.root})
 
 
 @contextmanager

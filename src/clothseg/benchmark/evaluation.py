@@ -142,7 +142,7 @@ def _against_torchmetrics(settings: Benchmark) -> Comparison:
     size = settings.image_size or IMAGE_SIZE
     config = training_config(settings, size, CHOICES)
     cache = build.build_cache(config, build.build_dataset(config))
-    classes = len(build.build_labels(config))
+    classes = len(config.labels)
     batches = shifted_batches(cache, settings)
     evaluations = (our_evaluation, their_evaluation)
     with limit_threads(settings.threads):
@@ -188,7 +188,7 @@ def _against_component_labeling(settings: Benchmark) -> Comparison:
     size = settings.image_size or IMAGE_SIZE
     config = training_config(settings, size, CHOICES)
     cache = build.build_cache(config, build.build_dataset(config))
-    classes = len(build.build_labels(config))
+    classes = len(config.labels)
     batches = shifted_batches(cache, settings)
     with limit_threads(settings.threads):
         sides = [

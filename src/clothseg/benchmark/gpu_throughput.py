@@ -143,7 +143,7 @@ def make_step(task: SemanticSegmentation, form: str, device: torch.device) -> St
             batch = {"mask": masks.long(), "pixels": pixels}
             terms: Mapping[str, Tensor] = task.loss(network(inputs), batch)
         optimizer.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
+        torch.autograd.backward(torch.stack(list(terms.values())).sum())
         optimizer.step()
 
     return step

@@ -79,7 +79,7 @@ def compare(settings: Benchmark) -> list[Comparison]:
     data = build.build_data(config, cache, split)
     train = set(split.train)
     samples = [sample for sample in reader.samples() if sample.name in train]
-    table = build.build_labels(config).lookup_table(reader.names)
+    table = config.labels.lookup_table(reader.names)
     decoded = DecodedImages(samples, table, size, data.augmentation)
     _warm_page_cache(cache, samples)
     loader = DataLoader(decoded, settings.batch_size, shuffle=True, drop_last=True)

@@ -3,10 +3,9 @@
 import math
 import random
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -19,6 +18,7 @@ from clothseg.benchmark.comparison import training_config
 from clothseg.cache import Cache
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
+from clothseg.config.run_config import RunConfig
 from clothseg.config.schema import Benchmark
 from clothseg.datamodule.batches import SegmentationData
 from clothseg.error import ConfigError
@@ -50,7 +50,7 @@ class BareLoop:
 
     def __init__(
         self,
-        config: Mapping[str, Any],
+        config: RunConfig,
         cache: Cache,
         names: list[str],
         augmentation: Augmentation,
@@ -58,11 +58,11 @@ class BareLoop:
     ) -> None:
         self.images = [np.array(cache.images[cache.index_of[name]]) for name in names]
         self.masks = [np.array(cache.masks[cache.index_of[name]]) for name in names]
-        self.augmentation, self.batch_size = augmentation, config["data"]["batch_size"]
+        self.augmentation, self.batch_size = augmentation, config.data.batch_size
         self.mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
         self.std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
         self.network = build.build_task(config).network.train()
-        optimizer = config["optimizer"]
+        optimizer = config.optimizer.arguments
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), optimizer["lr"], weight_decay=optimizer["weight_decay"]
         )
@@ -77,7 +77,7 @@ class BareLoop:
         images, masks = next(self.batches)
         loss = F.cross_entropy(self.network(images)["logits"], masks)
         self.optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         self.optimizer.step()
         self.schedule.step()
         self.total += loss.item()
@@ -110,7 +110,7 @@ class Workload:
         image_size: height and width of the images, pixels.
     """
 
-    config: dict[str, Any]
+    config: RunConfig
     cache: Cache
     split: Split
     image_size: int
@@ -128,12 +128,11 @@ class Workload:
         """Train like a run, with callbacks and checkpoints, until `observer` stops the training."""
         data, task = self.data, build.build_task(self.config)
         epochs = math.ceil(steps / (data.steps_per_epoch - 1))
-        trainer_config = self.config["trainer"] | {"max_epochs": epochs}
         with tempfile.TemporaryDirectory() as name, run_log(None):
             folder, history = Path(name), History()
-            config = self.config | {"trainer": trainer_config}
-            trackers, labels = build.build_trackers(config), build.build_labels(config)
-            subject = Subject("training_step", folder, "benchmark", config, {}, labels)
+            config = self.config.changed(trainer={"max_epochs": epochs})
+            trackers = build.build_trackers(config)
+            subject = Subject("training_step", folder, "benchmark", config.plain, {}, config.labels)
             reporter = Reporter(lambda line: None, subject.name, data.batch_size, history)
             with Tracking(trackers, subject, history, lambda line: None) as tracking:
                 observers = [history, tracking, reporter, observer]

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from clothseg.benchmark.hardware import machine
-from clothseg.config.command_line import check_command
+from clothseg.config.command_line import check_settings
 from clothseg.config.schema import Benchmark
 from clothseg.files import write_json
 from clothseg.run.environment import environment
@@ -20,7 +20,7 @@ def benchmark_command(overrides: list[str]) -> int:
         ConfigError: the command line is invalid, or the machine lacks required hardware.
         DataError: the dataset cannot be read, or a file cannot be written.
     """
-    settings = Benchmark(**check_command(overrides, "benchmark", Benchmark)[0].config)
+    settings = check_settings(overrides, "benchmark", Benchmark)
     folder = Path(settings.output)
     if settings.benchmark == "table":
         from clothseg.benchmark.table import README, write_speed_table

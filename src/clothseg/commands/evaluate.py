@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from clothseg import build
-from clothseg.config.command_line import check_command
+from clothseg.config.command_line import check_settings
+from clothseg.config.run_config import RunConfig
 from clothseg.config.schema import Evaluate
 from clothseg.error import ConfigError, DataError
 from clothseg.files import write_json
@@ -29,7 +30,7 @@ def evaluate_command(overrides: list[str]) -> int:
         ConfigError: the command line is invalid, or the folder contains no run with a best epoch.
         DataError: the dataset cannot be read.
     """
-    options = Evaluate(**check_command(overrides, "evaluate", Evaluate)[0].config)
+    options = check_settings(overrides, "evaluate", Evaluate)
     card = evaluate_run(options)
     from clothseg.report.tables import score_tables
 
@@ -64,8 +65,8 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
     config = configs[0]
     warn_if_unfinished(runs)
     if options.root is not None:
-        _set_root(config["dataset"], options.root)
-    accelerator = config["trainer"]["accelerator"]
+        config = _with_root(config, options.root)
+    accelerator = config.devices.accelerator
     world_size = Machine.here().world_size(accelerator, options.devices)
     work = partial(_score, runs, config, options, world_size)
     if world_size == 1:
@@ -75,7 +76,8 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
     with processes.stop_on_signals():
         ending = processes.run(work, world_size, slot)
     if isinstance(ending, Done):
-        return ending.value
+        card: dict[str, Any] = ending.value
+        return card
     if ending.result == "interrupted":
         raise KeyboardInterrupt
     raise DataError(ending.detail)
@@ -88,22 +90,21 @@ def _differences(options: Evaluate) -> list[str]:
     return [f"{key}={values[key]}" for key, value in defaults.items() if values[key] != value]
 
 
-def _set_root(dataset: dict[str, Any], root: str | dict[str, str]) -> None:
+def _with_root(config: RunConfig, root: str | dict[str, str]) -> RunConfig:
     """Set the root folder of a recorded dataset, or those of the sources of a merged dataset."""
-    sources = dataset.get("sources", {})
+    sources = config.plain["dataset"].get("sources", {})
     if isinstance(root, str) and not sources:
-        dataset["root"] = root
-    elif isinstance(root, dict) and root and not root.keys() - sources.keys():
-        for name, folder in root.items():
-            sources[name]["root"] = folder
-    else:
-        parts = ", ".join(f"{name}: <folder>" for name in sources)
-        form = f"'root={{{parts}}}'" if sources else "root=<folder>"
-        raise ConfigError([f"root={root}: does not fit the dataset of this run; write {form}"])
+        return config.changed(dataset={"root": root})
+    if isinstance(root, dict) and root and not root.keys() - sources.keys():
+        moved = {name: {**sources[name], "root": folder} for name, folder in root.items()}
+        return config.changed(dataset={"sources": {**sources, **moved}})
+    parts = ", ".join(f"{name}: <folder>" for name in sources)
+    form = f"'root={{{parts}}}'" if sources else "root=<folder>"
+    raise ConfigError([f"root={root}: does not fit the dataset of this run; write {form}"])
 
 
 def _score(
-    runs: list[Path], config: dict[str, Any], options: Evaluate, world_size: int, rank: int
+    runs: list[Path], config: RunConfig, options: Evaluate, world_size: int, rank: int
 ) -> dict[str, Any]:
     """Score the shard of one process; every process returns the full scorecard."""
     from clothseg.datamodule.sampling import Shard
@@ -127,9 +128,11 @@ def _score(
     pixels = training_pixels(config, census, split)
     task = load_task(config, runs, options.tta, options.scales, pixels)
     if options.resolution == "original":
-        batches = data.at_original_size(names, reader, build.build_labels(config))
+        batches = data.at_original_size(names, reader, config.labels)
     else:
         batches = data.evaluation_batches(names)
     with run_log(None):
-        trainer = build.build_trainer(config | {"callbacks": {}}, runs[0], [], world_size)
+        trainer = build.build_trainer(
+            RunConfig({**config.plain, "callbacks": {}}), runs[0], [], world_size
+        )
         return scorecard(evaluate_task(trainer, task, batches), task.names, census.sources)

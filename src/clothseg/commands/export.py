@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from clothseg import build
-from clothseg.config.command_line import check_command
-from clothseg.config.schema import NO_POSTPROCESS, Export, Preparation
+from clothseg.config.command_line import check_settings
+from clothseg.config.run_config import RunConfig
+from clothseg.config.schema import NO_POSTPROCESS, Export
 from clothseg.dataset.image import read_image
 from clothseg.error import ConfigError, DataError, first_line
 from clothseg.extras import require_extra
@@ -65,7 +66,7 @@ def export_command(overrides: list[str]) -> int:
         ConfigError: the command line is invalid, or the folder contains no run with a best epoch.
         DataError: the file cannot be written, or its results differ from those of PyTorch.
     """
-    options = Export(**check_command(overrides, "export", Export)[0].config)
+    options = check_settings(overrides, "export", Export)
     require_extra("onnx", "format=onnx")
     run, path = Path(options.run), Path(options.output)
     config = recorded_config(run, options.trust)
@@ -130,7 +131,7 @@ def _write_and_compare(
     return compare(network, path, images), f"fixed at {size} x {size} px"
 
 
-def metadata(config: Mapping[str, Any], run: Path) -> dict[str, str]:
+def metadata(config: RunConfig, run: Path) -> dict[str, str]:
     """Metadata that a program needs to use the network, each value encoded as JSON.
 
     `labels` are the rows of a `labels.json`. `mean` and `deviation` (standard deviation) of R, G, B
@@ -140,16 +141,16 @@ def metadata(config: Mapping[str, Any], run: Path) -> dict[str, str]:
     """
     from clothseg.task.semantic import NORMALIZATIONS
 
-    mean, std = NORMALIZATIONS[config["data"]["normalization"]]
+    mean, std = NORMALIZATIONS[config.data.normalization]
     content = {
-        "labels": label_rows(build.build_labels(config)),
+        "labels": label_rows(config.labels),
         "mean": mean,
         "deviation": std,
-        "image_size": config["data"]["image_size"],
+        "image_size": config.data.image_size,
         "input": "images float32 [batch,3,height,width], RGB, scaled to [0, 1], then normalized",
         "output": "logits float32 [batch,classes,height,width]; `postprocess` tells the labels",
-        "postprocess": config.get("postprocess", NO_POSTPROCESS),
-        "crop": Preparation.of(config["dataset"]).crop,
+        "postprocess": config.plain.get("postprocess", NO_POSTPROCESS),
+        "crop": config.preparation.crop,
         "run": short_name(run),
     }
     return {key: json.dumps(value) for key, value in content.items()}
@@ -236,11 +237,11 @@ def compare(network: "nn.Module", path: Path, images: "Tensor") -> Parity:
     )
 
 
-def _normalized_images(task: "SemanticSegmentation", config: Mapping[str, Any]) -> "Tensor":
+def _normalized_images(task: "SemanticSegmentation", config: RunConfig) -> "Tensor":
     """Preprocessed images of the dataset, or noise if the dataset is not available."""
     import torch
 
-    size = config["data"]["image_size"]
+    size = config.data.image_size
     try:
         samples = build.build_dataset(config).samples()[:NUM_COMPARED]
         original = [read_image(sample.image) for sample in samples]
@@ -274,6 +275,7 @@ def _logits_only(network: "nn.Module") -> "nn.Module":
             self.network = network
 
         def forward(self, image: "Tensor") -> "Tensor":
-            return self.network(image)["logits"]
+            logits: Tensor = self.network(image)["logits"]
+            return logits
 
     return LogitsOnly()

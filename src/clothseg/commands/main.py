@@ -69,7 +69,8 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
     try:
         _require_known(flags, command.flags)
         run = getattr(import_module(f"clothseg.commands.{name}"), f"{name}_command")
-        return run(overrides, flags) if command.flags else run(overrides)
+        status: int = run(overrides, flags) if command.flags else run(overrides)
+        return status
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

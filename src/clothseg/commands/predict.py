@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from clothseg import build
-from clothseg.config.command_line import check_command
-from clothseg.config.schema import Predict, Preparation
+from clothseg.config.command_line import check_settings
+from clothseg.config.run_config import RunConfig
+from clothseg.config.schema import Predict
 from clothseg.dataset.cropped import widen
 from clothseg.dataset.image import read_image
 from clothseg.dataset.person_boxes import largest_person
@@ -49,7 +49,7 @@ def predict_command(overrides: list[str]) -> int:
         DataError: there is no photo, the output cannot be written, or photos were skipped, which
             is reported after all others are done.
     """
-    options = Predict(**check_command(overrides, "predict", Predict)[0].config)
+    options = check_settings(overrides, "predict", Predict)
     runs = ensemble_members(Path(options.run), options.ensemble)
     config = recorded_config(runs[0], options.trust)
     warn_if_unfinished(runs)
@@ -161,9 +161,9 @@ class Segmenter:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], runs: Sequence[Path], tta: str, scales: Sequence[float]
+        self, config: RunConfig, runs: Sequence[Path], tta: str, scales: Sequence[float]
     ) -> None:
-        preparation = Preparation.of(config["dataset"])
+        preparation = config.preparation
         if preparation.crop == "mask":
             raise ConfigError(
                 [
@@ -175,8 +175,8 @@ class Segmenter:
         if preparation.crop == "detector":
             self.detector = PersonDetector(preparation.detector)
             self.detector.require()
-        self.labels = build.build_labels(config)
-        self.size = config["data"]["image_size"]
+        self.labels = config.labels
+        self.size = config.data.image_size
         self.task = _on_device(load_task(config, runs, tta, scales), config)
 
     def __call__(self, photo: np.ndarray) -> np.ndarray:
@@ -198,10 +198,10 @@ def area_row(photo: Photo, mask: np.ndarray, names: Sequence[str]) -> dict[str, 
     return {"photo": photo.name, "width": width, "height": height, "pixels": areas}
 
 
-def _on_device(task: "SemanticSegmentation", config: Mapping[str, Any]) -> "SemanticSegmentation":
+def _on_device(task: "SemanticSegmentation", config: RunConfig) -> "SemanticSegmentation":
     import torch
 
-    allowed = config["trainer"]["accelerator"] != "cpu"
+    allowed = config.devices.accelerator != "cpu"
     return task.to("cuda" if allowed and torch.cuda.is_available() else "cpu")
 
 

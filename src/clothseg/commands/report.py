@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from clothseg.config.command_line import check_command
+from clothseg.config.command_line import check_settings
 from clothseg.config.schema import Report
 from clothseg.error import DataError
 from clothseg.metric.names import EPOCH_SCORES
@@ -21,7 +21,7 @@ def report_command(overrides: list[str]) -> int:
         ConfigError: the command line is invalid.
         DataError: there is no run, or there are too many for one figure.
     """
-    settings = Report(**check_command(overrides, "report", Report)[0].config)
+    settings = check_settings(overrides, "report", Report)
     runs = recorded_runs(Path(settings.runs))
     histories = {
         name: read_history(run.folder / HISTORY)

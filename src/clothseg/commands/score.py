@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from clothseg.commands.mask_files import score_folders
-from clothseg.config.command_line import check_command
+from clothseg.config.command_line import check_settings
 from clothseg.config.schema import Score
 from clothseg.config.validation import did_you_mean
 from clothseg.error import ConfigError
@@ -22,11 +22,11 @@ def score_command(overrides: list[str]) -> int:
         ConfigError: the command line is invalid.
         DataError: the masks are invalid.
     """
-    config = check_command(overrides, "score", Score)[0].config
-    names = class_names(config["labels"])
-    folders = Path(config["prediction"]), Path(config["target"])
+    settings = check_settings(overrides, "score", Score)
+    names = class_names(settings.labels)
+    folders = Path(settings.prediction), Path(settings.target)
     card = score_folders(*folders, names, progress_bar)
-    output = Path(config["output"])
+    output = Path(settings.output)
     write_json(output, card)
     from clothseg.report.tables import fold_table
 
@@ -42,7 +42,8 @@ def class_names(labels: str) -> list[str]:
         ConfigError: there is no such label space or file, or the file is malformed.
     """
     if labels in options("labels"):
-        names = yaml.safe_load((CONF / "labels" / f"{labels}.yaml").read_text())["names"]
+        path = CONF / "labels" / f"{labels}.yaml"
+        names: list[str] | str = yaml.safe_load(path.read_text())["names"]
         if isinstance(names, str):  # an interpolation that reads a file of the dataset
             raise ConfigError(
                 [f"labels={labels}: pass the file instead: labels=<folder>/{LABEL_FILE}"]

@@ -8,53 +8,87 @@ Hydra's own grammar, composes the configurations, and checks every configuration
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from pydantic import BaseModel
 
-from clothseg.config.composition import Composed, Composer
+from clothseg.config.composition import Composed, Composer, Plain
 from clothseg.config.consistency import contradictions
 from clothseg.config.flags import HYDRA_GROUPS, LAUNCHER, SWEEPER, hydra_problem, is_hydra_key
 from clothseg.config.override import option_problems, parse, sweep_problem, text_of, values_of
-from clothseg.config.schema import Config
+from clothseg.config.run_config import DatasetConfig, RunConfig
+from clothseg.config.schema import Config, DatasetTask
 from clothseg.config.validation import config_problems, did_you_mean, launcher_problems
 from clothseg.error import ConfigError
 from clothseg.shipped import CONF
 
+S = TypeVar("S", bound=BaseModel)
 
-def check_command(
-    overrides: Sequence[str],
-    name: str = "config",
-    schema: type[BaseModel] = Config,
-    every_fold: bool = False,
-) -> list[Composed]:
-    """Compose and validate all configurations of a command line.
+
+def check_command(overrides: Sequence[str], every_fold: bool = False) -> list[Composed[RunConfig]]:
+    """Compose and check all configurations of a training command.
 
     Args:
         overrides: arguments such as `model=fpn` or `optimizer.lr=1e-3,1e-4`.
-        name: main configuration, a file in `conf/`.
-        schema: keys and types of the main configuration.
         every_fold: add the other folds to a configuration whose fold is not chosen.
 
     Raises:
         ConfigError: lists each problem of all configurations once.
     """
+    composed = _check("config", overrides, Config, every_fold)
+    return [one.with_config(RunConfig(one.config)) for one in composed]
+
+
+def check_dataset(overrides: Sequence[str]) -> Composed[DatasetConfig]:
+    """Compose and check the command line of `scripts/dataset.py`.
+
+    Raises:
+        ConfigError: lists each problem once.
+    """
+    composed = _single(_check("dataset", overrides, DatasetTask))
+    return composed.with_config(DatasetConfig(composed.config))
+
+
+def check_settings(overrides: Sequence[str], name: str, schema: type[S]) -> S:
+    """Compose and check the settings of a command without a dataset of its own.
+
+    Args:
+        overrides: as for :func:`check_command`, without sweeps.
+        name: main configuration, a file in `conf/`.
+        schema: keys and types of the settings.
+
+    Raises:
+        ConfigError: lists each problem once.
+    """
+    return schema(**_single(_check(name, overrides, schema)).config)
+
+
+def _single(composed: list[Composed[Plain]]) -> Composed[Plain]:
+    first, *others = composed
+    if others:
+        raise ConfigError(["several values for one key: this command accepts a single value"])
+    return first
+
+
+def _check(
+    name: str, overrides: Sequence[str], schema: type[BaseModel], every_fold: bool = False
+) -> list[Composed[Plain]]:
     problems: list[str] = []
     parsed = _parse(overrides, name, problems)
     composer = Composer(name, parsed.settings, every_fold, problems)
     groups = group_names(name)
     composed = composer.compose(parsed.valid, (*groups, *HYDRA_GROUPS))
     skipped = tuple(f"{o.key_or_group}." for o in parsed.invalid)
-    for job in composed:
+    for one in composed:
         problems += [
             problem
             for problem in [
-                *config_problems(job.config, schema, groups),
-                *launcher_problems(job.launcher),
-                *contradictions(job.config, job.choices),
+                *config_problems(one.config, schema, groups),
+                *launcher_problems(one.launcher),
+                *contradictions(one.config, one.choices),
             ]
             if not (skipped and problem.startswith(skipped))
         ]

@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.types import Override
@@ -31,19 +31,23 @@ MANY_JOBS = 50
 """Number of configurations from which their composition is announced."""
 
 
+C = TypeVar("C")
+D = TypeVar("D")
+
+
 @dataclass(frozen=True)
-class Composed:
+class Composed(Generic[C]):
     """One configuration of a command line.
 
     Args:
-        config: plain containers, interpolations resolved.
+        config: plain containers without interpolations; once checked, a typed object.
         choices: the selected option of each group.
         launcher: settings of the launcher that runs a sweep's jobs, see `conf/hydra/launcher`.
         overrides: the overrides of this configuration, each with a single value.
         swept: those of them that vary within the command, except the fold.
     """
 
-    config: dict[str, Any]
+    config: C
     choices: dict[str, str]
     launcher: dict[str, Any]
     overrides: Sequence[str] = ()
@@ -54,7 +58,12 @@ class Composed:
         """Display name: the swept overrides, or model and backbone."""
         return " ".join(sorted(self.swept)) or f"{self.choices['model']} {self.choices['backbone']}"
 
+    def with_config(self, config: D) -> "Composed[D]":
+        """Return this configuration in another form."""
+        return Composed(config, self.choices, self.launcher, self.overrides, self.swept)
 
+
+Plain = dict[str, Any]
 Combination = tuple[Variant, ...]
 
 
@@ -75,7 +84,9 @@ class Composer:
         self.problems = problems
         self._shared: dict[tuple[str, str], Any] = {}
 
-    def compose(self, overrides: Sequence[Override], groups: Sequence[str]) -> list[Composed]:
+    def compose(
+        self, overrides: Sequence[Override], groups: Sequence[str]
+    ) -> list[Composed[Plain]]:
         """Compose one configuration for each combination of swept values and fold.
 
         Args:
@@ -88,7 +99,7 @@ class Composer:
         for number, combination in enumerate(itertools.product(*choices)):
             options = tuple(variant.text for variant in combination if variant.is_option)
             by_options.setdefault(options, []).append((number, combination))
-        found: dict[int, list[Composed]] = {}
+        found: dict[int, list[Composed[Plain]]] = {}
         total = math.prod(map(len, choices))
         with progress_bar("planning", total) as advance:
             for options, members in by_options.items():
@@ -117,7 +128,7 @@ class Composer:
         config = OmegaConf.masked_copy(full, [str(key) for key in full if key != "hydra"])
         return _Base(config, choices, self._resolve(full.hydra.launcher) or {})
 
-    def _complete(self, base: "_Base", combination: Combination) -> Iterator[Composed]:
+    def _complete(self, base: "_Base", combination: Combination) -> Iterator[Composed[Plain]]:
         """Set the values of a combination; yield one configuration, or one of each fold."""
         config = base.config.copy()
         for variant in combination:
@@ -137,7 +148,7 @@ class Composer:
 
     def _composed(
         self, base: "_Base", config: DictConfig, overrides: Sequence[str], swept: Sequence[str]
-    ) -> Iterator[Composed]:
+    ) -> Iterator[Composed[Plain]]:
         plain = self._resolve(config)
         if plain is not None:
             shared = {key: self._share(key, value) for key, value in plain.items()}

@@ -70,6 +70,30 @@ class Preparation(BaseModel):
         return cls(**{key: dataset[key] for key in cls.model_fields if key in dataset})
 
 
+class Devices(BaseModel):
+    """Keys of every trainer that are also read outside it; see :mod:`clothseg.trainer`."""
+
+    model_config = STRICT
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Kind of device; `auto` uses a GPU if one is available."""
+    devices: Annotated[int, Field(ge=1)] | None = 1
+    """Number of devices; None: one per GPU."""
+    accumulation_steps: Annotated[int, Field(ge=1)] = 1
+    """Micro-batches whose gradients are accumulated."""
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """CPU threads of PyTorch."""
+    channels_last: bool = True
+    """Memory format of the weights."""
+    compile: bool = False
+    """torch.compile of the network."""
+
+    @classmethod
+    def of(cls, trainer: Node) -> "Devices":
+        """Select these keys of a trainer's configuration; older records lack some."""
+        return cls(**{key: trainer[key] for key in cls.model_fields if key in trainer})
+
+
 class CacheFolder(BaseModel):
     """Cache that is shared with training runs."""
 

@@ -62,7 +62,7 @@ def resolve_target(target: Any, trust: Sequence[str]) -> Callable[..., Any]:
         ) from error
     if not hasattr(module, name):
         raise ConfigError([f"_target_={target}: {module_name} has no `{name}`"])
-    function = getattr(module, name)
+    function: Callable[..., Any] = getattr(module, name)
     if not callable(function):
         kind = type(function).__name__
         raise ConfigError([f"_target_={target}: `{name}` is not callable; its type is {kind}"])

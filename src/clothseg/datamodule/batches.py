@@ -238,7 +238,7 @@ class SegmentationData(pl.LightningDataModule):
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Collate samples and count the pixels of each mask value, int64 [256]."""
-    batch = default_collate(samples)
+    batch: dict[str, Any] = default_collate(samples)
     # OpenCV counts several times faster than NumPy, which matters for loading throughput; its float
     # counts are exact for images of up to 2^24 pixels.
     counts = [cv2.calcHist([m], [0], None, [256], [0, 256]) for m in batch["mask"].numpy()]

@@ -37,9 +37,9 @@ def image_weights(presence: np.ndarray, sampling: str, repeat_threshold: float) 
     """
     present = presence[:, presence.any(0)].astype(float)
     if sampling == "class_balanced":
-        return (present / present.sum(0)).sum(1)
+        return np.asarray((present / present.sum(0)).sum(1))
     factors = np.maximum(1, np.sqrt(repeat_threshold / present.mean(0)))
-    return np.maximum(1, (present * factors).max(1, initial=1))
+    return np.asarray((present * factors).max(1, initial=1))
 
 
 Key = tuple[int, ...]

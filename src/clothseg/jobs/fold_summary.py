@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from clothseg import build
+from clothseg.config.run_config import RunConfig
 from clothseg.error import first_line
 from clothseg.labels import LabelSpace
 from clothseg.logger.tracker import Subject
@@ -14,7 +15,7 @@ from clothseg.screen import say
 
 
 def log_summary(
-    loggers: Mapping[str, Any],
+    command: RunConfig,
     folder: Path,
     name: str,
     run: Path,
@@ -23,14 +24,14 @@ def log_summary(
     """Pass a complete cross-validation to the loggers; report their errors as warnings.
 
     Args:
-        loggers: the configuration's `logger` node.
+        command: a configuration of the command, which names the loggers.
         folder: the folder of the cross-validation.
         name: display name of the configuration.
         run: the run folder of one of the folds.
         metrics: the content of `metrics.json` of all folds.
     """
     cards, _ = part_cards(metrics)
-    for tracker in build.build_trackers({"logger": loggers}):
+    for tracker in build.build_trackers(command):
         try:
             tracker.summarize(
                 _subject(folder, f"{name}, {len(cards)} folds", run),

@@ -31,9 +31,9 @@ def share_inputs(jobs: Sequence[Job]) -> list[Job]:
     shared = list(jobs)
     datasets: dict[str, list[int]] = {}
     for number, job in enumerate(jobs):
-        if not Record(job.folder).is_done(rerun=job.config["rerun"]):
-            config = job.config
-            key = json.dumps([config["dataset"], config["labels"], config["data"]["cache"]])
+        if not Record(job.folder).is_done(rerun=job.config.rerun):
+            plain = job.config.plain
+            key = json.dumps([plain["dataset"], plain["labels"], plain["data"]["cache"]])
             datasets.setdefault(key, []).append(number)
     if datasets:
         prepare()  # the libraries of the jobs are loaded in the meantime
@@ -50,7 +50,7 @@ def share_inputs(jobs: Sequence[Job]) -> list[Job]:
 def _share_census(jobs: Sequence[Job], errors: list[UserError]) -> list[Job]:
     """Open the census of jobs with one dataset and label space, and compute their splits."""
     configs = [job.config for job in jobs]
-    sizes = [config["data"]["image_size"] for config in configs if build.uses_whole_dataset(config)]
+    sizes = [config.data.image_size for config in configs if build.uses_whole_dataset(config)]
     shared = list(jobs)
     try:
         census = build.open_census(configs[0], build.build_dataset(configs[0]), sizes)
@@ -59,7 +59,7 @@ def _share_census(jobs: Sequence[Job], errors: list[UserError]) -> list[Job]:
         return shared
     splits: dict[str, Split] = {}
     for number, job in enumerate(jobs):
-        key = json.dumps([job.config["split"], job.config["data"]["max_train_images"]])
+        key = json.dumps([job.config.plain["split"], job.config.data.max_train_images])
         frozen = _has_frozen_split(job)
         try:
             if not frozen and key not in splits:

@@ -4,26 +4,28 @@ What was checked is what runs. Hydra composes configurations and, if another swe
 one is chosen, decides which are tried; it never runs a job itself.
 """
 
+import copy
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from clothseg import build
+from clothseg.config.call import call_of
 from clothseg.config.command_line import (
     check_command,
     check_query,
     constant_keys,
     hydra_overrides,
 )
-from clothseg.config.composition import FOLD, Composed, plain_config
+from clothseg.config.composition import FOLD, Composed
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS
+from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, UserError
 from clothseg.jobs.local import run_jobs
 from clothseg.jobs.machine import Machine
@@ -71,14 +73,14 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     composed = check_command(overrides, every_fold=many)
     if len(composed) > 1 and not many:
         raise ConfigError(["several values for one key require a sweep: add -m to the command"])
-    if len({job.config["split"].get("folds") for job in composed}) > 1:
+    if len({job.config.folds for job in composed}) > 1:
         raise ConfigError(
             ["all jobs of a sweep need the same number of folds: run one sweep per split"]
         )
-    for output in dict.fromkeys(job.config["output"] for job in composed):
-        _require_writable(Path(output))
+    for output in dict.fromkeys(job.config.output for job in composed):
+        _require_writable(output)
     command = composed[0].config
-    if command["rerun_from"]:
+    if command.rerun_from:
         outcomes = [_rerun(composed, overrides)]
     elif many:
         outcomes = _run_sweep(overrides, composed)
@@ -96,7 +98,7 @@ def _require_writable(output: Path) -> None:
         raise ConfigError([f"output={output}: no permission to write to {nearest}"])
 
 
-def _run_one(composed: Composed, machine: Machine, inputs: Inputs) -> Outcome:
+def _run_one(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) -> Outcome:
     """Run a single job, in this process unless it needs several."""
     machine.training_world_size(composed.config)
     inputs.require([composed.config])
@@ -106,9 +108,9 @@ def _run_one(composed: Composed, machine: Machine, inputs: Inputs) -> Outcome:
     return run_jobs([job], machine, max_parallel=1)[0]
 
 
-def _run_sweep(overrides: list[str], composed: list[Composed]) -> list[Outcome]:
+def _run_sweep(overrides: list[str], composed: list[Composed[RunConfig]]) -> list[Outcome]:
     """Run all configurations of a command, or those that a sweeper chooses among their values."""
-    launcher: Launcher = build.call_target(composed[0].launcher)
+    launcher: Launcher = call_of(composed[0].launcher, trust=[])()
     search = Search(launcher, constant_keys(overrides))
     search.require(composed)
     if any(text.startswith("hydra/sweeper=") for text in overrides):
@@ -140,7 +142,7 @@ class Search:
     error: UserError | None = None
     _inputs: Inputs = field(default_factory=Inputs)
 
-    def require(self, composed: Sequence[Composed]) -> None:
+    def require(self, composed: Sequence[Composed[RunConfig]]) -> None:
         """Check machine and inputs of configurations before anything is written.
 
         Raises:
@@ -153,7 +155,7 @@ class Search:
             prepare()  # the job processes, while images are rendered
         self._inputs.require(job.config for job in composed)
 
-    def run(self, composed: Sequence[Composed]) -> None:
+    def run(self, composed: Sequence[Composed[RunConfig]]) -> None:
         """Plan and run configurations."""
         self._run_jobs(plan_jobs(composed, self.launcher.machine, self._inputs))
 
@@ -181,7 +183,7 @@ class Search:
             return [None] * len(batch)
         return [_mean([sweep_score(outcomes[job.folder]) for job in folds]) for folds in planned]
 
-    def _compose(self, overrides: Sequence[str]) -> list[Composed]:
+    def _compose(self, overrides: Sequence[str]) -> list[Composed[RunConfig]]:
         """Compose the folds of one of a sweeper's choices, named by what it chose."""
         folds = check_command(overrides, every_fold=True)
         chosen = [o for o in overrides if o.lstrip("+~").split("=")[0] not in self.constant]
@@ -210,7 +212,7 @@ def _nothing(config: DictConfig) -> None:
     """Do nothing with a configuration that Hydra prints."""
 
 
-def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
+def _rerun(composed: list[Composed[RunConfig]], overrides: list[str]) -> Outcome:
     """Repeat a recorded run in a new record; the original record remains."""
     command = composed[0].config
     keys = set(constant_keys(overrides))
@@ -221,14 +223,20 @@ def _rerun(composed: list[Composed], overrides: list[str]) -> Outcome:
             [f"rerun_from repeats a run unchanged, so {key} cannot be set" for key in fixed]
             or ["rerun_from repeats a single run, not several"]
         )
-    recorded = Record(Path(command["rerun_from"])).config
-    config = DictConfig(recorded["config"])
+    recorded = Record(Path(str(command.rerun_from))).config
+    plain = copy.deepcopy(recorded["config"])
     # A record must not decide which modules are trusted or where output goes; the command does.
     for key in keys | {"trust", "output"}:
-        OmegaConf.update(config, key, OmegaConf.select(OmegaConf.create(command), key), merge=False)
-    config.rerun = True
-    plain = plain_config(config)
-    build.require_valid(plain)
+        _copy_key(command.plain, plain, key)
+    config = RunConfig.of({**plain, "rerun": True})
     all_overrides = [*recorded["overrides"], *overrides]
-    repeated = Composed(plain, recorded["choices"], {}, all_overrides)
+    repeated = Composed(config, recorded["choices"], {}, all_overrides)
     return _run_one(repeated, Machine.here(), Inputs())
+
+
+def _copy_key(source: Mapping[str, Any], target: dict[str, Any], key: str) -> None:
+    """Copy the value of a dotted key."""
+    *groups, last = key.split(".")
+    for group in groups:
+        source, target = source[group], target.setdefault(group, {})
+    target[last] = source[last]

@@ -2,12 +2,11 @@
 
 import itertools
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from clothseg.config.batch import batch_problem
+from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError
 from clothseg.model.compatibility import min_batch_size
 
@@ -51,16 +50,16 @@ class Machine:
         """Resources available to this process."""
         return cls(usable_cores(), tuple(visible_gpus()))
 
-    def training_world_size(self, config: Mapping[str, Any]) -> int:
+    def training_world_size(self, config: RunConfig) -> int:
         """World size of a run: one process per device.
 
         Raises:
             ConfigError: the devices are not available, or cannot split the batch evenly.
         """
-        trainer = config["trainer"]
-        world_size = self.world_size(trainer["accelerator"], trainer["devices"])
-        batch_size, least = config["data"]["batch_size"], min_batch_size(config)
-        problem = batch_problem(batch_size, world_size, trainer["accumulation_steps"], least)
+        devices, batch_size = config.devices, config.data.batch_size
+        world_size = self.world_size(devices.accelerator, devices.devices)
+        least = min_batch_size(config.plain)
+        problem = batch_problem(batch_size, world_size, devices.accumulation_steps, least)
         if problem:
             raise ConfigError([problem])
         return world_size

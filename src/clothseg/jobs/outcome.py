@@ -58,7 +58,7 @@ class Outcome:
 def previous_outcome(job: Job) -> Outcome | None:
     """Return the outcome of a job that has already finished; None if it still has to run."""
     record = Record(job.folder)
-    if not record.is_done(rerun=job.config["rerun"]):
+    if not record.is_done(rerun=job.config.rerun):
         return None
     return Outcome.of(job, "skipped", _score(record) + _commit_note(record))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from clothseg import build
 from clothseg.config.composition import Composed
+from clothseg.config.run_config import RunConfig
 from clothseg.dataset import Reader
 from clothseg.dataset.cropped import cropped_readers
 from clothseg.jobs.machine import Machine
@@ -26,25 +27,25 @@ class Inputs:
     _fingerprints: dict[str, str] = field(default_factory=dict)
     _accepted: set[str] = field(default_factory=set)
 
-    def reader(self, config: build.Config) -> Reader:
+    def reader(self, config: RunConfig) -> Reader:
         """Return the reader of a configuration's dataset."""
-        key = repr((config["dataset"], config["data"]["cache"]))
+        key = repr((config.plain["dataset"], config.cache))
         if key not in self._readers:
             self._readers[key] = build.build_dataset(config)
         return self._readers[key]
 
-    def fingerprint(self, config: build.Config) -> str:
+    def fingerprint(self, config: RunConfig) -> str:
         """Return the hash of the content of a configuration's dataset.
 
         Raises:
             DataError: the dataset cannot be read.
         """
-        key = repr(config["dataset"])
+        key = repr(config.plain["dataset"])
         if key not in self._fingerprints:
             self._fingerprints[key] = self.reader(config).fingerprint()
         return self._fingerprints[key]
 
-    def require(self, configs: Iterable[build.Config]) -> None:
+    def require(self, configs: Iterable[RunConfig]) -> None:
         """Check the inputs of runs before anything heavy is imported or written.
 
         Raises:
@@ -53,14 +54,15 @@ class Inputs:
                 service of a logger rejects the connection.
         """
         for config in configs:
-            if self._is_new("backbone", config["backbone"]):
-                build.call_target(config["backbone"])
-            if self._is_new("dataset", config["dataset"]):
+            plain = config.plain
+            if self._is_new("backbone", plain["backbone"]):
+                config.backbone()
+            if self._is_new("dataset", plain["dataset"]):
                 reader = self.reader(config)
                 reader.samples()
                 for part in cropped_readers(reader):
                     part.boxes.require()
-            if self._is_new("logger", config["logger"]):
+            if self._is_new("logger", plain["logger"]):
                 for tracker in build.build_trackers(config):
                     tracker.require()
 
@@ -70,7 +72,9 @@ class Inputs:
         return len(self._accepted) > known
 
 
-def plan_jobs(composed: Sequence[Composed], machine: Machine, inputs: Inputs) -> list[Job]:
+def plan_jobs(
+    composed: Sequence[Composed[RunConfig]], machine: Machine, inputs: Inputs
+) -> list[Job]:
     """Create the job of each configuration.
 
     Args:
@@ -85,12 +89,12 @@ def plan_jobs(composed: Sequence[Composed], machine: Machine, inputs: Inputs) ->
     return [_plan(configuration, machine, inputs) for configuration in composed]
 
 
-def _plan(composed: Composed, machine: Machine, inputs: Inputs) -> Job:
+def _plan(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) -> Job:
     world_size = machine.training_world_size(composed.config)
     fingerprint = inputs.fingerprint(composed.config)
     return Job(
         name=composed.name,
-        folder=run_folder(composed.config, composed.choices, fingerprint, world_size),
+        folder=run_folder(composed.config.plain, composed.choices, fingerprint, world_size),
         config=composed.config,
         choices=composed.choices,
         overrides=list(composed.overrides),

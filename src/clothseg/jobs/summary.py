@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clothseg.config.run_config import RunConfig
 from clothseg.error import DataError
 from clothseg.files import write_array, write_csv, write_json
 from clothseg.jobs.fold_summary import log_summary
@@ -22,7 +23,7 @@ from clothseg.run.record import Record
 from clothseg.screen import console
 
 
-def report_outcomes(outcomes: Sequence[Outcome], config: Mapping[str, Any]) -> int:
+def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
     """Show the outcomes of all jobs, and summarize the folds of every configuration.
 
     Args:
@@ -53,7 +54,7 @@ def report_outcomes(outcomes: Sequence[Outcome], config: Mapping[str, Any]) -> i
             compared[jobs[0].name] = folds
     if len(compared) > 1:
         _report_comparison(compared)
-        text = f"scores of every class: per_class.csv in each folder of {config['output']}"
+        text = f"scores of every class: per_class.csv in each folder of {config.output}"
         console.print(text, soft_wrap=True, markup=False)
     if len(outcomes) > 1:
         console.print(sweep_table([(_row_name(o), o.result, o.detail) for o in outcomes]))
@@ -111,7 +112,7 @@ def _report_comparison(compared: Mapping[str, list[dict[str, Any]]]) -> None:
 
 
 def _report_config(
-    folder: Path, jobs: Sequence[Outcome], config: Mapping[str, Any], details: bool
+    folder: Path, jobs: Sequence[Outcome], config: RunConfig, details: bool
 ) -> list[dict[str, Any]]:
     """Summarize the folds of a configuration if they are complete; returns their metrics.
 
@@ -143,11 +144,11 @@ def _report_config(
     if any(job.result != "skipped" for job in finished) or not (folder / "summary.json").is_file():
         try:
             _write_fold_summary(folder, name, metrics)
-            if config["report"]["figures"] != "none":
+            if config.report.figures != "none":
                 _draw_fold_summary(folder, name, cards)
         except OSError as error:
             raise DataError(f"the folds in {folder} could not be summarized: {error}") from error
-    log_summary(config["logger"], folder, name, runs[0], metrics)
+    log_summary(config, folder, name, runs[0], metrics)
     if not details:
         return metrics
     console.print(*score_tables(cards, f"{name}, {folds} folds, test set", validation))

@@ -117,7 +117,7 @@ def pooled_matrix(cards: Sequence[Scorecard]) -> np.ndarray:
         DataError: there is no scorecard, or the scorecards have different classes.
     """
     _check_same_classes(cards)
-    return np.sum([np.asarray(card["confusion_matrix"], np.int64) for card in cards], axis=0)
+    return np.asarray(np.array([card["confusion_matrix"] for card in cards], np.int64).sum(0))
 
 
 def flat_class(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Means that exclude undefined (NaN) scores; needs only NumPy, so that it imports quickly."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,16 @@ def nan_mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
     defined = ~np.isnan(values)
     total = np.where(defined, values, 0.0).sum(axis)
     count = defined.sum(axis)
-    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    return ratio(total, count)
+
+
+def ratio(
+    numerator: np.ndarray, denominator: np.ndarray, undefined: float = math.nan
+) -> np.ndarray:
+    """Divide elementwise, float64; `undefined` where the denominator is 0."""
+    quotient = np.full(np.shape(denominator), undefined)
+    np.divide(numerator, denominator, out=quotient, where=denominator > 0)
+    return quotient
 
 
 def image_mean(rows: np.ndarray, in_target: np.ndarray, rule: AbsenceRule = "union") -> np.ndarray:

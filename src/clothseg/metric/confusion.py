@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from clothseg.labels import IGNORE
-from clothseg.metric.average import nan_mean
+from clothseg.metric.average import nan_mean, ratio
 from clothseg.metric.names import task_scores
 
 
@@ -33,7 +33,7 @@ def image_confusion(prediction: Tensor, target: Tensor, classes: int) -> Tensor:
     # On a CPU, single images fit into the cache, which is five times as fast; a GPU would
     # synchronize after each of them.
     chunk = 1 if target.device.type == "cpu" else max(1, len(target))
-    pairs = zip(prediction.split(chunk), target.split(chunk), strict=True)
+    pairs = zip(torch.split(prediction, chunk), torch.split(target, chunk), strict=True)
     table = torch.cat([_joint_counts(*pair, classes) for pair in pairs])
     confusion = table[:, 1 : classes + 1, 1 : classes + 1].contiguous()
     invalid = target.numel() - int(confusion.sum() + table[:, IGNORE + 1].sum())
@@ -77,7 +77,7 @@ def image_iou(counts: np.ndarray) -> np.ndarray:
     Source: dang2020, the summand of Eq. 9.
     """
     union = counts.sum(1)
-    return np.divide(counts[:, 0], union, out=np.full(union.shape, np.nan), where=union > 0)
+    return ratio(counts[:, 0], union)
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class ClassScores:
     @property
     def accuracy(self) -> float:
         """Fraction of valid pixels that are correct; NaN without valid pixels."""
-        return float(_ratio(self.true_positive.sum(), self.support.sum(), undefined=np.nan))
+        return float(ratio(self.true_positive.sum(), self.support.sum(), undefined=np.nan))
 
     @property
     def mean_class_accuracy(self) -> float:
@@ -140,7 +140,7 @@ class ClassScores:
         """Mean IoU over the classes in the ground truth, weighted by their pixels."""
         present = self.support > 0
         weighted = np.sum(self.support[present] * self.iou[present])
-        return float(_ratio(weighted, self.support.sum(), undefined=np.nan))
+        return float(ratio(weighted, self.support.sum(), undefined=np.nan))
 
     @property
     def binary_iou(self) -> float:
@@ -151,7 +151,7 @@ class ClassScores:
         total = self.support.sum()
         union = total - self.true_positive[0]
         intersection = total - self.support[0] - self.predicted[0] + self.true_positive[0]
-        return float(_ratio(intersection, union, undefined=np.nan))
+        return float(ratio(intersection, union, undefined=np.nan))
 
     @property
     def binary_iou_background(self) -> float:
@@ -177,7 +177,7 @@ def count_scores(counts: np.ndarray) -> ClassScores:
     union = counts.sum(0)
 
     def score(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-        return np.where(union > 0, _ratio(numerator, denominator, undefined=0.0), np.nan)
+        return np.where(union > 0, ratio(numerator, denominator, undefined=0.0), np.nan)
 
     return ClassScores(
         precision=score(true_positive, predicted),
@@ -188,8 +188,3 @@ def count_scores(counts: np.ndarray) -> ClassScores:
         support=support,
         predicted=predicted,
     )
-
-
-def _ratio(numerator: np.ndarray, denominator: np.ndarray, undefined: float) -> np.ndarray:
-    result = np.full(np.shape(denominator), undefined)
-    return np.divide(numerator, denominator, out=result, where=denominator > 0)

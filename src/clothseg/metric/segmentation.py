@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from clothseg.metric.average import image_mean
+from clothseg.metric.average import image_mean, ratio
 from clothseg.metric.boundary import boundary_counts
 from clothseg.metric.confusion import (
     ClassScores,
@@ -65,7 +65,7 @@ class ImageScores:
     @property
     def in_target(self) -> np.ndarray:
         """True if the ground truth of an image has the class, bool [N,K]."""
-        return self.image_counts[:, 0] + self.image_counts[:, 2] > 0
+        return np.asarray(self.image_counts[:, 0] + self.image_counts[:, 2] > 0)
 
     @property
     def image_iou(self) -> np.ndarray:
@@ -106,7 +106,7 @@ class Scores(ImageScores):
         if self.boundary is None:
             return None
         intersection, union = self.boundary
-        return np.divide(intersection, union, out=np.full(len(union), np.nan), where=union > 0)
+        return ratio(intersection, union)
 
 
 class SegmentationScores(Metric):

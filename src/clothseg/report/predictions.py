@@ -67,7 +67,7 @@ def color_mask(mask: np.ndarray, colors: np.ndarray) -> np.ndarray:
         )
     table = np.full((256, 3), IGNORED_COLOR, np.uint8)
     table[: len(colors)] = colors
-    return table[mask]
+    return np.asarray(table[mask])
 
 
 @report_style

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clothseg.config.run_config import RunConfig
+
 if TYPE_CHECKING:
     from clothseg.split import Split
 
@@ -16,7 +18,7 @@ class Job:
     Args:
         name: display name of the configuration.
         folder: run folder.
-        config: the resolved configuration.
+        config: the checked configuration.
         choices: the selected option of each group.
         overrides: overrides of the command line.
         world_size: number of processes of the run.
@@ -30,7 +32,7 @@ class Job:
 
     name: str
     folder: Path
-    config: Mapping[str, Any]
+    config: RunConfig
     choices: Mapping[str, Any]
     overrides: list[str]
     world_size: int = 1
@@ -42,17 +44,12 @@ class Job:
     @property
     def fold(self) -> int | None:
         """Index of the test fold; None for a split without folds."""
-        return self.config["split"].get("fold")
+        return self.config.fold
 
     @property
     def folds(self) -> int | None:
         """Number of folds; None for a split without folds."""
-        return self.config["split"].get("folds")
-
-    @property
-    def figures(self) -> str:
-        """Figures to draw: `all`, `summary` or `none`."""
-        return str(self.config.get("report", {}).get("figures", "all"))
+        return self.config.folds
 
     @property
     def title(self) -> str:

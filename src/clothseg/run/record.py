@@ -170,7 +170,7 @@ class Record:
         code: Mapping[str, Any] | None = None,
     ) -> int:
         """Create or reopen the folder for an attempt; return the attempt number, from 1."""
-        attempts = (self.status or {}).get("attempts", 0) + 1
+        attempts: int = (self.status or {}).get("attempts", 0) + 1
         (self.folder / "figures").mkdir(parents=True, exist_ok=True)
         content = {"choices": dict(choices), "overrides": overrides, "config": config}
         write_text(self.folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))

@@ -1,11 +1,12 @@
 """Loading of recorded runs: configuration, and networks with the weights of the best epoch."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clothseg import build
+from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, DataError, first_line
 from clothseg.run.record import Record
 from clothseg.screen import say
@@ -22,8 +23,10 @@ UNFINISHED = {
 """Descriptions of the states of unfinished runs."""
 
 
-def recorded_config(run: Path, trust: Sequence[str]) -> dict[str, Any]:
-    """Read and validate the configuration of a run that has a best epoch.
+def recorded_config(run: Path, trust: Sequence[str]) -> RunConfig:
+    """Read and check the configuration of a run that has a best epoch.
+
+    Settings that affect training only, or that do not pay off for a few images, are reset.
 
     Args:
         run: run folder.
@@ -33,16 +36,13 @@ def recorded_config(run: Path, trust: Sequence[str]) -> dict[str, Any]:
         ConfigError: the folder contains no such run.
     """
     record = Record(run)
-    config = record.config["config"] | {"trust": list(trust)}
-    build.require_valid(config)
+    config = RunConfig.of({**record.config["config"], "trust": list(trust)})
     if not record.best_checkpoint.is_file():
         raise ConfigError(
             [f"run={run}: no {record.best_checkpoint}; the run has not finished an epoch yet"]
         )
-    # Settings that affect training only, or that do not pay off for a few images.
-    config["trainer"] |= {"sync_batchnorm": False, "ema_decay": None, "compile": False}
-    config["data"] |= {"sampling": "uniform"}
-    return config
+    trainer = {"sync_batchnorm": False, "ema_decay": None, "compile": False}
+    return config.changed(trainer=trainer, data={"sampling": "uniform"})
 
 
 def warn_if_unfinished(runs: Sequence[Path]) -> None:
@@ -89,7 +89,7 @@ def ensemble_members(run: Path, ensemble: str) -> list[Path]:
 
 
 def load_task(
-    config: Mapping[str, Any],
+    config: RunConfig,
     runs: Sequence[Path],
     tta: str,
     scales: Sequence[float],
@@ -110,14 +110,14 @@ def load_task(
     """
     from clothseg.model.tta import AveragedPredictions, require_scales
 
-    plain = dict(config) if pixels else dict(config) | {"loss": CROSS_ENTROPY}
-    tasks = [build.build_task(plain, pixels) for _ in runs]
+    trained = config if pixels else RunConfig({**config.plain, "loss": CROSS_ENTROPY})
+    tasks = [build.build_task(trained, pixels) for _ in runs]
     for task, run in zip(tasks, runs, strict=True):
         load_best(task, Record(run))
     task = tasks[0]
-    require_scales(scales, config["data"]["image_size"], task.network.stride)
+    require_scales(scales, config.data.image_size, task.network.stride)
     if (tta, list(scales), len(runs)) != ("none", [1.0], 1):
-        flip_table = build.build_labels(config).flip_table if tta == "flip" else None
+        flip_table = config.labels.flip_table if tta == "flip" else None
         networks = [member.network for member in tasks]
         task.set_submodule("network", AveragedPredictions(networks, flip_table, scales))
     return task

@@ -104,9 +104,8 @@ class Tracking(Callback):
 
 def job_tracking(job: Job, say: Say) -> Tracking:
     """Create the tracking of a job with its configured trackers and an empty history."""
-    monitor = job.config["callbacks"]["checkpoints"]["monitor"]
-    folder = job.folder if job.config["split"].get("fold") is None else job.folder.parent
+    folder = job.folder if job.fold is None else job.folder.parent
     group = "/".join(folder.parts[-3:])
-    labels = build.build_labels(job.config)
-    subject = Subject(job.title, job.folder, group, job.config, job.choices, labels)
-    return Tracking(build.build_trackers(job.config), subject, History(monitor), say)
+    config = job.config
+    subject = Subject(job.title, job.folder, group, config.plain, job.choices, config.labels)
+    return Tracking(build.build_trackers(config), subject, History(config.monitor), say)

@@ -1,10 +1,9 @@
 """Execution of one run: train, test, measure, draw figures, and record."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 from zipfile import is_zipfile
 
 import numpy as np
@@ -15,6 +14,7 @@ from clothseg import build
 from clothseg.cache import Census, read_census
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
+from clothseg.config.run_config import RunConfig
 from clothseg.datamodule.batches import Batches, SegmentationData
 from clothseg.datamodule.sampling import Shard
 from clothseg.error import DataError
@@ -53,7 +53,6 @@ def run(job: Job, rank: int) -> None:
         ClaimedError: another process executes this run.
         KeyboardInterrupt: Ctrl-C; the last checkpoint remains.
     """
-    build.require_valid(job.config)
     reader = build.build_dataset(job.config)
     census = read_census(job.census) if job.census else build.open_census(job.config, reader)
     frozen = job.folder / "split.json"
@@ -72,11 +71,11 @@ def run(job: Job, rank: int) -> None:
         return
     record = Record(job.folder)
     with record.claimed(job.wait):
-        if record.is_done(rerun=job.config["rerun"]):  # by the process that held the claim
+        if record.is_done(rerun=job.config.rerun):  # by the process that held the claim
             return
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
-            record.begin(dict(job.config), job.choices, job.overrides, device, job.code)
+            record.begin(dict(job.config.plain), job.choices, job.overrides, device, job.code)
             split.write(frozen)
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
             say(f"{job.title}  {size} on {device}, recorded in {job.folder}")
@@ -146,10 +145,10 @@ def _write_results(
     write_array(job.folder / "confusion_matrix.npy", scores.matrix)
     write_image_scores(scores, data.cache.names, job.folder)
     examples = {}
-    if job.figures == "all":
+    if job.config.report.figures == "all":
         draw_scores(scores.matrix, task.names, job.folder, job.title)
         draw_training(history.rows, history.best_epoch, job.folder)
-        labels = build.build_labels(job.config)
+        labels = job.config.labels
         examples = draw_examples(data.cache, labels, task, scores, job.folder)
     metrics = {
         "test": card,
@@ -159,7 +158,7 @@ def _write_results(
         "train_seconds": seconds,
         "images_per_second": images / seconds,
         "parameters": task.network.trainable,
-        "inference_ms": inference_ms(task, job.config["data"]["image_size"]),
+        "inference_ms": inference_ms(task, job.config.data.image_size),
         "division": data.split.division,
         "fold_deviation": data.split.deviation,
     }
@@ -177,18 +176,18 @@ def evaluate_task(trainer: Trainer, task: SemanticSegmentation, batches: Batches
 
 def device_name(job: Job) -> str:
     """Display name of the device of a run."""
-    trainer = job.config["trainer"]
-    if trainer["accelerator"] != "cpu" and torch.cuda.is_available():
+    devices = job.config.devices
+    if devices.accelerator != "cpu" and torch.cuda.is_available():
         device = torch.cuda.get_device_name()
     else:
-        threads = trainer["threads"] or torch.get_num_threads()
+        threads = devices.threads or torch.get_num_threads()
         device = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     return device if job.world_size == 1 else f"{job.world_size} x {device}"
 
 
-def training_pixels(config: Mapping[str, Any], census: Census, split: Split) -> ClassPixels:
+def training_pixels(config: RunConfig, census: Census, split: Split) -> ClassPixels:
     """Class frequencies of the training set."""
-    return ClassPixels.of_training(census, split, config["data"]["image_size"])
+    return ClassPixels.of_training(census, split, config.data.image_size)
 
 
 def describe_class_weights(task: SemanticSegmentation) -> list[str]:

@@ -178,7 +178,7 @@ class Search:
 
     def _missing(self, total: np.ndarray) -> np.ndarray:
         """Count missing instances of all classes: totals int64 [...,K] to int64 [...]."""
-        return np.maximum(self.minimum - total, 0).sum(-1)
+        return np.asarray(np.maximum(self.minimum - total, 0).sum(-1))
 
 
 def _infeasibilities(

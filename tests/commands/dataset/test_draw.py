@@ -4,8 +4,7 @@ import pytest
 
 from clothseg.build import build_dataset
 from clothseg.commands.dataset import dataset_command
-from clothseg.config.command_line import check_command
-from clothseg.config.schema import DatasetTask
+from clothseg.config.command_line import check_dataset
 from clothseg.error import DataError
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
@@ -16,9 +15,7 @@ def draw(*overrides):
 
 
 def reader_of(*overrides):
-    return build_dataset(
-        check_command(["action=audit", *overrides], "dataset", DatasetTask)[0].config
-    )
+    return build_dataset(check_dataset(["action=audit", *overrides]).config)
 
 
 @pytest.mark.parametrize("name", ["ccp", "cfpd", "imaterialist", "modanet"])

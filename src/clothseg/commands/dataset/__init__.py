@@ -8,8 +8,8 @@ from importlib import import_module
 
 from clothseg import build
 from clothseg.commands.dataset.context import Context
-from clothseg.config.command_line import check_command
-from clothseg.config.schema import DatasetTask, Preparation
+from clothseg.config.command_line import check_dataset
+from clothseg.config.schema import DatasetTask
 from clothseg.dataset.listing import abbreviate
 from clothseg.error import ConfigError
 from clothseg.screen import say
@@ -22,18 +22,18 @@ def dataset_command(overrides: list[str]) -> int:
         ConfigError: the command line is invalid, or an audit is configured to skip defects.
         DataError: the dataset cannot be read, or a file cannot be written.
     """
-    composed = check_command(_add_placeholder_classes(overrides), "dataset", DatasetTask)[0]
-    settings = DatasetTask(**composed.config)
-    if settings.action == "audit" and Preparation.of(settings.dataset).on_error == "skip":
+    composed = check_dataset(_add_placeholder_classes(overrides))
+    config = composed.config
+    settings = DatasetTask(**config.plain)
+    if settings.action == "audit" and config.preparation.on_error == "skip":
         raise ConfigError(
             ["dataset.on_error=skip: an audit reports defects, it cannot skip them; use stop"]
         )
-    reader = build.build_dataset(composed.config)
-    labels = build.build_labels(composed.config)
+    reader = build.build_dataset(config)
     if skipped_samples := reader.skipped_samples():
         names = abbreviate([skipped.sample for skipped in skipped_samples])
         say(f"warning: skipping {len(skipped_samples)} defective samples: {names}")
-    context = Context(composed.choices["dataset"], reader, labels, settings)
+    context = Context(composed.choices["dataset"], reader, config.labels, settings)
     action = import_module(f"clothseg.commands.dataset.{settings.action}")
     status: int = action.act(context)
     return status

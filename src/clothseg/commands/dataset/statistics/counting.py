@@ -129,7 +129,7 @@ def image_rows(counts: Counts) -> list[dict[str, Any]]:
 
 def classes_per_image(counts: Counts) -> np.ndarray:
     """Return the number of classes in each image, excluding the background, int64 [N]."""
-    return (counts.pixels[:, 1:] > 0).sum(1)
+    return np.asarray((counts.pixels[:, 1:] > 0).sum(1))
 
 
 def break_down(counts: Counts) -> dict[str, dict[str, Counts]]:
