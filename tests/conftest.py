@@ -59,19 +59,19 @@ def _seconds(item):
 @pytest.fixture(scope="session", autouse=True)
 def composed_once():
     """Let Hydra compose each choice of options once: most tests are about the default one."""
-    from clothseg.config import command_line
+    from clothseg.config import composition
 
-    compose, known = command_line.compose, {}
+    compose, known = composition.compose, {}
 
     def cached(name, choice, **keywords):
-        key = command_line.CONF, name, *choice, *keywords.items()
+        key = composition.CONF, name, *choice, *keywords.items()
         if key not in known:
             known[key] = compose(name, choice, **keywords)
         return known[key]  # of which only copies are changed
 
-    command_line.compose = cached
+    composition.compose = cached
     yield
-    command_line.compose = compose
+    composition.compose = compose
 
 
 @pytest.fixture(scope="session")
@@ -166,4 +166,4 @@ def command_line(tmp_path_factory):
 def swept(command_line, tmp_path_factory):
     """Finished cross-validation of two folds: output folder and result of the command."""
     output = tmp_path_factory.mktemp("swept") / "outputs"
-    return output, command_line.run(command_line.tiny(output, "-m"))
+    return output, command_line.run(command_line.tiny(output, "report.figures=all", "-m"))

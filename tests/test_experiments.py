@@ -155,7 +155,7 @@ def test_an_experiment_runs_end_to_end(experiment, layouts, command_line, tmp_pa
         [
             *("train.py", f"experiment={experiment}", "budget=smoke", f"output={tmp_path}/outputs"),
             *(roots if len(layouts) > 1 else [f"dataset.root={tmp_path / layouts[0]}"]),
-            *(f"data.cache={tmp_path}/cache", "trainer.threads=1"),
+            *(f"data.cache={tmp_path}/cache", "trainer.threads=1", "report.figures=none"),
         ]
     )
     assert result.returncode == 0, result.stderr

@@ -261,7 +261,7 @@ def test_only_rank_zero_logs(tmp_path):
 
 @pytest.mark.slow
 def test_without_a_logger_the_record_is_complete(command_line, tmp_path):
-    result = command_line.run(command_line.tiny(tmp_path, "logger=none"))
+    result = command_line.run(command_line.tiny(tmp_path, "logger=none", "report.figures=all"))
     assert result.returncode == 0, result.stderr
     (record,) = records(tmp_path)
     assert not (record.folder / "history.csv").exists()

@@ -54,6 +54,7 @@ def small(command, root):
         *([] if "trainer=" in command else ["trainer=cpu"]),
         "trainer.threads=1",
         "trainer.max_epochs=1",
+        "report.figures=none",
         f"data.cache={root / 'cache'}",
         f"output={root / 'runs'}",
         *([] if "dataset=" in command or "experiment=" in command else synthetic),
@@ -81,7 +82,7 @@ def run(command_line, command, root, recorded=None):
     words = shlex.split(command)[1:]
     if "budget=" in command or "overfit_one" in command:
         words += ["trainer=cpu", "trainer.threads=1", "trainer.max_epochs=1", "data.image_size=64"]
-        words += [f"data.cache={root / 'cache'}", f"output={root / 'runs'}"]
+        words += [f"data.cache={root / 'cache'}", f"output={root / 'runs'}", "report.figures=none"]
     elif words[0] == "train.py" and "--help" not in words:
         words += small(command, root)
     elif words[0] == "scripts/dataset.py" and "output=" not in command:

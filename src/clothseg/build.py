@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from clothseg.config.schema import NO_POSTPROCESS, Preparation
 from clothseg.config.validation import config_problems
 from clothseg.dataset import Reader
-from clothseg.dataset.cropped import crop_to_persons, cropped_readers
+from clothseg.dataset.cropped import crop_to_persons
 from clothseg.dataset.skip_defects import skip_defects
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
@@ -41,23 +41,6 @@ def require_valid(config: Config) -> None:
     problems = config_problems(config)
     if problems:
         raise ConfigError(problems)
-
-
-def require_inputs(config: Config) -> None:
-    """Check the inputs of a run before anything heavy is imported or written.
-
-    Raises:
-        DataError: the dataset's folder is missing, has a different layout, or lacks an image.
-        ConfigError: weights of the backbone or of a person detector are unavailable, or the
-            service of a logger rejects the connection.
-    """
-    call_target(config["backbone"])
-    reader = build_dataset(config)
-    reader.samples()
-    for part in cropped_readers(reader):
-        part.boxes.require()
-    for tracker in build_trackers(config):
-        tracker.require()
 
 
 def build_dataset(config: Config) -> Reader:

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -15,7 +16,7 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from clothseg.jobs.launch import Session
+    from clothseg.jobs.launch import Search
     from clothseg.jobs.machine import Machine
     from clothseg.jobs.outcome import Outcome
     from clothseg.run.job import Job
@@ -24,7 +25,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class ClothsegLauncher(Launcher):
-    """Base class of launchers that plan and run the jobs of a sweep and collect their outcomes."""
+    """Base class of launchers of the jobs of a sweep."""
 
     @property
     @abstractmethod
@@ -38,16 +39,15 @@ class ClothsegLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Store the arguments needed to compose the jobs."""
-        self._context, self._config, self._session = hydra_context, config, task_function
+        """Store the function that plans and runs the configurations of a sweeper."""
+        self._search = cast("Search", task_function)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run one job per list of overrides; each returns its mean IoU for sweepers to maximize."""
-        compose = self._context.config_loader.load_sweep_config
-        configs = [compose(self._config, list(overrides)) for overrides in job_overrides]
-        scores = cast("Session", self._session).sweep(configs, self.machine, self.run)
+        """Run the configurations that a sweeper chooses; each returns its score to maximize."""
+        GlobalHydra.instance().clear()  # composing configurations initializes it anew
+        scores = self._search.try_values(job_overrides)
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=score) for score in scores]
 
 

@@ -104,7 +104,7 @@ def test_without_the_flag_only_fold_0_is_trained_and_can_be_rerun(swept, command
     assert "this run has already finished; rerun=true trains it again" in result.stdout
     assert files(output) == before
 
-    result = command_line.run(command_line.tiny(output, "rerun=true"))
+    result = command_line.run(command_line.tiny(output, "rerun=true", "report.figures=all"))
     assert result.returncode == 0, result.stderr
     new, old, other = records(output)
     assert [r.folder.name for r in (new, old, other)] == ["fold-0", "fold-0.replaced-1", "fold-1"]

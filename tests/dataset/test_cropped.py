@@ -17,6 +17,7 @@ from clothseg.dataset.cropped import Cropped, crop_to_persons, cropped_readers, 
 from clothseg.dataset.merged import Merged
 from clothseg.dataset.person_boxes import DetectedBoxes, MaskBoxes
 from clothseg.error import ConfigError
+from clothseg.jobs.plan import Inputs
 from support.shipped_config import CCP_NAMES, label_space, reader_of
 from support.small_datasets import write_mask
 from support.stub_detector import PERSON, StubDetector
@@ -151,12 +152,12 @@ def test_missing_weights_are_reported_before_training(root, tmp_path, monkeypatc
     monkeypatch.setattr("clothseg.weights.torchvision.is_reachable", lambda url: False)
     config = compose(root, tmp_path, "dataset.crop=detector", "backbone.weights=null")
     with pytest.raises(ConfigError, match=r"put the file into .*torch/hub/checkpoints"):
-        build.require_inputs(config)
+        Inputs().require([config])
     boxes = cropped_readers(build.build_dataset(config))[0].boxes
     boxes.detector = StubDetector()
     boxes.detector.digest = "b556d3b4"
     boxes.find_all()
-    build.require_inputs(config)  # stored boxes need no weights
+    Inputs().require([config])  # stored boxes need no weights
 
 
 @pytest.mark.slow(seconds=1)

@@ -15,7 +15,8 @@ TWO = ("trainer=ddp_cpu", "trainer.devices=2", "trainer.threads=1", "split.valid
 
 def ddp(command_line, output, *overrides):
     """Arguments of a tiny training with two processes and nine test images."""
-    arguments = command_line.tiny(output, "dataset.num_images=18", *TWO, *overrides)
+    sizes = ("dataset.num_images=18", "trainer.max_epochs=3")
+    arguments = command_line.tiny(output, *sizes, *TWO, *overrides)
     return [a for a in arguments if a != "trainer=cpu"]
 
 
@@ -24,22 +25,29 @@ def weights(record, name="last.ckpt"):
     return torch.load(path, weights_only=True)["state_dict"]
 
 
+@pytest.fixture(scope="module")
+def swept(command_line, tmp_path_factory):
+    """Finished cross-validation with two processes: output folder and result of the command."""
+    output = tmp_path_factory.mktemp("swept")
+    return output, command_line.run_apart([*ddp(command_line, output), "-m"])
+
+
 @pytest.mark.slow(seconds=25)
-def test_a_sweep_with_two_processes_writes_one_record_per_fold(command_line, tmp_path):
-    ended = command_line.run_apart([*ddp(command_line, tmp_path), "-m"])
+def test_a_sweep_with_two_processes_writes_one_record_per_fold(swept, command_line, tmp_path):
+    output, ended = swept
     assert ended.returncode == 0, ended.stderr
     assert "2 jobs: 2 done" in ended.stdout
-    assert ended.stdout.count("epoch 1/1") == 2  # only rank 0 prints
-    folds = records(tmp_path)
+    assert ended.stdout.count("epoch 3/3") == 2  # only rank 0 prints
+    folds = records(output)
     assert [record.folder.name for record in folds] == ["fold-0", "fold-1"]
     for record in folds:
         assert record.status["state"] == "done"
         assert record.environment["device"].startswith("2 x CPU")
         assert record.metrics["test"]["num_images"] == 9
-    before = files(tmp_path)
-    again = command_line.run([*ddp(command_line, tmp_path), "-m"])
+    before = files(output)
+    again = command_line.run([*ddp(command_line, output), "-m"])
     assert "2 jobs: 2 skipped" in again.stdout
-    assert files(tmp_path) == before
+    assert files(output) == before
 
     # Two processes scored this checkpoint after training; one and three score it again.
     cards = {}
@@ -53,15 +61,13 @@ def test_a_sweep_with_two_processes_writes_one_record_per_fold(command_line, tmp
     assert cards["flip", 1] == cards["flip", 3] != cards["none", 1]
 
 
-@pytest.mark.slow(seconds=75)
-def test_a_killed_process_ends_the_run_which_can_be_resumed(command_line, tmp_path):
-    undisturbed = command_line.run(ddp(command_line, tmp_path / "a", "trainer.max_epochs=4"))
-    assert undisturbed.returncode == 0, undisturbed.stderr
-    command = ddp(command_line, tmp_path / "b", "trainer.max_epochs=4")
+@pytest.mark.slow(seconds=30)
+def test_a_killed_process_ends_the_run_which_can_be_resumed(swept, command_line, tmp_path):
+    command = ddp(command_line, tmp_path)
     process = command_line.start(command)
-    wait_until(lambda: list(tmp_path.glob("b/**/last.ckpt")), process)
+    wait_until(lambda: list(tmp_path.glob("**/last.ckpt")), process)
     # Rank 0 holds the claim; kill the other process, as the out-of-memory killer would.
-    (claim,) = tmp_path.glob("b/**/.claim")
+    (claim,) = tmp_path.glob("**/.claim")
     holder = claim.read_text()
     others = [p for p in job_processes(process.pid) if f"pid={p}\n" not in holder]
     os.kill(others[0], signal.SIGKILL)
@@ -70,14 +76,14 @@ def test_a_killed_process_ends_the_run_which_can_be_resumed(command_line, tmp_pa
     assert "process 1: the process exited with signal SIGKILL" in output + error
     assert "Traceback" not in output + error
     assert all_end(process.pid)
-    (record,) = records(tmp_path / "b")
+    (record,) = records(tmp_path)
     assert record.status["state"] == "failed"
     assert "SIGKILL" in record.status["error"]
     ended = command_line.run(command)
     assert ended.returncode == 0, ended.stderr
     assert "resumes from" in ended.stdout
-    (whole,) = records(tmp_path / "a")
-    for name, tensor in weights(whole).items():
+    undisturbed, _ = records(swept[0])
+    for name, tensor in weights(undisturbed).items():
         assert torch.equal(tensor, weights(record)[name]), name
 
 

@@ -12,6 +12,7 @@ from clothseg.run.record import Record
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
 KEYS = ("precision", "recall", "f1", "iou")
+CONFIG = {"logger": {}, "output": "outputs", "report": {"figures": "all"}}
 
 
 def card(iou):
@@ -55,7 +56,7 @@ def test_seeds_are_aggregated_as_repeats(tmp_path, capsys):
         for name, folds in runs.items()
         for fold, iou in enumerate(folds)
     ]
-    assert report_outcomes(outcomes, {}) == 0
+    assert report_outcomes(outcomes, CONFIG) == 0
     output = capsys.readouterr().out
     _, repeats = output.split("over seeds, test set")
     repeats = repeats.split("sweep")[0]
@@ -68,5 +69,5 @@ def test_seeds_are_aggregated_as_repeats(tmp_path, capsys):
 def test_without_repeats_there_is_no_table_over_seeds(tmp_path, capsys):
     outcomes = [finished_run(tmp_path / str(seed), f"seed={seed} a", 0.2) for seed in (0,)]
     outcomes.append(finished_run(tmp_path / "b", "seed=0 b", 0.3))
-    assert report_outcomes(outcomes, {}) == 0
+    assert report_outcomes(outcomes, CONFIG) == 0
     assert "over seeds" not in capsys.readouterr().out

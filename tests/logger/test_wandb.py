@@ -60,7 +60,9 @@ def undefined(value):
 def offline(command_line, tmp_path_factory):
     """A finished cross-validation, and the requests to a server that it must not contact."""
     output = tmp_path_factory.mktemp("offline")
-    command = command_line.tiny(output, "logger=[csv,tensorboard,wandb]", "trainer.max_epochs=2")
+    command = command_line.tiny(
+        output, "logger=[csv,tensorboard,wandb]", "trainer.max_epochs=2", "report.figures=all"
+    )
     command += ["logger.wandb.artifact=true", "logger.wandb.tags=[cloth,two words]", "-m"]
     with StandIn() as server:
         result = command_line.run(command, WANDB_BASE_URL=server.url, **NO_KEY)
@@ -275,7 +277,8 @@ def online(server, *more):
 def test_an_online_run_reaches_the_server(command_line, tmp_path):
     with StandIn() as server:
         options, variables = online(
-            server, "logger.wandb.entity=team", "logger.wandb.artifact=true"
+            server,
+            *("logger.wandb.entity=team", "logger.wandb.artifact=true", "report.figures=all"),
         )
         result = command_line.run(command_line.tiny(tmp_path, *options), **variables)
         assert result.returncode == 0, result.stderr

@@ -41,12 +41,13 @@ class CommandLine:
         ]
 
     def common(self, output):
-        """Overrides of all trainings in these tests."""
+        """Overrides of all trainings in these tests; few of them look at figures."""
         return [
             "trainer=cpu",
             "trainer.threads=1",
             "trainer.max_epochs=1",
             "optimizer.lr=1e-3",
+            "report.figures=none",
             f"dataset.root={self.folder / 'datasets'}",
             f"data.cache={self.folder / 'cache'}",
             f"output={output}",

@@ -5,56 +5,31 @@ Hydra's own grammar, composes the configurations, and checks every configuration
 :mod:`clothseg.config.validation`, without importing torch.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 from pydantic import BaseModel
 
+from clothseg.config.composition import Composed, Composer
 from clothseg.config.consistency import contradictions
 from clothseg.config.flags import HYDRA_GROUPS, LAUNCHER, SWEEPER, hydra_problem, is_hydra_key
-from clothseg.config.override import (
-    alternatives,
-    option_problems,
-    parse,
-    sweep_problem,
-    text_of,
-    values_of,
-)
+from clothseg.config.override import option_problems, parse, sweep_problem, text_of, values_of
 from clothseg.config.schema import Config
 from clothseg.config.validation import config_problems, did_you_mean, launcher_problems
-from clothseg.error import ConfigError, first_line
-from clothseg.label_file import label_file_part
+from clothseg.error import ConfigError
 from clothseg.shipped import CONF
-
-OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
-
-
-@dataclass(frozen=True)
-class Composed:
-    """One configuration of a command line.
-
-    Args:
-        config: plain containers, interpolations resolved.
-        choices: the selected option of each group.
-        launcher: settings of the launcher that runs a sweep's jobs, see `conf/hydra/launcher`.
-    """
-
-    config: dict[str, Any]
-    choices: dict[str, str]
-    launcher: dict[str, Any]
 
 
 def check_command(
-    overrides: Sequence[str], name: str = "config", schema: type[BaseModel] = Config
+    overrides: Sequence[str],
+    name: str = "config",
+    schema: type[BaseModel] = Config,
+    every_fold: bool = False,
 ) -> list[Composed]:
     """Compose and validate all configurations of a command line.
 
@@ -62,21 +37,22 @@ def check_command(
         overrides: arguments such as `model=fpn` or `optimizer.lr=1e-3,1e-4`.
         name: main configuration, a file in `conf/`.
         schema: keys and types of the main configuration.
+        every_fold: add the other folds to a configuration whose fold is not chosen.
 
     Raises:
         ConfigError: lists each problem of all configurations once.
     """
     problems: list[str] = []
     parsed = _parse(overrides, name, problems)
-    composed = []
-    for choice in itertools.product(*map(alternatives, parsed.groups)):
-        composed += _compose(name, [*choice, *parsed.settings], parsed.values, problems)
+    composer = Composer(name, parsed.settings, every_fold, problems)
+    groups = group_names(name)
+    composed = composer.compose(parsed.valid, (*groups, *HYDRA_GROUPS))
     skipped = tuple(f"{o.key_or_group}." for o in parsed.invalid)
     for job in composed:
         problems += [
             problem
             for problem in [
-                *config_problems(job.config, schema, group_names(name)),
+                *config_problems(job.config, schema, groups),
                 *launcher_problems(job.launcher),
                 *contradictions(job.config, job.choices),
             ]
@@ -101,7 +77,7 @@ def check_query(overrides: Sequence[str], name: str = "config") -> None:
     parsed = _parse(overrides, name, problems)
     problems += [
         f"{o.input_line}: --cfg and --info show a single configuration; pass one value, without -m"
-        for o in (*parsed.groups, *parsed.values)
+        for o in parsed.valid
         if o.is_sweep_override()
     ]
     if problems:
@@ -113,41 +89,37 @@ class _Parsed:
     """Overrides of a command line, sorted by what they set.
 
     Args:
-        groups: valid options of config groups.
+        valid: options of config groups and values of keys, in the order of the command line.
         invalid: options of config groups that do not exist, already reported.
-        values: values of keys.
         settings: settings of the launcher and the sweeper, in the form for Hydra.
     """
 
-    groups: list[Override]
+    valid: list[Override]
     invalid: list[Override]
-    values: list[Override]
     settings: list[str]
 
 
 def _parse(overrides: Sequence[str], name: str, problems: list[str]) -> _Parsed:
     """Parse overrides; append the problems of single overrides to `problems`."""
     names = (*group_names(name), *HYDRA_GROUPS)
-    groups, others = [], []
+    accepted = []
     for override in parse(overrides, problems):
         key = override.key_or_group
         if text := hydra_problem(key, str(override.input_line)):
             known = f"; {did_you_mean(key, HYDRA_GROUPS)}" if "/" in key else ""
             problems.append(text + known)
-        elif key in names:
-            groups.append(override)
-        elif text := sweep_problem(override):
+        elif key not in names and (text := sweep_problem(override)):
             problems.append(text)
         else:
-            others.append(override)
+            accepted.append(override)
+    groups = [override for override in accepted if override.key_or_group in names]
     invalid = option_problems(groups, list_groups(name), problems)
     return _Parsed(
-        groups=[o for o in groups if o not in invalid],
+        valid=[o for o in accepted if o not in invalid and not o.key_or_group.startswith("hydra.")],
         invalid=invalid,
-        values=[o for o in others if not is_hydra_key(o.key_or_group)],
         settings=[
             _force(o) if o.key_or_group.startswith(LAUNCHER) else str(o.input_line)
-            for o in others
+            for o in accepted
             if o.key_or_group.startswith((LAUNCHER, SWEEPER))
         ],
     )
@@ -196,78 +168,9 @@ def list_groups(name: str) -> list[str]:
     return [group for group, option in _group_defaults(name).items() if isinstance(option, list)]
 
 
+@cache
 def _group_defaults(name: str) -> dict[str, Any]:
     """Default option of each config group; a list for groups that accept several options."""
     defaults = yaml.safe_load((CONF / f"{name}.yaml").read_text()).get("defaults", [])
     pairs = [pair for entry in defaults if not isinstance(entry, str) for pair in entry.items()]
     return {str(key): option for key, option in pairs if not str(key).startswith("override ")}
-
-
-def _compose(
-    name: str, choice: Sequence[str], values: Sequence[Override], problems: list[str]
-) -> list[Composed]:
-    """Compose one configuration for each combination of swept values, for one choice of options."""
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            full = compose(name, list(choice), return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        problems.append(first_line(error))
-        return []
-    choices = {k: v for k, v in full.hydra.runtime.choices.items() if "/" not in k and v}
-    base = OmegaConf.masked_copy(full, [str(key) for key in full if key != "hydra"])
-    launcher = _resolve(full.hydra.launcher, problems) or {}
-    composed = []
-    for combination in itertools.product(*map(values_of, values)):
-        config = base.copy()
-        for override, value in zip(values, combination, strict=True):
-            _apply(config, override, value)
-        plain = _resolve(config, problems)
-        if plain is not None:
-            composed.append(Composed(plain, choices, launcher))
-    return composed
-
-
-def _apply(config: DictConfig, override: Override, value: Any) -> None:
-    """Set a value as Hydra would, even for unknown keys: the schema rejects these later."""
-    key = override.get_key_element().lstrip("+~")
-    with open_dict(config):
-        if override.is_delete():
-            parent, _, last = key.rpartition(".")
-            node = OmegaConf.select(config, parent) if parent else config
-            if isinstance(node, DictConfig):
-                node.pop(last, None)
-        else:
-            OmegaConf.update(config, key, value, force_add=True)
-
-
-def plain_config(config: DictConfig) -> dict[str, Any]:
-    """Convert a configuration to plain containers, interpolations resolved."""
-    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
-
-
-def _resolve(config: DictConfig, problems: list[str]) -> dict[str, Any] | None:
-    """Resolve to plain containers; append problems and return None if that fails."""
-    missing = _missing_keys(OmegaConf.to_container(config))
-    problems += [f"{key} is required: add {key}=<value> to the command" for key in missing]
-    try:
-        return plain_config(config)
-    except InterpolationToMissingValueError:  # already reported
-        return None
-    except OmegaConfBaseException as error:
-        problems += _resolver_problems(error) or [f"{error.full_key}: {first_line(error)}"]
-        return None
-
-
-def _missing_keys(node: Any, path: str = "") -> list[str]:
-    """Keys without a value; OmegaConf's own function fails on references between them."""
-    if isinstance(node, dict):
-        children = [(f"{path}.{key}" if path else str(key), value) for key, value in node.items()]
-        return sorted(key for child, value in children for key in _missing_keys(value, child))
-    return [path] if node == "???" else []
-
-
-def _resolver_problems(error: BaseException | None) -> list[str]:
-    """Problems raised by one of our resolvers; OmegaConf wraps the error."""
-    while error is not None and not isinstance(error, ConfigError):
-        error = error.__context__
-    return [] if error is None else error.problems

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -128,10 +129,53 @@ def values_of(override: Override) -> list[Any]:
     return [_plain(parser.parse_override(f"key={text}").value()) for text in texts]
 
 
-def alternatives(override: Override) -> list[str]:
-    """Expand an override into one for each value that it sweeps over."""
-    prefix = (override.input_line or "").split("=")[0]
-    return [f"{prefix}={text_of(value)}" for value in values_of(override)]
+@dataclass(frozen=True)
+class Variant:
+    """One of the values that an override assigns to its key.
+
+    Args:
+        key: the key or the group, without `+` and `~`.
+        value: plain value; for an option of a group, its name.
+        text: override with this value only.
+        is_option: whether the key is a config group.
+        is_swept: whether the override has several values.
+        is_deletion: whether the override removes its key.
+    """
+
+    key: str
+    value: Any
+    text: str
+    is_option: bool
+    is_swept: bool
+    is_deletion: bool
+
+
+def variants(override: Override, is_option: bool) -> list[Variant]:
+    """Expand an override into one variant for each value.
+
+    Args:
+        override: a valid override.
+        is_option: whether its key is a config group.
+    """
+    element, swept = override.get_key_element(), override.is_sweep_override()
+    values = values_of(override)
+    if is_option and not override.is_delete():
+        texts = [f"{element}={text_of(value)}" for value in values]
+    elif swept:
+        texts = [f"{element}={text}" for text in override.sweep_string_iterator()]
+    else:
+        texts = [str(override.input_line)]
+    return [
+        Variant(
+            key=element.lstrip("+~"),
+            value=value,
+            text=text if is_option else text.removeprefix("++"),
+            is_option=is_option,
+            is_swept=swept,
+            is_deletion=override.is_delete(),
+        )
+        for value, text in zip(values, texts, strict=True)
+    ]
 
 
 def text_of(value: Any) -> str:

@@ -87,6 +87,15 @@ class Labels(BaseModel):
     gathers: dict[str, list[str]]
 
 
+class RunReport(BaseModel):
+    """Report of a run."""
+
+    model_config = STRICT
+
+    figures: Literal["all", "summary", "none"] = "all"
+    """Figures to draw: of all runs, of complete cross-validations only, or none."""
+
+
 class Config(BaseModel):
     """Configuration of a training run."""
 
@@ -106,6 +115,7 @@ class Config(BaseModel):
     callbacks: dict[str, Node]
     logger: dict[str, Node] = {}
     data: Data
+    report: RunReport = RunReport()
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     """Seed of initial weights, sample order, augmentation and dropout."""
     output: str

@@ -7,6 +7,7 @@ of all other nodes is a class in :mod:`.schema`. This module does not import tor
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError, create_model
@@ -52,6 +53,7 @@ def launcher_problems(node: Mapping[str, Any]) -> list[str]:
     )
 
 
+@cache
 def argument_model(
     function: Callable[..., Any], shared: type[BaseModel] = Arguments
 ) -> type[BaseModel]:

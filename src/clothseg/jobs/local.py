@@ -12,6 +12,7 @@ from clothseg.jobs.inputs import share_inputs
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes
+from clothseg.run.environment import code_version
 from clothseg.run.job import Job
 
 
@@ -60,7 +61,7 @@ def _run_all(
     def run(job: Job) -> Done | Failure:
         slot = free_slots.get()
         try:
-            return run_isolated(job, processes, slot)
+            return run_isolated(replace(job, code=code_version()), processes, slot)
         finally:
             free_slots.put(slot)
 

@@ -252,6 +252,9 @@ def _server() -> ForkServerContext:
             "clothseg.run.train",
             "segmentation_models_pytorch",
             "albumentations",
+            "iterstrat.ml_stratifiers",
+            "matplotlib.backends.backend_agg",
+            "scipy.io",
         ]
     )
     return context

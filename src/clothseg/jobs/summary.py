@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clothseg.error import DataError
-from clothseg.files import write_array, write_json
+from clothseg.files import write_array, write_csv, write_json
 from clothseg.jobs.fold_summary import log_summary
 from clothseg.jobs.outcome import Outcome
 from clothseg.metric.aggregate import aggregate, flat_class, mean_card, pooled_matrix
@@ -15,12 +15,12 @@ from clothseg.run.record import Record
 from clothseg.screen import console
 
 
-def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> int:
+def report_outcomes(outcomes: Sequence[Outcome], config: Mapping[str, Any]) -> int:
     """Show the outcomes of all jobs, and summarize the folds of every configuration.
 
     Args:
         outcomes: one outcome per job, in the order of the jobs.
-        loggers: the command's `logger` node; complete cross-validations are logged.
+        config: a configuration of the command; its loggers log complete cross-validations.
 
     Returns:
         Exit status: 0 if every job finished, 1 if one failed, 130 after Ctrl-C.
@@ -37,7 +37,7 @@ def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> 
     interrupted = any(o.result == "interrupted" for o in outcomes)
     for folder, jobs in configs.items():
         try:
-            cards = _report_config(folder, jobs, loggers)
+            cards = _report_config(folder, jobs, config, details=len(configs) == 1)
         except DataError as error:
             if not interrupted:
                 problems.append(str(error))
@@ -47,6 +47,8 @@ def report_outcomes(outcomes: Sequence[Outcome], loggers: Mapping[str, Any]) -> 
     if len(compared) > 1:
         console.print(comparison_table(compared, "all configurations, test set"))
         _report_repeats(compared)
+        text = f"scores of every class: per_class.csv in each folder of {config['output']}"
+        console.print(text, soft_wrap=True, markup=False)
     if len(outcomes) > 1:
         console.print(sweep_table([(_row_name(o), o.result, o.detail) for o in outcomes]))
     elif outcomes[0].result == "failed":
@@ -93,9 +95,16 @@ def _report_repeats(compared: Mapping[str, list[dict[str, Any]]]) -> None:
 
 
 def _report_config(
-    folder: Path, jobs: Sequence[Outcome], loggers: Mapping[str, Any]
+    folder: Path, jobs: Sequence[Outcome], config: Mapping[str, Any], details: bool
 ) -> list[dict[str, Any]]:
-    """Show and, if complete, summarize the folds of a configuration; returns their scorecards."""
+    """Summarize the folds of a configuration if they are complete; returns their scorecards.
+
+    Args:
+        folder: the run folder, or the folder of the folds.
+        jobs: the outcomes of its jobs.
+        config: a configuration of the command.
+        details: show the scores of every class; with several configurations they stay in files.
+    """
     finished = [job for job in jobs if job.finished]
     if not finished:
         return []
@@ -103,8 +112,9 @@ def _report_config(
     name, folds = jobs[0].name, jobs[0].folds
     if folds is None or len(jobs) == 1:
         fold = "" if folds is None else f" fold {jobs[0].fold}"
-        console.print(*score_tables(cards, f"{name}{fold}, test set"))
-        console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
+        if details:
+            console.print(*score_tables(cards, f"{name}{fold}, test set"))
+            console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
         return cards
     missing = sorted(set(range(folds)) - {job.fold for job in finished})
     if missing:
@@ -114,16 +124,19 @@ def _report_config(
         )
     if any(job.result != "skipped" for job in finished) or not (folder / "summary.json").is_file():
         try:
-            _write_fold_summary(folder, name, [Path(str(job.folder)) for job in finished], cards)
+            runs = [Path(str(job.folder)) for job in finished]
+            _write_fold_summary(folder, name, runs, cards)
+            if config["report"]["figures"] != "none":
+                _draw_fold_summary(folder, name, cards)
         except OSError as error:
             raise DataError(f"the folds in {folder} could not be summarized: {error}") from error
-    log_summary(loggers, folder, name, Path(str(finished[0].folder)), cards)
+    log_summary(config["logger"], folder, name, Path(str(finished[0].folder)), cards)
+    if not details:
+        return cards
     console.print(*score_tables(cards, f"{name}, {folds} folds, test set"))
-    console.print(
-        f"saved to {folder}; pooled over folds: {folder / 'confusion_matrix.png'}",
-        soft_wrap=True,
-        markup=False,
-    )
+    matrix = folder / "confusion_matrix.png"
+    pooled = f"; pooled over folds: {matrix}" if matrix.is_file() else ""
+    console.print(f"saved to {folder}{pooled}", soft_wrap=True, markup=False)
     return cards
 
 
@@ -131,9 +144,6 @@ def _write_fold_summary(
     folder: Path, name: str, runs: Sequence[Path], cards: Sequence[dict[str, Any]]
 ) -> None:
     """Write mean, standard deviation and pooled confusion matrix of a cross-validation."""
-    # The plotting libraries take a second to import, which a sweep of skipped jobs avoids.
-    from clothseg.report.results import draw_scores, write_per_class
-
     divisions = {Record(run).metrics["division"] for run in runs}
     if len(divisions) > 1:
         raise DataError(
@@ -141,14 +151,20 @@ def _write_fold_summary(
             "dataset; train them again with rerun=true"
         )
     matrix = pooled_matrix(cards)
-    names = [row["name"] for row in cards[0]["per_class"]]
     summary = aggregate(cards)
     write_json(folder / "summary.json", {**summary, "confusion_matrix": matrix.tolist()})
     write_array(folder / "confusion_matrix.npy", matrix)
-    draw_scores(matrix, names, folder, f"{name}, {len(cards)} folds pooled")
-    write_per_class(
-        {"per_class": [flat_class(row) for row in summary["per_class"]]}, folder / "per_class.csv"
-    )
+    rows = [flat_class(row) for row in summary["per_class"]]
+    write_csv(folder / "per_class.csv", list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _draw_fold_summary(folder: Path, name: str, cards: Sequence[dict[str, Any]]) -> None:
+    """Draw the pooled confusion matrix and the IoU of its classes."""
+    # The plotting libraries take a second to import, which a sweep of skipped jobs avoids.
+    from clothseg.report.results import draw_scores
+
+    names = [row["name"] for row in cards[0]["per_class"]]
+    draw_scores(pooled_matrix(cards), names, folder, f"{name}, {len(cards)} folds pooled")
 
 
 def _row_name(outcome: Outcome) -> str:

@@ -1,6 +1,6 @@
 """Common wrapper of all architectures, which gives them the same interface."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -94,14 +94,31 @@ class Network(nn.Module):
         self._features[name] = output if stage is None else output[stage]
 
     def _freeze_unused(self) -> None:
-        """Freeze parameters without a gradient after one backward pass."""
+        """Freeze parameters that the outputs do not depend on, found in one forward pass."""
         size = max(64, self.stride)
         states = {name: buffer.clone() for name, buffer in self.named_buffers()}
         with torch.random.fork_rng(devices=[]):
             outputs = self(torch.randn(2, 3, size, size))
-            torch.stack([logits.sum() for logits in outputs.values()]).sum().backward()
+        used = _leaves(outputs.values())
         for parameter in self.parameters():
-            parameter.requires_grad_(parameter.grad is not None)
-            parameter.grad = None
+            parameter.requires_grad_(parameter in used)
         for name, buffer in self.named_buffers():  # undo the update of the running statistics
             buffer.copy_(states[name])
+
+
+def _leaves(outputs: Iterable[Tensor]) -> set[Tensor]:
+    """Collect the parameters that would receive a gradient from the outputs.
+
+    Walking autograd's graph takes a fraction of the time of a backward pass.
+    """
+    pending = [output.grad_fn for output in outputs]
+    seen, leaves = set(), set()
+    while pending:
+        node = pending.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):  # the end of a path, which accumulates a gradient
+            leaves.add(node.variable)
+        pending += [following for following, _ in node.next_functions]
+    return leaves

@@ -46,7 +46,7 @@ BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#5f5f5f"
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"optimize": True})
+    figure.savefig(buffer, format="png", dpi=DPI)
     write_bytes(path, buffer.getvalue())
 
 

@@ -3,6 +3,8 @@
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -26,8 +28,12 @@ LIBRARIES = (
 )
 
 
-def environment() -> Plain:
-    """Collect library versions, the commit of the code, and the machine."""
+def environment(code: Mapping[str, Any] | None = None) -> Plain:
+    """Collect library versions, the commit of the code, and the machine.
+
+    Args:
+        code: result of :func:`code_version` if it is already known.
+    """
     versions: dict[str, str | None] = {}
     for library in LIBRARIES:
         try:
@@ -38,16 +44,17 @@ def environment() -> Plain:
         "clothseg": __version__,
         "python": sys.version.split()[0],
         "versions": versions,
-        **code_version(),
+        **(code or code_version()),
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
     }
 
 
+@cache
 def code_version() -> Plain:
     """Commit of this repository and whether it has uncommitted changes; None without git.
 
-    Files in outputs/ are ignored, because they are results.
+    Files in outputs/ are ignored, because they are results. Git is asked once per process.
     """
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ":/", ":!/outputs")

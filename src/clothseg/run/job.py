@@ -1,13 +1,9 @@
 """Jobs: one run of a command line, with the folder of its record."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from clothseg import build
-from clothseg.run.record import run_folder
 
 if TYPE_CHECKING:
     from clothseg.split import Split
@@ -24,6 +20,8 @@ class Job:
         choices: the selected option of each group.
         overrides: overrides of the command line.
         world_size: number of processes of the run.
+        code: commit of the code, see :func:`clothseg.run.environment.code_version`; None lets the
+            process of the job ask.
         wait: seconds to wait for another process that executes the same run before giving up.
         census: folder of the dataset's census, if the process that created the job has opened it;
             else the run lists and counts the dataset.
@@ -36,6 +34,7 @@ class Job:
     choices: Mapping[str, Any]
     overrides: list[str]
     world_size: int = 1
+    code: Mapping[str, Any] | None = None
     wait: float = 0
     census: Path | None = None
     split: "Split | None" = None
@@ -51,35 +50,11 @@ class Job:
         return self.config["split"].get("folds")
 
     @property
+    def figures(self) -> str:
+        """Figures to draw: `all`, `summary` or `none`."""
+        return str(self.config.get("report", {}).get("figures", "all"))
+
+    @property
     def title(self) -> str:
         """Display name of the run."""
         return self.name if self.fold is None else f"{self.name} fold {self.fold}"
-
-
-def plan(
-    name: str,
-    config: Mapping[str, Any],
-    choices: Mapping[str, Any],
-    overrides: list[str],
-    world_size: int,
-    fingerprints: dict[str, str],
-) -> Job:
-    """Create the job of a configuration.
-
-    Args:
-        name: display name of the configuration.
-        config: the resolved configuration.
-        choices: the selected option of each group.
-        overrides: overrides of the command line.
-        world_size: number of processes of the run.
-        fingerprints: cache of dataset fingerprints by configuration, updated in place: the jobs of
-            a sweep usually share a dataset, and hashing all of its files takes time.
-
-    Raises:
-        DataError: the dataset cannot be read.
-    """
-    dataset = json.dumps(config["dataset"])
-    if dataset not in fingerprints:
-        fingerprints[dataset] = build.build_dataset(config).fingerprint()
-    folder = run_folder(config, choices, fingerprints[dataset], world_size)
-    return Job(name, folder, config, choices, overrides, world_size)

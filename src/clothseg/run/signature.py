@@ -18,6 +18,7 @@ IRRELEVANT_KEYS = (
     "rerun_from",
     "trust",
     "logger",
+    "report",
     "data.workers",
     "data.cache",
     "dataset.root",

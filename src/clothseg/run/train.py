@@ -35,8 +35,9 @@ from clothseg.split import Split, missing_classes
 from clothseg.task.semantic import SemanticSegmentation
 from clothseg.trainer import restore_keyboard_interrupt
 
-WARM_UP_PASSES, TIMED_PASSES = 10, 50
-"""Forward passes before and during the measurement of the inference time (median of 50)."""
+WARM_UP, TIMED = (10, 0.1), (50, 0.4)
+"""Maximum forward passes, and seconds after which no further one begins, before and during the
+measurement of the inference time: 50 passes in half a second, a single one of a slow network."""
 
 
 def run(job: Job, rank: int) -> None:
@@ -74,7 +75,7 @@ def run(job: Job, rank: int) -> None:
             return
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
-            record.begin(dict(job.config), job.choices, job.overrides, device)
+            record.begin(dict(job.config), job.choices, job.overrides, device, job.code)
             split.write(frozen)
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
             say(f"{job.title}  {size} on {device}, recorded in {job.folder}")
@@ -143,9 +144,12 @@ def _write_results(
     card = scorecard(scores, task.names, data.cache.sources)
     write_per_class(card, job.folder / "per_class.csv")
     write_array(job.folder / "confusion_matrix.npy", scores.matrix)
-    draw_scores(scores.matrix, task.names, job.folder, job.title)
-    draw_training(history.rows, best_epoch, job.folder)
-    examples = draw_examples(data.cache, build.build_labels(job.config), task, scores, job.folder)
+    examples = {}
+    if job.figures == "all":
+        draw_scores(scores.matrix, task.names, job.folder, job.title)
+        draw_training(history.rows, best_epoch, job.folder)
+        labels = build.build_labels(job.config)
+        examples = draw_examples(data.cache, labels, task, scores, job.folder)
     metrics = {
         "test": card,
         "best_epoch": best_epoch,
@@ -195,9 +199,17 @@ def describe_class_weights(task: SemanticSegmentation) -> list[str]:
 def inference_ms(task: SemanticSegmentation, image_size: int) -> float:
     """Median inference time for one image, milliseconds."""
     image = np.zeros((1, image_size, image_size, 3), np.uint8)
-    times = []
-    for _ in range(WARM_UP_PASSES + TIMED_PASSES):
+    _pass_seconds(task, image, *WARM_UP)
+    return 1000 * float(np.median(_pass_seconds(task, image, *TIMED)))
+
+
+def _pass_seconds(
+    task: SemanticSegmentation, image: np.ndarray, passes: int, seconds: float
+) -> list[float]:
+    """Time forward passes until their number or the time is used up; at least one."""
+    times: list[float] = []
+    while not times or (len(times) < passes and sum(times) < seconds):
         start = time.perf_counter()
         task.predict(image)  # ends with a copy to the CPU, which synchronizes with the device
         times.append(time.perf_counter() - start)
-    return 1000 * float(np.median(times[WARM_UP_PASSES:]))
+    return times

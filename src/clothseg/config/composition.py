@@ -1,0 +1,202 @@
+"""Composition of all configurations of a command line.
+
+Hydra composes each choice of options once. Values are set in copies of the result, which takes a
+tenth of the time, and equal parts of the resolved configurations are stored only once.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
+
+from clothseg.config.flags import is_hydra_key
+from clothseg.config.override import Variant, variants
+from clothseg.error import ConfigError, first_line
+from clothseg.label_file import label_file_part
+from clothseg.screen import progress_bar, say
+from clothseg.shipped import CONF
+
+OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
+
+FOLD = "split.fold"
+"""Key of the tested fold."""
+MANY_JOBS = 50
+"""Number of configurations from which their composition is announced."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One configuration of a command line.
+
+    Args:
+        config: plain containers, interpolations resolved.
+        choices: the selected option of each group.
+        launcher: settings of the launcher that runs a sweep's jobs, see `conf/hydra/launcher`.
+        overrides: the overrides of this configuration, each with a single value.
+        swept: those of them that vary within the command, except the fold.
+    """
+
+    config: dict[str, Any]
+    choices: dict[str, str]
+    launcher: dict[str, Any]
+    overrides: Sequence[str] = ()
+    swept: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """Display name: the swept overrides, or model and backbone."""
+        return " ".join(sorted(self.swept)) or f"{self.choices['model']} {self.choices['backbone']}"
+
+
+Combination = tuple[Variant, ...]
+
+
+class Composer:
+    """Composes the configurations of one command line.
+
+    Args:
+        name: main configuration, a file in `conf/`.
+        settings: overrides of Hydra's own keys, in Hydra's form.
+        every_fold: add the other folds to a configuration whose fold is not chosen.
+        problems: messages about configurations that cannot be composed are appended.
+    """
+
+    def __init__(
+        self, name: str, settings: Sequence[str], every_fold: bool, problems: list[str]
+    ) -> None:
+        self.name, self.settings, self.every_fold = name, settings, every_fold
+        self.problems = problems
+        self._shared: dict[tuple[str, str], Any] = {}
+
+    def compose(self, overrides: Sequence[Override], groups: Sequence[str]) -> list[Composed]:
+        """Compose one configuration for each combination of swept values and fold.
+
+        Args:
+            overrides: valid overrides in the order of the command line, the last of which varies
+                fastest.
+            groups: config groups of the main configuration.
+        """
+        by_options: dict[tuple[str, ...], list[tuple[int, Combination]]] = {}
+        choices = [variants(o, is_option=o.key_or_group in groups) for o in overrides]
+        for number, combination in enumerate(itertools.product(*choices)):
+            options = tuple(variant.text for variant in combination if variant.is_option)
+            by_options.setdefault(options, []).append((number, combination))
+        found: dict[int, list[Composed]] = {}
+        total = math.prod(map(len, choices))
+        with progress_bar("planning", total) as advance:
+            for options, members in by_options.items():
+                base = self._base(options)
+                for number, combination in members if base else []:
+                    assert base is not None
+                    found[number] = list(self._complete(base, combination))
+                    if len(found) == 1:
+                        self._announce(total * max(1, len(found[number])))
+                    advance(1)
+        return [composed for number in sorted(found) for composed in found[number]]
+
+    def _announce(self, jobs: int) -> None:
+        if jobs >= MANY_JOBS:
+            say(f"planning {jobs:,} jobs")
+
+    def _base(self, options: Sequence[str]) -> "_Base | None":
+        """Let Hydra compose a choice of options."""
+        try:
+            with initialize_config_dir(str(CONF), version_base="1.3"):
+                full = compose(self.name, [*options, *self.settings], return_hydra_config=True)
+        except (HydraException, OmegaConfBaseException) as error:
+            self.problems.append(first_line(error))
+            return None
+        choices = {k: v for k, v in full.hydra.runtime.choices.items() if "/" not in k and v}
+        config = OmegaConf.masked_copy(full, [str(key) for key in full if key != "hydra"])
+        return _Base(config, choices, self._resolve(full.hydra.launcher) or {})
+
+    def _complete(self, base: "_Base", combination: Combination) -> Iterator[Composed]:
+        """Set the values of a combination; yield one configuration, or one of each fold."""
+        config = base.config.copy()
+        for variant in combination:
+            if not variant.is_option:
+                _apply(config, variant)
+        texts = [v.text for v in combination if not is_hydra_key(v.key)]
+        swept = [v.text for v in combination if v.is_swept and v.key != FOLD]
+        folds: Any = None
+        if self.every_fold and all(variant.key != FOLD for variant in combination):
+            folds = OmegaConf.select(config, "split.folds")
+        if not isinstance(folds, int):
+            yield from self._composed(base, config, texts, swept)
+            return
+        for fold in range(folds):
+            OmegaConf.update(config, FOLD, fold, force_add=True)
+            yield from self._composed(base, config, [*texts, f"{FOLD}={fold}"], swept)
+
+    def _composed(
+        self, base: "_Base", config: DictConfig, overrides: Sequence[str], swept: Sequence[str]
+    ) -> Iterator[Composed]:
+        plain = self._resolve(config)
+        if plain is not None:
+            shared = {key: self._share(key, value) for key, value in plain.items()}
+            yield Composed(shared, base.choices, base.launcher, overrides, swept)
+
+    def _share(self, key: str, value: Any) -> Any:
+        """Return an earlier configuration's equal value for a key instead of another copy."""
+        return self._shared.setdefault((key, repr(value)), value)
+
+    def _resolve(self, config: DictConfig) -> dict[str, Any] | None:
+        """Resolve to plain containers; append problems and return None if that fails."""
+        missing = _missing_keys(OmegaConf.to_container(config))
+        self.problems += [f"{key} is required: add {key}=<value> to the command" for key in missing]
+        try:
+            return plain_config(config)
+        except InterpolationToMissingValueError:  # already reported
+            return None
+        except OmegaConfBaseException as error:
+            reported = _resolver_problems(error) or [f"{error.full_key}: {first_line(error)}"]
+            self.problems += reported
+            return None
+
+
+@dataclass(frozen=True)
+class _Base:
+    """Composition of one choice of options, with unresolved interpolations."""
+
+    config: DictConfig
+    choices: dict[str, str]
+    launcher: dict[str, Any]
+
+
+def plain_config(config: DictConfig) -> dict[str, Any]:
+    """Convert a configuration to plain containers, interpolations resolved."""
+    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+
+
+def _apply(config: DictConfig, variant: Variant) -> None:
+    """Set a value as Hydra would, even for unknown keys: the schema rejects these later."""
+    with open_dict(config):
+        if variant.is_deletion:
+            parent, _, last = variant.key.rpartition(".")
+            node = OmegaConf.select(config, parent) if parent else config
+            if isinstance(node, DictConfig):
+                node.pop(last, None)
+        else:
+            OmegaConf.update(config, variant.key, variant.value, force_add=True)
+
+
+def _missing_keys(node: Any, path: str = "") -> list[str]:
+    """Keys without a value; OmegaConf's own function fails on references between them."""
+    if isinstance(node, dict):
+        children = [(f"{path}.{key}" if path else str(key), value) for key, value in node.items()]
+        return sorted(key for child, value in children for key in _missing_keys(value, child))
+    return [path] if node == "???" else []
+
+
+def _resolver_problems(error: BaseException | None) -> list[str]:
+    """Problems raised by one of our resolvers; OmegaConf wraps the error."""
+    while error is not None and not isinstance(error, ConfigError):
+        error = error.__context__
+    return [] if error is None else error.problems
