@@ -1,7 +1,8 @@
 """Splits into training, validation and test part that keep near-duplicate images together.
 
-Every function returns a :class:`Split`. Slow libraries for stratification and grouping are imported
-only where they are used.
+Every function is called with the :class:`clothseg.cache.Census` of the dataset and the keys of its
+configuration as keyword arguments, and returns a :class:`Split`. Slow libraries for stratification
+and grouping are imported only where they are used.
 """
 
 from clothseg.split.constrained import constrained
