@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from clothseg.build import build_task
+from clothseg.build import build_segmenter
 from clothseg.config.command_line import check_command
 from clothseg.model.compatibility import WITHOUT_BACKBONE
 from clothseg.model.network import Auxiliary, Network
@@ -34,7 +34,9 @@ def composed(*overrides):
 
 
 def network(model, backbone, *overrides):
-    return build_task(composed(f"model={model}", f"backbone={backbone}", *overrides).config).network
+    return build_segmenter(
+        composed(f"model={model}", f"backbone={backbone}", *overrides).config
+    ).network
 
 
 # One backbone per model and one model per kind of backbone keep the fast tests fast;

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
 
     from clothseg.cache import Cache, Census
-    from clothseg.datamodule.batches import SegmentationData
+    from clothseg.datamodule.batches import SplitBatches
     from clothseg.datamodule.sampling import Shard
+    from clothseg.datamodule.segmentation_data import SegmentationData
     from clothseg.logger.tracker import Tracker
     from clothseg.loss.class_weights import ClassPixels
     from clothseg.split import Split
+    from clothseg.task.segmenter import Segmenter
     from clothseg.task.semantic import SemanticSegmentation
 
 
@@ -97,40 +99,74 @@ def build_split(config: RunConfig, census: "Census") -> "Split":
     return split if max_images is None else limit_split(split, census, max_images, seed)
 
 
+def build_batches(
+    config: RunConfig, cache: "Cache", split: "Split", share: "Shard | None" = None
+) -> "SplitBatches":
+    """Build the loaders of evaluated images, for all batches or for the shard of one process."""
+    from clothseg.datamodule.batches import SplitBatches
+
+    return SplitBatches(**_loading(config, cache, split, share))
+
+
 def build_data(
     config: RunConfig, cache: "Cache", split: "Split", share: "Shard | None" = None
 ) -> "SegmentationData":
-    """Build the data module, for all batches or for the shard of one process."""
-    from clothseg.datamodule.batches import SegmentationData
+    """Build the data module of a training, for all batches or for the shard of one process."""
+    from clothseg.datamodule.segmentation_data import SegmentationData
+
+    return SegmentationData(**_loading(config, cache, split, share))
+
+
+def _loading(
+    config: RunConfig, cache: "Cache", split: "Split", share: "Shard | None"
+) -> dict[str, Any]:
     from clothseg.datamodule.sampling import Shard, image_weights
 
     data, weights = config.data, None
     if data.sampling != "uniform":
         presence = cache.presence[[cache.index_of[name] for name in split.train]]
         weights = image_weights(presence, data.sampling, data.repeat_threshold)
-    return SegmentationData(
-        cache,
-        split,
-        config.augmentation(data.image_size, config.labels.flip_table),
-        batch_size=data.batch_size,
-        workers=data.workers,
-        seed=config.seed,
-        accumulation_steps=config.devices.accumulation_steps,
-        shard=share or Shard(),
-        weights=weights,
-    )
+    return {
+        "cache": cache,
+        "split": split,
+        "augmentation": config.augmentation(data.image_size, config.labels.flip_table),
+        "batch_size": data.batch_size,
+        "workers": data.workers,
+        "seed": config.seed,
+        "accumulation_steps": config.devices.accumulation_steps,
+        "shard": share or Shard(),
+        "weights": weights,
+    }
 
 
-def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "SemanticSegmentation":
-    """Build the Lightning module with a newly initialized network.
+def build_segmenter(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Segmenter":
+    """Build a newly initialized network with its loss and postprocessing, without a training.
 
     Args:
         config: the checked configuration.
         pixels: class frequencies of the training set; required by losses with class weights.
     """
-    import torch
+    from clothseg.task.segmenter import Segmenter
 
+    return Segmenter(**_segmenter(config, pixels))
+
+
+def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "SemanticSegmentation":
+    """Build the Lightning module with a newly initialized network; see :func:`build_segmenter`."""
     from clothseg.task.semantic import SemanticSegmentation
+
+    return SemanticSegmentation(
+        **_segmenter(config, pixels),
+        seed=config.seed,
+        optimizer=config.optimizer,
+        scheduler=config.scheduler,
+        costly=costly_keys(_monitors(config)),
+        train_scores=config.metric.train,
+    )
+
+
+def _segmenter(config: RunConfig, pixels: "ClassPixels | None") -> dict[str, Any]:
+    import torch
 
     torch.manual_seed(config.seed)
     names = config.labels.names
@@ -139,18 +175,13 @@ def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Seman
         network.to(memory_format=torch.channels_last)
     if config.devices.compile:
         network.compile()  # in place, which keeps the state_dict names
-    return SemanticSegmentation(
-        network=network,
-        loss=config.loss(pixels),
-        names=names,
-        normalization=config.data.normalization,
-        seed=config.seed,
-        postprocess=config.postprocess(),
-        optimizer=config.optimizer,
-        scheduler=config.scheduler,
-        costly=costly_keys(_monitors(config)),
-        train_scores=config.metric.train,
-    )
+    return {
+        "network": network,
+        "loss": config.loss(pixels),
+        "names": names,
+        "normalization": config.data.normalization,
+        "postprocess": config.postprocess(),
+    }
 
 
 def _monitors(config: RunConfig) -> list[str]:

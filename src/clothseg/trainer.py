@@ -9,6 +9,7 @@ from pydantic import Field
 from clothseg.error import ConfigError
 
 if TYPE_CHECKING:
+    import torch
     from pytorch_lightning import Callback, Trainer
 
 PRECISIONS: dict[int | str, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
@@ -56,19 +57,15 @@ def trainer(
     Raises:
         ConfigError: PyTorch cannot use the requested GPU.
     """
-    import torch
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
     from pytorch_lightning import Trainer
 
     from clothseg.callbacks.ema import ExponentialMovingAverage
 
-    cuda = accelerator != "cpu" and torch.cuda.is_available()
-    if accelerator == "gpu" and not cuda:
-        raise ConfigError(["trainer.accelerator=gpu: PyTorch cannot use a CUDA GPU here"])
+    cuda = uses_cuda(accelerator)
     if sync_batchnorm and world_size > 1 and not cuda:
         raise ConfigError(["trainer.sync_batchnorm=true: PyTorch offers it on CUDA GPUs only"])
-    if threads is not None:
-        torch.set_num_threads(threads)
+    limit_threads(threads)
     return Trainer(
         accelerator="gpu" if cuda else "cpu",
         devices=world_size,
@@ -95,6 +92,46 @@ def trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+
+
+def uses_cuda(accelerator: str) -> bool:
+    """Return whether a run uses CUDA GPUs.
+
+    Raises:
+        ConfigError: PyTorch cannot use the requested GPU.
+    """
+    import torch
+
+    cuda = accelerator != "cpu" and torch.cuda.is_available()
+    if accelerator == "gpu" and not cuda:
+        raise ConfigError(["trainer.accelerator=gpu: PyTorch cannot use a CUDA GPU here"])
+    return cuda
+
+
+def limit_threads(threads: int | None) -> None:
+    """Set the number of CPU threads of PyTorch; None keeps PyTorch's default."""
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def evaluation_device(accelerator: str, rank: int) -> "torch.device":
+    """Device of one process of an evaluation.
+
+    Raises:
+        ConfigError: PyTorch cannot use the requested GPU.
+    """
+    import torch
+
+    return torch.device("cuda", rank) if uses_cuda(accelerator) else torch.device("cpu")
+
+
+def autocast_dtype(precision: int | str) -> "torch.dtype | None":
+    """Number format of the forward pass; None for that of the weights."""
+    import torch
+
+    return {16: torch.float16, "bf16": torch.bfloat16}.get(precision)
 
 
 def _strategy(cuda: bool) -> Any:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from onnxruntime import InferenceSession
 
-from clothseg.build import build_task
+from clothseg.build import build_segmenter
 from clothseg.commands import export
 from clothseg.commands.export import compare, write_onnx
 from clothseg.commands.main import main
@@ -61,14 +61,14 @@ def test_the_metadata_has_labels_normalization_and_size(exported):
 @pytest.mark.parametrize("size", [(1, 32, 32), (3, 64, 96)])
 def test_batch_and_size_may_vary(exported, size):
     record, path, _ = exported
-    task = build_task(RunConfig.of(record.config["config"]))
+    segmenter = build_segmenter(RunConfig.of(record.config["config"]))
     state = torch.load(record.best_checkpoint, weights_only=True)["state_dict"]
-    task.load_state_dict(state)
+    segmenter.load_state_dict(state)
     photos, height, width = size
     images = torch.randn(photos, 3, height, width)
     (theirs,) = InferenceSession(str(path)).run(["logits"], {"image": images.numpy()})
     with torch.no_grad():
-        ours = task.eval().network(images)["logits"].numpy()
+        ours = segmenter.eval().network(images)["logits"].numpy()
     assert theirs.shape == (photos, 15, height, width)
     assert np.abs(ours - theirs).max() < 1e-3
 
@@ -78,7 +78,7 @@ def test_batch_and_size_may_vary(exported, size):
 def test_custom_networks_are_exported(model, tmp_path):
     backbone = [] if model == "segnet" else ["backbone=resnet18"]
     (job,) = check_command([f"model={model}", *backbone])
-    network = build_task(job.config).eval().network
+    network = build_segmenter(job.config).eval().network
     path = tmp_path / "network.onnx"
     write_onnx(network, path, 64, 20, {}, any_size=False)
     parity = compare(network, path, torch.randn(2, 3, 64, 64))

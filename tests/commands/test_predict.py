@@ -142,7 +142,7 @@ def test_photos_are_rotated_by_their_exif_orientation(tmp_path):
 def segment(monkeypatch, tmp_path):
     """Function that runs the command with a network that predicts one class everywhere."""
 
-    class Segmenter:
+    class Stub:
         labels = label_space("refined15")
 
         def __call__(self, photo):
@@ -150,7 +150,7 @@ def segment(monkeypatch, tmp_path):
 
     monkeypatch.setattr(predict, "recorded_config", lambda run, trust: {})
     monkeypatch.setattr(predict, "warn_if_unfinished", lambda runs: None)
-    monkeypatch.setattr(predict, "Segmenter", lambda *_: Segmenter())
+    monkeypatch.setattr(predict, "PhotoSegmenter", lambda *_: Stub())
     return lambda given, output: predict.predict_command(
         ["run=any", f"input={given}", f"output={output}"]
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from clothseg.augmentation import none
 from clothseg.cache import Cache
-from clothseg.datamodule.batches import SegmentationData
+from clothseg.datamodule.segmentation_data import SegmentationData
 from clothseg.dataset import Sample
 from clothseg.split import kfold
 

@@ -10,8 +10,8 @@ import torch
 from clothseg.build import build_trainer
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
-from clothseg.datamodule.batches import SegmentationData
 from clothseg.datamodule.sampling import Shard
+from clothseg.datamodule.segmentation_data import SegmentationData
 from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
 from clothseg.labels import IGNORE

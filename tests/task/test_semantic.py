@@ -10,7 +10,6 @@ from pytorch_lightning import Callback
 from clothseg.build import build_trainer
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
-from clothseg.config.run_config import RunConfig
 from clothseg.loss import ce_dice, cross_entropy
 from clothseg.metric.names import SCORES
 from clothseg.metric.segmentation import ConfusionMatrix
@@ -203,19 +202,6 @@ def test_plateau_steps_with_any_score(tmp_path):
     assert config.scheduler.best == pytest.approx(highest)
 
 
-def test_test_scores_count_every_image_once(tmp_path):
-    (job,) = check_command(["trainer=cpu"])
-    module, data = task(), small_data()
-    build_trainer(RunConfig({**job.config.plain, "callbacks": {}}), tmp_path, []).test(
-        module, data.evaluation_batches(data.split.test), verbose=False
-    )
-    assert module.test_scores.matrix.sum() == len(data.split.test) * 16 * 16
-    names = [data.cache.names[i] for i in module.test_scores.index]
-    assert sorted(names) == sorted(data.split.test)
-    image = np.array(data.cache.images[module.test_scores.index[0]])[None]
-    assert module.predict(image).shape == (1, 16, 16)
-
-
 class WeightRecorder(Callback):
     """Records the weights of the first layer after every step, and the validated weights."""
 
@@ -253,17 +239,6 @@ def test_ema_weights_are_validated_and_saved(tmp_path):
             current = checkpoint["current_model_state"]["network.body.0.weight"]
             assert torch.equal(current, recorder.stepped[-1])
         assert not any(torch.equal(weights, stepped) for stepped in recorder.stepped[2:])
-
-
-def test_postprocessing_determines_the_classes(tmp_path):
-    module, data = task(), small_data()
-    module.postprocess = lambda logits, size: torch.full((len(logits), *(size or (16, 16))), 2)
-    (job,) = check_command(["trainer=cpu"])
-    build_trainer(RunConfig({**job.config.plain, "callbacks": {}}), tmp_path, []).test(
-        module, data.evaluation_batches(data.split.test), verbose=False
-    )
-    assert module.test_scores.matrix[:, [0, 1, 3]].sum() == 0
-    assert (module.predict(np.zeros((1, 16, 16, 3), np.uint8)) == 2).all()
 
 
 def test_prediction_at_another_size():

@@ -59,7 +59,7 @@ def metric_fraction_of_step(settings: Benchmark, device: torch.device) -> Compar
     size = settings.image_size or IMAGE_SIZE
     config = training_config(settings, size, CHOICES)
     cache = build.build_cache(config, build.build_dataset(config))
-    task = build.build_task(config).to(device).eval()
+    segmenter = build.build_segmenter(config).to(device).eval()
     images = torch.from_numpy(np.array(cache.images[: settings.batch_size])).to(device)
     target = _masks(cache, 0, settings.batch_size).to(device)
     index = torch.arange(len(target), device=device)
@@ -67,9 +67,9 @@ def metric_fraction_of_step(settings: Benchmark, device: torch.device) -> Compar
 
     @torch.no_grad()
     def step() -> float:
-        scores = SegmentationScores(len(task.names)).to(device)
+        scores = SegmentationScores(len(segmenter.names)).to(device)
         start = _synchronized_time(device)
-        prediction = task.network(task.normalized(images))["logits"].argmax(1)
+        prediction = segmenter.network(segmenter.normalized(images))["logits"].argmax(1)
         predicted = _synchronized_time(device)
         scores.update(prediction, target, index)
         end = _synchronized_time(device)

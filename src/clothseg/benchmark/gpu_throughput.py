@@ -21,7 +21,7 @@ from clothseg.benchmark.comparison import (
 )
 from clothseg.benchmark.evaluation import metric_fraction_of_step
 from clothseg.config.schema import Benchmark
-from clothseg.datamodule.batches import SegmentationData
+from clothseg.datamodule.segmentation_data import SegmentationData
 from clothseg.error import ConfigError
 from clothseg.jobs.machine import usable_cores
 from clothseg.task.semantic import SemanticSegmentation

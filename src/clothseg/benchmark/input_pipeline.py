@@ -76,7 +76,7 @@ def compare(settings: Benchmark) -> list[Comparison]:
     reader = build.build_dataset(config)
     cache = build.build_cache(config, reader)
     split = build.build_split(config, cache)
-    data = build.build_data(config, cache, split)
+    data = build.build_batches(config, cache, split)
     train = set(split.train)
     samples = [sample for sample in reader.samples() if sample.name in train]
     table = config.labels.lookup_table(reader.names)
@@ -99,7 +99,7 @@ def compare(settings: Benchmark) -> list[Comparison]:
             title="cached training batches against decoding in every epoch",
             unit="images/s",
             conditions=batch_conditions(settings, size),
-            clothseg=Side("SegmentationData, images from the cache", ours),
+            clothseg=Side("SplitBatches, images from the cache", ours),
             rival=Side("Dataset that decodes and resizes every image in every epoch", theirs),
             goal=Goal(">=", 6),
         )

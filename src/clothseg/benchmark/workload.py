@@ -20,7 +20,7 @@ from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.config.run_config import RunConfig
 from clothseg.config.schema import Benchmark
-from clothseg.datamodule.batches import SegmentationData
+from clothseg.datamodule.segmentation_data import SegmentationData
 from clothseg.error import ConfigError
 from clothseg.logger.tracker import Subject
 from clothseg.run.log import run_log
@@ -61,7 +61,7 @@ class BareLoop:
         self.augmentation, self.batch_size = augmentation, config.data.batch_size
         self.mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
         self.std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
-        self.network = build.build_task(config).network.train()
+        self.network = build.build_segmenter(config).network.train()
         optimizer = config.optimizer.arguments
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), optimizer["lr"], weight_decay=optimizer["weight_decay"]

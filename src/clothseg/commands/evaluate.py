@@ -15,12 +15,13 @@ from clothseg.jobs.machine import Machine
 from clothseg.jobs.process import Processes
 from clothseg.run.restore import (
     ensemble_members,
-    load_task,
+    load_segmenter,
     recorded_config,
     short_name,
     warn_if_unfinished,
 )
 from clothseg.screen import console
+from clothseg.trainer import autocast_dtype, evaluation_device, limit_threads
 
 
 def evaluate_command(overrides: list[str]) -> int:
@@ -108,10 +109,10 @@ def _score(
 ) -> dict[str, Any]:
     """Score the shard of one process; every process returns the full scorecard."""
     from clothseg.datamodule.sampling import Shard
+    from clothseg.loss.class_weights import ClassPixels
     from clothseg.metric.scorecard import scorecard
-    from clothseg.run.log import run_log
-    from clothseg.run.train import evaluate_task, training_pixels
     from clothseg.split import Split
+    from clothseg.task.evaluation import evaluate, process_group
 
     reader = build.build_dataset(config)
     split = Split.read(runs[0] / "split.json")
@@ -123,16 +124,17 @@ def _score(
         raise ConfigError(
             [f"subset={options.subset}: the split of this run has none (split.held_out=0)"]
         )
-    data = build.build_data(config, cache, split, Shard(rank, world_size))
+    data = build.build_batches(config, cache, split, Shard(rank, world_size))
     data.require_images("devices", [options.subset])
-    pixels = training_pixels(config, census, split)
-    task = load_task(config, runs, options.tta, options.scales, pixels)
+    limit_threads(config.devices.threads)
+    device = evaluation_device(config.devices.accelerator, rank)
+    pixels = ClassPixels.of_training(census, split, config.data.image_size)
+    segmenter = load_segmenter(config, runs, options.tta, options.scales, pixels)
     if options.resolution == "original":
         batches = data.at_original_size(names, reader, config.labels)
     else:
         batches = data.evaluation_batches(names)
-    with run_log(None):
-        trainer = build.build_trainer(
-            RunConfig({**config.plain, "callbacks": {}}), runs[0], [], world_size
-        )
-        return scorecard(evaluate_task(trainer, task, batches), task.names, census.sources)
+    with process_group(world_size, device):
+        dtype = autocast_dtype(config.devices.precision)
+        scores = evaluate(segmenter, batches, device, dtype)
+    return scorecard(scores, segmenter.names, census.sources)

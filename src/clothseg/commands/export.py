@@ -21,14 +21,14 @@ from clothseg.error import ConfigError, DataError, first_line
 from clothseg.extras import require_extra
 from clothseg.files import replacing
 from clothseg.label_file import label_rows
-from clothseg.run.restore import load_task, recorded_config, short_name, warn_if_unfinished
+from clothseg.run.restore import load_segmenter, recorded_config, short_name, warn_if_unfinished
 from clothseg.screen import console
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from clothseg.model.network import Network
-    from clothseg.task.semantic import SemanticSegmentation
+    from clothseg.task.segmenter import Segmenter
 
 NUM_COMPARED = 8
 """Number of images on which ONNX Runtime and PyTorch are compared."""
@@ -72,8 +72,8 @@ def export_command(overrides: list[str]) -> int:
     config = recorded_config(run, options.trust)
     warn_if_unfinished([run])
     _create_folder(path)
-    network = (task := load_task(config, [run], "none", [1.0]).eval()).network
-    images = _normalized_images(task, config)
+    segmenter = load_segmenter(config, [run], "none", [1.0]).eval()
+    network, images = segmenter.network, _normalized_images(segmenter, config)
     with replacing(path) as temporary:
         parity, sizes = _write_and_compare(
             network, temporary, images, options, metadata(config, run)
@@ -139,7 +139,7 @@ def metadata(config: RunConfig, run: Path) -> dict[str, str]:
     `postprocess` converts logits to labels; `clothseg.postprocess.none` is their argmax. `crop` is
     the source of the person box that images were cropped to. `run` is the short name of the run.
     """
-    from clothseg.task.semantic import NORMALIZATIONS
+    from clothseg.task.segmenter import NORMALIZATIONS
 
     mean, std = NORMALIZATIONS[config.data.normalization]
     content = {
@@ -237,7 +237,7 @@ def compare(network: "nn.Module", path: Path, images: "Tensor") -> Parity:
     )
 
 
-def _normalized_images(task: "SemanticSegmentation", config: RunConfig) -> "Tensor":
+def _normalized_images(segmenter: "Segmenter", config: RunConfig) -> "Tensor":
     """Preprocessed images of the dataset, or noise if the dataset is not available."""
     import torch
 
@@ -251,7 +251,7 @@ def _normalized_images(task: "SemanticSegmentation", config: RunConfig) -> "Tens
     except (ConfigError, DataError) as error:
         console.print(f"comparing on random noise: {error}", soft_wrap=True, markup=False)
         images = np.random.default_rng(0).integers(0, 256, (NUM_COMPARED, size, size, 3), np.uint8)
-    return task.normalized(torch.from_numpy(images))
+    return segmenter.normalized(torch.from_numpy(images))
 
 
 @contextmanager

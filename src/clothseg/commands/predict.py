@@ -22,12 +22,17 @@ from clothseg.error import ConfigError, DataError, WriteError, first_line
 from clothseg.files import write_bytes, write_csv, write_json
 from clothseg.label_file import LABEL_FILE, label_rows
 from clothseg.labels import LabelSpace
-from clothseg.run.restore import ensemble_members, load_task, recorded_config, warn_if_unfinished
+from clothseg.run.restore import (
+    ensemble_members,
+    load_segmenter,
+    recorded_config,
+    warn_if_unfinished,
+)
 from clothseg.screen import console, progress_bar
 from clothseg.threads import map_in_order
 
 if TYPE_CHECKING:
-    from clothseg.task.semantic import SemanticSegmentation
+    from clothseg.task.segmenter import Segmenter
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Suffixes of photos, case-insensitive."""
@@ -55,7 +60,7 @@ def predict_command(overrides: list[str]) -> int:
     warn_if_unfinished(runs)
     output = Path(options.output)
     photos = find_photos(options.input, output)
-    segmenter = Segmenter(config, runs, options.tta, options.scales)
+    segmenter = PhotoSegmenter(config, runs, options.tta, options.scales)
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
     reading = map_in_order(_read, photos, ahead=2)
@@ -144,7 +149,7 @@ def _is_output(path: Path, output: Path) -> bool:
     return any(folder in path.resolve().parents for folder in folders)
 
 
-class Segmenter:
+class PhotoSegmenter:
     """Segments photos of any size with the preprocessing of a recorded run.
 
     Photos are cropped to the person if the run's were, resized, and passed to the network. The
@@ -177,7 +182,7 @@ class Segmenter:
             self.detector.require()
         self.labels = config.labels
         self.size = config.data.image_size
-        self.task = _on_device(load_task(config, runs, tta, scales), config)
+        self.segmenter = _on_device(load_segmenter(config, runs, tta, scales), config)
 
     def __call__(self, photo: np.ndarray) -> np.ndarray:
         """Segment a photo uint8 [H,W,3], RGB; return class ids uint8 [H,W]."""
@@ -186,7 +191,7 @@ class Segmenter:
         crop = photo[top:bottom, left:right]
         resized = cv2.resize(crop, (self.size, self.size), interpolation=cv2.INTER_AREA)
         mask = np.zeros(photo.shape[:2], np.uint8)
-        mask[top:bottom, left:right] = self.task.predict(resized[None], crop.shape[:2])[0]
+        mask[top:bottom, left:right] = self.segmenter.predict(resized[None], crop.shape[:2])[0]
         return mask
 
 
@@ -198,11 +203,11 @@ def area_row(photo: Photo, mask: np.ndarray, names: Sequence[str]) -> dict[str, 
     return {"photo": photo.name, "width": width, "height": height, "pixels": areas}
 
 
-def _on_device(task: "SemanticSegmentation", config: RunConfig) -> "SemanticSegmentation":
+def _on_device(segmenter: "Segmenter", config: RunConfig) -> "Segmenter":
     import torch
 
     allowed = config.devices.accelerator != "cpu"
-    return task.to("cuda" if allowed and torch.cuda.is_available() else "cpu")
+    return segmenter.to("cuda" if allowed and torch.cuda.is_available() else "cpu")
 
 
 def _read(photo: Photo) -> "np.ndarray | DataError":

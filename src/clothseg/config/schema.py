@@ -83,6 +83,8 @@ class Devices(BaseModel):
     """Micro-batches whose gradients are accumulated."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """CPU threads of PyTorch."""
+    precision: Literal[32, 16, "bf16"] = 32
+    """Number format of the forward pass."""
     channels_last: bool = True
     """Memory format of the weights."""
     compile: bool = False

@@ -6,7 +6,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
@@ -117,8 +116,8 @@ class MicroBatches:
                 yield {k: v if k == "pixels" else v[selected] for k, v in batch.items()}
 
 
-class SegmentationData(pl.LightningDataModule):
-    """Training, validation and test batches of a split.
+class SplitBatches:
+    """Batches of the parts of a split.
 
     Args:
         cache: the decoded images.
@@ -181,37 +180,10 @@ class SegmentationData(pl.LightningDataModule):
         """Number of training steps per epoch."""
         return len(self.split.train) // self.batch_size
 
-    def state_dict(self) -> dict[str, int]:
-        """Return the epoch to resume from; checkpoints are written at the end of epochs."""
-        assert self.trainer is not None
-        progress: Any = self.trainer.fit_loop.epoch_progress.current
-        return {"epoch": progress.processed}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Restore the epoch of a checkpoint.
-
-        Lightning sets the sampler's epoch only after prefetching has begun; without this, a resumed
-        run would start with the order of epoch 0.
-        """
-        self.order.set_epoch(state["epoch"])
-
-    def train_dataloader(self) -> "Batches | MicroBatches":
-        """Create the training loader, of full batches or micro-batches."""
-        batches = self.training_batches()
-        return (
-            batches
-            if self.accumulation_steps == 1
-            else MicroBatches(batches, self.accumulation_steps)
-        )
-
     def training_batches(self) -> Batches:
         """Create a loader of augmented training images, reshuffled every epoch."""
         images = CachedImages(self.cache, self.split.train, self.augmentation, self.seed)
         return DataLoader(images, sampler=self.order, **self._loading(persistent=True))
-
-    def val_dataloader(self) -> Batches:
-        """Create the loader of validation images, in order."""
-        return self.evaluation_batches(self.split.validation)
 
     def evaluation_batches(self, names: list[str]) -> Batches:
         """Create a loader of unchanged images, sharded so that each image is seen exactly once."""

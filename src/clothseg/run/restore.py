@@ -13,7 +13,7 @@ from clothseg.screen import say
 
 if TYPE_CHECKING:
     from clothseg.loss.class_weights import ClassPixels
-    from clothseg.task.semantic import SemanticSegmentation
+    from clothseg.task.segmenter import Segmenter
 
 UNFINISHED = {
     "running": "is still running or was interrupted",
@@ -88,14 +88,14 @@ def ensemble_members(run: Path, ensemble: str) -> list[Path]:
     return found
 
 
-def load_task(
+def load_segmenter(
     config: RunConfig,
     runs: Sequence[Path],
     tta: str,
     scales: Sequence[float],
     pixels: "ClassPixels | None" = None,
-) -> "SemanticSegmentation":
-    """Build the Lightning module of one or more runs with the weights of their best epochs.
+) -> "Segmenter":
+    """Build the networks of one or more runs with the weights of their best epochs.
 
     Args:
         config: configuration of the first run.
@@ -111,20 +111,20 @@ def load_task(
     from clothseg.model.tta import AveragedPredictions, require_scales
 
     trained = config if pixels else RunConfig({**config.plain, "loss": CROSS_ENTROPY})
-    tasks = [build.build_task(trained, pixels) for _ in runs]
-    for task, run in zip(tasks, runs, strict=True):
-        load_best(task, Record(run))
-    task = tasks[0]
-    require_scales(scales, config.data.image_size, task.network.stride)
+    segmenters = [build.build_segmenter(trained, pixels) for _ in runs]
+    for segmenter, run in zip(segmenters, runs, strict=True):
+        load_best(segmenter, Record(run))
+    first = segmenters[0]
+    require_scales(scales, config.data.image_size, first.network.stride)
     if (tta, list(scales), len(runs)) != ("none", [1.0], 1):
         flip_table = config.labels.flip_table if tta == "flip" else None
-        networks = [member.network for member in tasks]
-        task.set_submodule("network", AveragedPredictions(networks, flip_table, scales))
-    return task
+        networks = [segmenter.network for segmenter in segmenters]
+        first.set_submodule("network", AveragedPredictions(networks, flip_table, scales))
+    return first
 
 
-def load_best(task: "SemanticSegmentation", record: Record) -> None:
-    """Load the weights of a run's best epoch into a task.
+def load_best(segmenter: "Segmenter", record: Record) -> None:
+    """Load the weights of a run's best epoch.
 
     Raises:
         DataError: the checkpoint is damaged, or belongs to a different network.
@@ -138,7 +138,7 @@ def load_best(task: "SemanticSegmentation", record: Record) -> None:
         first = first_line(error)
         raise DataError(f"{path}: the checkpoint is damaged ({first})") from error
     try:
-        task.load_state_dict(state)
+        segmenter.load_state_dict(state)
     except RuntimeError as error:
         differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
         raise DataError(f"{path} does not match the network of config.yaml: {differing}") from error

@@ -8,15 +8,13 @@ from zipfile import is_zipfile
 
 import numpy as np
 import torch
-from pytorch_lightning import Trainer
 
 from clothseg import build
-from clothseg.cache import Census, read_census
+from clothseg.cache import read_census
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
-from clothseg.config.run_config import RunConfig
-from clothseg.datamodule.batches import Batches, SegmentationData
 from clothseg.datamodule.sampling import Shard
+from clothseg.datamodule.segmentation_data import SegmentationData
 from clothseg.error import DataError
 from clothseg.files import write_array, write_json
 from clothseg.logger.tracker import Results
@@ -33,8 +31,9 @@ from clothseg.run.results import draw_examples, draw_training
 from clothseg.run.tables import write_image_scores
 from clothseg.run.tracking import Tracking, job_tracking
 from clothseg.split import Split, missing_classes
+from clothseg.task.evaluation import evaluate
 from clothseg.task.semantic import SemanticSegmentation
-from clothseg.trainer import restore_keyboard_interrupt
+from clothseg.trainer import autocast_dtype, evaluation_device, restore_keyboard_interrupt
 
 WARM_UP, TIMED = (10, 0.1), (50, 0.4)
 """Maximum forward passes, and seconds after which no further one begins, before and during the
@@ -64,7 +63,8 @@ def run(job: Job, rank: int) -> None:
     cache = build.open_pixels(job.config, reader, census, split)
     data = build.build_data(job.config, cache, split, Shard(rank, job.world_size))
     data.require_images("trainer.devices", ["validation", "test"])
-    task = build.build_task(job.config, training_pixels(job.config, census, split))
+    pixels = ClassPixels.of_training(census, split, job.config.data.image_size)
+    task = build.build_task(job.config, pixels)
     if rank > 0:
         with run_log(None) as say, job_tracking(job, say) as tracking:
             _train_and_test(job, data, task, say, tracking)
@@ -115,7 +115,9 @@ def _train_and_test(
     with restore_keyboard_interrupt():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
     load_best(task, record)
-    return evaluate_task(trainer, task, data.evaluation_batches(data.split.test))
+    device = evaluation_device(job.config.devices.accelerator, data.shard.rank)
+    dtype = autocast_dtype(job.config.devices.precision)
+    return evaluate(task, data.evaluation_batches(data.split.test), device, dtype)
 
 
 def _require_complete(checkpoint: Path) -> None:
@@ -166,14 +168,6 @@ def _write_results(
     return Results(metrics, scores.matrix, examples, Record(job.folder).best_checkpoint)
 
 
-def evaluate_task(trainer: Trainer, task: SemanticSegmentation, batches: Batches) -> Scores:
-    """Score a task on batches of images; the processes together see each image once."""
-    with restore_keyboard_interrupt():
-        trainer.test(task, batches, verbose=False)
-    assert task.test_scores is not None
-    return task.test_scores
-
-
 def device_name(job: Job) -> str:
     """Display name of the device of a run."""
     devices = job.config.devices
@@ -183,11 +177,6 @@ def device_name(job: Job) -> str:
         threads = devices.threads or torch.get_num_threads()
         device = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     return device if job.world_size == 1 else f"{job.world_size} x {device}"
-
-
-def training_pixels(config: RunConfig, census: Census, split: Split) -> ClassPixels:
-    """Class frequencies of the training set."""
-    return ClassPixels.of_training(census, split, config.data.image_size)
 
 
 def describe_class_weights(task: SemanticSegmentation) -> list[str]:

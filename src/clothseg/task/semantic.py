@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import Optimizer
@@ -17,65 +16,34 @@ from clothseg.datamodule.batches import derive_seed
 from clothseg.loss.combined import supervised
 from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.confusion import class_scores
-from clothseg.metric.names import COSTLY, LOSS, PRIMARY
+from clothseg.metric.names import LOSS, PRIMARY
 from clothseg.metric.scorecard import dataset_values
-from clothseg.metric.segmentation import ConfusionMatrix, Scores, SegmentationScores
+from clothseg.metric.segmentation import ConfusionMatrix, Scores
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
-
-NORMALIZATIONS = {
-    "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-}
-"""Mean and standard deviation per RGB channel, for images in [0, 1]."""
-
-Batch = dict[str, Any]
+from clothseg.task.segmenter import Batch, EvaluationMetrics, Segmenter
 
 
-class EvaluationMetrics(nn.Module):
-    """Metrics and loss of one part of a split.
+class SemanticSegmentation(Segmenter, pl.LightningModule):
+    """Training of a semantic segmentation network.
 
-    Args:
-        classes: number of classes C.
-        costly: keys of the costly scores to compute as well.
-    """
-
-    def __init__(self, classes: int, costly: Collection[str]) -> None:
-        super().__init__()
-        self.scores = SegmentationScores(classes, costly)
-        self.loss = MeanMetric()
-
-    def result(self) -> tuple[Scores, float]:
-        """Return the scores and the mean loss over all valid pixels, and reset the metrics."""
-        scores, loss = self.scores.compute(), float(self.loss.compute())
-        self.scores.reset()
-        self.loss.reset()
-        return scores, loss
-
-
-class SemanticSegmentation(pl.LightningModule):
-    """Training and evaluation of a semantic segmentation network.
-
-    Logs ``train/loss``, each term of a loss with several terms, and with the prefixes ``val/`` and
-    ``test/`` the loss, ``iou/<class>``, and every computed score of a dataset by its name in
+    Logs ``train/loss``, each term of a loss with several terms, and with the prefix ``val/`` the
+    loss, ``iou/<class>``, and every computed score of a dataset by its name in
     :mod:`clothseg.metric.names`, such as ``mean_iou``. All scores are fractions.
 
     Args:
-        network: returns ``logits`` [B,C,H,W].
-        loss: the terms to minimize, see :mod:`clothseg.loss`.
-        names: class names in id order [C].
+        network: as for :class:`Segmenter`, like the next four.
+        loss: the terms to minimize.
+        names: class names.
         normalization: `unit` or `imagenet`.
+        postprocess: converts logits to classes.
         seed: seed of dropout.
-        postprocess: converts logits to classes, see :mod:`clothseg.postprocess`.
         optimizer: creates the optimizer of the trainable parameters.
         scheduler: creates the schedule of an optimizer for a number of steps.
-        costly: keys of the costly scores that validation computes; the test computes all.
+        costly: keys of the costly scores that validation computes.
         train_scores: also log scores with the prefix ``train/``, of the logits from which the loss
             of each training batch is computed: with augmentation, dropout and changing weights.
     """
-
-    scale: Tensor
-    shift: Tensor
 
     def __init__(
         self,
@@ -83,27 +51,20 @@ class SemanticSegmentation(pl.LightningModule):
         loss: PixelLoss,
         names: Sequence[str],
         normalization: str,
-        seed: int,
         postprocess: Postprocess,
+        seed: int,
         optimizer: Callable[[list[nn.Parameter]], Optimizer],
         scheduler: Callable[[Optimizer, int], dict[str, Any] | None],
         costly: Collection[str] = (),
         train_scores: bool = False,
     ) -> None:
-        super().__init__()
-        self.network, self.loss = network, loss
-        self.names, self.seed, self.postprocess = list(names), seed, postprocess
+        super().__init__(network, loss, names, normalization, postprocess)
+        self.seed = seed
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
-        mean, std = torch.tensor(NORMALIZATIONS[normalization])
-        # Images arrive as 0..255; one multiplication and one addition normalize them.
-        self.register_buffer("scale", 1 / (255 * std).view(3, 1, 1), persistent=False)
-        self.register_buffer("shift", -(mean / std).view(3, 1, 1), persistent=False)
         self.train_terms: dict[str, MeanMetric] = {}
         self.train_matrix = ConfusionMatrix(len(names)) if train_scores else None
         self.val_metrics = EvaluationMetrics(len(names), costly)
-        self.test_metrics = EvaluationMetrics(len(names), COSTLY)
         self.val_scores: Scores | None = None
-        self.test_scores: Scores | None = None
         self.checkpoint_weights: Callable[[], dict[str, Any]] | None = None
 
     def configure_optimizers(self) -> Any:
@@ -122,12 +83,8 @@ class SemanticSegmentation(pl.LightningModule):
             scheduler.step()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Convert on the device: images to normalized float [B,3,H,W], masks to int64."""
-        return batch | {"image": self.normalized(batch["image"]), "mask": batch["mask"].long()}
-
-    def normalized(self, images: Tensor) -> Tensor:
-        """Convert images uint8 [B,H,W,3] to the network's normalized input float32 [B,3,H,W]."""
-        return images.permute(0, 3, 1, 2).float() * self.scale + self.shift
+        """Normalize the batch on the device."""
+        return self.prepared(batch)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Compute the loss of one batch, or of one shard or micro-batch of it.
@@ -194,7 +151,7 @@ class SemanticSegmentation(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Evaluate one validation batch."""
-        self._evaluate(self.val_metrics, batch)
+        self.score(self.val_metrics, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's losses and scores, and step a plateau schedule."""
@@ -206,60 +163,24 @@ class SemanticSegmentation(pl.LightningModule):
             scores = class_scores(self.train_matrix.compute())
             self._log("train", dataset_values(scores.columns()))
             self.train_matrix.reset()
-        self.val_scores = self._log_scores("val", self.val_metrics)
+        self.val_scores = self._log_validation()
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, ReduceLROnPlateau):
                 config.scheduler.step(self.trainer.callback_metrics[str(config.monitor)])
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Evaluate one test batch."""
-        self._evaluate(self.test_metrics, batch)
-
-    def on_test_epoch_end(self) -> None:
-        """Store and log the test scores."""
-        self.test_scores = self._log_scores("test", self.test_metrics)
-
-    @torch.inference_mode()
-    def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-        """Predict class ids uint8 [B,H,W] for RGB images uint8 [B,h,w,3]; sets evaluation mode.
-
-        Args:
-            images: images at the input size of the network.
-            size: height and width of the result in pixels; None for the size of the images.
-        """
-        self.eval()
-        logits = self.network(self.normalized(torch.from_numpy(images).to(self.device)))["logits"]
-        return self.postprocess(logits, size).to(torch.uint8).cpu().numpy()
 
     def _terms(self, output: dict[str, Tensor], batch: Batch, pixels: Tensor) -> dict[str, Tensor]:
         """Compute all terms of the loss; their means are normalized by `pixels` [256]."""
         batch = batch | {"pixels": pixels}
         return supervised(self.loss, output, batch, self.network.output_weights)
 
-    def _evaluate(self, metrics: EvaluationMetrics, batch: Batch) -> None:
-        logits, mask = self.network(batch["image"])["logits"], batch["mask"]
-        target, pixels = mask, batch["pixels"]
-        if mask.shape[-2:] != logits.shape[-2:]:  # the loss uses the size of the logits
-            target = resize_mask(mask, logits.shape[-2:])
-            pixels = torch.bincount(target.flatten(), minlength=256)
-        terms = self.loss({"logits": logits}, {"mask": target, "pixels": pixels})
-        loss = torch.stack(list(terms.values())).sum()
-        metrics.loss.update(loss, self.loss.mass(pixels))
-        metrics.scores.update(self.postprocess(logits, mask.shape[-2:]), mask, batch["index"])
-
-    def _log_scores(self, part: str, metrics: EvaluationMetrics) -> Scores:
-        scores, loss = metrics.result()
+    def _log_validation(self) -> Scores:
+        scores, loss = self.val_metrics.result()
         columns = scores.columns()
         values = {LOSS.name: loss, **dataset_values(columns)}
         for name, value in zip(self.names, np.asarray(columns[PRIMARY.key]), strict=True):
             values[f"{PRIMARY.key}/{name}"] = float(value)
-        self._log(part, values)
+        self._log("val", values)
         return scores
 
     def _log(self, part: str, values: dict[str, float]) -> None:
         self.log_dict({f"{part}/{key}": value for key, value in values.items()})
-
-
-def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize class ids int64 [B,H,W] to another height and width by nearest neighbor."""
-    return F.interpolate(mask.unsqueeze(1).float(), tuple(size)).squeeze(1).long()
