@@ -73,13 +73,13 @@ class Scripted(pl.LightningModule):
         self.log_dict({"val/mean_iou": score, "val/loss": loss, "train/loss": 0.0})
 
 
-def run_script(folder, epochs, monitor="val/mean_iou", until=None):
+def run_script(folder, epochs, monitor="val/mean_iou", until=None, interval=0):
     """Train up to an epoch, resuming if there is a checkpoint; returns history and best weight."""
     history = History(monitor)
     last = folder / "checkpoints" / "last.ckpt"
     trainer = pl.Trainer(
         max_epochs=until or len(epochs),
-        callbacks=[history, *checkpoints(folder, monitor=monitor)],
+        callbacks=[history, *checkpoints(folder, monitor=monitor, interval=interval)],
         accelerator="cpu",
         logger=False,
         enable_progress_bar=False,
@@ -128,6 +128,32 @@ def test_a_best_checkpoint_that_was_not_written_is_restored_on_resuming(until, t
     shutil.copy(tmp_path / "older.ckpt", best)
     history, weight = run_script(tmp_path, epochs, until=until)
     assert history.best_epoch == weight == 3
+
+
+@pytest.mark.parametrize(("interval", "expected"), [(0, [1, 2, 3, 4, 5, 6]), (1000, [1, 2, 4, 6])])
+def test_last_is_written_for_better_epochs_the_final_one_and_after_the_interval(
+    interval, expected, tmp_path, monkeypatch
+):
+    save, written = pl.Trainer.save_checkpoint, []
+
+    def recorded(trainer, path, *arguments, **keywords):
+        if str(path).endswith("last.ckpt"):
+            written.append(trainer.current_epoch + 1)
+        save(trainer, path, *arguments, **keywords)
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", recorded)
+    scores = (0.1, 0.3, 0.2, 0.5, 0.1, 0.1)
+    run_script(tmp_path, [(score, 1.0) for score in scores], interval=interval)
+    assert written == expected
+
+
+def test_a_run_that_repeats_epochs_after_the_last_checkpoint_has_the_same_best_epoch(tmp_path):
+    """Killed in epoch 4, whose predecessor is not in `last.ckpt`."""
+    epochs = [(0.1, 1.0), (0.9, 1.0), (0.3, 1.0), (0.2, 1.0)]
+    run_script(tmp_path, epochs, until=2, interval=1000)
+    last, weight = run_script(tmp_path, epochs, interval=1000)
+    assert [row["epoch"] for row in last.rows] == [1, 2, 3, 4]
+    assert last.best_epoch == weight == 2
 
 
 def test_a_run_of_an_earlier_version_is_resumed_with_its_best_epoch(tmp_path):

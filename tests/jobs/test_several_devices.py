@@ -105,7 +105,7 @@ def test_ctrl_c_stops_two_processes_cleanly(command_line, tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     output, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "finished epochs are saved; rerun this command to resume" in output
+    assert "rerun this command to resume from the last checkpoint" in output
     assert "Traceback" not in output + error
     assert all_end(process.pid)
     (record,) = records(tmp_path)

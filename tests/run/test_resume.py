@@ -144,7 +144,7 @@ def test_a_stopped_sweep_shuts_down_cleanly_and_resumes(command_line, tmp_path):
         stop(process.pid)
         output, error = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert "interrupted: finished epochs are saved; rerun this command to resume" in output
+        assert "interrupted: rerun this command to resume from the last checkpoint" in output
         assert "Traceback" not in output + error
         states = [record.status["state"] for record in records(tmp_path)]
         assert states == ["interrupted", "interrupted"]

@@ -48,6 +48,7 @@ class CommandLine:
             "trainer.max_epochs=1",
             "optimizer.lr=1e-3",
             "report.figures=none",
+            "callbacks.checkpoints.interval=0",
             f"dataset.root={self.folder / 'datasets'}",
             f"data.cache={self.folder / 'cache'}",
             f"output={output}",

@@ -11,25 +11,23 @@ if TYPE_CHECKING:
     from pytorch_lightning import Callback
 
 
-def checkpoints(folder: Path, *, monitor: Monitor) -> "list[Callback]":
-    """Write `last.ckpt` (full state for resuming) after every epoch, and `best.ckpt` (weights).
+def checkpoints(
+    folder: Path, *, monitor: Monitor, interval: Annotated[float, Field(ge=0)] = 0.0
+) -> "list[Callback]":
+    """Write `last.ckpt` (full state for resuming) and `best.ckpt` (weights) at ends of epochs.
 
     Args:
         folder: the run folder; the files are written to its `checkpoints` folder.
+        interval: seconds after `last.ckpt` was written during which only a better epoch or the last
+            one is written; a run that is killed repeats at most this time.
         monitor: metric that selects the best epoch. Ties go to the lower validation loss, then to
             the earlier epoch.
     """
-    from pytorch_lightning.callbacks import ModelCheckpoint
-
     from clothseg.callbacks.best_checkpoint import BestCheckpoint
+    from clothseg.callbacks.last_checkpoint import LastCheckpoint
 
-    last = ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="last",
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    return [last, BestCheckpoint(folder / "checkpoints", monitor)]
+    checkpoints = folder / "checkpoints"
+    return [LastCheckpoint(checkpoints, interval), BestCheckpoint(checkpoints, monitor)]
 
 
 def early_stopping(

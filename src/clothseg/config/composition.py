@@ -126,7 +126,7 @@ class Composer:
             return None
         choices = {k: v for k, v in full.hydra.runtime.choices.items() if "/" not in k and v}
         config = OmegaConf.masked_copy(full, [str(key) for key in full if key != "hydra"])
-        return _Base(config, choices, self._resolve(full.hydra.launcher) or {})
+        return _Base(config, choices, full.hydra.launcher)
 
     def _complete(self, base: "_Base", combination: Combination) -> Iterator[Composed[Plain]]:
         """Set the values of a combination; yield one configuration, or one of each fold."""
@@ -134,25 +134,38 @@ class Composer:
         for variant in combination:
             if not variant.is_option:
                 _apply(config, variant)
+        launcher = self._launcher(base, config)
         texts = [v.text for v in combination if not is_hydra_key(v.key)]
         swept = [v.text for v in combination if v.is_swept and v.key != FOLD]
         folds: Any = None
         if self.every_fold and all(variant.key != FOLD for variant in combination):
             folds = OmegaConf.select(config, "split.folds")
         if not isinstance(folds, int):
-            yield from self._composed(base, config, texts, swept)
+            yield from self._composed(base, launcher, config, texts, swept)
             return
         for fold in range(folds):
             OmegaConf.update(config, FOLD, fold, force_add=True)
-            yield from self._composed(base, config, [*texts, f"{FOLD}={fold}"], swept)
+            yield from self._composed(base, launcher, config, [*texts, f"{FOLD}={fold}"], swept)
 
     def _composed(
-        self, base: "_Base", config: DictConfig, overrides: Sequence[str], swept: Sequence[str]
+        self,
+        base: "_Base",
+        launcher: Plain,
+        config: DictConfig,
+        overrides: Sequence[str],
+        swept: Sequence[str],
     ) -> Iterator[Composed[Plain]]:
         plain = self._resolve(config)
         if plain is not None:
             shared = {key: self._share(key, value) for key, value in plain.items()}
-            yield Composed(shared, base.choices, base.launcher, overrides, swept)
+            yield Composed(shared, base.choices, launcher, overrides, swept)
+
+    def _launcher(self, base: "_Base", config: DictConfig) -> Plain:
+        """Resolve the launcher's settings, which may refer to other keys of the configuration."""
+        node = OmegaConf.create({"launcher": base.launcher})
+        node._set_parent(config)
+        resolved: Plain = self._share("hydra.launcher", self._resolve(node.launcher) or {})
+        return resolved
 
     def _share(self, key: str, value: Any) -> Any:
         """Return an earlier configuration's equal value for a key instead of another copy."""
@@ -178,7 +191,7 @@ class _Base:
 
     config: DictConfig
     choices: dict[str, str]
-    launcher: dict[str, Any]
+    launcher: DictConfig
 
 
 def plain_config(config: DictConfig) -> dict[str, Any]:

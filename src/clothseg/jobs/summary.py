@@ -75,7 +75,7 @@ def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
     if interrupted:
         saved = any(_has_checkpoint(o) for o in outcomes)
         text = (
-            "finished epochs are saved; rerun this command to resume"
+            "rerun this command to resume from the last checkpoint"
             if saved
             else "no epoch was finished; rerun this command to start again"
         )

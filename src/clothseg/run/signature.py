@@ -20,6 +20,7 @@ IRRELEVANT_KEYS = (
     "trust",
     "logger",
     "report",
+    "callbacks.checkpoints.interval",
     "data.workers",
     "data.cache",
     "dataset.root",
