@@ -106,7 +106,7 @@ def census_of(tmp_path_factory):
         layouts = {key: key.split(".")[-2].replace("dataset", dataset) for key in roots_of(dataset)}
         roots = [f"{key}={root_of(layout)}" for key, layout in layouts.items()]
         (job,) = check_command([f"dataset={dataset}", f"labels={labels}", *roots])
-        config = job.config | {"data": job.config.plain["data"] | {"cache": str(folder / "cache")}}
+        config = job.config.changed(data={"cache": str(folder / "cache")})
         census = build.open_census(config, build.build_dataset(config), [])
         rows = np.arange(36) % len(census.samples)
         samples = [

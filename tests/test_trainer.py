@@ -25,7 +25,7 @@ def test_epochs_callbacks_and_threads(tmp_path):
     assert built.max_epochs == 3
     assert torch.get_num_threads() == 1
     kinds = [type(callback).__name__ for callback in built.callbacks]
-    assert kinds[-2:] == ["ModelCheckpoint", "BestCheckpoint"]
+    assert kinds[-2:] == ["LastCheckpoint", "BestCheckpoint"]
     assert "ResumableEarlyStopping" in kinds
     torch.set_num_threads(before)
     assert built.logger is None

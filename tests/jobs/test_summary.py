@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from clothseg.config.run_config import RunConfig
 from clothseg.files import write_json
 from clothseg.jobs.outcome import Outcome
 from clothseg.jobs.summary import report_outcomes
@@ -14,7 +15,7 @@ from clothseg.run.record import Record
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
 KEYS = ("precision", "recall", "f1", "iou")
-CONFIG = {"logger": {}, "output": "outputs", "report": {"figures": "all"}}
+CONFIG = RunConfig({"logger": {}, "output": "outputs", "report": {"figures": "all"}, "trust": []})
 
 
 def card(iou):
