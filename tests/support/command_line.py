@@ -155,23 +155,32 @@ def wait_until(condition, process, seconds=300):
         time.sleep(0.01)
 
 
-def session_members(session):
-    """Live processes of a command's session, including itself: parent id by process id."""
+def session_members(session, zombies=False):
+    """Processes of a command's session, including itself: parent id by process id.
+
+    Args:
+        session: id of the command.
+        zombies: include processes that have ended but are still listed.
+    """
     members = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent, _, number = path.read_text().rpartition(")")[2].split()[:4]
         except (OSError, ValueError):  # ended in the meantime
             continue
-        if int(number) == session and state != "Z":
+        if int(number) == session and (zombies or state != "Z"):
             members[int(path.parent.name)] = int(parent)
     return members
 
 
 def all_end(session, seconds=5):
-    """Return whether all processes of a session end soon; freeing their memory takes a moment."""
+    """Return whether all processes of a session end soon.
+
+    Freeing their memory takes a moment, and as long as process 1 has not collected one of them, its
+    claim on a run looks alive.
+    """
     end = time.monotonic() + seconds
-    while session_members(session) and time.monotonic() < end:
+    while session_members(session, zombies=True) and time.monotonic() < end:
         time.sleep(0.01)
     return not session_members(session)
 
