@@ -11,6 +11,7 @@ from clothseg.dataset.cropped import crop_to_persons
 from clothseg.dataset.skip_defects import skip_defects
 from clothseg.error import ConfigError
 from clothseg.metric.names import costly_keys
+from clothseg.screen import say
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
@@ -85,40 +86,42 @@ def build_split(config: RunConfig, census: "Census") -> "Split":
     Raises:
         ConfigError: the dataset cannot be split in this way.
     """
-    from clothseg.split import fit, limit_split
+    from clothseg.split import fit_to_dataset, limit_split
 
     max_images = config.data.max_train_images
     try:
         split: Split = config.split(census)
-    except ConfigError:
-        fitted = None if max_images is None else fit(config.plain["split"], census)
+    except ConfigError as error:
+        fitted = None if max_images is None else fit_to_dataset(config.plain["split"], census)
         if fitted is None:
             raise
+        sizes = f"{len(fitted.train)} training and {len(fitted.test)} test images instead"
+        say(f"warning: data.max_train_images allows {sizes}: {error.problems[0]}")
         split = fitted
     seed = config.split.arguments.get("seed", 0)
     return split if max_images is None else limit_split(split, census, max_images, seed)
 
 
 def build_batches(
-    config: RunConfig, cache: "Cache", split: "Split", share: "Shard | None" = None
+    config: RunConfig, cache: "Cache", split: "Split", shard: "Shard | None" = None
 ) -> "SplitBatches":
     """Build the loaders of evaluated images, for all batches or for the shard of one process."""
     from clothseg.datamodule.batches import SplitBatches
 
-    return SplitBatches(**_loading(config, cache, split, share))
+    return SplitBatches(**_loading(config, cache, split, shard))
 
 
 def build_data(
-    config: RunConfig, cache: "Cache", split: "Split", share: "Shard | None" = None
+    config: RunConfig, cache: "Cache", split: "Split", shard: "Shard | None" = None
 ) -> "SegmentationData":
     """Build the data module of a training, for all batches or for the shard of one process."""
     from clothseg.datamodule.segmentation_data import SegmentationData
 
-    return SegmentationData(**_loading(config, cache, split, share))
+    return SegmentationData(**_loading(config, cache, split, shard))
 
 
 def _loading(
-    config: RunConfig, cache: "Cache", split: "Split", share: "Shard | None"
+    config: RunConfig, cache: "Cache", split: "Split", shard: "Shard | None"
 ) -> dict[str, Any]:
     from clothseg.datamodule.sampling import Shard, image_weights
 
@@ -133,8 +136,8 @@ def _loading(
         "batch_size": data.batch_size,
         "workers": data.workers,
         "seed": config.seed,
-        "accumulation_steps": config.devices.accumulation_steps,
-        "shard": share or Shard(),
+        "accumulation_steps": config.execution.accumulation_steps,
+        "shard": shard or Shard(),
         "weights": weights,
     }
 
@@ -171,9 +174,9 @@ def _segmenter(config: RunConfig, pixels: "ClassPixels | None") -> dict[str, Any
     torch.manual_seed(config.seed)
     names = config.labels.names
     network = config.model(config.backbone(), len(names))
-    if config.devices.channels_last:
+    if config.execution.channels_last:
         network.to(memory_format=torch.channels_last)
-    if config.devices.compile:
+    if config.execution.compile:
         network.compile()  # in place, which keeps the state_dict names
     return {
         "network": network,

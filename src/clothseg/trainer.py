@@ -45,8 +45,8 @@ def trainer(
         devices: requested number of devices; :mod:`clothseg.jobs.machine` derives the world size.
         sync_batchnorm: compute batch normalization over the global batch, not each device's shard.
         precision: number format of the forward pass; weights stay 32 bits.
-        channels_last: memory format of the weights; applied by :func:`clothseg.build.build_task`.
-        compile: torch.compile of the network; applied by :func:`clothseg.build.build_task`.
+        channels_last: memory format of the weights; applied where the network is built.
+        compile: torch.compile of the network; applied where it is built.
         accumulation_steps: micro-batches whose gradients are accumulated, to save memory.
         gradient_clip_norm: maximum norm of the gradient; None disables clipping.
         ema_decay: decay of the exponential moving average of the weights, which is validated,

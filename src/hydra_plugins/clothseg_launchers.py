@@ -16,9 +16,9 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from clothseg.jobs.launch import Search
     from clothseg.jobs.machine import Machine
     from clothseg.jobs.outcome import Outcome
+    from clothseg.jobs.sweep import Sweep
     from clothseg.run.job import Job
 
 Count = Annotated[int, Field(ge=1)]
@@ -40,14 +40,14 @@ class ClothsegLauncher(Launcher):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Store the function that plans and runs the configurations of a sweeper."""
-        self._search = cast("Search", task_function)
+        self._sweep = cast("Sweep", task_function)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run the configurations that a sweeper chooses; each returns its monitored score."""
         GlobalHydra.instance().clear()  # composing configurations initializes it anew
-        scores = self._search.try_values(job_overrides)
+        scores = self._sweep.try_values(job_overrides)
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=score) for score in scores]
 
 
@@ -87,7 +87,7 @@ class SubmititLauncher(ClothsegLauncher):
         gpus_per_node: GPUs per job.
         mem_gb: memory per job in GiB; None for the partition's default.
         timeout_min: time limit of a job in minutes. A job that reaches it is requeued and resumes
-            from its last epoch.
+            from its last checkpoint.
         max_timeouts: number of times that a job is requeued.
         max_parallel: number of jobs of the sweep that run in parallel.
         partition: SLURM partition; None for the default.

@@ -185,3 +185,17 @@ def test_scores_by_source_do_not_depend_on_the_number_of_devices(command_line, t
 def test_an_error_is_one_message(overrides, message, capsys):
     assert main("evaluate", overrides) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow(seconds=8)
+@pytest.mark.parametrize("name", ["evaluate", "predict"])
+def test_commands_that_use_a_run_do_not_import_lightning(name, swept, command_line, tmp_path):
+    record = records(swept[0])[0]
+    photos = next(command_line.folder.glob("datasets/*/photos"))
+    more = [f"input={photos}", f"output={tmp_path / 'masks'}"] if name == "predict" else []
+    script = ["-X", "importtime", f"scripts/{name}.py", f"run={record.folder}", *more]
+    result = command_line.run_anew(script)
+    assert result.returncode == 0, result.stderr
+    imported = {line.split("|")[-1].strip() for line in result.stderr.splitlines() if "|" in line}
+    assert "torch" in imported
+    assert not imported & {"pytorch_lightning", "lightning_fabric"}

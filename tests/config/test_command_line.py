@@ -16,7 +16,7 @@ from clothseg.shipped import options
 
 def problems(*overrides):
     with pytest.raises(ConfigError) as error:
-        check_command(overrides)
+        check_command(overrides, every_fold=True)
     return error.value.problems
 
 
@@ -91,6 +91,16 @@ def problems(*overrides):
         ("seed=range(0,5,0)", r"seed=range\(0,5,0\): invalid range; the step must not be 0"),
         ("optimizer.lr=inf", r"optimizer\.lr=inf: must be a finite number"),
         ("dataset.root=a(b)", r"quote special characters twice: 'dataset\.root=\"a\(b\)\"'"),
+        ("split.folds=0", r"split\.folds=0: must be greater than or equal to 2"),
+        ("split.folds=0,5", r"split\.folds=0: must be greater than or equal to 2"),
+        ("split.folds=100000000", r"split\.folds=100000000: must be less than or equal to 100"),
+        ("split.folds=${nope}", r"Interpolation key 'nope' not found"),
+        ("~dataset", r"dataset\._target_: required key is missing"),
+        ("~optimizer._target_", r"optimizer\._target_: required key is missing"),
+        ("~callbacks.checkpoints", r"callbacks\.checkpoints: required, because it saves the epoch"),
+        ("callbacks.checkpoints.monitor=val/x", r"monitor=val/x: must be .*'val/mean_iou'"),
+        ("~callbacks.early_stoping", r"~callbacks\.early_stoping: no such key; available: checkp"),
+        ("~optimizer.lrr", r"~optimizer\.lrr: no such key; did you mean `lr`\?"),
         ("model=linknet backbone=mit_b2", r"model=linknet cannot have backbone=mit_b2: .*fpn"),
     ],
 )
@@ -221,3 +231,46 @@ def test_functions_of_a_trusted_package_are_allowed_but_not_its_imports(tmp_path
 def test_a_suggestion_is_made_only_for_a_close_match():
     assert did_you_mean("adm", ["adam", "sgd"]) == "did you mean `adam`? Available: adam, sgd"
     assert did_you_mean("zzz", ["adam", "sgd"]) == "available: adam, sgd"
+
+
+OWN = """
+def trainer(callbacks, world_size, *, precision: str, threads: int | None): ...
+def split(census, *, folds: list[int]): ...
+def checkpoints(folder, *, patience: int): ...
+"""
+
+
+def test_functions_of_the_user_may_lack_keys_but_not_contradict_those_that_are_read(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "own_parts.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    (default,) = check_command([])
+
+    def own(group, **keys):
+        """Overrides that replace the function of a node and all of its keys."""
+        node = default.config.plain
+        for name in group.split("."):
+            node = node[name]
+        removed = [f"~{group}.{key}" for key in node if key not in ("_target_", *keys)]
+        name = group.rpartition(".")[2]
+        values = [f"++{group}.{key}={value}" for key, value in keys.items()]
+        return ["trust=[own_parts]", f"{group}._target_=own_parts.{name}", *removed, *values]
+
+    (job,) = check_command(own("trainer", precision="bf16", threads=2))
+    assert job.config.execution.precision == "bf16"
+    assert (job.config.execution.devices, job.config.execution.accelerator) == (1, "auto")
+    assert "trainer.precision=double: must be 32, 16 or 'bf16'" in problems(
+        *own("trainer", precision="double", threads=2)
+    )
+    (job,) = check_command(own("split", folds="[1,2]"), every_fold=True)
+    assert (job.config.folds, job.config.fold) == (None, None)
+    found = problems(*own("callbacks.checkpoints", patience=3))
+    assert found[0].startswith("callbacks.checkpoints.monitor=None: must be one of val/loss")
+
+
+def test_a_command_without_sweeps_accepts_a_single_value(capsys):
+    assert main("evaluate", ["run=a,b"]) == 1
+    assert "several values for one key: this command accepts a single value" in (
+        capsys.readouterr().err
+    )

@@ -18,7 +18,7 @@ from clothseg.dataset.cropped import Cropped, crop_to_persons, cropped_readers, 
 from clothseg.dataset.merged import Merged
 from clothseg.dataset.person_boxes import DetectedBoxes, MaskBoxes
 from clothseg.error import ConfigError
-from clothseg.jobs.plan import Inputs
+from clothseg.jobs.inputs import Inputs
 from support.shipped_config import CCP_NAMES, label_space, reader_of
 from support.small_datasets import write_mask
 from support.stub_detector import PERSON, StubDetector

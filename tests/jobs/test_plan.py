@@ -2,8 +2,9 @@
 
 from clothseg.config.command_line import check_command
 from clothseg.dataset.co_parsing import CoParsing
+from clothseg.jobs.inputs import Inputs
 from clothseg.jobs.machine import Machine
-from clothseg.jobs.plan import Inputs, plan_jobs, without_repeats
+from clothseg.jobs.plan import plan_jobs, without_repeats
 
 MACHINE = Machine(2, ())
 
@@ -16,7 +17,7 @@ def compose(root, output, *overrides):
     )
 
 
-def test_a_dataset_is_listed_and_hashed_once_for_all_jobs(small_ccp, tmp_path, monkeypatch):
+def test_a_dataset_is_checked_and_hashed_once_for_all_jobs(small_ccp, tmp_path, monkeypatch):
     calls = {"samples": 0, "fingerprint": 0}
     for name in calls:
         method = getattr(CoParsing, name)

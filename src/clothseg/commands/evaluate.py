@@ -67,7 +67,7 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
     warn_if_unfinished(runs)
     if options.root is not None:
         config = _with_root(config, options.root)
-    accelerator = config.devices.accelerator
+    accelerator = config.execution.accelerator
     world_size = Machine.here().world_size(accelerator, options.devices)
     work = partial(_score, runs, config, options, world_size)
     if world_size == 1:
@@ -126,8 +126,8 @@ def _score(
         )
     data = build.build_batches(config, cache, split, Shard(rank, world_size))
     data.require_images("devices", [options.subset])
-    limit_threads(config.devices.threads)
-    device = evaluation_device(config.devices.accelerator, rank)
+    limit_threads(config.execution.threads)
+    device = evaluation_device(config.execution.accelerator, rank)
     pixels = ClassPixels.of_training(census, split, config.data.image_size)
     segmenter = load_segmenter(config, runs, options.tta, options.scales, pixels)
     if options.resolution == "original":
@@ -135,6 +135,6 @@ def _score(
     else:
         batches = data.evaluation_batches(names)
     with process_group(world_size, device):
-        dtype = autocast_dtype(config.devices.precision)
+        dtype = autocast_dtype(config.execution.precision)
         scores = evaluate(segmenter, batches, device, dtype)
     return scorecard(scores, segmenter.names, census.sources)

@@ -206,7 +206,7 @@ def area_row(photo: Photo, mask: np.ndarray, names: Sequence[str]) -> dict[str, 
 def _on_device(segmenter: "Segmenter", config: RunConfig) -> "Segmenter":
     import torch
 
-    allowed = config.devices.accelerator != "cpu"
+    allowed = config.execution.accelerator != "cpu"
     return segmenter.to("cuda" if allowed and torch.cuda.is_available() else "cpu")
 
 

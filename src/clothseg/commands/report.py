@@ -9,7 +9,7 @@ from clothseg.config.schema import Report
 from clothseg.error import DataError
 from clothseg.metric.names import EPOCH_SCORES
 from clothseg.run.record import Record
-from clothseg.run.signature import IRRELEVANT_KEYS
+from clothseg.run.signature import is_irrelevant
 from clothseg.run.tables import HISTORY, read_history
 from clothseg.screen import console
 
@@ -105,5 +105,5 @@ def _command(run: Record) -> tuple[dict[str, str], dict[str, str]]:
     parts = [text.lstrip("+~").partition("=") for text in recorded["overrides"]]
     typed = {key: value for key, _, value in parts}
     command = recorded["choices"] | typed
-    relevant = ("split.fold", *(key for key in command if key not in IRRELEVANT_KEYS))
+    relevant = ("split.fold", *(key for key in command if not is_irrelevant(key)))
     return typed, {key: str(command[key]) for key in dict.fromkeys(relevant) if key in command}

@@ -1,7 +1,7 @@
-"""Validation of a command line before Hydra runs; all problems are collected into one error.
+"""Check of a command line; all problems are collected into one error.
 
 Hydra stops at the first error and does not check types. This module parses the overrides with
-Hydra's own grammar, composes the configurations, and checks every configuration of the sweep with
+Hydra's own grammar, lets it compose the configurations, and checks every one of them with
 :mod:`clothseg.config.validation`, without importing torch.
 """
 
@@ -97,18 +97,17 @@ def _check(
     return composed
 
 
-def check_query(overrides: Sequence[str], name: str = "config") -> None:
+def check_query(overrides: Sequence[str]) -> None:
     """Validate a command line that only prints a configuration, which may have missing values.
 
     Args:
         overrides: as for :func:`check_command`.
-        name: main configuration, a file in `conf/`.
 
     Raises:
         ConfigError: lists unknown options, sweeps, and Hydra keys that must not be set.
     """
     problems: list[str] = []
-    parsed = _parse(overrides, name, problems)
+    parsed = _parse(overrides, "config", problems)
     problems += [
         f"{o.input_line}: --cfg and --info show a single configuration; pass one value, without -m"
         for o in parsed.valid
@@ -171,13 +170,13 @@ def constant_keys(overrides: Sequence[str]) -> list[str]:
     return [o.get_key_element().lstrip("+~") for o in parsed if not o.is_sweep_override()]
 
 
-def hydra_overrides(overrides: Sequence[str], name: str = "config") -> list[str]:
+def hydra_overrides(overrides: Sequence[str]) -> list[str]:
     """Overrides of a validated command line in a form that Hydra accepts.
 
     Hydra composes a sweep once without the options that are swept over, and would reject keys that
     exist only in these options; `++` sets them nevertheless.
     """
-    groups = group_names(name)
+    groups = group_names("config")
     texts = []
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.key_or_group

@@ -6,8 +6,8 @@ tenth of the time, and equal parts of the resolved configurations are stored onl
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from hydra import compose, initialize_config_dir
@@ -18,6 +18,7 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 
 from clothseg.config.flags import is_hydra_key
 from clothseg.config.override import Variant, variants
+from clothseg.config.validation import did_you_mean
 from clothseg.error import ConfigError, first_line
 from clothseg.label_file import label_file_part
 from clothseg.screen import progress_bar, say
@@ -27,6 +28,8 @@ OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
 
 FOLD = "split.fold"
 """Key of the tested fold."""
+NUMBERS_OF_FOLDS = range(2, 101)
+"""Numbers of folds that splits accept; others are left to the schema, which rejects them."""
 MANY_JOBS = 50
 """Number of configurations from which their composition is announced."""
 
@@ -104,9 +107,10 @@ class Composer:
         with progress_bar("planning", total) as advance:
             for options, members in by_options.items():
                 base = self._base(options)
-                for number, combination in members if base else []:
-                    assert base is not None
-                    found[number] = list(self._complete(base, combination))
+                if base is None:
+                    continue
+                for number, combination in members:
+                    found[number] = self._complete(base, combination)
                     if len(found) == 1:
                         self._announce(total * max(1, len(found[number])))
                     advance(1)
@@ -128,37 +132,60 @@ class Composer:
         config = OmegaConf.masked_copy(full, [str(key) for key in full if key != "hydra"])
         return _Base(config, choices, full.hydra.launcher)
 
-    def _complete(self, base: "_Base", combination: Combination) -> Iterator[Composed[Plain]]:
-        """Set the values of a combination; yield one configuration, or one of each fold."""
+    def _complete(self, base: "_Base", combination: Combination) -> list[Composed[Plain]]:
+        """Set the values of a combination; return one configuration, or one of each fold."""
         config = base.config.copy()
-        for variant in combination:
-            if not variant.is_option:
-                _apply(config, variant)
-        launcher = self._launcher(base, config)
+        try:
+            for variant in combination:
+                if not variant.is_option:
+                    self._apply(config, variant)
+            folds = self._folds(config, combination)
+        except OmegaConfBaseException as error:
+            self.problems.append(first_line(error))
+            return []
         texts = [v.text for v in combination if not is_hydra_key(v.key)]
         swept = [v.text for v in combination if v.is_swept and v.key != FOLD]
-        folds: Any = None
-        if self.every_fold and all(variant.key != FOLD for variant in combination):
-            folds = OmegaConf.select(config, "split.folds")
-        if not isinstance(folds, int):
-            yield from self._composed(base, launcher, config, texts, swept)
-            return
-        for fold in range(folds):
+        one: Composed[Plain] = Composed(
+            {}, base.choices, self._launcher(base, config), texts, swept
+        )
+        if not folds:
+            return self._resolved(config, one)
+        composed = []
+        for fold in folds:
             OmegaConf.update(config, FOLD, fold, force_add=True)
-            yield from self._composed(base, launcher, config, [*texts, f"{FOLD}={fold}"], swept)
+            of_fold = replace(one, overrides=[*texts, f"{FOLD}={fold}"])
+            composed += self._resolved(config, of_fold)
+        return composed
 
-    def _composed(
-        self,
-        base: "_Base",
-        launcher: Plain,
-        config: DictConfig,
-        overrides: Sequence[str],
-        swept: Sequence[str],
-    ) -> Iterator[Composed[Plain]]:
+    def _folds(self, config: DictConfig, combination: Combination) -> Sequence[int]:
+        """Folds to add to a configuration; empty if its fold is chosen, or it has none."""
+        if not self.every_fold or any(variant.key == FOLD for variant in combination):
+            return ()
+        folds = OmegaConf.select(config, "split.folds")
+        has_fold = OmegaConf.select(config, FOLD) is not None
+        known = isinstance(folds, int) and folds in NUMBERS_OF_FOLDS
+        return range(folds) if has_fold and known else ()
+
+    def _resolved(self, config: DictConfig, one: Composed[Plain]) -> list[Composed[Plain]]:
+        """Resolve a configuration; empty if that fails."""
         plain = self._resolve(config)
-        if plain is not None:
-            shared = {key: self._share(key, value) for key, value in plain.items()}
-            yield Composed(shared, base.choices, launcher, overrides, swept)
+        if plain is None:
+            return []
+        return [one.with_config({key: self._share(key, item) for key, item in plain.items()})]
+
+    def _apply(self, config: DictConfig, variant: Variant) -> None:
+        """Set a value as Hydra would, even for unknown keys: the schema rejects these later."""
+        with open_dict(config):
+            if not variant.is_deletion:
+                OmegaConf.update(config, variant.key, variant.value, force_add=True)
+                return
+            parent, _, last = variant.key.rpartition(".")
+            node = OmegaConf.select(config, parent) if parent else config
+            if isinstance(node, DictConfig) and last in node:
+                del node[last]
+                return
+        known = [str(key) for key in node] if isinstance(node, DictConfig) else []
+        self.problems.append(f"~{variant.key}: no such key; {did_you_mean(last, known)}")
 
     def _launcher(self, base: "_Base", config: DictConfig) -> Plain:
         """Resolve the launcher's settings, which may refer to other keys of the configuration."""
@@ -197,18 +224,6 @@ class _Base:
 def plain_config(config: DictConfig) -> dict[str, Any]:
     """Convert a configuration to plain containers, interpolations resolved."""
     return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
-
-
-def _apply(config: DictConfig, variant: Variant) -> None:
-    """Set a value as Hydra would, even for unknown keys: the schema rejects these later."""
-    with open_dict(config):
-        if variant.is_deletion:
-            parent, _, last = variant.key.rpartition(".")
-            node = OmegaConf.select(config, parent) if parent else config
-            if isinstance(node, DictConfig):
-                node.pop(last, None)
-        else:
-            OmegaConf.update(config, variant.key, variant.value, force_add=True)
 
 
 def _missing_keys(node: Any, path: str = "") -> list[str]:

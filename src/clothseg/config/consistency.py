@@ -10,6 +10,7 @@ import yaml
 from clothseg.config.batch import batch_problem
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace, source_names
+from clothseg.metric.names import MONITORS
 from clothseg.model.compatibility import min_batch_size, pair_problem
 from clothseg.shipped import CONF, options
 
@@ -43,7 +44,23 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
     for group in ("callbacks", "logger"):
         problems += _unselected(group, _node(config, group))
     problems += _label_contradictions(config)
-    return problems
+    return [*problems, *_monitor_contradictions(config)]
+
+
+def _monitor_contradictions(config: Mapping[str, Any]) -> list[str]:
+    """Callbacks without the checkpoints that select the best epoch."""
+    if "callbacks" not in config:  # of another command
+        return []
+    checkpoints = _node(_node(config, "callbacks"), "checkpoints")
+    if "_target_" not in checkpoints:
+        return ["callbacks.checkpoints: required, because it saves the epoch that is tested"]
+    monitor = checkpoints.get("monitor")
+    if monitor in MONITORS:
+        return []
+    return [
+        f"callbacks.checkpoints.monitor={monitor}: must be one of {', '.join(MONITORS)}, "
+        "because it selects the epoch that is tested"
+    ]
 
 
 def _device_contradictions(config: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from clothseg.config.schema import (
     NO_METRIC,
     NO_POSTPROCESS,
     Data,
-    Devices,
+    Execution,
     Metric,
     Preparation,
     RunReport,
@@ -142,9 +142,9 @@ class RunConfig(DatasetConfig):
         return self._calls("logger")
 
     @cached_property
-    def devices(self) -> Devices:
-        """Keys that every trainer has; records of earlier versions lack some."""
-        return Devices.of(self.plain["trainer"])
+    def execution(self) -> Execution:
+        """Settings of the trainer that are also read elsewhere; older records lack some."""
+        return Execution.of(self.plain["trainer"])
 
     @cached_property
     def data(self) -> Data:
@@ -205,5 +205,5 @@ class RunConfig(DatasetConfig):
         return {name: call_of(node, self.trust) for name, node in nodes.items()}
 
     def _optional(self, key: str) -> int | None:
-        value: int | None = self.plain["split"].get(key)
-        return value
+        value = self.plain["split"].get(key)
+        return value if isinstance(value, int) else None

@@ -70,8 +70,8 @@ class Preparation(BaseModel):
         return cls(**{key: dataset[key] for key in cls.model_fields if key in dataset})
 
 
-class Devices(BaseModel):
-    """Keys of every trainer that are also read outside it; see :mod:`clothseg.trainer`."""
+class Execution(BaseModel):
+    """Settings of a trainer that are also read elsewhere; a user's own trainer may lack some."""
 
     model_config = STRICT
 
@@ -91,7 +91,7 @@ class Devices(BaseModel):
     """torch.compile of the network."""
 
     @classmethod
-    def of(cls, trainer: Node) -> "Devices":
+    def of(cls, trainer: Node) -> "Execution":
         """Select these keys of a trainer's configuration; older records lack some."""
         return cls(**{key: trainer[key] for key in cls.model_fields if key in trainer})
 

@@ -1,8 +1,7 @@
 """Allowlist of `_target_` functions: those in the shipped files and in trusted packages.
 
-Hydra traverses attributes, so checking a prefix is not enough: `clothseg.build.torch.load` reaches
-into another library. A target must therefore appear literally in a file of `conf/`, or be defined
-in a package listed in `trust`.
+Checking a prefix is not enough: `clothseg.build.torch.load` reaches into another library. A target
+must therefore appear literally in a file of `conf/`, or be defined in a package listed in `trust`.
 """
 
 import importlib

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, create_model
 
 from clothseg.config.renamed import new_key
-from clothseg.config.schema import Arguments, Config, Preparation
+from clothseg.config.schema import Arguments, Config, Execution, Node, Preparation
 from clothseg.config.target import resolve_target, targets
 from clothseg.error import ConfigError, first_line
 
@@ -29,6 +29,11 @@ def config_problems(
         groups: config groups, suggested for unknown top-level keys as well.
     """
     problems = _model_problems(schema, config, "", groups)
+    problems += [
+        f"{name}._target_: required key is missing"
+        for name, field in schema.model_fields.items()
+        if field.annotation == Node and "_target_" not in (config.get(name) or {"_target_": None})
+    ]
     trust = config.get("trust")
     for path, node in targets(config):
         shared = Preparation if path == "dataset" else Arguments
@@ -40,7 +45,10 @@ def config_problems(
             continue
         arguments = {key: value for key, value in node.items() if key != "_target_"}
         problems += _model_problems(model, arguments, path)
-    return problems
+        if path == "trainer":  # a user's own function may accept other values
+            read = {key: arguments[key] for key in Execution.model_fields if key in arguments}
+            problems += _model_problems(Execution, read, path)
+    return list(dict.fromkeys(problems))
 
 
 def launcher_problems(node: Mapping[str, Any]) -> list[str]:

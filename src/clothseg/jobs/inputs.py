@@ -1,15 +1,72 @@
-"""Inputs that the jobs of a sweep share: censuses of the datasets, and splits."""
+"""Inputs of the jobs of a command: checked once, and shared by all jobs."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from clothseg import build
+from clothseg.config.run_config import RunConfig
+from clothseg.dataset import Reader
+from clothseg.dataset.cropped import cropped_readers
 from clothseg.error import ConfigError, DataError, UserError
 from clothseg.jobs.process import prepare
 from clothseg.run.job import Job
 from clothseg.run.record import Record
 from clothseg.split import Split
+
+
+@dataclass
+class Inputs:
+    """Datasets, weights and services of a command, each of which is checked and hashed once."""
+
+    _readers: dict[str, Reader] = field(default_factory=dict)
+    _fingerprints: dict[str, str] = field(default_factory=dict)
+    _accepted: set[str] = field(default_factory=set)
+
+    def reader(self, config: RunConfig) -> Reader:
+        """Return the reader of a configuration's dataset."""
+        key = repr((config.plain["dataset"], config.cache))
+        if key not in self._readers:
+            self._readers[key] = build.build_dataset(config)
+        return self._readers[key]
+
+    def fingerprint(self, config: RunConfig) -> str:
+        """Return the hash of the content of a configuration's dataset.
+
+        Raises:
+            DataError: the dataset cannot be read.
+        """
+        key = repr(config.plain["dataset"])
+        if key not in self._fingerprints:
+            self._fingerprints[key] = self.reader(config).fingerprint()
+        return self._fingerprints[key]
+
+    def require(self, configs: Iterable[RunConfig]) -> None:
+        """Check the inputs of runs before anything heavy is imported or written.
+
+        Raises:
+            DataError: a dataset's folder is missing, has a different layout, or lacks an image.
+            ConfigError: weights of a backbone or of a person detector are unavailable, or the
+                service of a logger rejects the connection.
+        """
+        for config in configs:
+            plain = config.plain
+            if self._is_new("backbone", plain["backbone"]):
+                config.backbone()
+            if self._is_new("dataset", plain["dataset"]):
+                reader = self.reader(config)
+                reader.samples()
+                for part in cropped_readers(reader):
+                    part.boxes.require()
+            if self._is_new("logger", plain.get("logger")):
+                for tracker in build.build_trackers(config):
+                    tracker.require()
+
+    def _is_new(self, *part: Any) -> bool:
+        known = len(self._accepted)
+        self._accepted.add(repr(part))
+        return len(self._accepted) > known
 
 
 def share_inputs(jobs: Sequence[Job]) -> list[Job]:
@@ -57,6 +114,8 @@ def _share_census(jobs: Sequence[Job], errors: list[UserError]) -> list[Job]:
     except UserError as error:
         errors.append(error)
         return shared
+    except Exception:  # of a user's own reader: each job reports it, with a traceback in its log
+        return shared
     splits: dict[str, Split] = {}
     for number, job in enumerate(jobs):
         key = json.dumps([job.config.plain["split"], job.config.data.max_train_images])
@@ -66,6 +125,8 @@ def _share_census(jobs: Sequence[Job], errors: list[UserError]) -> list[Job]:
                 splits[key] = build.build_split(job.config, census)
         except ConfigError as error:
             errors.append(error)
+        except Exception:  # of a user's own split
+            shared[number] = replace(job, census=census.folder)
         else:
             split = None if frozen else splits[key]
             shared[number] = replace(job, census=census.folder, split=split)

@@ -1,53 +1,34 @@
-"""Launching of jobs: from the checked command line to the outcomes of all jobs.
+"""Launching of a command: from its check to the report of all outcomes.
 
-What was checked is what runs. Hydra composes configurations and, if another sweeper than its basic
-one is chosen, decides which are tried; it never runs a job itself.
+What was checked is what runs. Hydra composes configurations and, if one of its sweepers is chosen,
+decides which are tried; it never runs a job itself.
 """
 
 import copy
 import os
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig
 
-from clothseg.config.call import call_of
-from clothseg.config.command_line import (
-    check_command,
-    check_query,
-    constant_keys,
-    hydra_overrides,
-)
-from clothseg.config.composition import FOLD, Composed
+from clothseg.config.command_line import check_command, check_query, constant_keys
+from clothseg.config.composition import Composed
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS
 from clothseg.config.run_config import RunConfig
-from clothseg.error import ConfigError, UserError
+from clothseg.error import ConfigError
+from clothseg.jobs.inputs import Inputs
 from clothseg.jobs.local import run_jobs
 from clothseg.jobs.machine import Machine
-from clothseg.jobs.outcome import Outcome, run_here, run_job, sweep_score
-from clothseg.jobs.plan import Inputs, plan_jobs, without_repeats
-from clothseg.jobs.process import prepare
+from clothseg.jobs.outcome import Outcome, run_here, run_job
+from clothseg.jobs.plan import plan_jobs
 from clothseg.jobs.summary import report_outcomes
-from clothseg.run.job import Job
+from clothseg.jobs.sweep import run_sweep
 from clothseg.run.record import Record
-from clothseg.run.signature import IRRELEVANT_KEYS
+from clothseg.run.signature import is_irrelevant
 from clothseg.shipped import CONF
-
-
-class Launcher(Protocol):
-    """Runner of the jobs of a sweep, an option of `conf/hydra/launcher`."""
-
-    @property
-    def machine(self) -> Machine:
-        """Resources that one job may use where it runs."""
-
-    def run(self, jobs: list[Job]) -> list[Outcome]:
-        """Run jobs; returns their outcomes in the order of the jobs."""
 
 
 def launch(overrides: list[str], flags: list[str]) -> int:
@@ -65,7 +46,7 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     """
     if any(flag in QUERY_FLAGS for flag in flags):
         check_query(overrides)
-        _run_hydra([*overrides, *(flag for flag in flags if flag not in MULTIRUN_FLAGS)])
+        _print_configuration([*overrides, *(f for f in flags if f not in MULTIRUN_FLAGS)])
         return 0
     if modifiers := [flag for flag in flags if flag in QUERY_MODIFIERS]:
         raise ConfigError([f"{flag}: only allowed together with --cfg" for flag in modifiers])
@@ -81,12 +62,14 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         _require_writable(output)
     command = composed[0].config
     if command.rerun_from:
-        outcomes = [_rerun(composed, overrides)]
-    elif many:
-        outcomes = _run_sweep(overrides, composed)
-    else:
-        outcomes = [_run_one(composed[0], Machine.here(), Inputs())]
-    return report_outcomes(outcomes, command)
+        return report_outcomes([_rerun(composed, overrides)], command)
+    if not many:
+        return report_outcomes([_run_one(composed[0], Machine.here(), Inputs())], command)
+    sweep = run_sweep(overrides, composed)
+    status = report_outcomes([*sweep.outcomes.values()], command) if sweep.outcomes else 0
+    if sweep.error:
+        raise sweep.error
+    return status
 
 
 def _require_writable(output: Path) -> None:
@@ -108,104 +91,10 @@ def _run_one(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) ->
     return run_jobs([job], machine, max_parallel=1)[0]
 
 
-def _run_sweep(overrides: list[str], composed: list[Composed[RunConfig]]) -> list[Outcome]:
-    """Run all configurations of a command, or those that a sweeper chooses among their values."""
-    launcher: Launcher = call_of(composed[0].launcher, trust=[])()
-    search = Search(launcher, constant_keys(overrides))
-    search.require(composed)
-    if any(text.startswith("hydra/sweeper=") for text in overrides):
-        _run_hydra(hydra_overrides(overrides), search)
-        if search.error:
-            raise search.error
-    else:
-        search.run(composed)
-    return search.outcomes
-
-
-@dataclass
-class Search:
-    """Jobs of a sweep; passed to Hydra as its task function if a sweeper chooses them.
-
-    Hydra returns nothing from a job and prints a traceback for every error, so outcomes and errors
-    are collected here.
-
-    Args:
-        launcher: runs jobs.
-        constant: keys with a single value in the command, which are not in the names of its jobs.
-        outcomes: outcomes of all jobs.
-        error: the error because of which no job was run.
-    """
-
-    launcher: Launcher
-    constant: Sequence[str]
-    outcomes: list[Outcome] = field(default_factory=list)
-    error: UserError | None = None
-    _inputs: Inputs = field(default_factory=Inputs)
-
-    def require(self, composed: Sequence[Composed[RunConfig]]) -> None:
-        """Check machine and inputs of configurations before anything is written.
-
-        Raises:
-            ConfigError: the machine cannot run a configuration, or an input is unavailable.
-            DataError: a dataset cannot be read.
-        """
-        for job in composed:
-            self.launcher.machine.training_world_size(job.config)
-        if not all(self._inputs.reader(job.config).ready for job in composed):
-            prepare()  # the job processes, while images are rendered
-        self._inputs.require(job.config for job in composed)
-
-    def run(self, composed: Sequence[Composed[RunConfig]]) -> None:
-        """Plan and run configurations."""
-        self._run_jobs(plan_jobs(composed, self.launcher.machine, self._inputs))
-
-    def _run_jobs(self, jobs: Sequence[Job]) -> dict[Path, Outcome]:
-        distinct = without_repeats(jobs)
-        outcomes = self.launcher.run(distinct)
-        self.outcomes.extend(outcomes)
-        return {job.folder: outcome for job, outcome in zip(distinct, outcomes, strict=True)}
-
-    def try_values(self, batch: Sequence[Sequence[str]]) -> list[float | None]:
-        """Run a batch of a sweeper's choices; called by Hydra's launcher.
-
-        Args:
-            batch: overrides of each configuration.
-
-        Returns:
-            Score of each configuration: the mean of its folds; None if a fold has none.
-        """
-        machine = self.launcher.machine
-        try:
-            planned = [plan_jobs(self._compose(o), machine, self._inputs) for o in batch]
-            outcomes = self._run_jobs([job for folds in planned for job in folds])
-        except UserError as error:
-            self.error = error
-            return [None] * len(batch)
-        return [_mean([sweep_score(outcomes[job.folder]) for job in folds]) for folds in planned]
-
-    def _compose(self, overrides: Sequence[str]) -> list[Composed[RunConfig]]:
-        """Compose the folds of one of a sweeper's choices, named by what it chose."""
-        folds = check_command(overrides, every_fold=True)
-        chosen = [o for o in overrides if o.lstrip("+~").split("=")[0] not in self.constant]
-        swept = [o.removeprefix("++") for o in chosen if not o.startswith(f"{FOLD}=")]
-        return [replace(job, swept=swept) for job in folds]
-
-    def __call__(self, config: DictConfig) -> None:
-        """Satisfy Hydra, whose jobs are run by :meth:`try_values`."""
-
-
-def _mean(scores: Sequence[float | None]) -> float | None:
-    known = [score for score in scores if score is not None]
-    return sum(known) / len(known) if len(known) == len(scores) else None
-
-
-def _run_hydra(arguments: list[str], search: Search | None = None) -> None:
-    """Let Hydra print a configuration, or let its sweeper choose configurations."""
-    with tempfile.TemporaryDirectory() as folder:  # Hydra requires an output folder
-        more = [f"hydra.run.dir='{folder}'", f"hydra.sweep.dir='{folder}'", "-m"] if search else []
-        sys.argv = [sys.argv[0], *arguments, *more]
-        main = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-        main(search or _nothing)()
+def _print_configuration(arguments: list[str]) -> None:
+    """Let Hydra print a configuration or information about itself."""
+    sys.argv = [sys.argv[0], *arguments]
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_nothing)()
 
 
 def _nothing(config: DictConfig) -> None:
@@ -216,7 +105,7 @@ def _rerun(composed: list[Composed[RunConfig]], overrides: list[str]) -> Outcome
     """Repeat a recorded run in a new record; the original record remains."""
     command = composed[0].config
     keys = set(constant_keys(overrides))
-    changing = {key for key in keys if not key.startswith("logger.")} - {*IRRELEVANT_KEYS}
+    changing = {key for key in keys if not is_irrelevant(key)}
     fixed = sorted(changing | keys & {"split.fold"})
     if len(composed) > 1 or fixed:
         raise ConfigError(
@@ -235,8 +124,11 @@ def _rerun(composed: list[Composed[RunConfig]], overrides: list[str]) -> Outcome
 
 
 def _copy_key(source: Mapping[str, Any], target: dict[str, Any], key: str) -> None:
-    """Copy the value of a dotted key."""
+    """Copy the value of a dotted key, or its absence."""
     *groups, last = key.split(".")
     for group in groups:
-        source, target = source[group], target.setdefault(group, {})
-    target[last] = source[last]
+        source, target = source.get(group, {}), target.setdefault(group, {})
+    if last in source:
+        target[last] = source[last]
+    else:
+        target.pop(last, None)

@@ -52,7 +52,7 @@ def _run_all(
     if not jobs:
         return []
     world_size = max(job.world_size for job in jobs)
-    gpu = any(job.config.devices.accelerator != "cpu" for job in jobs)
+    gpu = any(job.config.execution.accelerator != "cpu" for job in jobs)
     slots = machine.slots(max_parallel, world_size, "auto" if gpu else "cpu")
     free_slots: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for slot in slots:

@@ -56,10 +56,10 @@ class Machine:
         Raises:
             ConfigError: the devices are not available, or cannot split the batch evenly.
         """
-        devices, batch_size = config.devices, config.data.batch_size
-        world_size = self.world_size(devices.accelerator, devices.devices)
+        execution, batch_size = config.execution, config.data.batch_size
+        world_size = self.world_size(execution.accelerator, execution.devices)
         least = min_batch_size(config.plain)
-        problem = batch_problem(batch_size, world_size, devices.accumulation_steps, least)
+        problem = batch_problem(batch_size, world_size, execution.accumulation_steps, least)
         if problem:
             raise ConfigError([problem])
         return world_size

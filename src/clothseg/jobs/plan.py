@@ -1,75 +1,15 @@
 """Planning of jobs: from checked configurations to the run folder of each."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from clothseg import build
 from clothseg.config.composition import Composed
 from clothseg.config.run_config import RunConfig
-from clothseg.dataset import Reader
-from clothseg.dataset.cropped import cropped_readers
+from clothseg.jobs.inputs import Inputs
 from clothseg.jobs.machine import Machine
 from clothseg.run.job import Job
 from clothseg.run.record import run_folder
 from clothseg.screen import say
-
-
-@dataclass
-class Inputs:
-    """Inputs of all jobs of a command, each of which is looked at once.
-
-    Configurations of a command share equal parts, see :mod:`clothseg.config.composition`.
-    """
-
-    _readers: dict[str, Reader] = field(default_factory=dict)
-    _fingerprints: dict[str, str] = field(default_factory=dict)
-    _accepted: set[str] = field(default_factory=set)
-
-    def reader(self, config: RunConfig) -> Reader:
-        """Return the reader of a configuration's dataset."""
-        key = repr((config.plain["dataset"], config.cache))
-        if key not in self._readers:
-            self._readers[key] = build.build_dataset(config)
-        return self._readers[key]
-
-    def fingerprint(self, config: RunConfig) -> str:
-        """Return the hash of the content of a configuration's dataset.
-
-        Raises:
-            DataError: the dataset cannot be read.
-        """
-        key = repr(config.plain["dataset"])
-        if key not in self._fingerprints:
-            self._fingerprints[key] = self.reader(config).fingerprint()
-        return self._fingerprints[key]
-
-    def require(self, configs: Iterable[RunConfig]) -> None:
-        """Check the inputs of runs before anything heavy is imported or written.
-
-        Raises:
-            DataError: a dataset's folder is missing, has a different layout, or lacks an image.
-            ConfigError: weights of a backbone or of a person detector are unavailable, or the
-                service of a logger rejects the connection.
-        """
-        for config in configs:
-            plain = config.plain
-            if self._is_new("backbone", plain["backbone"]):
-                config.backbone()
-            if self._is_new("dataset", plain["dataset"]):
-                reader = self.reader(config)
-                reader.samples()
-                for part in cropped_readers(reader):
-                    part.boxes.require()
-            if self._is_new("logger", plain["logger"]):
-                for tracker in build.build_trackers(config):
-                    tracker.require()
-
-    def _is_new(self, *part: Any) -> bool:
-        known = len(self._accepted)
-        self._accepted.add(repr(part))
-        return len(self._accepted) > known
 
 
 def plan_jobs(

@@ -1,8 +1,8 @@
 """Processes of a run: one per device, started, followed and stopped together.
 
-A separate process gives a job clean memory, and Lightning's launcher does not work with Hydra's
-`-m`. The processes are forked from a server that has already imported the libraries; the processes
-of a run find each other through environment variables, as Lightning expects of a launcher.
+A separate process gives a job clean memory, and jobs of a sweep run in parallel. The processes are
+forked from a server that has already imported the libraries; those of a run find each other through
+environment variables, as Lightning expects of a launcher.
 """
 
 import contextlib

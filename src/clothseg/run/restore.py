@@ -41,7 +41,8 @@ def recorded_config(run: Path, trust: Sequence[str]) -> RunConfig:
         raise ConfigError(
             [f"run={run}: no {record.best_checkpoint}; the run has not finished an epoch yet"]
         )
-    trainer = {"sync_batchnorm": False, "ema_decay": None, "compile": False}
+    plain = {"sync_batchnorm": False, "ema_decay": None, "compile": False}
+    trainer = {key: value for key, value in plain.items() if key in config.trainer.arguments}
     return config.changed(trainer=trainer, data={"sampling": "uniform"})
 
 

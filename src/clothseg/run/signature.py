@@ -35,6 +35,9 @@ IRRELEVANT_KEYS = (
 processes is hashed as the world size, and the detector weights and skipped samples are part of the
 dataset's fingerprint."""
 
+TRAINER = "clothseg.trainer.trainer"
+"""Function that has all keys of trainers; a user's own may lack some."""
+
 NEUTRAL_DEFAULTS: dict[str, Any] = {
     "dataset.crop": "none",
     "data.max_train_images": None,
@@ -79,6 +82,11 @@ def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> s
     return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
 
 
+def is_irrelevant(key: str) -> bool:
+    """Return whether a dotted key, or the group that it belongs to, cannot affect the result."""
+    return any(key == other or key.startswith(f"{other}.") for other in IRRELEVANT_KEYS)
+
+
 def fill_missing_keys(config: Plain) -> Plain:
     """Add keys to a recorded configuration that were introduced later, with neutral values.
 
@@ -87,7 +95,7 @@ def fill_missing_keys(config: Plain) -> Plain:
     filled = copy.deepcopy(config)
     for key, neutral in {"trainer.devices": 1, **NEUTRAL_DEFAULTS}.items():
         group, _, name = key.partition(".")
-        if group == "trainer" and isinstance(filled.get(group), dict):
+        if group == "trainer" and filled.get(group, {}).get("_target_") == TRAINER:
             filled[group].setdefault(name, neutral)
     return filled
 

@@ -115,8 +115,8 @@ def _train_and_test(
     with restore_keyboard_interrupt():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
     load_best(task, record)
-    device = evaluation_device(job.config.devices.accelerator, data.shard.rank)
-    dtype = autocast_dtype(job.config.devices.precision)
+    device = evaluation_device(job.config.execution.accelerator, data.shard.rank)
+    dtype = autocast_dtype(job.config.execution.precision)
     return evaluate(task, data.evaluation_batches(data.split.test), device, dtype)
 
 
@@ -170,11 +170,11 @@ def _write_results(
 
 def device_name(job: Job) -> str:
     """Display name of the device of a run."""
-    devices = job.config.devices
-    if devices.accelerator != "cpu" and torch.cuda.is_available():
+    execution = job.config.execution
+    if execution.accelerator != "cpu" and torch.cuda.is_available():
         device = torch.cuda.get_device_name()
     else:
-        threads = devices.threads or torch.get_num_threads()
+        threads = execution.threads or torch.get_num_threads()
         device = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     return device if job.world_size == 1 else f"{job.world_size} x {device}"
 

@@ -12,7 +12,7 @@ from clothseg.split.division import (
     limit_split,
     missing_classes,
 )
-from clothseg.split.fitting import fit
+from clothseg.split.fitting import fit_to_dataset
 from clothseg.split.official import official
 from clothseg.split.small import overfit, subset
 from clothseg.split.stratified import holdout, kfold
@@ -21,7 +21,7 @@ __all__ = [
     "Split",
     "class_frequency_difference",
     "constrained",
-    "fit",
+    "fit_to_dataset",
     "holdout",
     "kfold",
     "limit_split",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from clothseg.cache import Census
 
 
-def fit(node: Mapping[str, Any], census: "Census") -> Split | None:
+def fit_to_dataset(node: Mapping[str, Any], census: "Census") -> Split | None:
     """Compute a split with as many images and instances as a dataset has.
 
     The numbers of an experiment are those of its own dataset. A budget also has to run on a few

@@ -1,1 +1,1 @@
-"""Lightning modules for training and evaluation."""
+"""Networks with their losses: scored, used, and trained by Lightning."""
