@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 if TYPE_CHECKING:
+    from clothseg.jobs.inputs import Inputs
     from clothseg.jobs.machine import Machine
     from clothseg.jobs.outcome import Outcome
     from clothseg.jobs.sweep import Sweep
@@ -33,8 +34,13 @@ class ClothsegLauncher(Launcher):
         """Resources that one job may use where it runs."""
 
     @abstractmethod
-    def run(self, jobs: "list[Job]") -> "list[Outcome]":
-        """Run jobs; returns their outcomes in the order of the jobs."""
+    def run(self, jobs: "list[Job]", inputs: "Inputs") -> "list[Outcome]":
+        """Run jobs; returns their outcomes in the order of the jobs.
+
+        Args:
+            jobs: jobs with different run folders.
+            inputs: the inputs of the command.
+        """
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -70,11 +76,11 @@ class LocalLauncher(ClothsegLauncher):
 
         return Machine.here()
 
-    def run(self, jobs: "list[Job]") -> "list[Outcome]":
-        """Run jobs in processes on this machine."""
+    def run(self, jobs: "list[Job]", inputs: "Inputs") -> "list[Outcome]":
+        """Run jobs in processes on this machine, which share the inputs."""
         from clothseg.jobs.local import run_jobs
 
-        return run_jobs(jobs, self.machine, self.max_parallel)
+        return run_jobs(jobs, self.machine, self.max_parallel, inputs)
 
 
 class SubmititLauncher(ClothsegLauncher):
@@ -129,8 +135,8 @@ class SubmititLauncher(ClothsegLauncher):
         """Resources requested for each job."""
         return self.request.machine
 
-    def run(self, jobs: "list[Job]") -> "list[Outcome]":
-        """Submit the jobs and wait for them."""
+    def run(self, jobs: "list[Job]", inputs: "Inputs") -> "list[Outcome]":
+        """Submit the jobs, which open their inputs on their nodes, and wait for them."""
         from clothseg.jobs.slurm import run_jobs
 
         return run_jobs(jobs, self.request)

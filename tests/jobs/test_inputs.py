@@ -12,7 +12,7 @@ from clothseg.config.command_line import check_command
 from clothseg.dataset.reader import Reader
 from clothseg.error import ConfigError, DataError
 from clothseg.jobs.ending import Done
-from clothseg.jobs.inputs import share_inputs
+from clothseg.jobs.inputs import Inputs, share_inputs
 from clothseg.jobs.outcome import run_here
 from clothseg.run.job import Job
 from clothseg.run.record import Record
@@ -73,7 +73,7 @@ def test_folds_share_one_census_and_one_partition(own, monkeypatch, reads):
         build, "open_census", lambda *arguments: listed.append(1) or open_census(*arguments)
     )
     _assign_folds.cache_clear()
-    jobs = share_inputs(jobs_of(own))
+    jobs = share_inputs(jobs_of(own), Inputs())
     assert len(listed) == _assign_folds.cache_info().misses == 1
     assert len(reads) == 12
     assert len({job.census for job in jobs}) == 1
@@ -87,12 +87,12 @@ def test_folds_share_one_census_and_one_partition(own, monkeypatch, reads):
 
 
 def test_jobs_are_sent_to_other_processes_with_their_inputs(own):
-    job = share_inputs(jobs_of(own))[1]
+    job = share_inputs(jobs_of(own), Inputs())[1]
     assert pickle.loads(pickle.dumps(job)) == job
 
 
 def test_sizes_of_a_sweep_are_decoded_in_one_pass(own, reads):
-    jobs = share_inputs(jobs_of(own, ("data.image_size=32",), ("data.image_size=48",)))
+    jobs = share_inputs(jobs_of(own, ("data.image_size=32",), ("data.image_size=48",)), Inputs())
     for job in jobs:
         census, reader = read_census(job.census), build.build_dataset(job.config)
         build.open_pixels(job.config, reader, census, job.split)
@@ -100,7 +100,7 @@ def test_sizes_of_a_sweep_are_decoded_in_one_pass(own, reads):
 
 
 def test_a_budget_decodes_the_pixels_of_its_own_images_only(own, reads):
-    job = share_inputs(jobs_of(own, ("data.max_train_images=2",)))[0]
+    job = share_inputs(jobs_of(own, ("data.max_train_images=2",)), Inputs())[0]
     assert len(reads) == 12
     del reads[:]
     census, reader = read_census(job.census), build.build_dataset(job.config)
@@ -114,11 +114,11 @@ def test_finished_jobs_have_no_inputs_unless_they_are_repeated(own, reads, prepa
     for job in jobs:
         Record(job.folder).begin({}, {}, [], "CPU")
         Record(job.folder).set_state("done")
-    shared = share_inputs(jobs)
+    shared = share_inputs(jobs, Inputs())
     assert shared[:2] == jobs[:2]
     assert all(job.census and job.split for job in shared[2:])
     del reads[:], prepared[:]
-    assert share_inputs(jobs[:2]) == jobs[:2]
+    assert share_inputs(jobs[:2], Inputs()) == jobs[:2]
     assert reads == prepared == []
 
 
@@ -126,26 +126,26 @@ def test_a_frozen_split_is_not_replaced(own):
     first, second = jobs_of(own)
     split = Split(["0", "1", "2"], ["3"], ["4"], "division", 0.0)
     split.write(first.folder / "split.json")
-    shared = share_inputs([first, second])
+    shared = share_inputs([first, second], Inputs())
     assert (shared[0].split, shared[1].split is None) == (None, False)
     assert Split.read(first.folder / "split.json") == split
 
 
 def test_a_dataset_that_is_too_small_is_one_error(own):
     with pytest.raises(ConfigError, match="12 distinct images cannot be split into 7 parts"):
-        share_inputs(jobs_of(own, (), ("split.folds=7",)))
+        share_inputs(jobs_of(own, (), ("split.folds=7",)), Inputs())
 
 
 def test_a_defective_sample_is_one_error(own):
     (own / "images" / "3.jpg").write_bytes(b"")
     with pytest.raises(DataError, match=r"3\.jpg: the image is truncated") as error:
-        share_inputs(jobs_of(own, (), ("seed=1",)))
+        share_inputs(jobs_of(own, (), ("seed=1",)), Inputs())
     assert str(error.value).count("truncated") == 1
 
 
 def test_every_problem_of_a_sweep_is_stated(own):
     with pytest.raises(ConfigError) as error:
-        share_inputs(jobs_of(own, ("split.folds=7",), (), ("split.folds=8",)))
+        share_inputs(jobs_of(own, ("split.folds=7",), (), ("split.folds=8",)), Inputs())
     assert len(error.value.problems) == 2
 
 
@@ -153,7 +153,7 @@ def test_a_defective_dataset_does_not_hide_an_impossible_split(own, tmp_path):
     other = write_own_photos(tmp_path / "other", photos=12)
     (other / "images" / "3.jpg").write_bytes(b"")
     with pytest.raises(DataError) as error:
-        share_inputs([*jobs_of(other), *jobs_of(own, ("split.folds=7",))])
+        share_inputs([*jobs_of(other), *jobs_of(own, ("split.folds=7",))], Inputs())
     assert "3.jpg: the image is truncated" in str(error.value)
     assert "cannot be split into 7 parts" in str(error.value)
 
@@ -165,7 +165,7 @@ def test_a_job_with_inputs_trains_without_its_dataset(own):
     trainer = ["trainer=cpu", "trainer.threads=1", "trainer.max_epochs=1"]
     (job, _) = jobs_of(own, (*network, *trainer))
     choices = {"model": "unet", "backbone": "mobilenet_v2", "dataset": "folder", "labels": "folder"}
-    (job,) = share_inputs([replace(job, choices=choices)])
+    (job,) = share_inputs([replace(job, choices=choices)], Inputs())
     own.rename(own.with_name("moved"))
     assert run_here(job) == Done()
     assert Split.read(job.folder / "split.json") == job.split

@@ -10,6 +10,7 @@ import pytest
 from clothseg.config.run_config import RunConfig
 from clothseg.files import write_json
 from clothseg.jobs.ending import Done, Failure
+from clothseg.jobs.inputs import Inputs
 from clothseg.jobs.local import run_jobs
 from clothseg.jobs.machine import Machine, Slot
 from clothseg.run.job import Job
@@ -68,7 +69,8 @@ def processes(monkeypatch):
     from clothseg.jobs.process import Processes
 
     def install(fake):
-        monkeypatch.setattr("clothseg.jobs.local.share_inputs", list)  # these jobs have no dataset
+        # These jobs have no dataset.
+        monkeypatch.setattr("clothseg.jobs.local.share_inputs", lambda jobs, inputs: list(jobs))
         monkeypatch.setattr(Processes, "run", lambda _, *arguments: fake.run(*arguments))
         return fake
 
@@ -78,7 +80,7 @@ def processes(monkeypatch):
 @pytest.mark.parametrize(("num_parallel", "num_jobs"), [(3, 6), (1, 3)])
 def test_requested_number_of_jobs_runs_in_parallel(tmp_path, processes, num_parallel, num_jobs):
     fake = processes(FakeProcesses(parties=num_parallel))
-    outcomes = run_jobs(make_jobs(tmp_path, num_jobs), Machine(2, ()), num_parallel)
+    outcomes = run_jobs(make_jobs(tmp_path, num_jobs), Machine(2, ()), num_parallel, Inputs())
     assert fake.met == num_jobs
     assert [outcome.result for outcome in outcomes] == ["done"] * num_jobs
     assert [outcome.fold for outcome in outcomes] == list(range(num_jobs))
@@ -88,7 +90,7 @@ def test_finished_jobs_are_skipped(tmp_path, processes):
     jobs = make_jobs(tmp_path, 3)
     finish(jobs[1])
     fake = processes(FakeProcesses())
-    results = [outcome.result for outcome in run_jobs(jobs, Machine(2, ()), 1)]
+    results = [outcome.result for outcome in run_jobs(jobs, Machine(2, ()), 1, Inputs())]
     assert results == ["done", "skipped", "done"]
     assert len(fake.slots) == 2
 
@@ -103,7 +105,7 @@ def test_a_failed_job_does_not_stop_the_others(tmp_path, processes):
             return Done()
 
     processes(FailingFirst())
-    outcomes = run_jobs(make_jobs(tmp_path, 3), Machine(2, ()), 1)
+    outcomes = run_jobs(make_jobs(tmp_path, 3), Machine(2, ()), 1, Inputs())
     assert [outcome.result for outcome in outcomes] == ["failed", "done", "done"]
     assert outcomes[0].detail == "ValueError: no"
     assert (tmp_path / "0" / "log.txt").read_text() == "Traceback: no\n"
@@ -124,7 +126,7 @@ def test_jobs_of_another_command_are_postponed(tmp_path, processes):
             return Done()
 
     processes(RunElsewhere())
-    outcomes = run_jobs(make_jobs(tmp_path, 3), Machine(2, ()), 1)
+    outcomes = run_jobs(make_jobs(tmp_path, 3), Machine(2, ()), 1, Inputs())
     assert [outcome.result for outcome in outcomes] == ["done", "done", "done"]
     assert attempts == [(0, 0), (1, 0), (2, 0), (0, float("inf"))]
 

@@ -22,7 +22,7 @@ class Finished:
     def __init__(self, result="done"):
         self.result, self.titles = result, []
 
-    def run(self, jobs):
+    def run(self, jobs, inputs):
         for job in jobs:
             self.titles.append(job.title)
             Record(job.folder).begin({}, {}, [], "CPU")

@@ -69,13 +69,14 @@ class Inputs:
         return len(self._accepted) > known
 
 
-def share_inputs(jobs: Sequence[Job]) -> list[Job]:
+def share_inputs(jobs: Sequence[Job], inputs: Inputs) -> list[Job]:
     """Open each census and compute each split once, for the jobs that have not finished yet.
 
     Errors are found here, once, before any job starts.
 
     Args:
         jobs: jobs that will run on this machine.
+        inputs: the inputs of the command, whose readers are used.
 
     Returns:
         The same jobs; those that still have to run have a census, and a split unless their record
@@ -96,7 +97,7 @@ def share_inputs(jobs: Sequence[Job]) -> list[Job]:
         prepare()  # the libraries of the jobs are loaded in the meantime
     errors: list[UserError] = []
     for numbers in datasets.values():
-        of_dataset = _share_census([jobs[number] for number in numbers], errors)
+        of_dataset = _share_census([jobs[number] for number in numbers], inputs, errors)
         for number, job in zip(numbers, of_dataset, strict=True):
             shared[number] = job
     if errors:
@@ -104,13 +105,13 @@ def share_inputs(jobs: Sequence[Job]) -> list[Job]:
     return shared
 
 
-def _share_census(jobs: Sequence[Job], errors: list[UserError]) -> list[Job]:
+def _share_census(jobs: Sequence[Job], inputs: Inputs, errors: list[UserError]) -> list[Job]:
     """Open the census of jobs with one dataset and label space, and compute their splits."""
     configs = [job.config for job in jobs]
     sizes = [config.data.image_size for config in configs if build.uses_whole_dataset(config)]
     shared = list(jobs)
     try:
-        census = build.open_census(configs[0], build.build_dataset(configs[0]), sizes)
+        census = build.open_census(configs[0], inputs.reader(configs[0]), sizes)
     except UserError as error:
         errors.append(error)
         return shared

@@ -88,7 +88,7 @@ def _run_one(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) ->
     (job,) = plan_jobs([composed], machine, inputs)
     if job.world_size == 1:
         return run_job(job, run_here)
-    return run_jobs([job], machine, max_parallel=1)[0]
+    return run_jobs([job], machine, 1, inputs)[0]
 
 
 def _print_configuration(arguments: list[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from clothseg.jobs.ending import Done, Failure
-from clothseg.jobs.inputs import share_inputs
+from clothseg.jobs.inputs import Inputs, share_inputs
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes
@@ -16,7 +16,9 @@ from clothseg.run.environment import code_version
 from clothseg.run.job import Job
 
 
-def run_jobs(jobs: Sequence[Job], machine: Machine, max_parallel: int | None) -> list[Outcome]:
+def run_jobs(
+    jobs: Sequence[Job], machine: Machine, max_parallel: int | None, inputs: Inputs
+) -> list[Outcome]:
     """Run jobs in separate processes; returns their outcomes in the order of the jobs.
 
     Jobs that another command is currently running are postponed and waited for at the end, so that
@@ -26,13 +28,14 @@ def run_jobs(jobs: Sequence[Job], machine: Machine, max_parallel: int | None) ->
         jobs: the jobs to run.
         machine: the resources that the jobs share.
         max_parallel: maximum number of jobs running in parallel; None lets the machine decide.
+        inputs: the inputs of the command.
 
     Raises:
         DataError: a dataset is defective, or the disk is full.
         ConfigError: a dataset cannot be split as configured.
     """
     try:
-        jobs = share_inputs(jobs)
+        jobs = share_inputs(jobs, inputs)
     except KeyboardInterrupt:
         return [previous_outcome(job) or Outcome.of(job, "interrupted", "") for job in jobs]
     processes = Processes()

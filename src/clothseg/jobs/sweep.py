@@ -33,7 +33,7 @@ class Launcher(Protocol):
     def machine(self) -> Machine:
         """Resources that one job may use where it runs."""
 
-    def run(self, jobs: list[Job]) -> list[Outcome]:
+    def run(self, jobs: list[Job], inputs: Inputs) -> list[Outcome]:
         """Run jobs; returns their outcomes in the order of the jobs."""
 
 
@@ -108,7 +108,7 @@ class Sweep:
     def _run_jobs(self, jobs: Sequence[Job]) -> None:
         """Run those jobs whose run is not that of an earlier job of this command."""
         new = [job for job in without_repeats(jobs) if job.folder not in self.outcomes]
-        for job, outcome in zip(new, self.launcher.run(new), strict=True):
+        for job, outcome in zip(new, self.launcher.run(new, self._inputs), strict=True):
             self.outcomes[job.folder] = outcome
 
     def _compose(self, overrides: Sequence[str]) -> list[Composed[RunConfig]]:
