@@ -13,6 +13,7 @@ from clothseg.files import write_json
 from clothseg.jobs.ending import Done
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.process import Processes
+from clothseg.quick_imports import quick_imports
 from clothseg.run.restore import (
     ensemble_members,
     load_segmenter,
@@ -108,11 +109,12 @@ def _score(
     runs: list[Path], config: RunConfig, options: Evaluate, world_size: int, rank: int
 ) -> dict[str, Any]:
     """Score the shard of one process; every process returns the full scorecard."""
-    from clothseg.datamodule.sampling import Shard
-    from clothseg.loss.class_weights import ClassPixels
-    from clothseg.metric.scorecard import scorecard
-    from clothseg.split import Split
-    from clothseg.task.evaluation import evaluate, process_group
+    with quick_imports():
+        from clothseg.datamodule.sampling import Shard
+        from clothseg.loss.class_weights import ClassPixels
+        from clothseg.metric.scorecard import scorecard
+        from clothseg.split import Split
+        from clothseg.task.evaluation import evaluate, process_group
 
     reader = build.build_dataset(config)
     split = Split.read(runs[0] / "split.json")

@@ -13,6 +13,7 @@ from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
 from clothseg.metric.names import HEADLINE, PRIMARY
 from clothseg.metric.selection import validation_score
+from clothseg.quick_imports import quick_imports
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
 from clothseg.run.record import Record
@@ -101,7 +102,8 @@ def run_isolated(job: Job, processes: Processes, slot: Slot) -> Done | Failure:
 
 def execute(job: Job, rank: int) -> None:
     """Train and test the job's run in one of its processes."""
-    from clothseg.run.train import run  # imports torch
+    with quick_imports():
+        from clothseg.run.train import run  # imports torch
 
     run(job, rank)
 

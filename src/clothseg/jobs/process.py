@@ -248,13 +248,14 @@ def _server() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         [
-            "clothseg.jobs.block_sigint",
+            "clothseg.jobs.loading",
             "clothseg.run.train",
             "segmentation_models_pytorch",
             "albumentations",
             "iterstrat.ml_stratifiers",
             "matplotlib.backends.backend_agg",
             "scipy.io",
+            "clothseg.jobs.loaded",
         ]
     )
     return context

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clothseg import build
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, DataError, first_line
+from clothseg.quick_imports import quick_imports
 from clothseg.run.record import Record
 from clothseg.screen import say
 
@@ -109,7 +110,10 @@ def load_segmenter(
         ConfigError: a scale does not fit the network.
         DataError: a checkpoint is damaged, or belongs to a different network.
     """
-    from clothseg.model.tta import AveragedPredictions, require_scales
+    with quick_imports():
+        import segmentation_models_pytorch  # noqa: F401, the slowest of what networks are built from
+
+        from clothseg.model.tta import AveragedPredictions, require_scales
 
     trained = config if pixels else RunConfig({**config.plain, "loss": CROSS_ENTROPY})
     segmenters = [build.build_segmenter(trained, pixels) for _ in runs]
