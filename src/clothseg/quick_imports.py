@@ -1,8 +1,13 @@
 """Imports of large libraries without garbage collection."""
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+# Extension modules report objects that are not collected at exit as leaks.
+atexit.register(gc.unfreeze)
 
 
 @contextmanager
