@@ -5,7 +5,6 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 # Extension modules report objects that are not collected at exit as leaks.
 atexit.register(gc.unfreeze)
 
