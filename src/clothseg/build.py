@@ -142,24 +142,25 @@ def _loading(
     }
 
 
-def build_segmenter(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Segmenter":
-    """Build a newly initialized network with its loss and postprocessing, without a training.
+def build_segmenter(config: RunConfig) -> "Segmenter":
+    """Build a newly initialized network with its postprocessing, without a training."""
+    from clothseg.task.segmenter import Segmenter
+
+    return Segmenter(**_segmenter(config))
+
+
+def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "SemanticSegmentation":
+    """Build the Lightning module with a newly initialized network.
 
     Args:
         config: the checked configuration.
         pixels: class frequencies of the training set; required by losses with class weights.
     """
-    from clothseg.task.segmenter import Segmenter
-
-    return Segmenter(**_segmenter(config, pixels))
-
-
-def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "SemanticSegmentation":
-    """Build the Lightning module with a newly initialized network; see :func:`build_segmenter`."""
     from clothseg.task.semantic import SemanticSegmentation
 
     return SemanticSegmentation(
-        **_segmenter(config, pixels),
+        **_segmenter(config),
+        loss=config.loss(pixels),
         seed=config.seed,
         optimizer=config.optimizer,
         scheduler=config.scheduler,
@@ -168,7 +169,7 @@ def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Seman
     )
 
 
-def _segmenter(config: RunConfig, pixels: "ClassPixels | None") -> dict[str, Any]:
+def _segmenter(config: RunConfig) -> dict[str, Any]:
     import torch
 
     torch.manual_seed(config.seed)
@@ -180,7 +181,6 @@ def _segmenter(config: RunConfig, pixels: "ClassPixels | None") -> dict[str, Any
         network.compile()  # in place, which keeps the state_dict names
     return {
         "network": network,
-        "loss": config.loss(pixels),
         "names": names,
         "normalization": config.data.normalization,
         "postprocess": config.postprocess(),

@@ -279,7 +279,7 @@ def test_bare_loop_trains_on_the_same_data_as_the_task(wardrobe, here):
     config = training_config(tiny("training_step", wardrobe), 32, CHOICES)
     cache = build.build_cache(config, build.build_dataset(config))
     loop = BareLoop(config, cache, cache.names[:2], none(32, UNCHANGED), 4)
-    task = build.build_segmenter(config)
+    task = build.build_task(config)
     images, masks = next(loop.batches)
     normalized = task.normalized(torch.from_numpy(cache.images[:2].copy()))
     order = [0, 1] if np.array_equal(masks[0], cache.masks[0]) else [1, 0]

@@ -85,7 +85,7 @@ def test_the_short_name_of_a_run_is_unique(folder, name, tmp_path):
         (
             "checkpoints/best.ckpt",
             other_network,
-            "does not match the network of config.yaml: size mismatch for network.body.segment",
+            "does not match the network of config.yaml: size mismatch for body.segment",
         ),
         ("split.json", lambda path: path.unlink(), "split.json: the frozen split cannot be read"),
         ("split.json", truncate, "split.json: the frozen split cannot be read"),

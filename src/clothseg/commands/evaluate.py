@@ -111,7 +111,6 @@ def _score(
     """Score the shard of one process; every process returns the full scorecard."""
     with quick_imports():
         from clothseg.datamodule.sampling import Shard
-        from clothseg.loss.class_weights import ClassPixels
         from clothseg.metric.scorecard import scorecard
         from clothseg.split import Split
         from clothseg.task.evaluation import evaluate, process_group
@@ -130,8 +129,7 @@ def _score(
     data.require_images("devices", [options.subset])
     limit_threads(config.execution.threads)
     device = evaluation_device(config.execution.accelerator, rank)
-    pixels = ClassPixels.of_training(census, split, config.data.image_size)
-    segmenter = load_segmenter(config, runs, options.tta, options.scales, pixels)
+    segmenter = load_segmenter(config, runs, options.tta, options.scales)
     if options.resolution == "original":
         batches = data.at_original_size(names, reader, config.labels)
     else:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from clothseg.run.record import Record
 from clothseg.screen import say
 
 if TYPE_CHECKING:
-    from clothseg.loss.class_weights import ClassPixels
+    from clothseg.model.network import Network
     from clothseg.task.segmenter import Segmenter
 
 UNFINISHED = {
@@ -95,7 +96,6 @@ def load_segmenter(
     runs: Sequence[Path],
     tta: str,
     scales: Sequence[float],
-    pixels: "ClassPixels | None" = None,
 ) -> "Segmenter":
     """Build the networks of one or more runs with the weights of their best epochs.
 
@@ -104,21 +104,18 @@ def load_segmenter(
         runs: run folders whose networks are averaged.
         tta: `none`, or `flip` to average over each image and its horizontal flip.
         scales: input scales to average over, relative to the image size.
-        pixels: class frequencies of the training set; None if the loss is not needed.
 
     Raises:
         ConfigError: a scale does not fit the network.
         DataError: a checkpoint is damaged, or belongs to a different network.
     """
     with quick_imports():
-        import segmentation_models_pytorch  # noqa: F401, the slowest of what networks are built from
-
+        import_module("segmentation_models_pytorch")  # the slowest of what networks are built from
         from clothseg.model.tta import AveragedPredictions, require_scales
 
-    trained = config if pixels else RunConfig({**config.plain, "loss": CROSS_ENTROPY})
-    segmenters = [build.build_segmenter(trained, pixels) for _ in runs]
+    segmenters = [build.build_segmenter(config) for _ in runs]
     for segmenter, run in zip(segmenters, runs, strict=True):
-        load_best(segmenter, Record(run))
+        load_best(segmenter.network, Record(run))
     first = segmenters[0]
     require_scales(scales, config.data.image_size, first.network.stride)
     if (tta, list(scales), len(runs)) != ("none", [1.0], 1):
@@ -128,7 +125,7 @@ def load_segmenter(
     return first
 
 
-def load_best(segmenter: "Segmenter", record: Record) -> None:
+def load_best(network: "Network", record: Record) -> None:
     """Load the weights of a run's best epoch.
 
     Raises:
@@ -142,12 +139,13 @@ def load_best(segmenter: "Segmenter", record: Record) -> None:
     except Exception as error:  # torch, zip and pickle raise many types for damaged files
         first = first_line(error)
         raise DataError(f"{path}: the checkpoint is damaged ({first})") from error
+    names = [name for name in state if name.startswith(NETWORK)]
     try:
-        segmenter.load_state_dict(state)
+        network.load_state_dict({name.removeprefix(NETWORK): state[name] for name in names})
     except RuntimeError as error:
         differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
         raise DataError(f"{path} does not match the network of config.yaml: {differing}") from error
 
 
-CROSS_ENTROPY = {"_target_": "clothseg.loss.cross_entropy"}
-"""Loss without class frequencies, a placeholder for networks that are not trained."""
+NETWORK = "network."
+"""Prefix of the network's tensors in a checkpoint."""

@@ -114,7 +114,7 @@ def _train_and_test(
         say(f"{job.title}  resumes from {record.last_checkpoint}")
     with restore_keyboard_interrupt():
         trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
-    load_best(task, record)
+    load_best(task.network, record)
     device = evaluation_device(job.config.execution.accelerator, data.shard.rank)
     dtype = autocast_dtype(job.config.execution.precision)
     return evaluate(task, data.evaluation_batches(data.split.test), device, dtype)

@@ -8,8 +8,8 @@ from torch import distributed
 
 from clothseg.datamodule.batches import Batches
 from clothseg.metric.names import COSTLY
-from clothseg.metric.segmentation import Scores
-from clothseg.task.segmenter import EvaluationMetrics, Segmenter
+from clothseg.metric.segmentation import Scores, SegmentationScores
+from clothseg.task.segmenter import Segmenter
 
 
 @torch.no_grad()  # torchmetrics states that are created in inference mode cannot be gathered
@@ -25,16 +25,17 @@ def evaluate(
         dtype: number format of the forward pass; None for that of the weights.
     """
     segmenter.to(device).eval()
-    metrics = EvaluationMetrics(len(segmenter.names), COSTLY).to(device)
+    scores = SegmentationScores(len(segmenter.names), COSTLY).to(device)
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
         for batch in batches:
             moved = {
                 key: value.to(device, non_blocking=True) if torch.is_tensor(value) else value
                 for key, value in batch.items()
             }
-            segmenter.score(metrics, segmenter.prepared(moved))
-    scores, _ = metrics.result()
-    return scores
+            prepared = segmenter.prepared(moved)
+            logits, mask = segmenter.network(prepared["image"])["logits"], prepared["mask"]
+            scores.update(segmenter.postprocess(logits, mask.shape[-2:]), mask, prepared["index"])
+    return scores.compute()
 
 
 @contextlib.contextmanager

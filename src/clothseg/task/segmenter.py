@@ -1,16 +1,12 @@
-"""Network for semantic segmentation with its loss, normalization and postprocessing."""
+"""Network for semantic segmentation with its normalization and postprocessing."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
-from clothseg.loss.pixelwise import PixelLoss
-from clothseg.metric.segmentation import Scores, SegmentationScores
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
 
@@ -23,33 +19,11 @@ NORMALIZATIONS = {
 Batch = dict[str, Any]
 
 
-class EvaluationMetrics(nn.Module):
-    """Metrics and loss of one part of a split.
-
-    Args:
-        classes: number of classes C.
-        costly: keys of the costly scores to compute as well.
-    """
-
-    def __init__(self, classes: int, costly: Collection[str]) -> None:
-        super().__init__()
-        self.scores = SegmentationScores(classes, costly)
-        self.loss = MeanMetric()
-
-    def result(self) -> tuple[Scores, float]:
-        """Return the scores and the mean loss over all valid pixels, and reset the metrics."""
-        scores, loss = self.scores.compute(), float(self.loss.compute())
-        self.scores.reset()
-        self.loss.reset()
-        return scores, loss
-
-
 class Segmenter(nn.Module):
-    """Network that segments and scores images.
+    """Network that segments images.
 
     Args:
         network: returns ``logits`` [B,C,H,W].
-        loss: the terms to minimize, see :mod:`clothseg.loss`.
         names: class names in id order [C].
         normalization: `unit` or `imagenet`.
         postprocess: converts logits to classes, see :mod:`clothseg.postprocess`.
@@ -61,14 +35,12 @@ class Segmenter(nn.Module):
     def __init__(
         self,
         network: Network,
-        loss: PixelLoss,
         names: Sequence[str],
         normalization: str,
         postprocess: Postprocess,
     ) -> None:
         super().__init__()
-        self.network, self.loss = network, loss
-        self.names, self.postprocess = list(names), postprocess
+        self.network, self.names, self.postprocess = network, list(names), postprocess
         mean, std = torch.tensor(NORMALIZATIONS[normalization])
         # Images arrive as 0..255; one multiplication and one addition normalize them.
         self.register_buffer("scale", 1 / (255 * std).view(3, 1, 1), persistent=False)
@@ -94,20 +66,3 @@ class Segmenter(nn.Module):
         pixels = torch.from_numpy(images).to(self.scale.device)
         logits = self.network(self.normalized(pixels))["logits"]
         return self.postprocess(logits, size).to(torch.uint8).cpu().numpy()
-
-    def score(self, metrics: EvaluationMetrics, batch: Batch) -> None:
-        """Add the loss and the scores of a prepared batch to metrics."""
-        logits, mask = self.network(batch["image"])["logits"], batch["mask"]
-        target, pixels = mask, batch["pixels"]
-        if mask.shape[-2:] != logits.shape[-2:]:  # the loss uses the size of the logits
-            target = resize_mask(mask, logits.shape[-2:])
-            pixels = torch.bincount(target.flatten(), minlength=256)
-        terms = self.loss({"logits": logits}, {"mask": target, "pixels": pixels})
-        loss = torch.stack(list(terms.values())).sum()
-        metrics.loss.update(loss, self.loss.mass(pixels))
-        metrics.scores.update(self.postprocess(logits, mask.shape[-2:]), mask, batch["index"])
-
-
-def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize class ids int64 [B,H,W] to another height and width by nearest neighbor."""
-    return F.interpolate(mask.unsqueeze(1).float(), tuple(size)).squeeze(1).long()

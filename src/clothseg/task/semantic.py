@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import Optimizer
@@ -18,10 +19,31 @@ from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.confusion import class_scores
 from clothseg.metric.names import LOSS, PRIMARY
 from clothseg.metric.scorecard import dataset_values
-from clothseg.metric.segmentation import ConfusionMatrix, Scores
+from clothseg.metric.segmentation import ConfusionMatrix, Scores, SegmentationScores
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
-from clothseg.task.segmenter import Batch, EvaluationMetrics, Segmenter
+from clothseg.task.segmenter import Batch, Segmenter
+
+
+class ValidationMetrics(nn.Module):
+    """Scores and loss of the validation part.
+
+    Args:
+        classes: number of classes C.
+        costly: keys of the costly scores to compute as well.
+    """
+
+    def __init__(self, classes: int, costly: Collection[str]) -> None:
+        super().__init__()
+        self.scores = SegmentationScores(classes, costly)
+        self.loss = MeanMetric()
+
+    def result(self) -> tuple[Scores, float]:
+        """Return the scores and the mean loss over all valid pixels, and reset the metrics."""
+        scores, loss = self.scores.compute(), float(self.loss.compute())
+        self.scores.reset()
+        self.loss.reset()
+        return scores, loss
 
 
 class SemanticSegmentation(Segmenter, pl.LightningModule):
@@ -32,11 +54,11 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
     :mod:`clothseg.metric.names`, such as ``mean_iou``. All scores are fractions.
 
     Args:
-        network: as for :class:`Segmenter`, like the next four.
-        loss: the terms to minimize.
+        network: as for :class:`Segmenter`, like the next three.
         names: class names.
         normalization: `unit` or `imagenet`.
         postprocess: converts logits to classes.
+        loss: the terms to minimize, see :mod:`clothseg.loss`.
         seed: seed of dropout.
         optimizer: creates the optimizer of the trainable parameters.
         scheduler: creates the schedule of an optimizer for a number of steps.
@@ -48,22 +70,22 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
     def __init__(
         self,
         network: Network,
-        loss: PixelLoss,
         names: Sequence[str],
         normalization: str,
         postprocess: Postprocess,
+        loss: PixelLoss,
         seed: int,
         optimizer: Callable[[list[nn.Parameter]], Optimizer],
         scheduler: Callable[[Optimizer, int], dict[str, Any] | None],
         costly: Collection[str] = (),
         train_scores: bool = False,
     ) -> None:
-        super().__init__(network, loss, names, normalization, postprocess)
-        self.seed = seed
+        super().__init__(network, names, normalization, postprocess)
+        self.loss, self.seed = loss, seed
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.train_terms: dict[str, MeanMetric] = {}
         self.train_matrix = ConfusionMatrix(len(names)) if train_scores else None
-        self.val_metrics = EvaluationMetrics(len(names), costly)
+        self.val_metrics = ValidationMetrics(len(names), costly)
         self.val_scores: Scores | None = None
         self.checkpoint_weights: Callable[[], dict[str, Any]] | None = None
 
@@ -150,8 +172,17 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
             vector_to_parameters(average, statistics)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Evaluate one validation batch."""
-        self.score(self.val_metrics, batch)
+        """Add the scores and the loss of one validation batch."""
+        logits, mask = self.network(batch["image"])["logits"], batch["mask"]
+        target, pixels = mask, batch["pixels"]
+        if mask.shape[-2:] != logits.shape[-2:]:  # the loss uses the size of the logits
+            target = resize_mask(mask, logits.shape[-2:])
+            pixels = torch.bincount(target.flatten(), minlength=256)
+        terms = self.loss({"logits": logits}, {"mask": target, "pixels": pixels})
+        loss = torch.stack(list(terms.values())).sum()
+        self.val_metrics.loss.update(loss, self.loss.mass(pixels))
+        classes = self.postprocess(logits, mask.shape[-2:])
+        self.val_metrics.scores.update(classes, mask, batch["index"])
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's losses and scores, and step a plateau schedule."""
@@ -184,3 +215,8 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
 
     def _log(self, part: str, values: dict[str, float]) -> None:
         self.log_dict({f"{part}/{key}": value for key, value in values.items()})
+
+
+def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize class ids int64 [B,H,W] to another height and width by nearest neighbor."""
+    return F.interpolate(mask.unsqueeze(1).float(), tuple(size)).squeeze(1).long()
