@@ -48,8 +48,8 @@ class Listing:
             "class_names": self.class_names,
             "name": [sample.name for sample in self.samples],
             # os.path.join is several times as fast as Path.absolute, and equal to it.
-            "image": [os.path.join(here, sample.image) for sample in self.samples],  # noqa: PTH118
-            "annotation": [os.path.join(here, s.annotation) for s in self.samples],  # noqa: PTH118
+            "image": [os.path.join(here, sample.image) for sample in self.samples],
+            "annotation": [os.path.join(here, s.annotation) for s in self.samples],
             "source": [sample.source for sample in self.samples],
             "part": [sample.part for sample in self.samples],
             "warnings": self.warnings,

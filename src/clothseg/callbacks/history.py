@@ -38,7 +38,7 @@ class History(Callback):
         Raises:
             ValueError: there is none.
         """
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        for callback in vars(trainer)["callbacks"]:
             if isinstance(callback, cls):
                 return callback
         raise ValueError("the trainer has no History among its callbacks, which selects the epoch")
@@ -99,5 +99,5 @@ def _validation_card(trainer: pl.Trainer, module: pl.LightningModule) -> dict[st
     """Scorecard of the validation that has just ended."""
     if not isinstance(module, SemanticSegmentation) or module.val_scores is None:
         return None
-    data: Any = trainer.datamodule  # type: ignore[attr-defined]
-    return scorecard(module.val_scores, module.names, data.cache.sources)
+    loader: Any = trainer.val_dataloaders
+    return scorecard(module.val_scores, module.names, loader.dataset.cache.sources)

@@ -223,7 +223,8 @@ class _Base:
 
 def plain_config(config: DictConfig) -> dict[str, Any]:
     """Convert a configuration to plain containers, interpolations resolved."""
-    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    return dict(plain)
 
 
 def _missing_keys(node: Any, path: str = "") -> list[str]:

@@ -180,5 +180,6 @@ def _value(values: Any, location: Sequence[Any]) -> Any:
 
 def _known_keys(schema: type[BaseModel], location: Sequence[Any]) -> list[str]:
     for step in location:
-        schema = schema.model_fields[step].annotation  # type: ignore[assignment]
+        annotation: Any = schema.model_fields[step].annotation
+        schema = annotation
     return list(schema.model_fields)

@@ -207,9 +207,9 @@ def file_states(reader: Reader, samples: Sequence[Sample]) -> Iterator[str]:
     for path in dict.fromkeys(_file_paths(reader, samples)):
         folder, _, name = path.rpartition(os.sep)
         if folder not in folders:
-            folders[folder] = os.path.realpath(os.path.dirname(path))  # noqa: PTH120
+            folders[folder] = os.path.realpath(os.path.dirname(path))
         try:
-            state = os.stat(path)  # noqa: PTH116
+            state = os.stat(path)
         except OSError as error:  # a defect of the sample, reported when it is read
             yield f"{folders[folder]}/{name}:{error.errno}"
         else:
@@ -259,7 +259,7 @@ def _hashed_content(root: Path, files: Sequence[tuple[str, int]]) -> bytes:
         else:  # the root is `.` or `/`
             content.append(os.fsencode(Path(path).relative_to(root)))
         try:
-            size = os.stat(path).st_size  # noqa: PTH116
+            size = os.stat(path).st_size
             content.append(f":{size}".encode())
             content.append(_read_edges(path, size) if count == 1 else _hash_file(path))
         except OSError as error:  # a defect of the sample, reported when it is read
