@@ -32,7 +32,7 @@ from clothseg.benchmark.workload import CHOICES, BareLoop
 from clothseg.commands.benchmark import benchmark_result
 from clothseg.commands.main import main
 from clothseg.config.command_line import check_settings
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 from clothseg.datamodule.batches import CachedImages
 from clothseg.dataset.wardrobe import write_ccp
 from clothseg.error import ConfigError, DataError

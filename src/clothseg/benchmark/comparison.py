@@ -11,7 +11,7 @@ import numpy as np
 
 from clothseg.config.command_line import check_command
 from clothseg.config.run_config import RunConfig
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 from clothseg.run.record import Plain
 from clothseg.screen import console
 

@@ -29,7 +29,7 @@ from clothseg.benchmark.comparison import (
     training_config,
 )
 from clothseg.cache import Cache
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 from clothseg.labels import IGNORE
 from clothseg.metric.connected import connected_scores
 from clothseg.metric.segmentation import Scores, SegmentationScores

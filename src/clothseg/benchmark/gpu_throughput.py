@@ -20,7 +20,7 @@ from clothseg.benchmark.comparison import (
     training_config,
 )
 from clothseg.benchmark.evaluation import metric_fraction_of_step
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 from clothseg.datamodule.segmentation_data import SegmentationData
 from clothseg.error import ConfigError
 from clothseg.jobs.machine import usable_cores

@@ -25,7 +25,7 @@ from clothseg.benchmark.comparison import (
     training_config,
 )
 from clothseg.cache import Cache
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 from clothseg.datamodule.sampling import EpochOrder
 from clothseg.dataset import Sample
 

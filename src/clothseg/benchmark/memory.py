@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")

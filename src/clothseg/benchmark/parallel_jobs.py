@@ -14,7 +14,7 @@ from clothseg.benchmark.commands import (
     temporary_workspace,
 )
 from clothseg.benchmark.comparison import Comparison, Goal, Side, measure_alternately, thread_count
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 
 IMAGE_SIZE = 96
 REPETITIONS = 3

@@ -16,7 +16,7 @@ from clothseg.benchmark.commands import (
     temporary_workspace,
 )
 from clothseg.benchmark.comparison import Comparison, Side, measure_alternately
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 
 IMAGE_SIZE = 96
 """Height and width of the images in a command without arguments, pixels."""

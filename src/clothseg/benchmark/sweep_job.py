@@ -12,7 +12,7 @@ from clothseg.benchmark.commands import (
     temporary_workspace,
 )
 from clothseg.benchmark.comparison import Comparison, Side, measure_alternately, thread_count
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 
 IMAGE_SIZE = 32
 REPETITIONS = 3

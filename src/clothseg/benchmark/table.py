@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 from clothseg.error import DataError
 from clothseg.files import write_text
 from clothseg.report.tables import measurement

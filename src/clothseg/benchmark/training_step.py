@@ -22,7 +22,7 @@ from clothseg.benchmark.memory import (
     reset_peak_memory,
 )
 from clothseg.benchmark.workload import prepare_workload
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 
 REPETITIONS = 12
 MEMORY_RUNS = 5

@@ -19,7 +19,7 @@ from clothseg.cache import Cache
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.config.run_config import RunConfig
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 from clothseg.datamodule.segmentation_data import SegmentationData
 from clothseg.error import ConfigError
 from clothseg.logger.tracker import Subject

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clothseg.benchmark.hardware import machine
 from clothseg.config.command_line import check_settings
-from clothseg.config.schema import Benchmark
+from clothseg.config.settings import Benchmark
 from clothseg.files import write_json
 from clothseg.run.environment import environment
 from clothseg.run.record import Plain

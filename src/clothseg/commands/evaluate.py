@@ -7,7 +7,7 @@ from typing import Any
 from clothseg import build
 from clothseg.config.command_line import check_settings
 from clothseg.config.run_config import RunConfig
-from clothseg.config.schema import Evaluate
+from clothseg.config.settings import Evaluate
 from clothseg.error import ConfigError, DataError
 from clothseg.files import write_json
 from clothseg.jobs.ending import Done

@@ -15,7 +15,8 @@ import numpy as np
 from clothseg import build
 from clothseg.config.command_line import check_settings
 from clothseg.config.run_config import RunConfig
-from clothseg.config.schema import NO_POSTPROCESS, Export
+from clothseg.config.schema import NO_POSTPROCESS
+from clothseg.config.settings import Export
 from clothseg.dataset.image import read_image
 from clothseg.error import ConfigError, DataError, first_line
 from clothseg.extras import require_extra

@@ -13,7 +13,7 @@ import numpy as np
 
 from clothseg.config.command_line import check_settings
 from clothseg.config.run_config import RunConfig
-from clothseg.config.schema import Predict
+from clothseg.config.settings import Predict
 from clothseg.dataset.cropped import widen
 from clothseg.dataset.image import read_image
 from clothseg.dataset.person_boxes import largest_person

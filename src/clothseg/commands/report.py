@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clothseg.config.command_line import check_settings
-from clothseg.config.schema import Report
+from clothseg.config.settings import Report
 from clothseg.error import DataError
 from clothseg.metric.names import EPOCH_SCORES
 from clothseg.run.record import Record

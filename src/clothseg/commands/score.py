@@ -6,7 +6,7 @@ import yaml
 
 from clothseg.commands.mask_files import score_folders
 from clothseg.config.command_line import check_settings
-from clothseg.config.schema import Score
+from clothseg.config.settings import Score
 from clothseg.config.validation import did_you_mean
 from clothseg.error import ConfigError
 from clothseg.files import write_json

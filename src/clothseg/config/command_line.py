@@ -20,7 +20,8 @@ from clothseg.config.consistency import contradictions
 from clothseg.config.flags import HYDRA_GROUPS, LAUNCHER, SWEEPER, hydra_problem, is_hydra_key
 from clothseg.config.override import option_problems, parse, sweep_problem, text_of, values_of
 from clothseg.config.run_config import DatasetConfig, RunConfig
-from clothseg.config.schema import Config, DatasetTask
+from clothseg.config.schema import Config
+from clothseg.config.settings import DatasetTask
 from clothseg.config.validation import config_problems, did_you_mean, launcher_problems
 from clothseg.error import ConfigError
 from clothseg.shipped import CONF

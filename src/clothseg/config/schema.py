@@ -1,4 +1,4 @@
-"""Schema of the fixed parts of a configuration, with types and ranges.
+"""Schema of the fixed parts of a run's configuration, with types and ranges.
 
 A group with a `_target_` has no schema here: its keys are the keyword-only parameters of the target
 function, see :mod:`.validation`. This module does not import torch.
@@ -7,8 +7,6 @@ function, see :mod:`.validation`. This module does not import torch.
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from clothseg.metric.names import EpochScore, Task
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Node = dict[str, Any]
@@ -96,15 +94,6 @@ class Execution(BaseModel):
         return cls(**{key: trainer[key] for key in cls.model_fields if key in trainer})
 
 
-class CacheFolder(BaseModel):
-    """Cache that is shared with training runs."""
-
-    model_config = STRICT
-
-    cache: str
-    """Folder of counts, detected defects and person boxes."""
-
-
 class Labels(BaseModel):
     """A label space, see :class:`clothseg.labels.LabelSpace`."""
 
@@ -167,161 +156,3 @@ class Config(BaseModel):
     """Folder of a run whose recorded configuration is run again."""
     trust: list[str]
     """Packages whose functions may be used as a `_target_`."""
-
-
-Scales = Annotated[list[Annotated[float, Field(ge=0.25, le=4)]], Field(min_length=1)]
-
-
-class Evaluate(BaseModel):
-    """Configuration of `scripts/evaluate.py`."""
-
-    model_config = STRICT
-
-    run: str
-    """Run folder."""
-    subset: Literal["train", "validation", "test", "held_out"]
-    """Subset of the run's split to score."""
-    root: str | dict[str, str] | None
-    """New folder of the dataset if it has moved; for a merged dataset, one per source."""
-    devices: Annotated[int, Field(ge=1)]
-    """Number of processes, one per GPU; does not affect the scores."""
-    tta: Literal["none", "flip"]
-    """Test-time augmentation: `flip` averages over the image and its horizontal flip."""
-    scales: Scales
-    """Input scales to average over, relative to the training image size."""
-    ensemble: Literal["none", "folds"]
-    """`folds` averages the networks of all folds of the run's cross-validation."""
-    resolution: Literal["network", "original"]
-    """Resolution of the scored masks: that of the network input, or of the original images."""
-    output: str | None
-    """JSON file to write."""
-    trust: list[str]
-    """Packages whose functions the recorded configuration may use."""
-
-
-class Predict(BaseModel):
-    """Configuration of `scripts/predict.py`."""
-
-    model_config = STRICT
-
-    run: str
-    """Run folder."""
-    input: str
-    """Photo, folder, or glob pattern."""
-    output: str
-    """Output folder."""
-    tta: Literal["none", "flip"]
-    """Test-time augmentation: `flip` averages over the image and its horizontal flip."""
-    scales: Scales
-    """Input scales to average over, relative to the training image size."""
-    ensemble: Literal["none", "folds"]
-    """`folds` averages the networks of all folds of the run's cross-validation."""
-    overlays: bool
-    """Write visualizations of the masks over the images."""
-    opacity: Annotated[float, Field(gt=0, le=1)]
-    """Opacity of the class colors in overlays."""
-    trust: list[str]
-    """Packages whose functions the recorded configuration may use."""
-
-
-class Export(BaseModel):
-    """Configuration of `scripts/export.py`."""
-
-    model_config = STRICT
-
-    run: str
-    """Run folder."""
-    format: Literal["onnx"]
-    """File format."""
-    output: str
-    """File to write."""
-    opset: Annotated[int, Field(ge=18, le=23)]
-    """ONNX opset version."""
-    trust: list[str]
-    """Packages whose functions the recorded configuration may use."""
-
-
-class Score(BaseModel):
-    """Configuration of `scripts/score.py`."""
-
-    model_config = STRICT
-
-    task: Task
-    """Kind of masks."""
-    prediction: str
-    """Folder of predicted masks."""
-    target: str
-    """Folder of ground-truth masks."""
-    labels: str
-    """Label space in conf/labels, or path of a labels.json."""
-    output: str
-    """JSON file to write."""
-
-
-class Report(BaseModel):
-    """Configuration of `scripts/report.py`."""
-
-    model_config = STRICT
-
-    target: Literal["curves"]
-    """Kind of figure."""
-    runs: str
-    """Folder that contains the runs."""
-    scores: Annotated[list[EpochScore], Field(min_length=1, max_length=4)]
-    """Validation scores, one panel each."""
-    train: bool
-    """Also draw the scores of the training batches, where they are recorded."""
-    output: str
-    """PNG file to write."""
-
-
-class DatasetTask(BaseModel):
-    """Configuration of `scripts/dataset.py`."""
-
-    model_config = STRICT
-
-    action: Literal["audit", "statistics", "export", "download", "crop", "draw"]
-    """Action, a module of :mod:`clothseg.commands.dataset`."""
-    dataset: Node
-    labels: Labels
-    data: CacheFolder
-    output: str
-    """Output folder."""
-    num_images: Annotated[int, Field(ge=1)]
-    """Number of images that `draw` renders."""
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
-    """Random seed of `draw`."""
-    trust: list[str]
-    """Packages whose functions may be used as a `_target_`."""
-
-
-class Benchmark(BaseModel):
-    """Configuration of `scripts/benchmark.py`."""
-
-    model_config = STRICT
-
-    benchmark: Literal[
-        "input_pipeline",
-        "training_step",
-        "evaluation",
-        "start_up",
-        "sweep_job",
-        "parallel_jobs",
-        "gpu_throughput",
-        "table",
-    ]
-    """Benchmark, a module of :mod:`clothseg.benchmark`; `table` updates the README's table."""
-    root: str | None
-    """Folder of Clothing Co-Parsing; None: the synthetic dataset."""
-    image_size: Annotated[int, Field(ge=32, le=4096)] | None
-    """Height and width of images, pixels; None: the benchmark's default."""
-    batch_size: Annotated[int, Field(ge=2)]
-    """Images per batch."""
-    batches: Annotated[int, Field(ge=1)]
-    """Batches that a contestant processes per turn; the two contestants alternate."""
-    repetitions: Annotated[int, Field(ge=1)] | None
-    """Measured turns of each contestant; None: the benchmark's default."""
-    threads: Annotated[int, Field(ge=1)]
-    """CPU threads of PyTorch and OpenCV."""
-    output: str
-    """Folder of the JSON files."""

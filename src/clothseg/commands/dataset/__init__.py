@@ -9,7 +9,7 @@ from importlib import import_module
 from clothseg import build
 from clothseg.commands.dataset.context import Context
 from clothseg.config.command_line import check_dataset
-from clothseg.config.schema import DatasetTask
+from clothseg.config.settings import DatasetTask
 from clothseg.dataset.listing import abbreviate
 from clothseg.error import ConfigError
 from clothseg.screen import say

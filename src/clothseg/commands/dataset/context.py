@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from clothseg.config.schema import DatasetTask
+from clothseg.config.settings import DatasetTask
 from clothseg.dataset import Reader
 from clothseg.labels import LabelSpace
 
