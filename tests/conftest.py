@@ -124,6 +124,21 @@ def cheap_weights(monkeypatch):
 
 
 @pytest.fixture
+def reads(monkeypatch):
+    """Names of the samples that are decoded, as they are."""
+    from clothseg.dataset import Reader
+
+    read, names = Reader.read, []
+
+    def record(reader, sample):
+        names.append(sample.name)
+        return read(reader, sample)
+
+    monkeypatch.setattr(Reader, "read", record)
+    return names
+
+
+@pytest.fixture
 def small_ccp(tmp_path):
     """Three tiny images in CCP's layout, and one image without pixel labels."""
     root = empty_ccp(tmp_path / "ccp")

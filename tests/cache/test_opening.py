@@ -34,19 +34,6 @@ def folders(root, kind=""):
     return sorted(path for path in root.glob(f"{kind}*") if path.is_dir())
 
 
-@pytest.fixture
-def reads(monkeypatch):
-    """Names of the samples that are decoded, as they are."""
-    read, names = Reader.read, []
-
-    def record(reader, sample):
-        names.append(sample.name)
-        return read(reader, sample)
-
-    monkeypatch.setattr(Reader, "read", record)
-    return names
-
-
 def test_rows_are_the_decoded_relabeled_and_resized_samples(small_ccp, tmp_path):
     cache, reader = cache_of(small_ccp, tmp_path / "cache"), reader_of(small_ccp)
     table = LABELS.lookup_table(CCP_NAMES)

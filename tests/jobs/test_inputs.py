@@ -9,7 +9,6 @@ import pytest
 from clothseg import build
 from clothseg.cache import read_census
 from clothseg.config.command_line import check_command
-from clothseg.dataset.reader import Reader
 from clothseg.error import ConfigError, DataError
 from clothseg.jobs.ending import Done
 from clothseg.jobs.inputs import Inputs, share_inputs
@@ -52,18 +51,6 @@ def jobs_of(root, *variants, folds=2):
             of_fold = config.changed(split={"fold": fold})
             jobs.append(Job("a model", folder, of_fold, {}, []))
     return jobs
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    read, names = Reader.read, []
-
-    def record(reader, sample):
-        names.append(sample.name)
-        return read(reader, sample)
-
-    monkeypatch.setattr(Reader, "read", record)
-    return names
 
 
 def test_folds_share_one_census_and_one_partition(own, monkeypatch, reads):
