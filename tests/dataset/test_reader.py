@@ -19,7 +19,7 @@ FROZEN_FINGERPRINT = "71cbc2c21842094490344fa9d78f0f94"
 class Files(Reader):
     """Images in any folders, with one file of annotations."""
 
-    def samples(self):
+    def list_samples(self):
         images = sorted(path for path in self.root.rglob("*.jpg"))
         return [Sample(path.stem, path, self.root / "labels.csv") for path in images]
 

@@ -9,6 +9,7 @@ import pytest
 from clothseg import build
 from clothseg.cache import read_census
 from clothseg.config.command_line import check_command
+from clothseg.dataset.folder import FolderReader
 from clothseg.error import ConfigError, DataError
 from clothseg.jobs.ending import Done
 from clothseg.jobs.inputs import Inputs, share_inputs
@@ -18,14 +19,6 @@ from clothseg.run.record import Record
 from clothseg.split import Split
 from clothseg.split.stratified import _assign_folds
 from support.small_datasets import write_own_photos
-
-
-@pytest.fixture(autouse=True)
-def prepared(monkeypatch):
-    """Record whether processes are prepared, without starting any."""
-    calls = []
-    monkeypatch.setattr("clothseg.jobs.inputs.prepare", lambda: calls.append(1))
-    return calls
 
 
 @pytest.fixture
@@ -96,17 +89,41 @@ def test_a_budget_decodes_the_pixels_of_its_own_images_only(own, reads):
     assert len(reads) == len(job.split.names) < 12
 
 
-def test_finished_jobs_have_no_inputs_unless_they_are_repeated(own, reads, prepared):
+def test_a_command_lists_a_dataset_once(own, monkeypatch):
+    listings = []
+    list_samples = FolderReader.list_samples
+
+    def counted(reader):
+        listings.append(reader.root)
+        return list_samples(reader)
+
+    monkeypatch.setattr(FolderReader, "list_samples", counted)
+    inputs, jobs = Inputs(), jobs_of(own, (), ("seed=1",))
+    inputs.require([job.config for job in jobs])
+    for job in jobs:
+        inputs.fingerprint(job.config)
+    share_inputs(jobs, inputs)
+    assert listings == [own]
+
+
+def test_finished_jobs_have_no_inputs_unless_they_are_repeated(own, reads):
+    begun = []
+
+    def share(jobs):
+        return share_inputs(jobs, Inputs(), begin=lambda: begun.append(1))
+
     jobs = jobs_of(own, (), ("rerun=true",))
     for job in jobs:
         Record(job.folder).begin({}, {}, [], "CPU")
         Record(job.folder).set_state("done")
-    shared = share_inputs(jobs, Inputs())
+    shared = share(jobs)
     assert shared[:2] == jobs[:2]
     assert all(job.census and job.split for job in shared[2:])
-    del reads[:], prepared[:]
-    assert share_inputs(jobs[:2], Inputs()) == jobs[:2]
-    assert reads == prepared == []
+    assert begun == [1]
+    del reads[:]
+    assert share(jobs[:2]) == jobs[:2]
+    assert reads == []
+    assert begun == [1]
 
 
 def test_a_frozen_split_is_not_replaced(own):

@@ -70,7 +70,8 @@ def processes(monkeypatch):
 
     def install(fake):
         # These jobs have no dataset.
-        monkeypatch.setattr("clothseg.jobs.local.share_inputs", lambda jobs, inputs: list(jobs))
+        share_inputs = lambda jobs, inputs, begin: list(jobs)  # noqa: E731
+        monkeypatch.setattr("clothseg.jobs.local.share_inputs", share_inputs)
         monkeypatch.setattr(Processes, "run", lambda _, *arguments: fake.run(*arguments))
         return fake
 

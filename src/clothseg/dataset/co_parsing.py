@@ -26,7 +26,7 @@ class CoParsing(Reader):
         labeling, CVPR 2014.
     """
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """Images with pixel labels, by number."""
         self._check_layout()
         images, labels = self.root / "photos", self.root / "annotations" / "pixel-level"

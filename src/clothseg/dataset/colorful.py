@@ -33,7 +33,7 @@ class ColorfulFashion(Reader):
         Multimedia 2014.
     """
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """Images in the order of the file's records."""
         images = [self.root / "image" / name for name in self._records]
         samples = [Sample(image.stem, image, self.root / FILE) for image in images]

@@ -26,7 +26,7 @@ class DelegatingReader(Reader):
         """True if the images exist."""
         return self.reader.ready
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """All annotated images."""
         return self.reader.samples()
 

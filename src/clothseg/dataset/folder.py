@@ -27,7 +27,7 @@ class FolderReader(Reader):
     in exactly the colors of `labels.json`, which has no color for ignore.
     """
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """Images by name."""
         folders = self.root / "images", self.root / "masks"
         if not all(folder.is_dir() for folder in folders):

@@ -48,7 +48,7 @@ class CrowdParsing(Reader):
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         super().__init__(_home(root), names)
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """Images in the order of the lists, training images first."""
         samples = [sample for part in self._parts for sample in self._samples_of(part)]
         if not samples:

@@ -78,7 +78,7 @@ class IMaterialist(Reader):
         self.table, self.missing = root / "train.csv", missing
         self.overlap, self.treatment = overlap, f"overlap={overlap}"
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """Images in the order of their first row."""
         folder, (offsets, broken) = self.root / "train", self._lines
         if not offsets and not broken:

@@ -39,7 +39,7 @@ class Merged(Reader):
         """The sources, by name."""
         return self.sources
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """Samples of all sources, their names prefixed with the source's."""
         return [
             replace(sample, name=f"{source}-{sample.name}", source=source)

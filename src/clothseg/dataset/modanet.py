@@ -101,7 +101,7 @@ class ModaNet(Reader):
         self.file, self.missing = root / FILE, missing
         self.overlap, self.treatment = overlap, f"overlap={overlap}"
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """Images by id."""
         if not self._sizes:
             raise DataError(f"{self.file} lists no images: `images` is empty")

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -68,14 +68,22 @@ class Reader(ABC):
         """Constituent datasets, by the source name of their samples."""
         return {"": self}
 
-    @abstractmethod
     def samples(self) -> list[Sample]:
-        """Return all annotated images in a stable order.
+        """Return all annotated images in a stable order; the dataset is listed once per reader.
 
         Raises:
             MissingPartnersError: annotations have no image; lists them, and the complete samples.
             DataError: the folder is missing or has an unexpected layout.
         """
+        return list(self._samples)
+
+    @cached_property
+    def _samples(self) -> list[Sample]:
+        return self.list_samples()
+
+    @abstractmethod
+    def list_samples(self) -> list[Sample]:
+        """List the dataset; errors as those of :meth:`samples`, which calls it."""
 
     @abstractmethod
     def read_mask(self, sample: Sample) -> np.ndarray:

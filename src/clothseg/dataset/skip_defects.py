@@ -41,7 +41,7 @@ class WithoutDefects(DelegatingReader):
         super().__init__(reader)
         self.settings, self.folder = settings, folder
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """Samples without defects.
 
         Raises:

@@ -35,7 +35,7 @@ class SyntheticWardrobe(CoParsing):
         """True if the images are rendered."""
         return self.root.is_dir()
 
-    def samples(self) -> list[Sample]:
+    def list_samples(self) -> list[Sample]:
         """Rendered images; renders them first if necessary."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.root}.lock"):
@@ -50,7 +50,7 @@ class SyntheticWardrobe(CoParsing):
                         "no partial data is left behind. Free some space there or choose another "
                         "folder with dataset.root=<folder>"
                     ) from error
-        return super().samples()
+        return super().list_samples()
 
 
 def synthetic(*, root: str, names: Sequence[str], num_images: int, seed: int) -> SyntheticWardrobe:

@@ -1,7 +1,7 @@
 """Inputs of the jobs of a command: checked once, and shared by all jobs."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,6 @@ from clothseg.config.run_config import RunConfig
 from clothseg.dataset import Reader
 from clothseg.dataset.cropped import cropped_readers
 from clothseg.error import ConfigError, DataError, UserError
-from clothseg.jobs.process import prepare
 from clothseg.run.job import Job
 from clothseg.run.record import Record
 from clothseg.split import Split
@@ -69,7 +68,9 @@ class Inputs:
         return len(self._accepted) > known
 
 
-def share_inputs(jobs: Sequence[Job], inputs: Inputs) -> list[Job]:
+def share_inputs(
+    jobs: Sequence[Job], inputs: Inputs, begin: Callable[[], None] | None = None
+) -> list[Job]:
     """Open each census and compute each split once, for the jobs that have not finished yet.
 
     Errors are found here, once, before any job starts.
@@ -77,6 +78,7 @@ def share_inputs(jobs: Sequence[Job], inputs: Inputs) -> list[Job]:
     Args:
         jobs: jobs that will run on this machine.
         inputs: the inputs of the command, whose readers are used.
+        begin: called first, unless all jobs have finished.
 
     Returns:
         The same jobs; those that still have to run have a census, and a split unless their record
@@ -93,8 +95,8 @@ def share_inputs(jobs: Sequence[Job], inputs: Inputs) -> list[Job]:
             plain = job.config.plain
             key = json.dumps([plain["dataset"], plain["labels"], plain["data"]["cache"]])
             datasets.setdefault(key, []).append(number)
-    if datasets:
-        prepare()  # the libraries of the jobs are loaded in the meantime
+    if datasets and begin:
+        begin()
     errors: list[UserError] = []
     for numbers in datasets.values():
         of_dataset = _share_census([jobs[number] for number in numbers], inputs, errors)

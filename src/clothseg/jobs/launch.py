@@ -19,7 +19,7 @@ from clothseg.config.composition import Composed
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError
-from clothseg.jobs.inputs import Inputs
+from clothseg.jobs.inputs import Inputs, share_inputs
 from clothseg.jobs.local import run_jobs
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, run_here, run_job
@@ -87,6 +87,7 @@ def _run_one(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) ->
     inputs.require([composed.config])
     (job,) = plan_jobs([composed], machine, inputs)
     if job.world_size == 1:
+        (job,) = share_inputs([job], inputs)
         return run_job(job, run_here)
     return run_jobs([job], machine, 1, inputs)[0]
 

@@ -11,7 +11,7 @@ from clothseg.jobs.ending import Done, Failure
 from clothseg.jobs.inputs import Inputs, share_inputs
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_job
-from clothseg.jobs.process import Processes
+from clothseg.jobs.process import Processes, prepare
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
 
@@ -35,7 +35,8 @@ def run_jobs(
         ConfigError: a dataset cannot be split as configured.
     """
     try:
-        jobs = share_inputs(jobs, inputs)
+        # The libraries of the jobs are loaded while the images are decoded.
+        jobs = share_inputs(jobs, inputs, begin=prepare)
     except KeyboardInterrupt:
         return [previous_outcome(job) or Outcome.of(job, "interrupted", "") for job in jobs]
     processes = Processes()

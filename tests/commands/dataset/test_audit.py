@@ -153,7 +153,7 @@ class FourNames(Reader):
     def __init__(self, root):
         super().__init__(root, ["ground", "hat", "sock", "shoe"])
 
-    def samples(self):
+    def list_samples(self):
         return [Sample("a", self.root / "a.jpg", self.root / "a.png")]
 
     def read_mask(self, sample):

@@ -38,7 +38,7 @@ class Shelf(Reader):
         for name in "ab":
             Image.fromarray(np.zeros((8, 5, 3), np.uint8)).save(root / f"{name}.png")
 
-    def samples(self):
+    def list_samples(self):
         images = [self.root / f"{name}.png" for name in "ab"]
         parts = ["train", "test"]
         return [Sample(p.stem, p, p, part=part) for p, part in zip(images, parts, strict=True)]
