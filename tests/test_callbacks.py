@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from clothseg.build import build_task, build_trainer
 from clothseg.callbacks import checkpoints, early_stopping
+from clothseg.callbacks.checkpoint_io import RunCheckpointIO
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.callbacks.resumable_early_stopping import ResumableEarlyStopping
@@ -85,6 +87,7 @@ def run_script(folder, epochs, monitor="val/mean_iou", until=None, interval=0):
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        plugins=[RunCheckpointIO()],
     )
     batches = DataLoader(torch.zeros(1, 1))
     resume = {"ckpt_path": last, "weights_only": True} if last.is_file() else {}
@@ -171,6 +174,21 @@ def test_a_run_of_an_earlier_version_is_resumed_with_its_best_epoch(tmp_path):
         history, weight = run_script(tmp_path, epochs)
     assert history.best_epoch == weight == 1
     assert history.validation_metrics == {}
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PK")])
+def test_epochs_before_a_lost_best_checkpoint_are_no_longer_the_best(damage, tmp_path, capsys):
+    epochs = [(0.9, 1.0), (0.3, 1.0), (0.2, 1.0), (0.4, 1.0), (0.1, 1.0)]
+    run_script(tmp_path, epochs, until=2)
+    damage(tmp_path / "checkpoints" / "best.ckpt")
+    history, weight = run_script(tmp_path, epochs, until=3)
+    assert history.best_epoch == weight == 2
+    assert "best.ckpt is missing or damaged; the best epoch is sought from 2 on" in (
+        capsys.readouterr().out
+    )
+    history, weight = run_script(tmp_path, epochs)
+    assert history.best_epoch == weight == 4
+    assert capsys.readouterr().out == ""
 
 
 def test_checkpoints_need_a_history(tmp_path):

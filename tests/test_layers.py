@@ -32,7 +32,8 @@ LAYERS = (
     ("label_file",),
     ("labels",),
     ("weights",),
-    ("screen", "threads", "files", "shipped", "extras", "quick_imports"),
+    ("checkpoint",),
+    ("screen", "threads", "files", "shipped", "extras", "quick_imports", "signals"),
     ("error",),
 )
 """Layers from top to bottom; a module imports from its own folder and from lower layers."""

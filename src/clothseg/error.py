@@ -43,6 +43,28 @@ class WriteError(DataError):
         return f"{self.path} cannot be written: {self.reason}"
 
 
+class DivergedError(UserError):
+    """Loss, logits or weights that are not finite, which therefore mean nothing.
+
+    Args:
+        where: what is not finite, as the beginning of a sentence.
+        images: names of the images for which it is not; may be empty.
+    """
+
+    def __init__(self, where: str, images: Sequence[str]) -> None:
+        super().__init__(where, images)  # the arguments with which pickle recreates the exception
+        self.where, self.images = where, list(images)
+
+    def __str__(self) -> str:
+        """Return the place, the images, and what to change."""
+        images = f". Images of the batch: {', '.join(self.images)}" if self.images else ""
+        return (
+            f"{self.where} is not finite (NaN or infinity), so the training diverged; try a lower "
+            "optimizer.lr, trainer.gradient_clip_norm=1 or, instead of trainer.precision=16, bf16 "
+            f"or 32{images}"
+        )
+
+
 class ClaimedError(UserError):
     """Run that another process is executing at the moment."""
 

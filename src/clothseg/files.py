@@ -18,29 +18,45 @@ from clothseg.error import WriteError
 if TYPE_CHECKING:
     import numpy as np
 
+TEMPORARY = ".tmp"
+"""Suffix of the temporary files."""
+
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, previous: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path next to `path` that replaces it if the block succeeds.
 
     The folder is created if it is missing. The temporary name is short, regardless of the length of
     the file name, and differs between processes.
 
+    Args:
+        path: the file.
+        previous: new name, in the same folder, of the file that is replaced; None deletes it.
+
     Raises:
         WriteError: the file or its folder cannot be written.
     """
-    temporary = path.with_name(f".{os.getpid()}-{hash(path.name) & 0xFFFFFFFF:08x}.tmp")
+    temporary = path.with_name(f".{os.getpid()}-{hash(path.name) & 0xFFFFFFFF:08x}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
             _flush(temporary)
+            if previous is not None and path.exists():
+                path.replace(previous)
             temporary.replace(path)
+            _flush_folder(path.parent)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink()
     except OSError as error:
         raise WriteError(path, error) from error
+
+
+def remove_temporary_files(folder: Path) -> None:
+    """Delete what killed processes left in a folder and its subfolders, if no other one writes."""
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -84,6 +100,16 @@ def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
     write_bytes(path, content.getvalue())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the entries of a folder, so that a renamed file is not lost when the power fails."""
+    with contextlib.suppress(OSError):  # Windows does not open folders; some networks do not flush
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _flush(path: Path) -> None:

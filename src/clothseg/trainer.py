@@ -60,6 +60,7 @@ def trainer(
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
     from pytorch_lightning import Trainer
 
+    from clothseg.callbacks.checkpoint_io import RunCheckpointIO
     from clothseg.callbacks.ema import ExponentialMovingAverage
 
     cuda = uses_cuda(accelerator)
@@ -71,7 +72,7 @@ def trainer(
         devices=world_size,
         strategy=_strategy(cuda) if world_size > 1 else "auto",
         # clothseg starts the processes itself, also inside a SLURM job.
-        plugins=[LightningEnvironment()],
+        plugins=[LightningEnvironment(), RunCheckpointIO()],
         sync_batchnorm=sync_batchnorm and world_size > 1,
         # clothseg.datamodule.batches shards the images, so that each is seen exactly once.
         use_distributed_sampler=False,

@@ -171,6 +171,6 @@ def test_a_job_with_inputs_trains_without_its_dataset(own):
     choices = {"model": "unet", "backbone": "mobilenet_v2", "dataset": "folder", "labels": "folder"}
     (job,) = share_inputs([replace(job, choices=choices)], Inputs())
     own.rename(own.with_name("moved"))
-    assert run_here(job) == Done()
+    assert run_here(job) == Done("done")
     assert Split.read(job.folder / "split.json") == job.split
     assert Record(job.folder).metrics["epochs"] == 1

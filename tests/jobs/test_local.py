@@ -60,7 +60,7 @@ class FakeProcesses:
 
     def end(self, job):
         finish(job)
-        return Done()
+        return Done("done")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_failed_job_does_not_stop_the_others(tmp_path, processes):
             if job.fold == 0:
                 return Failure("failed", "ValueError: no", "Traceback: no\n")
             finish(job)
-            return Done()
+            return Done("done")
 
     processes(FailingFirst())
     outcomes = run_jobs(make_jobs(tmp_path, 3), Machine(2, ()), 1, Inputs())
@@ -124,7 +124,7 @@ def test_jobs_of_another_command_are_postponed(tmp_path, processes):
             if job.fold == 0 and job.wait == 0:
                 return Failure("elsewhere", "being trained by another process")
             finish(job)
-            return Done()
+            return Done("done")
 
     processes(RunElsewhere())
     outcomes = run_jobs(make_jobs(tmp_path, 3), Machine(2, ()), 1, Inputs())

@@ -21,7 +21,7 @@ def ddp(command_line, output, *overrides):
     return [a for a in arguments if a != "trainer=cpu"]
 
 
-def weights(record, name="last.ckpt"):
+def weights(record, name="best.ckpt"):
     path = record.folder / "checkpoints" / name
     return torch.load(path, weights_only=True)["state_dict"]
 

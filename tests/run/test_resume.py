@@ -19,6 +19,7 @@ SCHEDULED = [
     *("callbacks=early_stopping", "callbacks.early_stopping.patience=3"),
     *("trainer.max_epochs=6", "augmentation=light"),
     *("trainer.ema_decay=0.9", "data.sampling=class_balanced", "loss=weighted_cross_entropy"),
+    "callbacks.checkpoints.keep_last=true",
 ]
 
 
@@ -91,7 +92,7 @@ def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_uninterrupted_run(
     kills = 1
 
     if workers == 0:  # kill it again, between the last epoch and the test
-        table, checkpoint = record.folder / "history.csv", record.last_checkpoint
+        table, checkpoint = record.folder / "history.csv", record.checkpoints / "last.ckpt"
         kill_when(
             command_line.start(command),
             lambda: epochs_done(tmp_path) == last and modified(checkpoint) > modified(table),
@@ -206,18 +207,30 @@ def test_ctrl_c_during_imports_shuts_down_cleanly(uninterrupted, command_line, t
     assert all_end(process.pid)
 
 
-@pytest.mark.slow(seconds=12)
-def test_a_truncated_checkpoint_is_reported(uninterrupted, command_line, tmp_path):
+@pytest.mark.slow(seconds=20)
+def test_damaged_checkpoints_cost_epochs_but_not_the_run(uninterrupted, command_line, tmp_path):
+    """The last checkpoint is truncated, then both are, then the best one is missing."""
     run = uninterrupted.folder
     copy = tmp_path / Path(*run.parts[-4:])
     shutil.copytree(run, copy)
     record = Record(copy)
+    last, previous = (copy / "checkpoints" / name for name in ("last.ckpt", "previous.ckpt"))
+    messages = ("resumes from", "starts again from the first epoch")
+    for damaged, message in zip(([last], [last, previous]), messages, strict=True):
+        record.set_state("interrupted")
+        for path in damaged:
+            os.truncate(path, 1000)
+        result = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.count("the checkpoint is damaged") == len(damaged)
+        assert message in result.stdout
+        assert_equal(record, uninterrupted)
+
     record.set_state("interrupted")
-    os.truncate(copy / "checkpoints" / "last.ckpt", 1000)
-    result = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
-    assert result.returncode == 1
-    assert "last.ckpt is damaged; delete it and repeat the command to train from" in result.stderr
-    (copy / "checkpoints" / "last.ckpt").unlink()
+    record.best_checkpoint.unlink()
     result = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
     assert result.returncode == 0, result.stderr
-    assert_equal(record, uninterrupted)
+    epochs = uninterrupted.metrics["epochs"]
+    is_lost = uninterrupted.metrics["best_epoch"] < epochs
+    assert ("best.ckpt is missing or damaged" in result.stdout) == is_lost
+    assert record.metrics["best_epoch"] == epochs

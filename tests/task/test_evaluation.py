@@ -7,6 +7,7 @@ from torch import nn
 
 from clothseg.build import build_segmenter
 from clothseg.config.command_line import check_command
+from clothseg.error import DivergedError
 from clothseg.metric.confusion import class_scores
 from clothseg.model.network import Network
 from clothseg.task.evaluation import evaluate
@@ -37,6 +38,20 @@ def test_every_image_is_counted_once_and_scored_as_it_is_predicted(segmenter):
         np.add.at(expected, (data.cache.masks[index], predicted), 1)
     assert np.array_equal(scores.matrix, expected)
     assert not segmenter.network.training
+
+
+def test_an_output_that_is_not_finite_is_not_scored(segmenter):
+    data = small_data()
+
+    def overflow(_, images, output):
+        output["logits"][-1, 0, 3, 3] = float("inf")
+
+    hook = segmenter.network.register_forward_hook(overflow)
+    with pytest.raises(DivergedError) as caught:
+        evaluate(segmenter, data.evaluation_batches(data.split.test), CPU, None)
+    hook.remove()
+    assert caught.value.where == "the network's output"
+    assert set(caught.value.images) <= set(data.split.test)
 
 
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])

@@ -1,5 +1,7 @@
 """Lightning module: normalization, reproducible dropout, logged scores and plateau schedules."""
 
+import math
+import pickle
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +12,7 @@ from pytorch_lightning import Callback
 from clothseg.build import build_trainer
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
+from clothseg.error import DivergedError
 from clothseg.loss import ce_dice, cross_entropy
 from clothseg.metric.names import SCORES
 from clothseg.metric.segmentation import ConfusionMatrix
@@ -244,3 +247,74 @@ def test_ema_weights_are_validated_and_saved(tmp_path):
 def test_prediction_at_another_size():
     image = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
     assert task().predict(image, (40, 30)).shape == (1, 40, 30)
+
+
+class Diverging(torch.nn.Module):
+    """Layer that passes its input on, until a call after which it returns NaN."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self.calls = calls
+
+    def forward(self, values):
+        self.calls -= 1
+        return values if self.calls >= 0 else values * math.nan
+
+
+@pytest.mark.parametrize(
+    ("calls", "place"),
+    [
+        (0, "epoch 1, step 1: the loss"),
+        (2, "epoch 1, step 3: the loss"),
+    ],
+)
+def test_a_loss_that_is_not_finite_ends_the_training(calls, place, tmp_path):
+    module = task()
+    layer = Diverging(1 + calls)  # the network is called once when it is built
+    module.network = Network(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), layer), 1)
+    with pytest.raises(DivergedError) as caught:
+        fit(tmp_path, module)
+    assert caught.value.where == place
+    names = small_data().split.train
+    assert set(caught.value.images) < set(names)
+    assert 0 < len(caught.value.images) <= 4
+    assert f"{place} is not finite" in str(caught.value)
+    assert f"Images of the batch: {caught.value.images[0]}, " in str(caught.value)
+    assert not (tmp_path / "checkpoints").exists() or not list((tmp_path / "checkpoints").iterdir())
+    again = pickle.loads(pickle.dumps(caught.value))  # it is sent to the process of the command
+    assert str(again) == str(caught.value)
+
+
+def test_weights_that_diverge_in_the_last_step_end_the_validation(tmp_path):
+    """Every loss is finite, but the update after the last one is not."""
+
+    class Explode(Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, index):
+            if index == trainer.num_training_batches - 1:
+                torch.nn.init.constant_(next(module.network.parameters()), math.inf)
+
+    with pytest.raises(DivergedError, match="epoch 1, validation: the network's output is not"):
+        fit(tmp_path, task(), observers=[Explode()])
+
+
+def test_infinite_logits_of_ignored_pixels_count_as_well(tmp_path):
+    module = task()
+
+    class Spike(torch.nn.Module):
+        def forward(self, logits):
+            return torch.cat([logits[:, :, :-1], logits[:, :, -1:] * math.inf], 2)
+
+    class Ignore(Callback):
+        def on_train_batch_start(self, trainer, module, batch, index):
+            batch["mask"][:, -1] = 255
+
+    module.network = Network(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), Spike()), 1)
+    with pytest.raises(DivergedError, match="step 1: the loss is not finite"):
+        fit(tmp_path, module, observers=[Ignore()])
+
+
+def test_predictions_are_not_made_from_logits_that_are_not_finite():
+    module = task()
+    torch.nn.init.constant_(next(module.network.parameters()), math.nan)
+    with pytest.raises(DivergedError, match=r"the network's output is not finite .* or 32$"):
+        module.predict(np.zeros((1, 8, 8, 3), np.uint8))

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def checkpoints(
-    folder: Path, *, monitor: Monitor, interval: Annotated[float, Field(ge=0)] = 0.0
+    folder: Path,
+    *,
+    monitor: Monitor,
+    interval: Annotated[float, Field(ge=0)] = 0.0,
+    keep_last: bool = False,
 ) -> "list[Callback]":
     """Write `last.ckpt` (full state for resuming) and `best.ckpt` (weights) at ends of epochs.
 
@@ -20,6 +24,7 @@ def checkpoints(
         folder: the run folder; the files are written to its `checkpoints` folder.
         interval: seconds after `last.ckpt` was written during which only a better epoch or the last
             one is written; a run that is killed repeats at most this time.
+        keep_last: keep `last.ckpt` when the run is done; read by :mod:`clothseg.run.train`.
         monitor: metric that selects the best epoch. Ties go to the lower validation loss, then to
             the earlier epoch.
     """

@@ -1,16 +1,17 @@
 """Checkpoint of the best epoch."""
 
+import logging
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from clothseg.callbacks.history import History
-from clothseg.files import replacing
+from clothseg.checkpoint import BEST, read_checkpoint, write_checkpoint
+from clothseg.error import DataError
 from clothseg.metric.names import improvement
+from clothseg.screen import say
 
 WEIGHTS = ("epoch", "global_step", "pytorch-lightning_version", "state_dict")
 """Entries of a checkpoint of which `best.ckpt` consists."""
@@ -38,23 +39,40 @@ class BestCheckpoint(ModelCheckpoint):
             save_on_train_epoch_end=True,
             enable_version_counter=False,
         )
-        self.path = folder / "best.ckpt"
+        self.path = folder / BEST
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the checkpoint that an interrupted run may not have written."""
-        rows = History.of(trainer).rows
-        if trainer.is_global_zero and rows and self._is_best(trainer, rows[-1]["epoch"]):
-            last: dict[str, Any] = torch.load(
-                str(trainer.ckpt_path), map_location="cpu", weights_only=True
+        """Write the checkpoint that an interrupted run may not have written, or has lost."""
+        history = History.of(trainer)
+        if not history.rows:
+            return
+        epoch = history.rows[-1]["epoch"]
+        if trainer.strategy.broadcast(
+            not self._is_best(trainer, epoch) and not self._is_intact(trainer)
+        ):
+            history.forget_weights(before=int(epoch))
+            text = (
+                f"{self.path} is missing or damaged; the best epoch is sought from {epoch:.0f} on"
             )
-            with replacing(self.path) as temporary:
-                torch.save({key: last[key] for key in WEIGHTS}, temporary)
+            say(f"warning: {text}")
+            logging.getLogger(__name__).warning(text)
+        if trainer.is_global_zero and self._is_best(trainer, epoch):
+            last = read_checkpoint(Path(str(trainer.ckpt_path)))
+            write_checkpoint(self.path, {key: last[key] for key in WEIGHTS})
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
         """Return True if this epoch is the best so far."""
         best = self._is_best(trainer, trainer.current_epoch + 1)
         # All processes have the same history; saving takes part in all of them.
         return trainer.strategy.reduce_boolean_decision(best)
+
+    def _is_intact(self, trainer: pl.Trainer) -> bool:
+        """Return whether the checkpoint holds the weights of the best epoch of the history."""
+        try:
+            epoch: int = read_checkpoint(self.path)["epoch"]
+        except DataError:
+            return False
+        return self._is_best(trainer, epoch + 1)
 
     def _is_best(self, trainer: pl.Trainer, epoch: float) -> bool:
         return History.of(trainer).best(str(self.monitor)) == epoch

@@ -28,6 +28,8 @@ class History(Callback):
         self.validation: dict[str, Any] | None = None
         """Scorecard of the validation part at the best epoch; None if the version that trained that
         epoch kept none."""
+        self.first_kept = 1
+        """First epoch whose weights exist; later than 1 if the best checkpoint was lost."""
         self._started = 0.0
         self._learning_rate = 0.0
 
@@ -45,12 +47,22 @@ class History(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows and the scores so far, for the checkpoint."""
-        return {"rows": self.rows, "validation": self.validation}
+        return {
+            "rows": self.rows,
+            "validation": self.validation,
+            "first_kept": self.first_kept,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the rows and the scores of a checkpoint; earlier versions stored rows only."""
         self.rows = list(state_dict["rows"])
         self.validation = state_dict.get("validation")
+        self.first_kept = state_dict.get("first_kept", 1)
+
+    def forget_weights(self, before: int) -> None:
+        """Exclude the epochs before a given one from being the best, as their weights are lost."""
+        self.first_kept = before
+        self.validation = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Record start time and learning rate."""
@@ -71,7 +83,8 @@ class History(Callback):
 
     def best(self, monitor: str) -> int:
         """Return the best epoch by a metric, see :func:`clothseg.metric.selection.rank`."""
-        return int(max(self.rows, key=lambda row: rank(row, monitor))["epoch"])
+        kept = [row for row in self.rows if row["epoch"] >= self.first_kept]
+        return int(max(kept, key=lambda row: rank(row, monitor))["epoch"])
 
     @property
     def best_epoch(self) -> int:

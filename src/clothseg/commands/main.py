@@ -13,6 +13,7 @@ from types import FrameType
 from clothseg import __version__
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS, split_flags
 from clothseg.error import ConfigError, UserError
+from clothseg.signals import termination_signals
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
 
         print(help_text(command.config, program))
         return 0
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in termination_signals():
+        signal.signal(number, _interrupt)
     try:
         _require_known(flags, command.flags)
         run = getattr(import_module(f"clothseg.commands.{name}"), f"{name}_command")
@@ -119,5 +121,5 @@ def _require_known(flags: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Handle SIGTERM, sent by schedulers and `kill`, like Ctrl-C."""
+    """Handle SIGTERM, sent by schedulers and `kill`, and SIGHUP like Ctrl-C."""
     raise KeyboardInterrupt

@@ -18,7 +18,7 @@ from clothseg.dataset.cropped import widen
 from clothseg.dataset.image import read_image
 from clothseg.dataset.person_boxes import largest_person
 from clothseg.dataset.person_detector import PersonDetector
-from clothseg.error import ConfigError, DataError, WriteError, first_line
+from clothseg.error import ConfigError, DataError, DivergedError, WriteError, first_line
 from clothseg.files import write_bytes, write_csv, write_json
 from clothseg.label_file import LABEL_FILE, label_rows
 from clothseg.labels import LabelSpace
@@ -76,7 +76,7 @@ def predict_command(overrides: list[str]) -> int:
                     raise
                 reason = f"its mask cannot have the same name ({error.reason}); rename the photo"
                 problems.append(f"{photo.path}: {reason}")
-            except (DataError, MemoryError, RuntimeError, cv2.error) as error:
+            except (DataError, DivergedError, MemoryError, RuntimeError, cv2.error) as error:
                 text = first_line(error)
                 names_file = isinstance(error, DataError)
                 problems.append(text if names_file else f"{photo.path}: {text}")

@@ -167,6 +167,11 @@ class RunConfig(DatasetConfig):
         return str(self.callbacks["checkpoints"].arguments["monitor"])
 
     @property
+    def keeps_last_checkpoint(self) -> bool:
+        """Whether a finished run keeps the state to resume from."""
+        return bool(self.callbacks["checkpoints"].arguments.get("keep_last", False))
+
+    @property
     def fold(self) -> int | None:
         """Index of the test fold; None for a split without folds."""
         return self._optional("fold")

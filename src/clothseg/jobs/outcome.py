@@ -28,8 +28,8 @@ class Outcome:
 
     Args:
         name: display name of its configuration.
-        result: `resumed` if it finished after an earlier interruption, `elsewhere` if another
-            process is running it.
+        result: `resumed` if this command finished it after an earlier interruption, `elsewhere` if
+            another process is running it.
         detail: a score, a reason or an error message.
         folder: the run folder; None if the job did not get that far.
         fold: the tested fold; None for a split without folds.
@@ -81,10 +81,9 @@ def run_job(job: Job, execute_job: Callable[[Job], Done | Failure]) -> Outcome:
             say(f"{job.title}  the previous record was moved to {record.set_aside()}")
             # It includes the replaced fold; the end of the sweep writes a new one.
             (record.folder.parent / "summary.json").unlink(missing_ok=True)
-        resumed = record.last_checkpoint is not None
         ending = execute_job(job)
         if isinstance(ending, Done):
-            return Outcome.of(job, "resumed" if resumed else "done", _score(record))
+            return Outcome.of(job, ending.value, _score(record))
         return _record_failure(job, ending)
     except UserError as error:
         return Outcome.of(job, "failed", str(error))
@@ -100,12 +99,12 @@ def run_isolated(job: Job, processes: Processes, slot: Slot) -> Done | Failure:
     return processes.run(partial(execute, job), job.world_size, slot)
 
 
-def execute(job: Job, rank: int) -> None:
-    """Train and test the job's run in one of its processes."""
+def execute(job: Job, rank: int) -> Result:
+    """Train and test the job's run in one of its processes; return what was done."""
     with quick_imports():
         from clothseg.run.train import run  # imports torch
 
-    run(job, rank)
+    return run(job, rank)
 
 
 def _record_failure(job: Job, failure: Failure) -> Outcome:

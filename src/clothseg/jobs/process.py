@@ -23,6 +23,7 @@ from typing import Any, cast
 from clothseg.jobs.ending import Done, Failure, Killed, Work, attempt
 from clothseg.jobs.machine import Slot
 from clothseg.screen import Receiver, Sender, Silent, show_on
+from clothseg.signals import termination_signals
 
 SIGNAL_DEBOUNCE_SECONDS = 3.0
 """Seconds after a signal during which further signals count as the same request."""
@@ -91,7 +92,7 @@ class Processes:
 
     @contextlib.contextmanager
     def stop_on_signals(self) -> Iterator[None]:
-        """Make SIGINT and SIGTERM stop the child processes; a repeated signal kills them."""
+        """Make Ctrl-C, SIGTERM and SIGHUP stop the child processes; a repetition kills them."""
         last = -math.inf
 
         def stop(number: int, frame: FrameType | None) -> None:
@@ -100,7 +101,7 @@ class Processes:
             last = time.monotonic()
             self._stop(signal.SIGKILL if repeated else signal.SIGINT)
 
-        previous = {number: signal.signal(number, stop) for number in _STOP_SIGNALS}
+        previous = {number: signal.signal(number, stop) for number in _stop_signals()}
         try:
             yield
         except BaseException:
@@ -117,7 +118,8 @@ class Processes:
                 _signal(process, number)
 
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+def _stop_signals() -> list[signal.Signals]:
+    return [signal.SIGINT, *termination_signals()]
 
 
 def _collect_endings(
@@ -205,7 +207,7 @@ def _interruptible(work: Work, rank: int) -> Any:
 
 
 def _stop_once() -> None:
-    """Make SIGINT and SIGTERM raise KeyboardInterrupt once, so that cleanup is not interrupted.
+    """Make Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt once, so that cleanup completes.
 
     Ctrl-C in a terminal signals this process and its parent, which forwards a second signal. A
     signal that arrives later is a deliberate repetition and raises again.
@@ -220,7 +222,7 @@ def _stop_once() -> None:
             signal.signal(signal.SIGTERM, stop)
             raise KeyboardInterrupt
 
-    for number in _STOP_SIGNALS:
+    for number in _stop_signals():
         signal.signal(number, stop)
 
 

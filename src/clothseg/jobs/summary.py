@@ -87,7 +87,7 @@ def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
 def _has_checkpoint(outcome: Outcome) -> bool:
     """Return whether a job left a checkpoint to resume from."""
     folder = outcome.folder
-    return folder is not None and Record(Path(folder)).last_checkpoint is not None
+    return folder is not None and Record(Path(folder)).is_resumable
 
 
 def _report_comparison(compared: Mapping[str, list[dict[str, Any]]]) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clothseg import screen as progress
+from clothseg.error import UserError
 
 
 @contextmanager
@@ -35,6 +36,9 @@ def run_log(path: Path | None) -> Iterator[Callable[[str], None]]:
 
     try:
         yield say
+    except UserError as error:
+        logging.getLogger("clothseg").error(error)
+        raise
     finally:
         logging.captureWarnings(False)
         root.handlers, root.level = before

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from filelock import SoftFileLease, Timeout
 
+from clothseg.checkpoint import BEST, LAST, PREVIOUS
 from clothseg.config.renamed import current_record
 from clothseg.error import ClaimedError, ConfigError, DataError
-from clothseg.files import write_json, write_text
+from clothseg.files import remove_temporary_files, write_json, write_text
 from clothseg.run.environment import environment
 from clothseg.run.signature import fill_missing_keys, signature
 
@@ -46,6 +47,30 @@ def run_folder(
     folder /= signature(config, fingerprint, world_size)
     fold = config["split"].get("fold")
     return folder if fold is None else folder / f"fold-{fold}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Claim of this process on a run folder.
+
+    Args:
+        lock: the acquired lock.
+    """
+
+    lock: SoftFileLease
+
+    def require(self) -> None:
+        """Fail if the claim has expired, because this process was suspended, and was taken over.
+
+        Raises:
+            ClaimedError: another process trains the run.
+        """
+        owner = self.lock.owner
+        if owner is None or owner.token != self.lock.token:
+            raise ClaimedError(
+                f"{Path(self.lock.lock_file).parent} was taken over by another process, because "
+                "this one did not respond; it writes nothing more"
+            )
 
 
 @dataclass(frozen=True)
@@ -121,18 +146,27 @@ class Record:
         return not rerun and (self.status or {}).get("state") == "done"
 
     @property
-    def last_checkpoint(self) -> Path | None:
-        """Checkpoint from which an interrupted run resumes; None if there is none."""
-        path = self.folder / "checkpoints" / "last.ckpt"
-        return path if path.is_file() else None
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def is_resumable(self) -> bool:
+        """True if there is a checkpoint to resume from, intact or not."""
+        return any((self.checkpoints / name).is_file() for name in (LAST, PREVIOUS))
 
     @property
     def best_checkpoint(self) -> Path:
         """Weights of the best epoch."""
-        return self.folder / "checkpoints" / "best.ckpt"
+        return self.checkpoints / BEST
+
+    def delete_last_checkpoints(self) -> None:
+        """Delete the state to resume from, which is most of a finished record."""
+        for name in (LAST, PREVIOUS):
+            (self.checkpoints / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def claimed(self, wait: float = 0) -> Iterator[None]:
+    def claimed(self, wait: float = 0) -> "Iterator[Claim]":
         """Lock the folder for this process, also against other machines on a shared file system.
 
         The claim is renewed while the process is alive. It is released immediately if a process of
@@ -157,7 +191,7 @@ class Record:
         except OSError as error:
             raise DataError(f"{self.folder} cannot be written: {error.strerror}") from error
         try:
-            yield
+            yield Claim(lock)
         finally:
             lock.release()
 
@@ -172,6 +206,7 @@ class Record:
         """Create or reopen the folder for an attempt; return the attempt number, from 1."""
         attempts: int = (self.status or {}).get("attempts", 0) + 1
         (self.folder / "figures").mkdir(parents=True, exist_ok=True)
+        remove_temporary_files(self.folder)
         content = {"choices": dict(choices), "overrides": overrides, "config": config}
         write_text(self.folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
         write_json(self.folder / "environment.json", environment(code) | {"device": device})

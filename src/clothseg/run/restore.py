@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clothseg import build
+from clothseg.checkpoint import read_checkpoint
 from clothseg.config.run_config import RunConfig
-from clothseg.error import ConfigError, DataError, first_line
+from clothseg.error import ConfigError, DataError
 from clothseg.quick_imports import quick_imports
 from clothseg.run.record import Record
 from clothseg.screen import say
@@ -129,16 +130,11 @@ def load_best(network: "Network", record: Record) -> None:
     """Load the weights of a run's best epoch.
 
     Raises:
-        DataError: the checkpoint is damaged, or belongs to a different network.
+        DataError: the checkpoint is damaged, belongs to a different network, or its weights are
+            not finite.
     """
-    import torch
-
     path = record.best_checkpoint
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except Exception as error:  # torch, zip and pickle raise many types for damaged files
-        first = first_line(error)
-        raise DataError(f"{path}: the checkpoint is damaged ({first})") from error
+    state = read_checkpoint(path)["state_dict"]
     names = [name for name in state if name.startswith(NETWORK)]
     try:
         network.load_state_dict({name.removeprefix(NETWORK): state[name] for name in names})

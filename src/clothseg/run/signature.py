@@ -21,6 +21,7 @@ IRRELEVANT_KEYS = (
     "logger",
     "report",
     "callbacks.checkpoints.interval",
+    "callbacks.checkpoints.keep_last",
     "data.workers",
     "data.cache",
     "dataset.root",

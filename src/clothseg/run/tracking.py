@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Callback
 
 from clothseg import build
 from clothseg.callbacks.history import History
-from clothseg.error import first_line
+from clothseg.error import ClaimedError, first_line
 from clothseg.logger.tracker import End, Results, Subject, Tracker
 from clothseg.run.job import Job
 from clothseg.run.tables import write_history
@@ -30,11 +30,19 @@ class Tracking(Callback):
         subject: the run.
         history: history of the epochs; its callback must run before this one.
         say: function that prints and logs a line.
+        require_claim: called before anything of an epoch is written; raises if the run folder
+            belongs to another process by now.
     """
 
     def __init__(
-        self, trackers: Sequence[Tracker], subject: Subject, history: History, say: Say
+        self,
+        trackers: Sequence[Tracker],
+        subject: Subject,
+        history: History,
+        say: Say,
+        require_claim: Callable[[], None] | None = None,
     ) -> None:
+        self.require_claim = require_claim
         self.trackers, self.subject, self.history, self.say = trackers, subject, history, say
         self._begun: list[Tracker] = []
         self._failed: set[str] = set()
@@ -50,7 +58,7 @@ class Tracking(Callback):
         trace: TracebackType | None,
     ) -> None:
         """Close all active trackers."""
-        stopped = isinstance(error, KeyboardInterrupt)
+        stopped = isinstance(error, KeyboardInterrupt | ClaimedError)
         end: End = "done" if error is None else "interrupted" if stopped else "failed"
         for tracker in self._begun:
             try:
@@ -70,7 +78,13 @@ class Tracking(Callback):
             self._report_epochs()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Report the finished epoch."""
+        """Report the finished epoch.
+
+        Raises:
+            ClaimedError: another process has taken over the run.
+        """
+        if self.require_claim:
+            self.require_claim()
         if trainer.is_global_zero:
             self._report_epochs()
 
@@ -102,10 +116,12 @@ class Tracking(Callback):
         self.say(f"{name}  warning: logger {tracker.name} failed ({text}); {missing}")
 
 
-def job_tracking(job: Job, say: Say) -> Tracking:
+def job_tracking(job: Job, say: Say, require_claim: Callable[[], None] | None = None) -> Tracking:
     """Create the tracking of a job with its configured trackers and an empty history."""
     folder = job.folder if job.fold is None else job.folder.parent
     group = "/".join(folder.parts[-3:])
     config = job.config
     subject = Subject(job.title, job.folder, group, config.plain, job.choices, config.labels)
-    return Tracking(build.build_trackers(config), subject, History(config.monitor), say)
+    return Tracking(
+        build.build_trackers(config), subject, History(config.monitor), say, require_claim
+    )

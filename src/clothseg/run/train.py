@@ -1,21 +1,19 @@
 """Execution of one run: train, test, measure, draw figures, and record."""
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from zipfile import is_zipfile
+from typing import Literal
 
-import numpy as np
 import torch
 
 from clothseg import build
 from clothseg.cache import read_census
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
+from clothseg.checkpoint import latest_checkpoint
 from clothseg.datamodule.sampling import Shard
 from clothseg.datamodule.segmentation_data import SegmentationData
-from clothseg.error import DataError
 from clothseg.files import write_array, write_json
 from clothseg.logger.tracker import Results
 from clothseg.loss.class_weights import ClassPixels, describe_weights
@@ -23,6 +21,7 @@ from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.report.results import draw_scores, write_per_class
+from clothseg.run.inference_time import inference_ms
 from clothseg.run.job import Job
 from clothseg.run.log import run_log
 from clothseg.run.record import Record
@@ -35,17 +34,18 @@ from clothseg.task.evaluation import evaluate
 from clothseg.task.semantic import SemanticSegmentation
 from clothseg.trainer import autocast_dtype, evaluation_device, restore_keyboard_interrupt
 
-WARM_UP, TIMED = (10, 0.05), (50, 0.2)
-"""Maximum forward passes, and seconds after which no further one begins, before and during the
-measurement of the inference time: a quarter of a second, or two passes of a slow network."""
+Say = Callable[[str], None]
 
 
-def run(job: Job, rank: int) -> None:
+def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
     """Execute a run, or resume an interrupted one.
 
     Args:
         job: the run.
         rank: rank of this process. Rank 0 writes the record and the console output.
+
+    Returns:
+        What this process did; `skipped` if another one has finished the run in the meantime.
 
     Raises:
         UserError: an error that the user can fix.
@@ -65,14 +65,15 @@ def run(job: Job, rank: int) -> None:
     data.require_images("trainer.devices", ["validation", "test"])
     pixels = ClassPixels.of_training(census, split, job.config.data.image_size)
     task = build.build_task(job.config, pixels)
+    record = Record(job.folder)
+    checkpoint, problems = latest_checkpoint(record.checkpoints)
     if rank > 0:
         with run_log(None) as say, job_tracking(job, say) as tracking:
-            _train_and_test(job, data, task, say, tracking)
-        return
-    record = Record(job.folder)
-    with record.claimed(job.wait):
+            _train_and_test(job, data, task, say, tracking, checkpoint)
+        return "done"
+    with record.claimed(job.wait) as claim:
         if record.is_done(rerun=job.config.rerun):  # by the process that held the claim
-            return
+            return "skipped"
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
             record.begin(dict(job.config.plain), job.choices, job.overrides, device, job.code)
@@ -90,46 +91,48 @@ def run(job: Job, rank: int) -> None:
                 say(f"{job.title}  class weights: {text}")
             for name in missing_classes(census, split, task.names):
                 say(f"{job.title}  warning: no training image contains the class {name}")
-            with job_tracking(job, say) as tracking:
-                scores = _train_and_test(job, data, task, say, tracking)
+            _announce_start(job, say, checkpoint, problems)
+            with job_tracking(job, say, claim.require) as tracking:
+                scores = _train_and_test(job, data, task, say, tracking, checkpoint)
+                claim.require()
                 tracking.end(_write_results(job, data, task, tracking.history, scores))
+            claim.require()
             record.set_state("done")
+            if not job.config.keeps_last_checkpoint:
+                record.delete_last_checkpoints()
+    return "resumed" if checkpoint else "done"
+
+
+def _announce_start(job: Job, say: Say, checkpoint: Path | None, problems: list[str]) -> None:
+    """Say from which epoch the training starts, and why not from a later one."""
+    for problem in problems:
+        say(f"{job.title}  warning: {problem}")
+    if checkpoint:
+        say(f"{job.title}  resumes from {checkpoint}")
+    elif problems:
+        say(f"{job.title}  starts again from the first epoch")
 
 
 def _train_and_test(
     job: Job,
     data: SegmentationData,
     task: SemanticSegmentation,
-    say: Callable[[str], None],
+    say: Say,
     tracking: Tracking,
+    checkpoint: Path | None,
 ) -> Scores:
-    """Train, then test the best epoch."""
+    """Train, from the beginning or from a checkpoint, then test the best epoch."""
     record = Record(job.folder)
     history = tracking.history
     reporter = Reporter(say, job.title, data.batch_size, history)
     observers = [history, tracking, reporter]
     trainer = build.build_trainer(job.config, job.folder, observers, job.world_size)
-    if record.last_checkpoint:
-        _require_complete(record.last_checkpoint)
-        say(f"{job.title}  resumes from {record.last_checkpoint}")
     with restore_keyboard_interrupt():
-        trainer.fit(task, data, ckpt_path=record.last_checkpoint, weights_only=True)
+        trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
     load_best(task.network, record)
     device = evaluation_device(job.config.execution.accelerator, data.shard.rank)
     dtype = autocast_dtype(job.config.execution.precision)
     return evaluate(task, data.evaluation_batches(data.split.test), device, dtype)
-
-
-def _require_complete(checkpoint: Path) -> None:
-    """Fail if a checkpoint is truncated, for example because the disk was full.
-
-    Raises:
-        DataError: states how to proceed.
-    """
-    if not is_zipfile(checkpoint):  # the directory of a ZIP file is at its end
-        raise DataError(
-            f"{checkpoint} is damaged; delete it and repeat the command to train from scratch"
-        )
 
 
 def _write_results(
@@ -184,22 +187,3 @@ def describe_class_weights(task: SemanticSegmentation) -> list[str]:
     losses = [loss for loss in task.loss.modules() if isinstance(loss, PixelLoss)]
     weights = [loss.weights.tolist() for loss in losses if loss.weights is not None]
     return [describe_weights(values, task.names) for values in weights]
-
-
-def inference_ms(task: SemanticSegmentation, image_size: int) -> float:
-    """Median inference time for one image, milliseconds."""
-    image = np.zeros((1, image_size, image_size, 3), np.uint8)
-    _pass_seconds(task, image, *WARM_UP)
-    return 1000 * float(np.median(_pass_seconds(task, image, *TIMED)))
-
-
-def _pass_seconds(
-    task: SemanticSegmentation, image: np.ndarray, passes: int, seconds: float
-) -> list[float]:
-    """Time forward passes until their number or the time is used up; at least one."""
-    times: list[float] = []
-    while not times or (len(times) < passes and sum(times) < seconds):
-        start = time.perf_counter()
-        task.predict(image)  # ends with a copy to the CPU, which synchronizes with the device
-        times.append(time.perf_counter() - start)
-    return times

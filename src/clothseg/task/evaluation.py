@@ -9,6 +9,7 @@ from torch import distributed
 from clothseg.datamodule.batches import Batches
 from clothseg.metric.names import COSTLY
 from clothseg.metric.segmentation import Scores, SegmentationScores
+from clothseg.task.finite import OUTPUT, FiniteCheck
 from clothseg.task.segmenter import Segmenter
 
 
@@ -23,7 +24,11 @@ def evaluate(
         batches: the batches of this process.
         device: the device of this process.
         dtype: number format of the forward pass; None for that of the weights.
+
+    Raises:
+        DivergedError: the network's output for an image is not finite.
     """
+    check_finite = FiniteCheck()
     segmenter.to(device).eval()
     scores = SegmentationScores(len(segmenter.names), COSTLY).to(device)
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
@@ -34,7 +39,9 @@ def evaluate(
             }
             prepared = segmenter.prepared(moved)
             logits, mask = segmenter.network(prepared["image"])["logits"], prepared["mask"]
+            check_finite([logits], OUTPUT, batch["name"])
             scores.update(segmenter.postprocess(logits, mask.shape[-2:]), mask, prepared["index"])
+    check_finite.finish()
     return scores.compute()
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
+from clothseg.task.finite import require_finite
 
 NORMALIZATIONS = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
@@ -61,8 +62,12 @@ class Segmenter(nn.Module):
         Args:
             images: images at the input size of the network.
             size: height and width of the result in pixels; None for the size of the images.
+
+        Raises:
+            DivergedError: the output is not finite.
         """
         self.eval()
         pixels = torch.from_numpy(images).to(self.scale.device)
         logits = self.network(self.normalized(pixels))["logits"]
+        require_finite(logits)
         return self.postprocess(logits, size).to(torch.uint8).cpu().numpy()

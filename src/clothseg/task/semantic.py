@@ -22,6 +22,7 @@ from clothseg.metric.scorecard import dataset_values
 from clothseg.metric.segmentation import ConfusionMatrix, Scores, SegmentationScores
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
+from clothseg.task.finite import OUTPUT, FiniteCheck
 from clothseg.task.segmenter import Batch, Segmenter
 
 
@@ -88,6 +89,7 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
         self.val_metrics = ValidationMetrics(len(names), costly)
         self.val_scores: Scores | None = None
         self.checkpoint_weights: Callable[[], dict[str, Any]] | None = None
+        self.check_finite = FiniteCheck()
 
     def configure_optimizers(self) -> Any:
         """Create the optimizer of all trainable parameters and its schedule."""
@@ -112,6 +114,9 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
         """Compute the loss of one batch, or of one shard or micro-batch of it.
 
         Devices split the same global batch; the loss averages over all its pixels.
+
+        Raises:
+            DivergedError: loss or output is not finite; on a GPU it is raised one step later.
         """
         trainer = self.trainer
         steps = trainer.accumulate_grad_batches
@@ -124,11 +129,13 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
         pixels = trainer.strategy.reduce(batch["pixels"].clone(), reduce_op="sum")
         mean_pixels = pixels / (steps * trainer.world_size)
         output, mask = self.network(batch["image"]), batch["mask"]
+        terms = self._terms(output, batch, mean_pixels)
+        total = torch.stack(list(terms.values())).sum()
+        place = f"epoch {self.current_epoch + 1}, step {self.global_step + 1}: the loss"
+        self.check_finite([total, *output.values()], place, batch["name"])
         if self.train_matrix is not None:
             classes = self.postprocess(output["logits"].detach(), mask.shape[-2:])
             self.train_matrix.update(classes, mask)
-        terms = self._terms(output, batch, mean_pixels)
-        total = torch.stack(list(terms.values())).sum()
         weight = self.loss.mass(mean_pixels)
         for name, term in {"loss": total, **terms}.items():
             if name not in self.train_terms:
@@ -161,6 +168,7 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Synchronize the processes, so that all validate the same network."""
+        self.check_finite.finish()
         self.average_statistics()
 
     def average_statistics(self) -> None:
@@ -174,6 +182,8 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add the scores and the loss of one validation batch."""
         logits, mask = self.network(batch["image"])["logits"], batch["mask"]
+        place = f"epoch {self.current_epoch + 1}, validation: {OUTPUT}"
+        self.check_finite([logits], place, batch["name"])
         target, pixels = mask, batch["pixels"]
         if mask.shape[-2:] != logits.shape[-2:]:  # the loss uses the size of the logits
             target = resize_mask(mask, logits.shape[-2:])
@@ -186,6 +196,7 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's losses and scores, and step a plateau schedule."""
+        self.check_finite.finish()
         for name, mean in self.train_terms.items():
             if name == "loss" or len(self.train_terms) > 2:  # a single term is the loss itself
                 self.log(f"train/{name}", mean.compute())

@@ -1,0 +1,92 @@
+"""Checkpoint files: replaced in one step, and verified when they are read.
+
+A checkpoint is a ZIP file as `torch.save` writes it, which contains a checksum of every tensor.
+"""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clothseg.error import DataError, first_line
+from clothseg.files import replacing
+
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+"""Full state of the last saved epoch, of the one saved before it, and weights of the best epoch."""
+
+
+def write_checkpoint(path: Path, content: Mapping[str, Any], previous: Path | None = None) -> None:
+    """Write a checkpoint next to its final place, flush it to disk, and rename it.
+
+    Args:
+        path: the file.
+        content: what to save.
+        previous: new name of the checkpoint that is replaced; None deletes it.
+
+    Raises:
+        WriteError: the disk is full, or the folder is not writable.
+    """
+    import torch
+
+    with replacing(path, previous) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(dict(content), file)
+        except RuntimeError as error:  # PyTorch cannot end the file either, and says only that
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint on the CPU, without executing code in it.
+
+    Raises:
+        DataError: it is missing, truncated or altered, contains code, or its weights are not
+            finite.
+    """
+    import torch
+
+    try:
+        _verify(path)
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        weights: Mapping[str, Any] = content["state_dict"]
+        diverged = [name for name, values in weights.items() if not values.isfinite().all()]
+    except Exception as error:  # torch, zip and pickle raise many types for damaged files
+        raise DataError(f"{path}: the checkpoint is damaged ({first_line(error)})") from error
+    if diverged:
+        raise DataError(
+            f"{path}: {len(diverged)} of {len(weights)} weights are not finite, such as "
+            f"{diverged[0]}: the training diverged; rerun=true trains the run again"
+        )
+    return content
+
+
+def latest_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:
+    """Find the checkpoint to resume from.
+
+    Args:
+        folder: folder of the checkpoints.
+
+    Returns:
+        The last one that is intact, or None, and a sentence about each one that is not.
+    """
+    problems = []
+    for path in (folder / LAST, folder / PREVIOUS):
+        if path.is_file():
+            try:
+                read_checkpoint(path)
+            except DataError as error:
+                problems.append(str(error))
+            else:
+                return path, problems
+    return None, problems
+
+
+def _verify(path: Path) -> None:
+    """Compare the content of a ZIP file with its checksums.
+
+    Raises:
+        zipfile.BadZipFile: they differ, or the end of the file is missing.
+    """
+    with zipfile.ZipFile(path) as archive:
+        altered = archive.testzip()
+    if altered is not None:
+        raise zipfile.BadZipFile(f"{altered} differs from its checksum")

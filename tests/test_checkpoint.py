@@ -1,0 +1,112 @@
+"""Checkpoints: never lost while they are written, and verified when they are read."""
+
+import math
+import os
+import pickle
+import random
+import resource
+
+import pytest
+import torch
+
+from clothseg.callbacks.checkpoint_io import RunCheckpointIO
+from clothseg.checkpoint import latest_checkpoint, read_checkpoint, write_checkpoint
+from clothseg.error import DataError, WriteError
+
+
+def content(value=1.0):
+    weights = {"a": torch.full((100, 100), value), "steps": torch.tensor(3)}
+    return {"epoch": 4, "state_dict": weights}
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_checkpoint(tmp_path / "best.ckpt", content())
+    return tmp_path / "best.ckpt"
+
+
+def flip_bytes(path):
+    """Flip 64 bytes of the tensors; their positions differ from those of the file's structure."""
+    altered = bytearray(path.read_bytes())
+    for position in random.Random(0).sample(range(2000, 40000), 64):
+        altered[position] ^= 255
+    path.write_bytes(altered)
+
+
+DAMAGES = {
+    "flipped bytes": flip_bytes,
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("<html>"),
+    "missing": lambda path: path.unlink(),
+    "code": lambda path: path.write_bytes(pickle.dumps(os.getcwd)),
+    "code in an archive": lambda path: torch.save({"state_dict": {}, "x": os.getcwd}, path),
+    "no weights": lambda path: torch.save({"epoch": 1}, path),
+    "weights that are no tensors": lambda path: torch.save({"state_dict": {"a": 1}}, path),
+    "a list": lambda path: torch.save([1], path),
+}
+
+
+def test_a_checkpoint_is_read_as_it_was_written(path):
+    found = read_checkpoint(path)
+    assert found["epoch"] == 4
+    assert all(torch.equal(found["state_dict"][k], v) for k, v in content()["state_dict"].items())
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_checkpoint_is_an_error_that_names_the_file(path, damage):
+    damage(path)
+    with pytest.raises(DataError, match=r"best\.ckpt: the checkpoint is damaged \(.+\)"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_weights_that_are_not_finite_are_not_read(path, value):
+    write_checkpoint(path, content(value))
+    with pytest.raises(DataError, match="1 of 2 weights are not finite, such as a: the training"):
+        read_checkpoint(path)
+
+
+def test_the_state_before_the_last_one_is_kept_and_used_if_the_last_is_damaged(tmp_path):
+    last, previous = tmp_path / "last.ckpt", tmp_path / "previous.ckpt"
+    assert latest_checkpoint(tmp_path) == (None, [])
+    files = RunCheckpointIO()
+    for epoch in range(3):
+        files.save_checkpoint({**content(), "epoch": epoch}, last)
+    assert latest_checkpoint(tmp_path) == (last, [])
+    assert [files.load_checkpoint(path)["epoch"] for path in (last, previous)] == [2, 1]
+    flip_bytes(last)
+    found, (problem,) = latest_checkpoint(tmp_path)
+    assert found == previous
+    assert "last.ckpt: the checkpoint is damaged" in problem
+    last.unlink()  # killed between the two renames
+    assert latest_checkpoint(tmp_path) == (previous, [])
+    flip_bytes(previous)
+    assert latest_checkpoint(tmp_path)[0] is None
+
+
+def test_only_the_state_to_resume_from_keeps_its_predecessor(tmp_path):
+    for _ in range(2):
+        RunCheckpointIO().save_checkpoint(content(), tmp_path / "best.ckpt")
+    assert [path.name for path in tmp_path.iterdir()] == ["best.ckpt"]
+
+
+def test_a_full_disk_keeps_the_old_checkpoint(path):
+    """A limit of the file size stands for the disk."""
+    before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(WriteError, match=r"best\.ckpt cannot be written: File too large"):
+            write_checkpoint(path, content(2.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert [other.name for other in path.parent.iterdir()] == ["best.ckpt"]
+
+
+def test_the_folder_of_temporary_files_is_not_used(path, monkeypatch, tmp_path):
+    missing = tmp_path / "missing"
+    monkeypatch.setenv("TMPDIR", str(missing))
+    monkeypatch.setattr("tempfile.tempdir", str(missing))
+    RunCheckpointIO().save_checkpoint(content(3.0), path)
+    assert read_checkpoint(path)["state_dict"]["a"][0, 0] == 3
