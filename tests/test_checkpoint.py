@@ -1,10 +1,12 @@
 """Checkpoints: never lost while they are written, and verified when they are read."""
 
+import io
 import math
 import os
 import pickle
 import random
 import resource
+from pathlib import Path
 
 import pytest
 import torch
@@ -102,6 +104,19 @@ def test_a_full_disk_keeps_the_old_checkpoint(path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
     assert [other.name for other in path.parent.iterdir()] == ["best.ckpt"]
+
+
+def test_ctrl_c_while_a_checkpoint_is_written_is_ctrl_c(path, monkeypatch):
+    before, opened = path.read_bytes(), Path.open
+
+    class Stopped(io.BytesIO):
+        def write(self, data):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "open", lambda *a: Stopped() if "wb" in a else opened(*a))
+    with pytest.raises(KeyboardInterrupt):
+        write_checkpoint(path, content(2.0))
+    assert path.read_bytes() == before
 
 
 def test_the_folder_of_temporary_files_is_not_used(path, monkeypatch, tmp_path):

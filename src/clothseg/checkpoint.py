@@ -31,8 +31,9 @@ def write_checkpoint(path: Path, content: Mapping[str, Any], previous: Path | No
     with replacing(path, previous) as temporary, temporary.open("wb") as file:
         try:
             torch.save(dict(content), file)
-        except RuntimeError as error:  # PyTorch cannot end the file either, and says only that
-            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+        except RuntimeError as error:
+            # After a full disk or Ctrl-C, PyTorch fails to end the file as well, and says only that.
+            raise error.__context__ or error from None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

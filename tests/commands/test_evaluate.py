@@ -18,7 +18,7 @@ def test_evaluation_reproduces_the_scores_of_the_run(swept, command_line, tmp_pa
     record = records(swept[0])[1]
     before = files(record.folder)
     result = command_line.run(
-        ["scripts/evaluate.py", f"run={record.folder}", f"output={tmp_path / 'test.json'}"]
+        [*command_line.evaluate, f"run={record.folder}", f"output={tmp_path / 'test.json'}"]
     )
     assert result.returncode == 0, result.stderr
     assert json.loads((tmp_path / "test.json").read_text()) == record.metrics["test"]
@@ -33,7 +33,7 @@ def test_another_subset_can_be_scored(swept, command_line, tmp_path):
     output = tmp_path / "validation.json"
     result = command_line.run(
         [
-            *("scripts/evaluate.py", f"run={record.folder}", "subset=validation"),
+            *(*command_line.evaluate, f"run={record.folder}", "subset=validation"),
             f"output={output}",
         ]
     )
@@ -55,7 +55,7 @@ def test_flip_tta_changes_scores_and_is_stated_in_the_table(swept, command_line,
     record = records(swept[0])[0]
     output = tmp_path / "flip.json"
     result = command_line.run(
-        ["scripts/evaluate.py", f"run={record.folder}", "tta=flip", f"output={output}"]
+        [*command_line.evaluate, f"run={record.folder}", "tta=flip", f"output={output}"]
     )
     assert result.returncode == 0, result.stderr
     assert "test set, tta=flip" in result.stdout
@@ -68,7 +68,7 @@ def evaluate(command_line, tmp_path, record, *options):
     """Scores of a run with some options, and the console output."""
     output = tmp_path / "scores.json"
     arguments = [f"run={record.folder}", f"output={output}", *options]
-    result = command_line.run(["scripts/evaluate.py", *arguments])
+    result = command_line.run([*command_line.evaluate, *arguments])
     assert result.returncode == 0, result.stderr
     return json.loads(output.read_text()), result.stdout
 
@@ -79,7 +79,7 @@ def test_scales_are_averaged_and_unsuitable_ones_rejected(swept, command_line, t
     card, output = evaluate(command_line, tmp_path, record, "scales=[1.0,2.0]")
     assert "scales=[1.0, 2.0]" in output
     assert card["confusion_matrix"] != record.metrics["test"]["confusion_matrix"]
-    result = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "scales=[1.0,1.3]"])
+    result = command_line.run([*command_line.evaluate, f"run={record.folder}", "scales=[1.0,1.3]"])
     assert result.returncode == 1
     assert "scales: 1.3 of 32 px is not a multiple of the network's stride" in result.stderr
 
@@ -120,12 +120,12 @@ def test_the_ensemble_of_all_folds_is_scored_on_held_out_images(command_line, tm
         (["ensemble=folds"], "some of the networks were trained on these images"),
         (["ensemble=folds", "subset=train"], "score subset=held_out"),
     ):
-        rejected = command_line.run(["scripts/evaluate.py", f"run={first.folder}", *options])
+        rejected = command_line.run([*command_line.evaluate, f"run={first.folder}", *options])
         assert rejected.returncode == 1
         assert message in rejected.stderr
     (second.folder / "checkpoints" / "best.ckpt").unlink()
     rejected = command_line.run(
-        ["scripts/evaluate.py", f"run={first.folder}", "subset=held_out", "ensemble=folds"]
+        [*command_line.evaluate, f"run={first.folder}", "subset=held_out", "ensemble=folds"]
     )
     assert "ensemble=folds: fold 1 of 2 is missing; train it first" in rejected.stderr
 
@@ -133,7 +133,7 @@ def test_the_ensemble_of_all_folds_is_scored_on_held_out_images(command_line, tm
 @pytest.mark.slow
 def test_a_run_without_held_out_images_is_an_error(swept, command_line):
     record = records(swept[0])[0]
-    result = command_line.run(["scripts/evaluate.py", f"run={record.folder}", "subset=held_out"])
+    result = command_line.run([*command_line.evaluate, f"run={record.folder}", "subset=held_out"])
     assert result.returncode == 1
     assert "the split of this run has none (split.held_out=0)" in result.stderr
 
@@ -156,18 +156,18 @@ def test_scores_by_source_do_not_depend_on_the_number_of_devices(command_line, t
     for devices in (1, 2):
         output = tmp_path / f"{devices}.json"
         arguments = [f"run={record.folder}", f"devices={devices}", f"output={output}"]
-        result = command_line.run(["scripts/evaluate.py", *arguments])
+        result = command_line.run([*command_line.evaluate, *arguments])
         assert result.returncode == 0, result.stderr
         assert "by source" in result.stdout
         assert json.loads(output.read_text()) == card
     (tmp_path / "ccp").rename(tmp_path / "moved")
     moved = [f"run={record.folder}", f"output={tmp_path / 'moved.json'}"]
     result = command_line.run(
-        ["scripts/evaluate.py", *moved, f"root={{ccp: {tmp_path / 'moved'}}}"]
+        [*command_line.evaluate, *moved, f"root={{ccp: {tmp_path / 'moved'}}}"]
     )
     assert result.returncode == 0, result.stderr
     assert json.loads((tmp_path / "moved.json").read_text()) == card
-    result = command_line.run(["scripts/evaluate.py", *moved, f"root={tmp_path / 'moved'}"])
+    result = command_line.run([*command_line.evaluate, *moved, f"root={tmp_path / 'moved'}"])
     assert (
         "does not fit the dataset of this run; write 'root={ccp: <folder>, cfpd:" in result.stderr
     )
@@ -192,7 +192,8 @@ def test_an_error_is_one_message(overrides, message, capsys):
 def test_commands_that_use_a_run_do_not_import_lightning(name, swept, command_line, tmp_path):
     record = records(swept[0])[0]
     photos = next(command_line.folder.glob("datasets/*/photos"))
-    more = [f"input={photos}", f"output={tmp_path / 'masks'}"] if name == "predict" else []
+    written = [f"input={photos}", f"output={tmp_path / 'masks'}"]
+    more = written if name == "predict" else command_line.evaluate[1:]
     script = ["-X", "importtime", f"scripts/{name}.py", f"run={record.folder}", *more]
     result = command_line.run_anew(script)
     assert result.returncode == 0, result.stderr

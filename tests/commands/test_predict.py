@@ -102,7 +102,7 @@ def test_predictions_match_those_of_evaluate(swept, command_line, tmp_path):
     scores = tmp_path / "scores.json"
     result = command_line.run(
         [
-            *("scripts/evaluate.py", f"run={record.folder}", f"output={scores}"),
+            *(*command_line.evaluate, f"run={record.folder}", f"output={scores}"),
             "resolution=original",
         ]
     )

@@ -241,7 +241,8 @@ def test_a_failed_job_does_not_stop_others_and_is_retried(command_line, tmp_path
 @pytest.mark.slow(seconds=8)
 def test_a_record_can_be_repeated_but_cannot_run_untrusted_functions(swept, command_line, tmp_path):
     recorded = records(swept[0])[1]
-    again = ["train.py", f"output={tmp_path / 'again'}"]
+    cache = f"data.cache={command_line.folder / 'cache'}"
+    again = ["train.py", f"output={tmp_path / 'again'}", cache]
     result = command_line.run([*again, f"rerun_from={recorded.folder}"])
     assert result.returncode == 0, result.stderr
     (repeated,) = records(tmp_path / "again")
@@ -258,7 +259,7 @@ def test_a_record_can_be_repeated_but_cannot_run_untrusted_functions(swept, comm
     content["config"] |= {"loss": {"_target_": "os.system"}, "trust": ["os", "posix"]}
     (poisoned / "config.yaml").write_text(yaml.safe_dump(content))
     before = files(tmp_path)
-    for script in (again, ["scripts/evaluate.py"]):
+    for script in (again, command_line.evaluate):
         key = "run" if "scripts" in script[0] else "rerun_from"
         result = command_line.run([*script, f"{key}={poisoned}"])
         assert result.returncode == 1
@@ -440,12 +441,12 @@ def test_weights_that_are_not_finite_are_not_used(swept, command_line, tmp_path)
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), np.zeros((20, 20, 3), np.uint8))
     for command in (
-        ["scripts/evaluate.py", f"run={copy}"],
+        [*command_line.evaluate, f"run={copy}"],
         ["scripts/predict.py", f"run={copy}", f"input={photo}", f"output={tmp_path / 'out'}"],
-        ["scripts/export.py", f"run={copy}", f"output={tmp_path / 'out' / 'net.onnx'}"],
+        ["scripts/export.py", f"run={copy}", f"output={tmp_path / 'net.onnx'}"],
     ):
         result = command_line.run(command)
         assert result.returncode == 1
         assert "weights are not finite, such as network." in result.stderr
         assert "Traceback" not in result.stderr
-    assert not (tmp_path / "out").exists()
+    assert not any((tmp_path / name).exists() for name in ("out", "net.onnx"))

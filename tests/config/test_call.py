@@ -46,13 +46,16 @@ def test_a_node_becomes_a_call_of_its_target_without_other_keys():
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_the_text_of_a_record_is_not_interpreted(text, tmp_path, monkeypatch):
+def test_the_text_of_a_record_is_neither_interpreted_nor_accepted(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (job,) = check_command([])
     plain = job.config.plain
-    config = RunConfig.of({**plain, "backbone": {**plain["backbone"], "weights": text}})
+    hostile = {**plain, "backbone": {**plain["backbone"], "weights": text}}
+    with pytest.raises(ConfigError, match=r"backbone\.weights: contains \$\{, but nothing"):
+        RunConfig.of(hostile)
+    unchecked = RunConfig(hostile)
     with pytest.raises(ConfigError) as error:
-        config.backbone()
+        unchecked.backbone()
     assert f"backbone.weights={text}: no such file" in error.value.problems[0]
     assert not list(tmp_path.iterdir())
 
@@ -62,8 +65,16 @@ def test_the_text_of_a_command_line_makes_no_call(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     quoted = text.replace("'", "\\'")
     with pytest.raises(ConfigError):
-        check_command([f"backbone.weights='{quoted}'"])[0].config.backbone()
+        check_command([f"backbone.weights='{quoted}'"])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("node", [{"a": ["${x}"]}, {"${x}": 1}, {"deep": {"er": "a${x}b"}}])
+def test_no_interpolation_survives_anywhere_in_a_configuration(node):
+    (job,) = check_command([])
+    plain = job.config.plain
+    with pytest.raises(ConfigError, match=r"labels\..*contains \$\{"):
+        RunConfig.of({**plain, "labels": {**plain["labels"], "gathers": node}})
 
 
 def test_another_process_receives_plain_values_only():

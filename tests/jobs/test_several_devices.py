@@ -54,7 +54,7 @@ def test_a_sweep_with_two_processes_writes_one_record_per_fold(swept, command_li
     cards = {}
     for tta, devices in itertools.product(("none", "flip"), (1, 3)):
         written = tmp_path / f"{tta}-{devices}.json"
-        run = ["scripts/evaluate.py", f"run={folds[0].folder}", f"devices={devices}", f"tta={tta}"]
+        run = [*command_line.evaluate, f"run={folds[0].folder}", f"devices={devices}", f"tta={tta}"]
         ended = command_line.run([*run, f"output={written}"])
         assert ended.returncode == 0, ended.stderr
         cards[tta, devices] = json.loads(written.read_text())
@@ -63,7 +63,7 @@ def test_a_sweep_with_two_processes_writes_one_record_per_fold(swept, command_li
 
     # Two processes validated the best epoch; one scores it again.
     written = tmp_path / "validation.json"
-    run = ["scripts/evaluate.py", f"run={folds[0].folder}", "subset=validation"]
+    run = [*command_line.evaluate, f"run={folds[0].folder}", "subset=validation"]
     ended = command_line.run([*run, f"output={written}"])
     assert ended.returncode == 0, ended.stderr
     card = json.loads(written.read_text())

@@ -250,3 +250,31 @@ def test_a_damaged_status_counts_as_interrupted(tmp_path):
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(DataError, match=r"metrics\.json is missing or damaged .*; rerun=true"):
         _ = record.metrics
+
+
+def test_a_claim_that_another_process_has_taken_over_is_noticed(tmp_path):
+    record = Record(tmp_path / "run")
+    with record.claimed() as claim:
+        claim.require()
+        path = record.folder / ".claim"
+        own = path.read_text()
+        assert claim.lock.token in own
+        path.write_text(own.replace(claim.lock.token, "0" * len(claim.lock.token)))
+        with pytest.raises(ClaimedError, match="was taken over by another process"):
+            claim.require()
+        path.unlink()
+        with pytest.raises(ClaimedError, match="it writes nothing more"):
+            claim.require()
+
+
+def test_leftovers_of_killed_processes_are_removed_when_a_run_begins(tmp_path):
+    record = Record(tmp_path / "run")
+    leftovers = [record.folder / name for name in (".12-00ff.tmp", "checkpoints/.9-0a.tmp")]
+    for path in leftovers:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half")
+    kept = record.folder / "checkpoints" / "last.ckpt"
+    kept.write_text("whole")
+    record.begin({}, {}, [], "CPU")
+    assert not any(path.exists() for path in leftovers)
+    assert kept.exists()

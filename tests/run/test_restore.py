@@ -56,7 +56,7 @@ def test_an_unfinished_run_is_used_with_a_warning(state, warning, tmp_path, caps
 def test_every_command_warns_of_an_unfinished_run(run, capsys, tmp_path):
     Record(run).set_state("interrupted")
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8")
-    assert main("evaluate", [f"run={run}"]) == 0
+    assert main("evaluate", [f"cache={tmp_path / 'cache'}", f"run={run}"]) == 0
     assert f"{run} was interrupted" in capsys.readouterr().out
     main("predict", [f"run={run}", f"input={tmp_path / 'photo.jpg'}", f"output={tmp_path / 'o'}"])
     assert f"{run} was interrupted" in capsys.readouterr().out
@@ -93,7 +93,7 @@ def test_the_short_name_of_a_run_is_unique(folder, name, tmp_path):
 )
 def test_a_damaged_run_is_reported_in_one_message(file, damage, message, run, capsys, tmp_path):
     damage(run / file)
-    assert main("evaluate", [f"run={run}"]) == 1
+    assert main("evaluate", [f"cache={tmp_path / 'cache'}", f"run={run}"]) == 1
     assert message in capsys.readouterr().err
     if file != "split.json":
         photo = f"input={tmp_path}"
@@ -109,11 +109,10 @@ def test_a_dataset_that_lacks_images_of_the_run_is_reported(swept, tmp_path, cap
     run = records(swept[0])[0].folder
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["config"]["dataset"]["num_images"] = 12
-    config["config"]["dataset"]["root"] = str(tmp_path / "drawn")
-    config["config"]["data"]["cache"] = str(tmp_path / "cache")
     moved = shutil.copytree(run, tmp_path / "run")
     (moved / "config.yaml").write_text(yaml.safe_dump(config))
-    assert main("evaluate", [f"run={moved}"]) == 1
+    folders = [f"cache={tmp_path / 'cache'}", f"root={tmp_path / 'drawn'}"]
+    assert main("evaluate", [*folders, f"run={moved}"]) == 1
     assert (
         "the dataset lacks 4 images of the run's split: 0013, 0014, 0015 …; pass the folder of the "
         "dataset that the run was trained on"
@@ -121,18 +120,85 @@ def test_a_dataset_that_lacks_images_of_the_run_is_reported(swept, tmp_path, cap
 
 
 @pytest.mark.slow
-def test_the_folder_of_all_folds_names_their_runs(swept, capsys):
+def test_the_folder_of_all_folds_names_their_runs(swept, capsys, tmp_path):
     first, second = (record.folder for record in records(swept[0]))
-    assert main("evaluate", [f"run={first.parent}"]) == 1
+    assert main("evaluate", [f"cache={tmp_path / 'cache'}", f"run={first.parent}"]) == 1
     error = capsys.readouterr().err
     assert f"no config.yaml in it; use the run folder of a fold: {first}, {second}" in error
 
 
 @pytest.mark.slow
-def test_more_processes_than_images_are_rejected_by_the_name_of_the_key(swept, run, capsys):
+def test_more_processes_than_images_are_rejected_by_the_name_of_the_key(run, capsys, tmp_path):
     split = json.loads((run / "split.json").read_text())
     photos = len(split["validation"])
-    assert main("evaluate", [f"run={run}", "subset=validation", f"devices={photos + 1}"]) == 1
+    several = ["subset=validation", f"devices={photos + 1}", f"cache={tmp_path / 'cache'}"]
+    assert main("evaluate", [f"run={run}", *several]) == 1
     error = capsys.readouterr().err
     assert f"devices={photos + 1}: the validation part has only {photos}" in error
     assert "trainer.devices" not in error
+
+
+def alter(run, change):
+    """Change the recorded configuration of a run."""
+    path = run / "config.yaml"
+    content = yaml.safe_load(path.read_text())
+    change(content["config"])
+    path.write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.slow(seconds=10)
+def test_a_record_decides_neither_where_files_are_written_nor_who_receives_results(
+    run, command_line, tmp_path
+):
+    elsewhere = tmp_path / "elsewhere"
+
+    def lure(config):
+        config["output"] = config["data"]["cache"] = str(elsewhere)
+        config["logger"] = {"lure": {"_target_": "os.system"}}
+        config["trust"] = ["os", "posix"]
+
+    alter(run, lure)
+    for script in (command_line.evaluate, ["scripts/export.py", f"output={tmp_path / 'x.onnx'}"]):
+        result = command_line.run([*script, f"run={run}"])
+        assert result.returncode == 0, result.stderr
+    again = ["train.py", f"rerun_from={run}", f"output={tmp_path / 'again'}", "report.figures=none"]
+    result = command_line.run([*again, f"data.cache={command_line.folder / 'cache'}"])
+    assert result.returncode == 0, result.stderr
+    (repeated,) = records(tmp_path / "again")
+    assert repeated.config["config"]["logger"] == {}
+    assert not elsewhere.exists()
+
+
+@pytest.mark.slow(seconds=5)
+def test_a_dataset_is_not_rendered_where_a_record_says(run, command_line, tmp_path, capsys):
+    elsewhere = tmp_path / "elsewhere"
+    alter(run, lambda config: config["dataset"].update(root=str(elsewhere)))
+    for name, arguments, key in (
+        ("evaluate", [f"run={run}", f"cache={tmp_path / 'cache'}"], "root"),
+        ("train", [f"rerun_from={run}", f"output={tmp_path / 'again'}"], "dataset.root"),
+    ):
+        assert main(name, arguments) == 1
+        message = f"the images of the run's dataset are not in {elsewhere}, the folder that its"
+        error = capsys.readouterr().err
+        assert message in error
+        assert f"record names; {key}=<folder> says" in error
+    result = command_line.run(
+        [*command_line.evaluate, f"run={run}", f"root={command_line.folder / 'datasets'}"]
+    )
+    assert result.returncode == 0, result.stderr
+    assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize("text", ["${oc.env:HOME}", "x${seed}", r"\${oc.create:{a:1}}", "${"])
+def test_a_record_with_an_interpolation_is_refused(text, run, capsys, tmp_path):
+    alter(run, lambda config: config["backbone"].update(weights=text))
+    out = f"output={tmp_path / 'o'}"
+    for name, arguments in (
+        ("evaluate", [f"run={run}"]),
+        ("predict", [f"run={run}", "input=x", out]),
+        ("export", [f"run={run}", out]),
+        ("train", [f"rerun_from={run}", out]),
+    ):
+        assert main(name, arguments) == 1
+        assert "backbone.weights: contains ${, but nothing" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()

@@ -40,6 +40,11 @@ class CommandLine:
             *overrides,
         ]
 
+    @property
+    def evaluate(self):
+        """Start of an evaluation, which decodes nothing that the training has decoded."""
+        return ["scripts/evaluate.py", f"cache={self.folder / 'cache'}"]
+
     def common(self, output):
         """Overrides of all trainings in these tests; few of them look at figures."""
         return [

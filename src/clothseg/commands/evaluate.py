@@ -18,6 +18,7 @@ from clothseg.run.restore import (
     ensemble_members,
     load_segmenter,
     recorded_config,
+    recorded_reader,
     short_name,
     warn_if_unfinished,
 )
@@ -55,7 +56,7 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
         DataError: the dataset cannot be read, or a process failed.
     """
     runs = ensemble_members(Path(options.run), options.ensemble)
-    configs = [recorded_config(run, options.trust) for run in runs]
+    configs = [recorded_config(run, options.trust, options.cache) for run in runs]
     if options.ensemble == "folds" and options.subset != "held_out":
         raise ConfigError(
             [
@@ -115,7 +116,7 @@ def _score(
         from clothseg.split import Split
         from clothseg.task.evaluation import evaluate, process_group
 
-    reader = build.build_dataset(config)
+    reader = recorded_reader(config) if options.root is None else build.build_dataset(config)
     split = Split.read(runs[0] / "split.json")
     census = build.open_census(config, reader)
     split.require(census.names)

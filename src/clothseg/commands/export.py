@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from clothseg import build
 from clothseg.config.command_line import check_settings
 from clothseg.config.run_config import RunConfig
 from clothseg.config.schema import NO_POSTPROCESS
@@ -22,7 +21,13 @@ from clothseg.error import ConfigError, DataError, first_line
 from clothseg.extras import require_extra
 from clothseg.files import replacing
 from clothseg.label_file import label_rows
-from clothseg.run.restore import load_segmenter, recorded_config, short_name, warn_if_unfinished
+from clothseg.run.restore import (
+    load_segmenter,
+    recorded_config,
+    recorded_reader,
+    short_name,
+    warn_if_unfinished,
+)
 from clothseg.screen import console
 
 if TYPE_CHECKING:
@@ -244,7 +249,7 @@ def _normalized_images(segmenter: "Segmenter", config: RunConfig) -> "Tensor":
 
     size = config.data.image_size
     try:
-        samples = build.build_dataset(config).samples()[:NUM_COMPARED]
+        samples = recorded_reader(config).samples()[:NUM_COMPARED]
         original = [read_image(sample.image) for sample in samples]
         images = np.stack(
             [cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in original]

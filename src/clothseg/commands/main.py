@@ -3,17 +3,15 @@
 Heavy modules are imported only when needed, so that help and errors appear immediately.
 """
 
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from types import FrameType
 
 from clothseg import __version__
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS, split_flags
 from clothseg.error import ConfigError, UserError
-from clothseg.signals import termination_signals
+from clothseg.signals import interrupt_on_signals
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,7 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
 
         print(help_text(command.config, program))
         return 0
-    for number in termination_signals():
-        signal.signal(number, _interrupt)
+    interrupt_on_signals()
     try:
         _require_known(flags, command.flags)
         run = getattr(import_module(f"clothseg.commands.{name}"), f"{name}_command")
@@ -118,8 +115,3 @@ def _require_known(flags: Sequence[str], known: Sequence[str]) -> None:
                 for flag in unknown
             ]
         )
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Handle SIGTERM, sent by schedulers and `kill`, and SIGHUP like Ctrl-C."""
-    raise KeyboardInterrupt

@@ -24,6 +24,8 @@ class Evaluate(BaseModel):
     """Subset of the run's split to score."""
     root: str | dict[str, str] | None
     """New folder of the dataset if it has moved; for a merged dataset, one per source."""
+    cache: str
+    """Folder of decoded images; that of the record is not used."""
     devices: Annotated[int, Field(ge=1)]
     """Number of processes, one per GPU; does not affect the scores."""
     tta: Literal["none", "flip"]

@@ -6,7 +6,7 @@ of all other nodes is a class in :mod:`.schema`. This module does not import tor
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -34,6 +34,11 @@ def config_problems(
         for name, field in schema.model_fields.items()
         if field.annotation == Node and "_target_" not in (config.get(name) or {"_target_": None})
     ]
+    problems += [
+        f"{path}: contains ${{, but nothing in a checked configuration is interpolated: write the "
+        "value itself"
+        for path in _uninterpolated(config)
+    ]
     trust = config.get("trust")
     for path, node in targets(config):
         shared = Preparation if path == "dataset" else Arguments
@@ -49,6 +54,22 @@ def config_problems(
             read = {key: arguments[key] for key in Execution.model_fields if key in arguments}
             problems += _model_problems(Execution, read, path)
     return list(dict.fromkeys(problems))
+
+
+def _uninterpolated(node: Any, path: str = "") -> Iterator[str]:
+    """Yield the dotted paths of texts in which an interpolation was escaped or never resolved."""
+    if isinstance(node, str):
+        if "${" in node:
+            yield path
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            name = f"{path}.{key}" if path else str(key)
+            yield from _uninterpolated(value, name)
+            if "${" in str(key):
+                yield name
+    elif isinstance(node, Sequence):
+        for index, value in enumerate(node):
+            yield from _uninterpolated(value, f"{path}.{index}")
 
 
 def launcher_problems(node: Mapping[str, Any]) -> list[str]:

@@ -37,6 +37,16 @@ class SyntheticWardrobe(CoParsing):
 
     def list_samples(self) -> list[Sample]:
         """Rendered images; renders them first if necessary."""
+        if not self.ready:
+            self._render()
+        return super().list_samples()
+
+    def _render(self) -> None:
+        """Render the images, unless another process does it first.
+
+        Raises:
+            DataError: they cannot be written.
+        """
         self.root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.root}.lock"):
             if not self.ready:
@@ -50,7 +60,6 @@ class SyntheticWardrobe(CoParsing):
                         "no partial data is left behind. Free some space there or choose another "
                         "folder with dataset.root=<folder>"
                     ) from error
-        return super().list_samples()
 
 
 def synthetic(*, root: str, names: Sequence[str], num_images: int, seed: int) -> SyntheticWardrobe:

@@ -27,8 +27,14 @@ from clothseg.jobs.plan import plan_jobs
 from clothseg.jobs.summary import report_outcomes
 from clothseg.jobs.sweep import run_sweep
 from clothseg.run.record import Record
+from clothseg.run.restore import recorded_reader
 from clothseg.run.signature import is_irrelevant
 from clothseg.shipped import CONF
+from clothseg.signals import raise_if_interrupted
+
+OF_THE_COMMAND = frozenset({"trust", "output", "logger", "data.cache"})
+"""Keys that a repeated run takes from its command. A record, which may be a stranger's, must not
+decide which modules are trusted, where files are written, or to whom results are sent."""
 
 
 def launch(overrides: list[str], flags: list[str]) -> int:
@@ -88,6 +94,7 @@ def _run_one(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) ->
     (job,) = plan_jobs([composed], machine, inputs)
     if job.world_size == 1:
         (job,) = share_inputs([job], inputs)
+        raise_if_interrupted()
         return run_job(job, run_here)
     return run_jobs([job], machine, 1, inputs)[0]
 
@@ -115,10 +122,11 @@ def _rerun(composed: list[Composed[RunConfig]], overrides: list[str]) -> Outcome
         )
     recorded = Record(Path(str(command.rerun_from))).config
     plain = copy.deepcopy(recorded["config"])
-    # A record must not decide which modules are trusted or where output goes; the command does.
-    for key in keys | {"trust", "output"}:
+    for key in keys | OF_THE_COMMAND:
         _copy_key(command.plain, plain, key)
     config = RunConfig.of({**plain, "rerun": True})
+    if "dataset.root" not in keys:
+        recorded_reader(config, "dataset.root")
     all_overrides = [*recorded["overrides"], *overrides]
     repeated = Composed(config, recorded["choices"], {}, all_overrides)
     return _run_one(repeated, Machine.here(), Inputs())

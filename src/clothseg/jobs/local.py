@@ -14,6 +14,7 @@ from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_j
 from clothseg.jobs.process import Processes, prepare
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
+from clothseg.signals import raise_if_interrupted
 
 
 def run_jobs(
@@ -37,6 +38,7 @@ def run_jobs(
     try:
         # The libraries of the jobs are loaded while the images are decoded.
         jobs = share_inputs(jobs, inputs, begin=prepare)
+        raise_if_interrupted()
     except KeyboardInterrupt:
         return [previous_outcome(job) or Outcome.of(job, "interrupted", "") for job in jobs]
     processes = Processes()

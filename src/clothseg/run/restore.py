@@ -15,6 +15,7 @@ from clothseg.run.record import Record
 from clothseg.screen import say
 
 if TYPE_CHECKING:
+    from clothseg.dataset import Reader
     from clothseg.model.network import Network
     from clothseg.task.segmenter import Segmenter
 
@@ -26,20 +27,25 @@ UNFINISHED = {
 """Descriptions of the states of unfinished runs."""
 
 
-def recorded_config(run: Path, trust: Sequence[str]) -> RunConfig:
+def recorded_config(run: Path, trust: Sequence[str], cache: str = "outputs/cache") -> RunConfig:
     """Read and check the configuration of a run that has a best epoch.
 
-    Settings that affect training only, or that do not pay off for a few images, are reset.
+    Settings that affect training only, or that do not pay off for a few images, are reset. So is
+    everything that would let the author of a record decide where files are written or to whom
+    results are sent: the loggers, and the folders of results and of the cache.
 
     Args:
         run: run folder.
         trust: packages whose functions the configuration may use.
+        cache: folder of decoded images.
 
     Raises:
         ConfigError: the folder contains no such run.
     """
     record = Record(run)
-    config = RunConfig.of({**record.config["config"], "trust": list(trust)})
+    recorded = record.config["config"]
+    own = {"trust": list(trust), "logger": {}, "output": "outputs"}
+    config = RunConfig.of({**recorded, **own, "data": {**recorded["data"], "cache": cache}})
     if not record.best_checkpoint.is_file():
         raise ConfigError(
             [f"run={run}: no {record.best_checkpoint}; the run has not finished an epoch yet"]
@@ -47,6 +53,25 @@ def recorded_config(run: Path, trust: Sequence[str]) -> RunConfig:
     plain = {"sync_batchnorm": False, "ema_decay": None, "compile": False}
     trainer = {key: value for key, value in plain.items() if key in config.trainer.arguments}
     return config.changed(trainer=trainer, data={"sampling": "uniform"})
+
+
+def recorded_reader(config: RunConfig, key: str = "root") -> "Reader":
+    """Build the reader of a recorded dataset, whose images must exist.
+
+    Args:
+        config: configuration of a recorded run.
+        key: key of the command for the folder of the dataset.
+
+    Raises:
+        DataError: they would have to be rendered first, in a folder that the record names.
+    """
+    reader = build.build_dataset(config)
+    if not reader.ready:
+        raise DataError(
+            f"the images of the run's dataset are not in {reader.root.parent}, the folder that its "
+            f"record names; {key}=<folder> says where they are, or where to render them"
+        )
+    return reader
 
 
 def warn_if_unfinished(runs: Sequence[Path]) -> None:
