@@ -113,7 +113,7 @@ def test_ctrl_c_while_a_checkpoint_is_written_is_ctrl_c(path, monkeypatch):
         def write(self, data):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "open", lambda *a: Stopped() if "wb" in a else opened(*a))
+    monkeypatch.setattr(Path, "open", lambda *a, **k: Stopped() if "wb" in a else opened(*a, **k))
     with pytest.raises(KeyboardInterrupt):
         write_checkpoint(path, content(2.0))
     assert path.read_bytes() == before

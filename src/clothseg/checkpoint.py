@@ -32,7 +32,7 @@ def write_checkpoint(path: Path, content: Mapping[str, Any], previous: Path | No
         try:
             torch.save(dict(content), file)
         except RuntimeError as error:
-            # After a full disk or Ctrl-C, PyTorch fails to end the file as well, and says only that.
+            # After a full disk or Ctrl-C, PyTorch fails to end the file too, and says only that.
             raise error.__context__ or error from None
 
 
