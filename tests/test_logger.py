@@ -286,7 +286,7 @@ def test_without_a_logger_the_record_is_complete(command_line, tmp_path):
     result = command_line.run(command_line.tiny(tmp_path, "logger=none", "report.figures=all"))
     assert result.returncode == 0, result.stderr
     (record,) = records(tmp_path)
-    assert [row["epoch"] for row in read_history(record.folder / "history.csv")] == [1]
+    assert [row["epoch"] for row in read_history(record.folder)] == [1]
     assert (record.folder / "figures" / "learning_curves.png").is_file()
     assert record.status["state"] == "done"
     assert record.metrics["epochs"] == 1

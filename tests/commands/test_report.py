@@ -60,7 +60,7 @@ def test_every_run_with_an_epoch_is_found(tmp_path):
     (tmp_path / "stray").mkdir()
     (tmp_path / "stray/history.csv").write_text("epoch\n1\n")
     assert [run.folder.name for run in recorded_runs(tmp_path)] == ["fold-0", "fold-1"]
-    rows = read_history(tmp_path / "x/fold-0/history.csv")
+    rows = read_history(tmp_path / "x/fold-0")
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert np.isnan(rows[1]["val/loss"])
 

@@ -24,6 +24,7 @@ from support.small_datasets import write_mask
 
 RUN_FILES = {
     *("config.yaml", "split.json", "environment.json", "status.json", "metrics.json"),
+    "checksums.json",
     *("per_class.csv", "confusion_matrix.npy", "confusion_matrix.png", "history.csv", "log.txt"),
     *("checkpoints/best.ckpt", "figures/learning_curves.png"),
     *("figures/class_iou.png", "figures/best.png", "figures/worst.png"),
@@ -96,7 +97,7 @@ def test_a_sweep_trains_every_fold_and_aggregates_them(swept):
     assert summary["validation"] == aggregate(validation)
     for record, card in zip((first, second), validation, strict=True):
         assert card.keys() == cards[0].keys()
-        (row,) = read_history(record.folder / "history.csv")
+        (row,) = read_history(record.folder)
         assert card["mean"]["iou"] == pytest.approx(row["val/mean_iou"])
         assert record.metrics["validation_loss"] == row["val/loss"]
         assert record.metrics["monitor"] == "val/mean_iou"
@@ -120,7 +121,7 @@ def test_validation_on_the_test_part_gives_the_scores_of_the_test(command_line, 
     assert result.returncode == 0, result.stderr
     (record,) = records(tmp_path)
     assert record.metrics["validation"] == record.metrics["test"]
-    rows = read_history(record.folder / "history.csv")
+    rows = read_history(record.folder)
     values = [row["val/mean_iou_plus"] for row in rows]
     assert record.metrics["best_epoch"] == 1 + int(np.argmax(values))
     assert record.metrics["validation"]["mean"]["iou_plus"] == pytest.approx(max(values))
@@ -149,6 +150,7 @@ def test_records_of_earlier_versions_are_skipped_and_summarized(swept, command_l
     output = tmp_path / "outputs"
     shutil.copytree(swept[0], output)
     for record in records(output):
+        (record.folder / "checksums.json").unlink()
         later = ("validation", "validation_loss", "monitor")
         metrics = {key: value for key, value in record.metrics.items() if key not in later}
         write_json(record.folder / "metrics.json", metrics)
@@ -258,6 +260,7 @@ def test_a_record_can_be_repeated_but_cannot_run_untrusted_functions(swept, comm
     content = recorded.config
     content["config"] |= {"loss": {"_target_": "os.system"}, "trust": ["os", "posix"]}
     (poisoned / "config.yaml").write_text(yaml.safe_dump(content))
+    (poisoned / "checksums.json").unlink()
     before = files(tmp_path)
     for script in (again, command_line.evaluate):
         key = "run" if "scripts" in script[0] else "rerun_from"
@@ -434,6 +437,7 @@ def test_a_diverged_run_has_failed_and_says_where_and_what_to_change(command_lin
 def test_weights_that_are_not_finite_are_not_used(swept, command_line, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(records(swept[0])[0].folder, copy)
+    (copy / "checksums.json").unlink()
     path = Record(copy).best_checkpoint
     content = torch.load(path, weights_only=True)
     next(value for name, value in content["state_dict"].items() if "conv" in name).fill_(math.nan)

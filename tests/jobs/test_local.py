@@ -36,7 +36,8 @@ def finish(job):
     """Write the record of a finished run."""
     record = Record(job.folder)
     record.begin({}, {}, [], "CPU")
-    write_json(job.folder / "metrics.json", {"test": {"mean": {"iou": 0.5, "f1": 0.6}}})
+    card = {"per_class": [], "mean": {"iou": 0.5, "f1": 0.6}}
+    write_json(job.folder / "metrics.json", {"test": card})
     record.set_state("done")
 
 

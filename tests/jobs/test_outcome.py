@@ -8,7 +8,12 @@ from clothseg.run.record import Record
 
 
 def card(iou, accuracy=0.9):
-    return {"mean": {"iou": iou, "f1": iou}, "accuracy": accuracy, "binary_iou": None}
+    return {
+        "per_class": [],
+        "mean": {"iou": iou, "f1": iou},
+        "accuracy": accuracy,
+        "binary_iou": None,
+    }
 
 
 def outcome(folder, result="done", **metrics):

@@ -129,7 +129,7 @@ def test_results_are_in_the_summary_and_the_media(offline):
         validation = record.metrics["validation"]
         assert scores["val/mean_iou"] == pytest.approx(validation["mean"]["iou"])
         assert scores["val/f1/BG"] == pytest.approx(validation["per_class"][0]["f1"])
-        best = read_history(record.folder / "history.csv")[record.metrics["best_epoch"] - 1]
+        best = read_history(record.folder)[record.metrics["best_epoch"] - 1]
         for key in (key for key in best if key.startswith("val/")):
             logged = scores.get(key)
             assert undefined(logged) if np.isnan(best[key]) else logged == pytest.approx(best[key])

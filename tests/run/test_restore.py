@@ -17,8 +17,10 @@ pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
 @pytest.fixture
 def run(swept, tmp_path):
-    """Copy of a finished run that a test may damage."""
-    return shutil.copytree(records(swept[0])[0].folder, tmp_path / "run")
+    """Copy of a finished run that a test may alter."""
+    copy = shutil.copytree(records(swept[0])[0].folder, tmp_path / "run")
+    (copy / "checksums.json").unlink()
+    return copy
 
 
 def truncate(path):
@@ -111,6 +113,7 @@ def test_a_dataset_that_lacks_images_of_the_run_is_reported(swept, tmp_path, cap
     config["config"]["dataset"]["num_images"] = 12
     moved = shutil.copytree(run, tmp_path / "run")
     (moved / "config.yaml").write_text(yaml.safe_dump(config))
+    (moved / "checksums.json").unlink()
     folders = [f"cache={tmp_path / 'cache'}", f"root={tmp_path / 'drawn'}"]
     assert main("evaluate", [*folders, f"run={moved}"]) == 1
     assert (

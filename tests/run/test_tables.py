@@ -26,7 +26,7 @@ def test_every_epoch_is_in_the_history(tmp_path):
     write_history(rows, tmp_path)
     with (tmp_path / HISTORY).open() as file:
         assert list(csv.reader(file)) == [["epoch", "val/iou/Hat"], ["1.0", "nan"], ["2.0", "0.25"]]
-    first, second = read_history(tmp_path / HISTORY)
+    first, second = read_history(tmp_path)
     assert math.isnan(first["val/iou/Hat"])
     assert second == rows[1]
 
@@ -34,7 +34,7 @@ def test_every_epoch_is_in_the_history(tmp_path):
 def test_a_resumed_run_may_have_a_column_that_its_first_epochs_lack(tmp_path):
     rows = [{"epoch": 1.0}, {"epoch": 2.0, "val/mean_iou_image": 0.5}]
     write_history(rows, tmp_path)
-    assert read_history(tmp_path / HISTORY) == rows
+    assert read_history(tmp_path) == rows
 
 
 def scored(order, batch_size):

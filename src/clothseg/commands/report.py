@@ -6,12 +6,12 @@ from pathlib import Path
 
 from clothseg.config.command_line import check_settings
 from clothseg.config.settings import Report
-from clothseg.error import DataError
+from clothseg.error import DataError, UserError
 from clothseg.metric.names import EPOCH_SCORES
 from clothseg.run.record import Record
 from clothseg.run.signature import is_irrelevant
 from clothseg.run.tables import HISTORY, read_history
-from clothseg.screen import console
+from clothseg.screen import console, say
 
 
 def report_command(overrides: list[str]) -> int:
@@ -23,16 +23,18 @@ def report_command(overrides: list[str]) -> int:
     """
     settings = check_settings(overrides, "report", Report)
     runs = recorded_runs(Path(settings.runs))
-    histories = {
-        name: read_history(run.folder / HISTORY)
-        for name, run in zip(run_names(runs), runs, strict=True)
-    }
+    histories = {}
+    for name, run in zip(run_names(runs), runs, strict=True):
+        try:
+            histories[name] = read_history(run.folder)
+        except DataError as error:
+            say(f"warning: left out: {error}")
     from clothseg.report.curves import draw_curves
 
     output = Path(settings.output)
     _require_recorded(histories.values(), settings)
     draw_curves(histories, settings.scores, output, settings.train)
-    console.print(f"{len(runs)} runs in {settings.runs}")
+    console.print(f"{len(histories)} runs in {settings.runs}")
     console.print(f"written to {output}", soft_wrap=True, markup=False)
     return 0
 
@@ -44,13 +46,23 @@ def recorded_runs(folder: Path) -> list[Record]:
         DataError: there is none.
     """
     runs = [Record(path.parent) for path in sorted(folder.rglob(HISTORY))]
-    runs = [run for run in runs if run.status is not None]
+    runs = [run for run in runs if run.status is not None and _is_readable(run)]
     if not runs:
         raise DataError(
             f"runs={folder}: no run in this folder or below has a {HISTORY}, "
             "which is written after the first epoch"
         )
     return runs
+
+
+def _is_readable(run: Record) -> bool:
+    """Return whether the configuration of a run can be read; else print a warning."""
+    try:
+        _ = run.config
+    except UserError as error:
+        say(f"warning: left out: {error}")
+        return False
+    return True
 
 
 def _require_recorded(histories: Iterable[Sequence[Mapping[str, float]]], settings: Report) -> None:

@@ -7,13 +7,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
-from clothseg.error import ClaimedError, UserError
+from clothseg.error import ClaimedError, DataError, UserError
 from clothseg.jobs.ending import Done, Failure, attempt
 from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
 from clothseg.metric.names import HEADLINE, PRIMARY
 from clothseg.metric.selection import validation_score
 from clothseg.quick_imports import quick_imports
+from clothseg.run.content import DERIVED, missing_files
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
 from clothseg.run.record import Record
@@ -76,8 +77,9 @@ def run_job(job: Job, execute_job: Callable[[Job], Done | Failure]) -> Outcome:
         # Another command with the same sweep may have finished it in the meantime.
         previous = previous_outcome(job)
         if previous is not None:
-            return previous
-        if (record.status or {}).get("state") == "done":
+            if not missing_files(job.folder, DERIVED):
+                return previous
+        elif (record.status or {}).get("state") == "done":
             say(f"{job.title}  the previous record was moved to {record.set_aside()}")
             # It includes the replaced fold; the end of the sweep writes a new one.
             (record.folder.parent / "summary.json").unlink(missing_ok=True)
@@ -158,5 +160,9 @@ def _score(record: Record) -> str:
 
 
 def _commit_note(record: Record) -> str:
-    made, now = record.environment["commit"], code_version()["commit"]
+    try:
+        made = record.environment["commit"]
+    except DataError as error:
+        return f"  ({error})"
+    now = code_version()["commit"]
     return f"  (made by commit {made[:7]})" if made and made != now else ""

@@ -19,6 +19,7 @@ from clothseg.metric.aggregate import (
 )
 from clothseg.metric.selection import Selection
 from clothseg.report.tables import comparison_table, score_tables, sweep_table
+from clothseg.run.content import Summary, read_json
 from clothseg.run.record import Record
 from clothseg.screen import console
 
@@ -141,7 +142,7 @@ def _report_config(
         raise DataError(
             f"{name}: fold {text} of {folds} is missing, so there is no cross-validated score"
         )
-    if any(job.result != "skipped" for job in finished) or not (folder / "summary.json").is_file():
+    if any(job.result != "skipped" for job in finished) or not _is_summarized(folder, config):
         try:
             _write_fold_summary(folder, name, metrics)
             if config.report.figures != "none":
@@ -156,6 +157,18 @@ def _report_config(
     pooled = f"; pooled over folds: {matrix}" if matrix.is_file() else ""
     console.print(f"saved to {folder}{pooled}", soft_wrap=True, markup=False)
     return metrics
+
+
+def _is_summarized(folder: Path, config: RunConfig) -> bool:
+    """Return whether the files of a cross-validation are all there, and its scores readable."""
+    names = ["per_class.csv", "confusion_matrix.npy"]
+    if config.report.figures != "none":
+        names += ["confusion_matrix.png", "figures/class_iou.png"]
+    try:
+        read_json(folder / "summary.json", Summary, "it is written again")
+    except DataError:
+        return False
+    return all((folder / name).is_file() for name in names)
 
 
 def _write_fold_summary(folder: Path, name: str, metrics: Sequence[dict[str, Any]]) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clothseg import build
-from clothseg.checkpoint import read_checkpoint
+from clothseg.checkpoint import BEST, read_checkpoint
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, DataError
 from clothseg.quick_imports import quick_imports
+from clothseg.run.content import require_unchanged
 from clothseg.run.record import Record
 from clothseg.screen import say
 
@@ -158,6 +159,7 @@ def load_best(network: "Network", record: Record) -> None:
         DataError: the checkpoint is damaged, belongs to a different network, or its weights are
             not finite.
     """
+    require_unchanged(record.folder, f"checkpoints/{BEST}")
     path = record.best_checkpoint
     state = read_checkpoint(path)["state_dict"]
     names = [name for name in state if name.startswith(NETWORK)]

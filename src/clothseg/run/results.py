@@ -1,4 +1,4 @@
-"""Figures of a run: learning curves, and the best and worst test images."""
+"""Files with the test scores of a run: tables, matrices, and figures with examples."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,19 +6,51 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.cache import Cache
+from clothseg.files import write_array
 from clothseg.labels import LabelSpace
+from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.report.figures import draw_learning_curves
 from clothseg.report.predictions import Example, draw_predictions
+from clothseg.report.results import draw_scores, write_per_class
+from clothseg.run.job import Job
+from clothseg.run.tables import write_image_scores
 from clothseg.task.semantic import SemanticSegmentation
 
 NUM_EXAMPLES = 4
 """Number of test images in the figure of the best and in that of the worst."""
 
 
-def draw_training(rows: Sequence[Mapping[str, float]], best_epoch: int, folder: Path) -> None:
-    """Plot the learning curves of a run."""
+def write_scores(
+    job: Job,
+    cache: Cache,
+    task: SemanticSegmentation,
+    scores: Scores,
+    rows: Sequence[Mapping[str, float]],
+    best_epoch: int,
+) -> dict[str, list[Example]]:
+    """Write :data:`clothseg.run.content.DERIVED`, which follow from test scores and history.
+
+    Args:
+        job: the run.
+        cache: its images.
+        task: the network of the best epoch.
+        scores: scores of the test part.
+        rows: the history.
+        best_epoch: the epoch whose network was tested.
+
+    Returns:
+        The drawn examples by the name of their figure; empty without figures.
+    """
+    folder = job.folder
+    write_per_class(scorecard(scores, task.names, cache.sources), folder / "per_class.csv")
+    write_array(folder / "confusion_matrix.npy", scores.matrix)
+    write_image_scores(scores, cache.names, folder)
+    if job.config.report.figures != "all":
+        return {}
+    draw_scores(scores.matrix, task.names, folder, job.title)
     draw_learning_curves(rows, folder / "figures" / "learning_curves.png", best_epoch)
+    return draw_examples(cache, job.config.labels, task, scores, folder)
 
 
 def draw_examples(

@@ -13,6 +13,7 @@ import numpy as np
 
 from clothseg.error import DataError, first_line
 from clothseg.files import write_arrays, write_csv
+from clothseg.run.content import require_unchanged
 
 if TYPE_CHECKING:
     from clothseg.metric.segmentation import ImageScores
@@ -35,13 +36,28 @@ def write_history(rows: Sequence[Mapping[str, float]], folder: Path) -> None:
     write_csv(folder / HISTORY, header, [[row.get(key) for key in header] for row in rows])
 
 
-def read_history(path: Path) -> list[dict[str, float]]:
-    """Read the epochs of a run: losses, scores, learning rate and seconds of each."""
-    with path.open(newline="") as file:
-        return [
-            {key: float(value) for key, value in row.items() if value}
-            for row in csv.DictReader(file)
-        ]
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Read the epochs of a run: losses, scores, learning rate and seconds of each.
+
+    Args:
+        folder: run folder.
+
+    Raises:
+        DataError: the file is missing or damaged, or has changed since the run ended.
+    """
+    require_unchanged(folder, HISTORY)
+    path = folder / HISTORY
+    try:
+        with path.open(newline="") as file:
+            rows = [
+                {key: float(value) for key, value in row.items() if value}
+                for row in csv.DictReader(file)
+            ]
+        if not all("epoch" in row for row in rows):
+            raise ValueError("a row has no epoch")
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise DataError(f"{path} is missing or damaged ({first_line(error)})") from error
+    return rows
 
 
 @dataclass(frozen=True)
@@ -89,8 +105,10 @@ def read_image_scores(folder: Path) -> ImageTable:
         folder: run folder.
 
     Raises:
-        DataError: the file is missing, as in records of earlier versions, or damaged.
+        DataError: the file is missing, as in records of earlier versions, damaged, or has changed
+            since the run ended.
     """
+    require_unchanged(folder, IMAGE_SCORES)
     path = folder / IMAGE_SCORES
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:

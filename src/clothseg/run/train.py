@@ -14,21 +14,22 @@ from clothseg.callbacks.progress import Reporter
 from clothseg.checkpoint import latest_checkpoint
 from clothseg.datamodule.sampling import Shard
 from clothseg.datamodule.segmentation_data import SegmentationData
-from clothseg.files import write_array, write_json
+from clothseg.files import write_json
 from clothseg.logger.tracker import Results
 from clothseg.loss.class_weights import ClassPixels, describe_weights
 from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
-from clothseg.report.results import draw_scores, write_per_class
+from clothseg.run.content import DERIVED, missing_files
 from clothseg.run.inference_time import inference_ms
 from clothseg.run.job import Job
 from clothseg.run.log import run_log
 from clothseg.run.record import Record
 from clothseg.run.restore import load_best
-from clothseg.run.results import draw_examples, draw_training
-from clothseg.run.tables import write_image_scores
+from clothseg.run.results import write_scores
+from clothseg.run.tables import read_history
 from clothseg.run.tracking import Tracking, job_tracking
+from clothseg.screen import say as print_line
 from clothseg.split import Split, missing_classes
 from clothseg.task.evaluation import evaluate
 from clothseg.task.semantic import SemanticSegmentation
@@ -73,6 +74,8 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
         return "done"
     with record.claimed(job.wait) as claim:
         if record.is_done(rerun=job.config.rerun):  # by the process that held the claim
+            if missing := missing_files(job.folder, DERIVED):
+                _write_again(job, data, task, missing)
             return "skipped"
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
@@ -97,7 +100,7 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
                 claim.require()
                 tracking.end(_write_results(job, data, task, tracking.history, scores))
             claim.require()
-            record.set_state("done")
+            record.end()
             if not job.config.keeps_last_checkpoint:
                 record.delete_last_checkpoints()
     return "resumed" if checkpoint else "done"
@@ -122,17 +125,32 @@ def _train_and_test(
     checkpoint: Path | None,
 ) -> Scores:
     """Train, from the beginning or from a checkpoint, then test the best epoch."""
-    record = Record(job.folder)
     history = tracking.history
     reporter = Reporter(say, job.title, data.batch_size, history)
     observers = [history, tracking, reporter]
     trainer = build.build_trainer(job.config, job.folder, observers, job.world_size)
     with restore_keyboard_interrupt():
         trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
-    load_best(task.network, record)
+    return _test(job, data, task)
+
+
+def _test(job: Job, data: SegmentationData, task: SemanticSegmentation) -> Scores:
+    """Score the best epoch on the test part."""
+    load_best(task.network, Record(job.folder))
     device = evaluation_device(job.config.execution.accelerator, data.shard.rank)
     dtype = autocast_dtype(job.config.execution.precision)
     return evaluate(task, data.evaluation_batches(data.split.test), device, dtype)
+
+
+def _write_again(
+    job: Job, data: SegmentationData, task: SemanticSegmentation, missing: list[str]
+) -> None:
+    """Replace files of a finished run that can be derived from its weights and its history."""
+    print_line(f"{job.title}  {', '.join(missing)} missing or damaged: written again")
+    record = Record(job.folder)
+    rows, best_epoch = read_history(job.folder), record.metrics["best_epoch"]
+    write_scores(job, data.cache, task, _test(job, data, task), rows, best_epoch)
+    record.end()
 
 
 def _write_results(
@@ -145,18 +163,9 @@ def _write_results(
     """Write scores, measurements and figures of a run; return the results for the loggers."""
     seconds = sum(row["seconds"] for row in history.rows)
     images = len(history.rows) * data.steps_per_epoch * data.batch_size
-    card = scorecard(scores, task.names, data.cache.sources)
-    write_per_class(card, job.folder / "per_class.csv")
-    write_array(job.folder / "confusion_matrix.npy", scores.matrix)
-    write_image_scores(scores, data.cache.names, job.folder)
-    examples = {}
-    if job.config.report.figures == "all":
-        draw_scores(scores.matrix, task.names, job.folder, job.title)
-        draw_training(history.rows, history.best_epoch, job.folder)
-        labels = job.config.labels
-        examples = draw_examples(data.cache, labels, task, scores, job.folder)
+    examples = write_scores(job, data.cache, task, scores, history.rows, history.best_epoch)
     metrics = {
-        "test": card,
+        "test": scorecard(scores, task.names, data.cache.sources),
         **history.validation_metrics,
         "best_epoch": history.best_epoch,
         "epochs": len(history.rows),

@@ -61,7 +61,14 @@ class Split:
             content = json.loads(path.read_text())
             stored = content.pop("hash")
             split = cls(**content)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise DataError(f"{path}: the frozen split cannot be read ({error})") from error
         if split.hash != stored:
             raise DataError(

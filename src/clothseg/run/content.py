@@ -1,0 +1,222 @@
+"""JSON and YAML files of a record: the shape of each, and checksums that reveal changes.
+
+A file is read by one function, which accepts its shape only: anything else is one message.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from clothseg.error import DataError
+from clothseg.files import write_json
+
+Plain = dict[str, Any]
+State = Literal["running", "done", "failed", "interrupted"]
+
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Loader of plain YAML; the one in C takes a tenth of the time."""
+MAX_DEPTH = 100
+"""Maximum nesting of a YAML file."""
+
+CHECKSUMS = "checksums.json"
+
+DERIVED = (
+    *("per_class.csv", "confusion_matrix.npy", "image_scores.npz", "confusion_matrix.png"),
+    *(f"figures/{name}.png" for name in ("class_iou", "learning_curves", "best", "worst")),
+)
+"""Files of a run that can be written again from its weights and its history."""
+
+
+class Content(BaseModel):
+    """Part of a file; later versions may have added keys."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Status(Content):
+    """Content of `status.json`."""
+
+    state: State
+    attempts: int
+    error: str | None
+
+
+class Environment(Content):
+    """Content of `environment.json`."""
+
+    commit: str | None
+
+
+class ClassScores(Content):
+    """Scores of a class."""
+
+    name: str
+
+
+class Scorecard(Content):
+    """Scores of the images of one part of a split."""
+
+    per_class: list[ClassScores]
+    mean: dict[str, float | None]
+
+
+class Metrics(Content):
+    """Content of `metrics.json`."""
+
+    test: Scorecard
+    validation: Scorecard | None = None
+    validation_loss: float | None = None
+    monitor: str | None = None
+    best_epoch: int | None = None
+
+
+class Recorded(Content):
+    """Content of `config.yaml`."""
+
+    choices: dict[str, str]
+    overrides: list[str]
+    config: dict[str, Any]
+
+
+class Summary(Content):
+    """Content of the `summary.json` of a cross-validation."""
+
+    folds: int
+    per_class: list[ClassScores]
+    mean: dict[str, Any]
+
+
+class Sum(Content):
+    """Content of one entry of `checksums.json`."""
+
+    bytes: int
+    blake2b: str
+
+
+class Checksums(Content):
+    """Content of `checksums.json`."""
+
+    files: dict[str, Sum]
+
+
+def require_shape(content: Any, shape: type[Content], path: Path, remedy: str) -> Plain:
+    """Check the content of a file.
+
+    Args:
+        content: plain value.
+        shape: the model of the file.
+        path: the file.
+        remedy: what to do about it, the last part of the message.
+
+    Raises:
+        DataError: names the file and the first violation.
+    """
+    try:
+        shape.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        reason = f"{place}: {first['msg']}" if place else first["msg"]
+        raise DataError(f"{path} is damaged ({reason}); {remedy}") from error
+    plain: Plain = content
+    return plain
+
+
+def read_json(path: Path, shape: type[Content], remedy: str) -> Plain:
+    """Read and check a JSON file.
+
+    Raises:
+        DataError: the file is missing, is no JSON, or has another shape.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is missing or damaged ({error}); {remedy}") from error
+    return require_shape(content, shape, path, remedy)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a file of plain YAML.
+
+    Raises:
+        DataError: the file is missing, or is no YAML.
+    """
+    try:
+        text = path.read_text()
+        depth = 0
+        for event in yaml.parse(text, LOADER):  # the loader in C crashes at a great depth
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise ValueError(f"more than {MAX_DEPTH} levels")
+        return yaml.load(text, LOADER)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DataError(f"{path} is not valid YAML: {error}") from error
+
+
+def seal(folder: Path, files: Sequence[Path]) -> None:
+    """Write the size and the checksum of files of a record to `checksums.json`."""
+    sums = {}
+    for path in files:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, _digest).hexdigest()
+        sums[path.relative_to(folder).as_posix()] = {
+            "bytes": path.stat().st_size,
+            "blake2b": digest,
+        }
+    write_json(folder / CHECKSUMS, {"files": sums})
+
+
+def sealed_files(folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return size and checksum of files by name; empty for a record that is not sealed.
+
+    Unfinished records are not, nor are those of earlier versions.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = folder / CHECKSUMS
+    if not path.is_file():
+        return {}
+    remedy = "if the record is trustworthy, delete this file"
+    files: Mapping[str, Mapping[str, Any]] = read_json(path, Checksums, remedy)["files"]
+    return files
+
+
+def require_unchanged(folder: Path, *names: str) -> None:
+    """Compare files of a record with their checksums.
+
+    Raises:
+        DataError: a file has changed since the run ended.
+    """
+    sums = sealed_files(folder)
+    for name in names:
+        path = folder / name
+        if name in sums and path.is_file():
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, _digest).hexdigest() != sums[name]["blake2b"]:
+                    raise DataError(
+                        f"{path} has changed since the run ended: its checksum differs; "
+                        f"rerun=true trains the run again. If the change is intended, delete "
+                        f"{folder / CHECKSUMS}"
+                    )
+
+
+def missing_files(folder: Path, names: Sequence[str]) -> list[str]:
+    """Those of some files of a sealed record that are missing or have another size."""
+    sums = sealed_files(folder)
+
+    def is_intact(name: str) -> bool:
+        path = folder / name
+        return path.is_file() and path.stat().st_size == sums[name]["bytes"]
+
+    return [name for name in names if name in sums and not is_intact(name)]
+
+
+def _digest() -> Any:
+    return hashlib.blake2b(digest_size=16)

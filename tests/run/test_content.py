@@ -1,0 +1,142 @@
+"""Files of a record: whatever is in them, reading them is a value or one message."""
+
+import contextlib
+import json
+import shutil
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clothseg.commands.main import main
+from clothseg.error import DataError, UserError
+from clothseg.run.content import missing_files, seal
+from clothseg.run.record import Record
+from clothseg.run.tables import read_history, read_image_scores
+from clothseg.split import Split
+from support.command_line import records
+
+READERS = {
+    "metrics.json": lambda record: record.metrics,
+    "environment.json": lambda record: record.environment,
+    "config.yaml": lambda record: record.config,
+    "split.json": lambda record: Split.read(record.folder / "split.json"),
+    "history.csv": lambda record: read_history(record.folder),
+    "image_scores.npz": lambda record: read_image_scores(record.folder),
+    "checksums.json": lambda record: record.metrics,
+}
+WRONG = [
+    *(b"", b"{}", b"null", b"[]", b"3", b'"text"', b"[" * 100_000, b'{"a":' * 50_000),
+    *(b"\xff\xfe\x00", b"\x00" * 100, b'{"test": 1}', b'{"files": {"metrics.json": 3}}'),
+    *(b'{"test": {"per_class": [1], "mean": {}}}', b'{"commit": []}', b'{"choices": {}}'),
+]
+
+
+@pytest.mark.parametrize("content", WRONG, ids=range(len(WRONG)))
+@pytest.mark.parametrize("name", READERS)
+def test_content_of_a_wrong_shape_is_one_message_that_names_the_file(name, content, tmp_path):
+    record = Record(tmp_path)
+    (tmp_path / "metrics.json").write_text('{"test": {"per_class": [], "mean": {}}}')
+    (tmp_path / name).write_bytes(content)
+    is_text = b"\xff" not in content and len(content) < 100_000
+    if name == "history.csv" and is_text:
+        assert READERS[name](record) == []  # a header without rows
+        return
+    with pytest.raises(UserError) as caught:
+        READERS[name](record)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", WRONG, ids=range(len(WRONG)))
+def test_a_status_of_a_wrong_shape_is_that_of_an_interrupted_run(content, tmp_path):
+    (tmp_path / "status.json").write_bytes(content)
+    assert Record(tmp_path).status["state"] == "interrupted"
+    assert not Record(tmp_path).is_done()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    name=st.sampled_from(["metrics.json", "environment.json", "config.yaml", "split.json"]),
+    keys=st.dictionaries(st.sampled_from(["test", "config", "hash", "commit", "choices"]), JSON),
+    whole=st.booleans(),
+    any_value=JSON,
+)
+def test_no_json_breaks_a_reader(name, keys, whole, any_value, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("record")
+    (folder / name).write_text(json.dumps(any_value if whole else keys))
+    with contextlib.suppress(UserError):  # but nothing else
+        READERS[name](Record(folder))
+
+
+def test_a_sealed_file_that_has_changed_is_refused_until_its_change_is_accepted(tmp_path):
+    path = tmp_path / "metrics.json"
+    path.write_text('{"test": {"per_class": [], "mean": {"iou": 0.5}}}')
+    (tmp_path / "per_class.csv").write_text("name\n")
+    seal(tmp_path, [path, tmp_path / "per_class.csv"])
+    record = Record(tmp_path)
+    assert record.metrics["test"]["mean"] == {"iou": 0.5}
+    path.write_text(path.read_text().replace("0.5", "0.9"))
+    with pytest.raises(DataError, match=r"metrics\.json has changed since the run ended"):
+        _ = record.metrics
+    assert missing_files(tmp_path, ["metrics.json", "per_class.csv", "other.csv"]) == []
+    (tmp_path / "per_class.csv").write_text("")
+    assert missing_files(tmp_path, ["metrics.json", "per_class.csv"]) == ["per_class.csv"]
+    (tmp_path / "checksums.json").unlink()
+    assert record.metrics["test"]["mean"] == {"iou": 0.9}
+    assert missing_files(tmp_path, ["per_class.csv"]) == []
+
+
+@pytest.mark.slow(seconds=15)
+def test_what_can_be_derived_is_written_again_and_the_rest_costs_one_run(
+    swept, command_line, tmp_path
+):
+    output = tmp_path / "outputs"
+    shutil.copytree(swept[0], output)
+    first, second = (record.folder for record in records(output))
+    derived = [
+        *(first / name for name in ("per_class.csv", "figures/best.png", "image_scores.npz")),
+        *(first.parent / name for name in ("summary.json", "per_class.csv")),
+    ]
+    before = {path: path.read_bytes() for path in derived}
+    for path in derived[:2] + derived[4:]:
+        path.unlink()
+    derived[2].write_bytes(b"half")
+    derived[3].write_text("{}")
+    command = command_line.tiny(output, "report.figures=all", "-m")
+    result = command_line.run(command)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "2 jobs: 2 skipped" in result.stdout
+    assert "per_class.csv, image_scores.npz, figures/best.png missing or damaged" in result.stdout
+    assert {path: path.read_bytes() for path in derived} == before
+    assert "written again" not in command_line.run(command).stdout
+
+    (second / "metrics.json").write_text("null")
+    (second / "checksums.json").unlink()
+    result = command_line.run(command)
+    assert result.returncode == 1
+    assert "2 jobs: 1 skipped, 1 failed" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+@pytest.mark.slow(seconds=3)
+def test_a_report_leaves_damaged_runs_out(swept, tmp_path, capsys):
+    output = tmp_path / "outputs"
+    shutil.copytree(swept[0], output)
+    first, second = (record.folder for record in records(output))
+    arguments = [f"runs={output}", f"output={tmp_path / 'curves.png'}"]
+    for folder, name in ((second, "config.yaml"), (second, "history.csv")):
+        kept = (folder / name).read_bytes()
+        (folder / name).write_text(yaml.safe_dump([1]))
+        assert main("report", arguments) == 0
+        shown = capsys.readouterr().out
+        assert "1 runs in" in shown
+        assert f"warning: left out: {folder / name}" in shown
+        (folder / name).write_bytes(kept)
+    (first / "history.csv").unlink()
