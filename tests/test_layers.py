@@ -32,7 +32,7 @@ LAYERS = (
     ("label_file",),
     ("labels",),
     ("weights",),
-    ("screen", "threads", "files", "shipped", "extras", "quick_imports"),
+    ("screen", "threads", "files", "shipped", "extras", "quick_imports", "untrusted"),
     ("error",),
 )
 """Layers from top to bottom; a module imports from its own folder and from lower layers."""
