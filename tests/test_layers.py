@@ -33,7 +33,7 @@ LAYERS = (
     ("labels",),
     ("weights",),
     ("screen", "threads", "files", "shipped", "extras", "quick_imports", "untrusted"),
-    ("error",),
+    ("error", "streams"),
 )
 """Layers from top to bottom; a module imports from its own folder and from lower layers."""
 

@@ -13,6 +13,7 @@ from types import FrameType
 from clothseg import __version__
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS, split_flags
 from clothseg.error import ConfigError, UserError
+from clothseg.streams import outlive_readers, print_error
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
     Returns:
         Exit status: 0 on success, 1 after an error or a failed job, 130 after Ctrl-C or SIGTERM.
     """
+    outlive_readers()
     command = COMMANDS[name]
     overrides, flags = split_flags(arguments)
     if "--help" in flags or "-h" in flags:
@@ -72,12 +74,12 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
         status: int = run(overrides, flags) if command.flags else run(overrides)
         return status
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return 1
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        print_error(f"{error.filename}: {error.strerror}")
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -86,6 +88,7 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
 
 def console() -> int:
     """Run `clothseg <command> …`, the console command of an installed package."""
+    outlive_readers()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in COMMANDS:
         return main(name, arguments, program=f"clothseg {name}")
@@ -100,7 +103,7 @@ def console() -> int:
         return 0
     from clothseg.config.validation import did_you_mean
 
-    print(f"error: {name}: no such command; {did_you_mean(name, COMMANDS)}", file=sys.stderr)
+    print_error(f"{name}: no such command; {did_you_mean(name, COMMANDS)}")
     return 1
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from clothseg.dataset.defect import Defect
+from clothseg.dataset.image import MAX_SIDE
 from clothseg.dataset.listing import MAX_SHOWN, abbreviate
 from clothseg.error import DataError
 from clothseg.untrusted import MAX_LIST_BYTES, parse_json, read_file
@@ -95,8 +96,8 @@ def outline_problem(polygon: Sequence[float], height: int, width: int) -> str | 
         height: of the image, pixels.
         width: of the image, pixels.
     """
-    corners, side = np.array(polygon).reshape(-1, 2), max(height, width)
-    outside = ((corners < -side) | (corners > 2 * side)).any(1)
+    corners = np.array(polygon).reshape(-1, 2)
+    outside = (np.abs(corners) > MAX_SIDE).any(1)
     if outside.any():
         x, y = corners[outside][0].tolist()
         return f"corner x={x:g}, y={y:g} is far outside the image of {width}x{height} pixels"

@@ -104,6 +104,34 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     return [folder / name for name in sorted(names)]
 
 
+def other_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """List the files of a folder that have none of the suffixes, by name, without hidden ones."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() not in suffixes
+        and not path.name.startswith(".")
+        and not path.is_dir()
+    ]
+
+
+def describe_others(paths: Sequence[Path], suffixes: Collection[str]) -> str:
+    """Count the files that are ignored for their suffix, by suffix, and name the first ones.
+
+    Args:
+        paths: the files.
+        suffixes: of the files that are used.
+    """
+    if not paths:
+        return ""
+    kinds = Counter(path.suffix.lower() or "no suffix" for path in paths).most_common()
+    counted = abbreviate([f"{count} {kind}" for kind, count in kinds])
+    named = abbreviate([path.name for path in paths])
+    plural = "file is" if len(paths) == 1 else "files are"
+    used = ", ".join(sorted(suffixes))
+    return f"{len(paths)} {plural} not of a used kind ({used}): {counted}: {named}"
+
+
 def complete_samples(reader: Reader) -> tuple[list[Sample], Sequence[Defect]]:
     """Return the samples that have all of their files, and the defects of the others.
 

@@ -271,10 +271,10 @@ def _hashed_content(root: Path, files: Sequence[tuple[str, int]]) -> bytes:
             content.append(os.fsencode(Path(path).relative_to(root)))
         try:
             state = os.stat(path)
-            if not stat.S_ISREG(state.st_mode):  # reading a pipe would wait for ever
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
             size = state.st_size
             content.append(f":{size}".encode())
+            if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
+                raise OSError(errno.ESPIPE, "a pipe or a device has no end")
             content.append(_read_edges(path, size) if count == 1 else _hash_file(path))
         except OSError as error:  # a defect of the sample, reported when it is read
             content.append(repr(error.errno).encode())

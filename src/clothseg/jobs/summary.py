@@ -1,6 +1,5 @@
 """Final report of a command: fold summaries, result tables and the exit status."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from clothseg.metric.selection import Selection
 from clothseg.report.tables import comparison_table, score_tables, sweep_table
 from clothseg.run.record import Record
 from clothseg.screen import console
+from clothseg.streams import print_error
 
 
 def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
@@ -67,7 +67,7 @@ def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
             line = f"log of {_row_name(outcome)}: {outcome.log}"
             console.print(line, soft_wrap=True, markup=False)
     for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
+        print_error(problem)
     if any(o.result == "elsewhere" for o in outcomes):
         console.print(
             "some of these jobs are running in another process; rerun this command to include them"

@@ -3,7 +3,6 @@
 This module does not import torch.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clothseg.error import DataError, first_line
-from clothseg.files import write_arrays, write_csv
+from clothseg.files import read_csv, write_arrays, write_csv
 
 if TYPE_CHECKING:
     from clothseg.metric.segmentation import ImageScores
@@ -37,11 +36,7 @@ def write_history(rows: Sequence[Mapping[str, float]], folder: Path) -> None:
 
 def read_history(path: Path) -> list[dict[str, float]]:
     """Read the epochs of a run: losses, scores, learning rate and seconds of each."""
-    with path.open(newline="") as file:
-        return [
-            {key: float(value) for key, value in row.items() if value}
-            for row in csv.DictReader(file)
-        ]
+    return [{key: float(value) for key, value in row.items() if value} for row in read_csv(path)]
 
 
 @dataclass(frozen=True)
