@@ -69,7 +69,7 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
         return 0
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        _require_known(flags, command.flags)
+        _require_known(flags, command)
         run = getattr(import_module(f"clothseg.commands.{name}"), f"{name}_command")
         status: int = run(overrides, flags) if command.flags else run(overrides)
         return status
@@ -101,24 +101,27 @@ def console() -> int:
     if name == "--version":
         print(f"clothseg {__version__}")
         return 0
-    from clothseg.config.validation import did_you_mean
+    from clothseg.config.suggestion import did_you_mean
 
     print_error(f"{name}: no such command; {did_you_mean(name, COMMANDS)}")
     return 1
 
 
-def _require_known(flags: Sequence[str], known: Sequence[str]) -> None:
+def _require_known(flags: Sequence[str], command: Command) -> None:
     """Reject flags that a command does not have, which would otherwise be ignored silently."""
-    unknown = [flag for flag in flags if flag.startswith("-") and flag not in known]
+    unknown = [flag for flag in flags if flag.startswith("-") and flag not in command.flags]
     if unknown:
-        available = f"available: {', '.join([*known, '--help'])}"
-        raise ConfigError(
-            [
-                f"{flag}: no such flag; "
-                + (f"write keys without dashes: {flag.lstrip('-')}" if "=" in flag else available)
-                for flag in unknown
-            ]
-        )
+        raise ConfigError([f"{flag}: no such flag; {_advice(flag, command)}" for flag in unknown])
+
+
+def _advice(flag: str, command: Command) -> str:
+    """Advise to drop the dashes of a key; list the flags if there is no such key either."""
+    from clothseg.config.command_line import top_level_keys
+
+    text = flag.lstrip("-")
+    if "=" in text and text.partition("=")[0].partition(".")[0] in top_level_keys(command.config):
+        return f"write keys without dashes: {text}"
+    return f"available: {', '.join([*command.flags, '--help'])}"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 
 from clothseg.config.flags import is_hydra_key
 from clothseg.config.renamed import OPTIONS
-from clothseg.config.validation import did_you_mean
+from clothseg.config.suggestion import did_you_mean
 from clothseg.error import first_line
 from clothseg.shipped import options
 
@@ -26,7 +26,12 @@ def parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
             problems.append(f"{text}: `~` is not expanded after `=`; write {advice}")
             continue
         try:
-            parsed.append(parser.parse_override(text))
+            override = parser.parse_override(text)
+            if override.is_delete() and not isinstance(override.value(), str | None):
+                key = override.get_key_element()
+                problems.append(f"{text}: removes a key, which has no value; write {key}")
+            else:
+                parsed.append(override)
         except HydraException as error:
             reason = first_line(error)
             quoted = text.replace("=", '="', 1) + '"'
