@@ -113,6 +113,18 @@ def missing_classes(census: "Census", split: Split, names: list[str]) -> list[st
     return [names[k] for k in np.flatnonzero(missing)]
 
 
+def ignored_parts(census: "Census", split: Split) -> list[str]:
+    """Describe the parts of a split without a single pixel that can be learned or scored."""
+    labeled = dict(zip(census.names, census.pixels.any(1).tolist(), strict=True))
+    parts = {"training": split.train, "validation": split.validation, "test": split.test}
+    return [
+        f"all pixels of its {len(names)} {part} images are ignored; label some of them, or choose "
+        "other images with split.fold or split.seed"
+        for part, names in parts.items()
+        if names and not any(labeled[name] for name in names)
+    ]
+
+
 def class_frequency_difference(presence: np.ndarray, part: np.ndarray) -> float:
     """Compute the mean over parts and classes of the absolute difference in class frequency.
 
