@@ -115,7 +115,7 @@ def missing_classes(census: "Census", split: Split, names: list[str]) -> list[st
 
 def ignored_parts(census: "Census", split: Split) -> list[str]:
     """Describe the parts of a split without a single pixel that can be learned or scored."""
-    labeled = dict(zip(census.names, census.pixels.any(1).tolist(), strict=True))
+    labeled = dict(zip(census.names, census.presence.any(1), strict=True))
     parts = {"training": split.train, "validation": split.validation, "test": split.test}
     return [
         f"all pixels of its {len(names)} {part} images are ignored; label some of them, or choose "
