@@ -115,13 +115,13 @@ def missing_classes(census: "Census", split: Split, names: list[str]) -> list[st
 
 def ignored_parts(census: "Census", split: Split) -> list[str]:
     """Describe the parts of a split without a single pixel that can be learned or scored."""
-    labeled = dict(zip(census.names, census.presence.any(1), strict=True))
+    labeled = set(np.array(census.names)[census.presence.any(1)].tolist())
     parts = {"training": split.train, "validation": split.validation, "test": split.test}
     return [
         f"all pixels of its {len(names)} {part} images are ignored; label some of them, or choose "
         "other images with split.fold or split.seed"
         for part, names in parts.items()
-        if names and not any(labeled[name] for name in names)
+        if names and not labeled.intersection(names)
     ]
 
 
