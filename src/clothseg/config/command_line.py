@@ -146,7 +146,7 @@ def _parse(overrides: Sequence[str], name: str, problems: list[str]) -> _Parsed:
         if text := hydra_problem(key, str(override.input_line)):
             known = f"; {did_you_mean(key, HYDRA_GROUPS)}" if "/" in key else ""
             problems.append(text + known)
-        elif key not in names and (text := sweep_problem(override)):
+        elif key not in names and (text := sweep_problem(override, is_group=False)):
             problems.append(text)
         else:
             accepted.append(override)

@@ -40,11 +40,16 @@ def parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
     return parsed
 
 
-def sweep_problem(override: Override) -> str | None:
-    """Error message for an invalid sweep; None if the sweep is valid or there is no sweep."""
+def sweep_problem(override: Override, is_group: bool) -> str | None:
+    """Error message for an invalid sweep; None if the sweep is valid or there is no sweep.
+
+    Args:
+        override: a parsed override.
+        is_group: whether its key is a config group of the command.
+    """
     if not override.is_sweep_override():
         return None
-    known = options(override.key_or_group)
+    known = options(override.key_or_group) if is_group else []
     if is_hydra_key(override.key_or_group):
         reason = "this setting applies to the entire sweep; pass a single value"
     elif override.is_interval_sweep():
@@ -68,7 +73,7 @@ def option_problems(
     invalid = []
     for override in groups:
         group = override.key_or_group
-        problem = sweep_problem(override)
+        problem = sweep_problem(override, is_group=True)
         if problem:
             found = [problem]
         elif group == "hydra/sweeper" and values_of(override) != [None]:

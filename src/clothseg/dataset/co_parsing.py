@@ -1,8 +1,5 @@
 """Clothing Co-Parsing (CCP): 1,004 images with pixel labels of 59 names."""
 
-import io
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,17 +7,12 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.listing import existing_samples, layout_error, list_files
+from clothseg.dataset.matlab import load_matlab
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError, first_line
-from clothseg.untrusted import MAX_IMAGE_BYTES, MAX_NOTE_BYTES, read_file
+from clothseg.error import DataError
+from clothseg.untrusted import MAX_NOTE_BYTES
 
-MATLAB_HEADER = 128
-"""Bytes before the variables of a MATLAB v5 file."""
-MATLAB_ORDERS = {b"IM": "<", b"MI": ">"}
-"""Order of bytes by the last two bytes of this header."""
-COMPRESSED = 15
-"""Type of a compressed variable."""
 LAYOUT = "photos/<number>.jpg, annotations/pixel-level/<number>.mat and label_list.mat"
 
 
@@ -48,6 +40,9 @@ class CoParsing(Reader):
         """Ids uint8 [H,W] from the variable ``groundtruth``."""
         file = sample.annotation
         mask = load_matlab(file, "groundtruth")
+        if isinstance(mask, list):
+            message = f"{file}: groundtruth is not a matrix of numbers"
+            raise Defect("unreadable annotation", file, "", message)
         if mask.ndim == 2 and mask.dtype == np.uint8:
             return mask
         found = f"{mask.dtype} with shape {mask.shape}"
@@ -62,11 +57,9 @@ class CoParsing(Reader):
         root = self.root
         if not list_files(root / "annotations" / "pixel-level", {".mat"}):
             raise layout_error(root, LAYOUT)
-        cells = load_matlab(root / "label_list.mat", "label_list", MAX_NOTE_BYTES)
-        try:
-            stored = ["".join(np.ravel(cell).astype(str)) for cell in cells.ravel()]
-        except (ValueError, TypeError) as error:
-            raise DataError(f"{root / 'label_list.mat'}: is not a list of names") from error
+        stored = load_matlab(root / "label_list.mat", "label_list", MAX_NOTE_BYTES)
+        if not isinstance(stored, list):
+            raise DataError(f"{root / 'label_list.mat'}: label_list is not a list of names")
         if stored != self.names:
             differences = [
                 f"{a} configured, {b} stored"
@@ -78,55 +71,6 @@ class CoParsing(Reader):
                 f"{len(self.names)} names in conf/dataset/ccp.yaml "
                 f"({'; '.join(differences[:3]) or 'different number of names'})"
             )
-
-
-def load_matlab(path: Path, variable: str, max_bytes: int = MAX_IMAGE_BYTES) -> np.ndarray:
-    """Read one variable of a MATLAB v5 file of at most `max_bytes`, also when decompressed.
-
-    Raises:
-        DataError: no such file, not a MATLAB file, or no such variable.
-    """
-    import scipy.io  # slow: half a second
-
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
-    data = read_file(path, max_bytes)
-    try:
-        content = scipy.io.loadmat(io.BytesIO(_inflated(data, max_bytes)))
-    except Exception as error:  # scipy raises a dozen types for damaged files
-        reason = first_line(error)
-        raise DataError(f"{path}: cannot be read as a MATLAB file ({reason})") from error
-    if variable not in content:
-        names = ", ".join(name for name in content if not name.startswith("__"))
-        raise DataError(f"{path}: has no variable `{variable}`; found {names or 'none'}")
-    values: np.ndarray = content[variable]
-    return values
-
-
-def _inflated(data: bytes, max_bytes: int) -> bytes:
-    """Decompress the variables of a MATLAB v5 file up to a limit, which scipy does not have.
-
-    Raises:
-        DataError: they have more than `max_bytes`.
-    """
-    order = MATLAB_ORDERS.get(data[MATLAB_HEADER - 2 : MATLAB_HEADER])
-    if order is None:
-        return data
-    parts, position = [data[:MATLAB_HEADER]], MATLAB_HEADER
-    room = max_bytes
-    while position + 8 <= len(data):
-        kind, size = struct.unpack(f"{order}II", data[position : position + 8])
-        end = position + 8 + size
-        if kind == COMPRESSED:
-            decompressor = zlib.decompressobj()
-            parts.append(decompressor.decompress(data[position + 8 : end], room))
-            if decompressor.unconsumed_tail:
-                raise DataError(f"its variables have more than {max_bytes:,} bytes")
-            room = max(1, room - len(parts[-1]))  # 0 would be no limit
-        else:
-            parts.append(data[position:end])
-        position = end
-    return b"".join(parts)
 
 
 def ccp(*, root: str, names: Sequence[str]) -> CoParsing:
