@@ -68,8 +68,12 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in itertools.chain([header], rows):
-        table.writerow([_guarded(cell) for cell in row])
+        cells = [_guarded(cell) for cell in row]
+        # A carriage return ends a row for readers, but csv quotes only the end that it writes.
+        special = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoted if special else table).writerow(cells)
     write_text(path, text.getvalue())
 
 
@@ -83,16 +87,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 _FORMULA = re.compile("'*[=+\\-@\t\r]")
 """Beginning of text that spreadsheets take for a formula, or that is guarded against that."""
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|nan)", re.ASCII | re.IGNORECASE)
+"""Text that is a number, and so no formula."""
+
 
 def _guarded(cell: Any) -> Any:
     """Prefix text that is a formula to a spreadsheet; numbers remain numbers."""
-    if not isinstance(cell, str) or not _FORMULA.match(cell):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def _unguarded(cell: str) -> str:

@@ -33,6 +33,10 @@ from clothseg.streams import harmless
 class _Console(Console):
     """Console that shows names as they are: neither as markup nor as commands of a terminal."""
 
+    def render_str(self, text: str, **style: Any) -> Text:
+        """Lay out text with its escapes, which take more room than what they stand for."""
+        return super().render_str(harmless(text), **style)
+
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
