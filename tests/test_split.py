@@ -390,3 +390,19 @@ def test_folds_share_one_partition():
     again = [kfold(replace(cache), folds=3, fold=k, validation=0.2, seed=0) for k in range(3)]
     assert splits == again
     assert _assign_folds.cache_info().misses == 4  # of other objects, whose arrays may differ
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_part_whose_pixels_are_all_ignored_is_refused(part):
+    config = with_split(
+        {"_target_": "clothseg.split.kfold", "folds": 3, "fold": 0, "seed": 0, "validation": 0.2}
+    )
+    cache = fake_cache(40)
+    cache.pixels[:] = 1
+    split = build_split(config, cache)
+    cache.pixels[[cache.index_of[name] for name in getattr(split, part)]] = 0
+    word = "training" if part == "train" else part
+    with pytest.raises(ConfigError, match=f"all pixels of its .* {word} images are ignored"):
+        build_split(config, cache)
+    cache.pixels[cache.index_of[getattr(split, part)[0]], 0] = 1
+    assert getattr(build_split(config, cache), part)

@@ -50,6 +50,15 @@ def test_the_console_shows_names_as_they_are(name, capsys):
     assert "\x1b" not in output
 
 
+@pytest.fixture
+def closed_pipe():
+    """Writing end of a pipe whose reader has left."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
 def run(arguments, **options):
     path = os.pathsep.join([str(REPOSITORY / "src"), *sys.path])
     environment = os.environ | {"PYTHONPATH": path} | options.pop("environment", {})
@@ -67,6 +76,7 @@ def test_help_is_printed_in_every_encoding(encoding):
     assert result.stdout.decode(encoding).startswith("python train.py")
 
 
+@pytest.mark.slow(seconds=15)
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
@@ -76,19 +86,14 @@ def test_help_is_printed_in_every_encoding(encoding):
         (["train.py", "no.such=1"], 1),
     ],
 )
-def test_a_reader_that_has_left_does_not_end_a_command(arguments, status):
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        result = run(arguments, stdout=writer, stderr=subprocess.PIPE)
-    finally:
-        os.close(writer)
+def test_a_reader_that_has_left_does_not_end_a_command(arguments, status, closed_pipe):
+    result = run(arguments, stdout=closed_pipe, stderr=subprocess.PIPE)
     assert result.returncode == status
     assert b"Traceback" not in result.stderr
     assert b"BrokenPipe" not in result.stderr
 
 
-def test_work_goes_on_after_the_reader_has_left(tmp_path):
+def test_work_goes_on_after_the_reader_has_left(tmp_path, closed_pipe):
     code = (
         "import sys; from pathlib import Path; from clothseg.streams import outlive_readers\n"
         "outlive_readers(); outlive_readers()\n"
@@ -96,11 +101,6 @@ def test_work_goes_on_after_the_reader_has_left(tmp_path):
         "for number in range(3000): say('x' * 100)\n"
         "Path(sys.argv[1]).touch()"
     )
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        result = run(["-c", code, tmp_path / "done"], stdout=writer, stderr=subprocess.PIPE)
-    finally:
-        os.close(writer)
+    result = run(["-c", code, tmp_path / "done"], stdout=closed_pipe, stderr=subprocess.PIPE)
     assert (result.returncode, result.stderr) == (0, b"")
     assert (tmp_path / "done").exists()

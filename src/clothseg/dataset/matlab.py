@@ -20,10 +20,15 @@ HEADER = 128
 """Bytes before the variables; the last two of them state the order of bytes."""
 ORDERS = {b"IM": "<", b"MI": ">"}
 NUMBERS = {
-    **{1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"},
-    **{16: "u1", 17: "u2", 18: "u4"},  # UTF-8, UTF-16 and UTF-32
+    **{1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4"},
+    **{7: "f4", 9: "f8", 12: "i8", 13: "u8"},
 }
 """NumPy's name of each type of stored numbers."""
+TEXTS = {
+    "<": {16: "utf-8", 17: "utf-16-le", 18: "utf-32-le"},
+    ">": {16: "utf-8", 17: "utf-16-be", 18: "utf-32-be"},
+}
+"""Encoding of each type of stored text, by the order of bytes."""
 MATRIX, COMPRESSED = 14, 15
 """Types of elements that contain others."""
 CELL, CHARACTERS = 1, 4
@@ -107,6 +112,8 @@ def _matrix(content: bytes | memoryview, order: str) -> tuple[str, Variable]:
     if word & COMPLEX or len(parts) != 1:
         raise ValueError("a variable is complex or has no values")
     stored, numbers = parts[0]
+    if kind == CHARACTERS and stored in TEXTS[order]:
+        return title, [bytes(numbers).decode(TEXTS[order][stored])]
     if stored not in NUMBERS:
         raise ValueError(f"a variable has values of the unknown type {stored}")
     values = np.frombuffer(numbers, f"{order}{NUMBERS[stored]}")
