@@ -18,6 +18,7 @@ from clothseg.split import (
     class_frequency_difference,
     constrained,
     holdout,
+    ignored_parts,
     kfold,
     limit_split,
     missing_classes,
@@ -392,17 +393,23 @@ def test_folds_share_one_partition():
     assert _assign_folds.cache_info().misses == 4  # of other objects, whose arrays may differ
 
 
-@pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_a_part_whose_pixels_are_all_ignored_is_refused(part):
-    config = with_split(
-        {"_target_": "clothseg.split.kfold", "folds": 3, "fold": 0, "seed": 0, "validation": 0.2}
-    )
+@pytest.mark.parametrize(("part", "word"), [("train", "training"), ("test", "test")])
+def test_a_part_whose_pixels_are_all_ignored_is_described(part, word):
     cache = fake_cache(40)
     cache.pixels[:] = 1
-    split = build_split(config, cache)
-    cache.pixels[[cache.index_of[name] for name in getattr(split, part)]] = 0
-    word = "training" if part == "train" else part
-    with pytest.raises(ConfigError, match=f"all pixels of its .* {word} images are ignored"):
-        build_split(config, cache)
-    cache.pixels[cache.index_of[getattr(split, part)[0]], 0] = 1
-    assert getattr(build_split(config, cache), part)
+    split = kfold(cache, folds=3, fold=0, seed=0, validation=0.2)
+    assert ignored_parts(cache, split) == []
+    names = getattr(split, part)
+    cache.pixels[[cache.index_of[name] for name in names]] = 0
+    (problem,) = ignored_parts(cache, split)
+    assert problem.startswith(f"all pixels of its {len(names)} {word} images are ignored")
+    cache.pixels[cache.index_of[names[0]], 0] = 1
+    assert ignored_parts(cache, split) == []
+
+
+def test_a_dataset_whose_pixels_are_all_ignored_is_refused():
+    node = {"_target_": "clothseg.split.kfold", "folds": 3, "fold": 0, "seed": 0, "validation": 0.2}
+    cache = fake_cache(40)
+    cache.pixels[:] = 0
+    with pytest.raises(ConfigError, match="validation images are ignored"):
+        build_split(with_split(node), cache)

@@ -366,7 +366,7 @@ def test_files_of_other_kinds_are_counted_and_named(own_photos):
     ("rows", "problem"),
     [
         (200 * [100_000], "files of this kind have at most 1,048,576"),
-        (3 * [101], "String should have at most 100 characters"),
+        (3 * [101], "string should have at most 100 characters"),
         (255 * [1], "has 255 classes; at most 254 are allowed"),
     ],
 )
