@@ -1,5 +1,6 @@
 """Atomic writing: old or new content, identical bytes everywhere, no leftover temporary files."""
 
+import csv
 import errno
 import json
 import pickle
@@ -7,9 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clothseg.error import WriteError, first_line
-from clothseg.files import replacing, write_array, write_arrays, write_csv, write_json, write_text
+from clothseg.files import (
+    read_csv,
+    replacing,
+    write_array,
+    write_arrays,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 
 def test_text_has_the_same_bytes_on_every_platform(tmp_path):
@@ -93,3 +104,25 @@ def test_a_write_error_can_be_pickled(tmp_path):
 )
 def test_the_first_line_of_an_error_always_exists(error, line):
     assert first_line(error) == line
+
+
+@given(
+    st.lists(st.lists(st.text(st.characters(codec="utf-8")), min_size=2, max_size=2), max_size=5)
+)
+def test_no_cell_is_a_formula_and_every_text_is_read_back(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("tables") / "a.csv"
+    write_csv(path, ["=1+1", "b"], rows)
+    assert [[row["=1+1"], row["b"]] for row in read_csv(path)] == rows
+    with path.open(newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    for cell in cells:
+        assert not cell.startswith(("=", "@", "\t", "\r"))
+        if cell.startswith(("+", "-")):
+            float(cell)  # a number, not a formula
+
+
+def test_numbers_of_a_table_remain_numbers(tmp_path):
+    cells = [-0.5, -1, float("nan"), None, "-0.5", "+1e-3", "'=a", "-a", "@SUM(A1)"]
+    write_csv(tmp_path / "a.csv", list("abcdefghi"), [cells])
+    written = (tmp_path / "a.csv").read_text().splitlines()[1]
+    assert written == "-0.5,-1,nan,,-0.5,+1e-3,''=a,'-a,'@SUM(A1)"

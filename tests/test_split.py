@@ -18,6 +18,7 @@ from clothseg.split import (
     class_frequency_difference,
     constrained,
     holdout,
+    ignored_parts,
     kfold,
     limit_split,
     missing_classes,
@@ -390,3 +391,25 @@ def test_folds_share_one_partition():
     again = [kfold(replace(cache), folds=3, fold=k, validation=0.2, seed=0) for k in range(3)]
     assert splits == again
     assert _assign_folds.cache_info().misses == 4  # of other objects, whose arrays may differ
+
+
+@pytest.mark.parametrize(("part", "word"), [("train", "training"), ("test", "test")])
+def test_a_part_whose_pixels_are_all_ignored_is_described(part, word):
+    cache = fake_cache(40)
+    cache.pixels[:] = 1
+    split = kfold(cache, folds=3, fold=0, seed=0, validation=0.2)
+    assert ignored_parts(cache, split) == []
+    names = getattr(split, part)
+    cache.pixels[[cache.index_of[name] for name in names]] = 0
+    (problem,) = ignored_parts(cache, split)
+    assert problem.startswith(f"all pixels of its {len(names)} {word} images are ignored")
+    cache.pixels[cache.index_of[names[0]], 0] = 1
+    assert ignored_parts(cache, split) == []
+
+
+def test_a_dataset_whose_pixels_are_all_ignored_is_refused():
+    node = {"_target_": "clothseg.split.kfold", "folds": 3, "fold": 0, "seed": 0, "validation": 0.2}
+    cache = fake_cache(40)
+    cache.pixels[:] = 0
+    with pytest.raises(ConfigError, match="validation images are ignored"):
+        build_split(with_split(node), cache)

@@ -84,9 +84,9 @@ def build_split(config: RunConfig, census: "Census") -> "Split":
     `data.max_train_images` also reduces numbers of the split that the dataset is too small for.
 
     Raises:
-        ConfigError: the dataset cannot be split in this way.
+        ConfigError: the dataset cannot be split in this way, or all pixels of a part are ignored.
     """
-    from clothseg.split import fit_to_dataset, limit_split
+    from clothseg.split import fit_to_dataset, ignored_parts, limit_split
 
     max_images = config.data.max_train_images
     try:
@@ -99,7 +99,11 @@ def build_split(config: RunConfig, census: "Census") -> "Split":
         say(f"warning: data.max_train_images allows {sizes}: {error.problems[0]}")
         split = fitted
     seed = config.split.arguments.get("seed", 0)
-    return split if max_images is None else limit_split(split, census, max_images, seed)
+    if max_images is not None:
+        split = limit_split(split, census, max_images, seed)
+    if ignored := ignored_parts(census, split):
+        raise ConfigError([f"split: {problem}" for problem in ignored])
+    return split
 
 
 def build_batches(

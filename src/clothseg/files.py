@@ -7,8 +7,10 @@ unchanged.
 import contextlib
 import csv
 import io
+import itertools
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,12 +78,44 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table; None becomes an empty cell."""
+    """Write a table; None becomes an empty cell.
+
+    Text that a spreadsheet would calculate, such as a class named `=1+1`, gets an apostrophe.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(header)
-    table.writerows(rows)
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in itertools.chain([header], rows):
+        cells = [_guarded(cell) for cell in row]
+        # A carriage return ends a row for readers, but csv quotes only the end that it writes.
+        special = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoted if special else table).writerow(cells)
     write_text(path, text.getvalue())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a table of :func:`write_csv`: the cells of each row by the name of their column."""
+    with path.open(newline="") as file:
+        header, *rows = [[_unguarded(cell) for cell in row] for row in csv.reader(file)] or [[]]
+    return [dict(zip(header, row, strict=False)) for row in rows]
+
+
+_FORMULA = re.compile("'*[=+\\-@\t\r]")
+"""Beginning of text that spreadsheets take for a formula, or that is guarded against that."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|nan)", re.ASCII | re.IGNORECASE)
+"""Text that is a number, and so no formula."""
+
+
+def _guarded(cell: Any) -> Any:
+    """Prefix text that is a formula to a spreadsheet; numbers remain numbers."""
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
+
+
+def _unguarded(cell: str) -> str:
+    """Remove the prefix of :func:`_guarded`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def write_array(path: Path, array: "np.ndarray") -> None:

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from clothseg.error import ConfigError
-from clothseg.labels import LabelSpace
+from clothseg.error import ConfigError, DataError
+from clothseg.labels import MAX_NAME, UNKNOWN, LabelSpace
+from clothseg.untrusted import MAX_NOTE_BYTES, parse_json, read_file
 
 LABEL_FILE = "labels.json"
 EXAMPLE = '[{"id": 0, "name": "background", "color": "#000000"}, …]'
@@ -20,7 +21,7 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Annotated[int, Field(ge=0)]
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
     flip: str | None = None
     """Name of the class after a horizontal flip; only one of the pair has to state it."""
@@ -53,12 +54,12 @@ def read_label_file(path: Path) -> LabelFile:
         ConfigError: the file is missing or malformed; lists every problem.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        rows = TypeAdapter(list[Row]).validate_python(content)
-    except FileNotFoundError:
-        raise ConfigError([f"{path}: no such file; expected a list {EXAMPLE}"]) from None
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
+        content = parse_json(read_file(path, MAX_NOTE_BYTES))
+        rows = TypeAdapter(Annotated[list[Row], Field(max_length=UNKNOWN)]).validate_python(content)
+    except DataError as error:
+        absent = isinstance(error.__cause__, FileNotFoundError)
+        problem = f"{path}: no such file; expected a list {EXAMPLE}" if absent else str(error)
+        raise ConfigError([problem]) from None
     except ValidationError as error:
         raise ConfigError([f"{path}: {_sentence(detail)}" for detail in error.errors()]) from None
     except ValueError as error:
@@ -129,15 +130,20 @@ def _contradictions(rows: list[Row]) -> list[str]:
 def _sentence(detail: Any) -> str:
     """Describe one pydantic error; its location is the row and the key."""
     row, *key = detail["loc"] or (None,)
+    if detail["type"] == "too_long":
+        return f"has {detail['ctx']['actual_length']} classes; at most {UNKNOWN} are allowed"
     if row is None:
         return f"is not a list; expected {EXAMPLE}"
     if detail["type"] == "missing":
         return f"row {row} has no `{key[0]}`"
     if detail["type"] == "extra_forbidden":
-        return f"row {row}: unknown key `{key[0]}`; allowed are {', '.join(Row.model_fields)}"
+        unknown = str(key[0])[:MAX_NAME]
+        return f"row {row}: unknown key `{unknown}`; allowed are {', '.join(Row.model_fields)}"
     if not key:
-        return f"row {row} is {json.dumps(detail['input'])}; expected {EXAMPLE[1:-4]}"
+        shown = json.dumps(detail["input"])[:MAX_NAME]
+        return f"row {row} is {shown}; expected {EXAMPLE[1:-4]}"
+    shown = str(detail["input"])[:MAX_NAME]
     if detail["type"] == "string_pattern_mismatch":
-        return f"row {row}: color={detail['input']}: must have the form #1f77b4"
+        return f"row {row}: color={shown}: must have the form #1f77b4"
     message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"row {row}: {''.join(key)}={detail['input']}: {message}".replace("input should", "must")
+    return f"row {row}: {''.join(key)}={shown}: {message}".replace("input should", "must")

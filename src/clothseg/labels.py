@@ -14,6 +14,9 @@ IGNORE = 255
 UNKNOWN = 254
 """Lookup-table value of ids that the dataset does not have; never occurs in a final mask."""
 
+MAX_NAME = 100
+"""Longest name of a class, characters; names are in tables, legends and file names."""
+
 
 @dataclass(frozen=True)
 class LabelSpace:
@@ -109,6 +112,9 @@ def label_problems(space: LabelSpace) -> list[str]:
     problems = []
     if len(space.names) < 2 or len(space.names) > UNKNOWN:
         problems.append(f"{location}: {len(space.names)} names; 2 to {UNKNOWN} classes are allowed")
+    if long := [name for name in (*space.names, *_sources(space)) if len(name) > MAX_NAME]:
+        shown = f"{long[0][:MAX_NAME]} …"
+        return [f"{location}: name {shown} has {len(long[0])} characters; at most {MAX_NAME}"]
     if len(space.colors) != len(space.names):
         problems.append(f"{location}: {len(space.colors)} colors for {len(space.names)} names")
     for kind, names in (("names", space.names), ("sources", _sources(space))):

@@ -6,12 +6,12 @@ process, which stacks the progress bars of parallel jobs.
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -24,9 +24,31 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.segment import Segment
 from rich.text import Text
 
-console = Console(highlight=False)
+from clothseg.streams import harmless
+
+
+class _Console(Console):
+    """Console that shows names as they are: neither as markup nor as commands of a terminal."""
+
+    def render_str(self, text: str, **style: Any) -> Text:
+        """Lay out text with its escapes, which take more room than what they stand for."""
+        return super().render_str(harmless(text), **style)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render text, with control characters of names escaped; those of rich remain."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(harmless(segment.text), segment.style)
+
+
+console = _Console(highlight=False, markup=False, emoji=False)
 """Console for the results of all commands; plain text if it is not a terminal."""
 
 
@@ -202,7 +224,7 @@ def byte_bar(description: str, total: int, done: int) -> Iterator[Callable[[floa
     """
     columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True))
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         *columns,
         console=console,
@@ -224,7 +246,7 @@ class _SpeedColumn(ProgressColumn):
 
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         _SpeedColumn(),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from clothseg.commands import predict
 from clothseg.commands.main import main
-from clothseg.commands.predict import find_photos
+from clothseg.commands.predict import find_photos, other_files
 from clothseg.dataset.image import read_image
 from clothseg.error import DataError
 from clothseg.report.overlay import overlay
@@ -294,3 +294,13 @@ def test_an_input_without_photos_is_an_error(swept, command_line, tmp_path):
         )
         assert result.returncode == 1
         assert message in result.stderr
+
+
+def test_files_of_other_kinds_are_counted_and_named(tmp_path):
+    for name in ("a.jpg", "b.heic", "below/c.mp4", "below/d.mp4", ".hidden", "out/labels.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    text = other_files(str(tmp_path), tmp_path / "out")
+    assert text.startswith("3 files are not of a used kind (.bmp, .jpeg, .jpg,")
+    assert text.endswith("2 .mp4, 1 .heic: b.heic, c.mp4, d.mp4")
+    assert other_files(str(tmp_path / "a.jpg"), tmp_path / "out") == ""

@@ -8,8 +8,8 @@ import pytest
 from clothseg.commands.main import main
 from clothseg.config.command_line import check_command, hydra_overrides
 from clothseg.config.flags import split_flags
+from clothseg.config.suggestion import did_you_mean
 from clothseg.config.target import resolve_target
-from clothseg.config.validation import did_you_mean
 from clothseg.error import ConfigError
 from clothseg.shipped import options
 

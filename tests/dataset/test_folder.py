@@ -351,3 +351,31 @@ def test_a_root_that_is_not_a_folder_is_reported(own_photos):
     root = own_photos / "labels.json"
     with pytest.raises(ConfigError, match=r"cannot be read \(Not a directory\)"):
         read_label_file(root / "labels.json")
+
+
+def test_files_of_other_kinds_are_counted_and_named(own_photos):
+    for name in ("images/a.heic", "images/b.HEIC", "images/c.gif", "masks/a.jpg", "images/.hidden"):
+        (own_photos / name).touch()
+    images, masks = folder(root=str(own_photos), names=NAMES).warnings()
+    assert "3 files are not of a used kind" in images
+    assert images.endswith("2 .heic, 1 .gif: a.heic, b.HEIC, c.gif")
+    assert masks.endswith("(.png): 1 .jpg: a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        (200 * [100_000], "files of this kind have at most 1,048,576"),
+        (3 * [101], "string should have at most 100 characters"),
+        (255 * [1], "has 255 classes; at most 254 are allowed"),
+    ],
+)
+def test_names_that_fit_no_table_are_refused(rows, problem, own_photos):
+    content = [
+        {"id": number, "name": f"{number}".ljust(length, "x"), "color": "#000000"}
+        for number, length in enumerate(rows)
+    ]
+    (own_photos / "labels.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=problem) as raised:
+        read_label_file(own_photos / "labels.json")
+    assert len(str(raised.value)) < 2000

@@ -12,6 +12,7 @@ from clothseg import __version__
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS, split_flags
 from clothseg.error import ConfigError, UserError
 from clothseg.signals import interrupt_on_signals
+from clothseg.streams import outlive_readers, print_error
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
     Returns:
         Exit status: 0 on success, 1 after an error or a failed job, 130 after Ctrl-C or SIGTERM.
     """
+    outlive_readers()
     command = COMMANDS[name]
     overrides, flags = split_flags(arguments)
     if "--help" in flags or "-h" in flags:
@@ -66,17 +68,17 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
         return 0
     interrupt_on_signals()
     try:
-        _require_known(flags, command.flags)
+        _require_known(flags, command)
         run = getattr(import_module(f"clothseg.commands.{name}"), f"{name}_command")
         status: int = run(overrides, flags) if command.flags else run(overrides)
         return status
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return 1
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        print_error(f"{error.filename}: {error.strerror}")
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -85,6 +87,7 @@ def main(name: str, arguments: Sequence[str], program: str | None = None) -> int
 
 def console() -> int:
     """Run `clothseg <command> …`, the console command of an installed package."""
+    outlive_readers()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in COMMANDS:
         return main(name, arguments, program=f"clothseg {name}")
@@ -97,21 +100,24 @@ def console() -> int:
     if name == "--version":
         print(f"clothseg {__version__}")
         return 0
-    from clothseg.config.validation import did_you_mean
+    from clothseg.config.suggestion import did_you_mean
 
-    print(f"error: {name}: no such command; {did_you_mean(name, COMMANDS)}", file=sys.stderr)
+    print_error(f"{name}: no such command; {did_you_mean(name, COMMANDS)}")
     return 1
 
 
-def _require_known(flags: Sequence[str], known: Sequence[str]) -> None:
+def _require_known(flags: Sequence[str], command: Command) -> None:
     """Reject flags that a command does not have, which would otherwise be ignored silently."""
-    unknown = [flag for flag in flags if flag.startswith("-") and flag not in known]
+    unknown = [flag for flag in flags if flag.startswith("-") and flag not in command.flags]
     if unknown:
-        available = f"available: {', '.join([*known, '--help'])}"
-        raise ConfigError(
-            [
-                f"{flag}: no such flag; "
-                + (f"write keys without dashes: {flag.lstrip('-')}" if "=" in flag else available)
-                for flag in unknown
-            ]
-        )
+        raise ConfigError([f"{flag}: no such flag; {_advice(flag, command)}" for flag in unknown])
+
+
+def _advice(flag: str, command: Command) -> str:
+    """Advise to drop the dashes of a key; list the flags if there is no such key either."""
+    from clothseg.config.command_line import top_level_keys
+
+    text = flag.lstrip("-")
+    if "=" in text and text.partition("=")[0].partition(".")[0] in top_level_keys(command.config):
+        return f"write keys without dashes: {text}"
+    return f"available: {', '.join([*command.flags, '--help'])}"

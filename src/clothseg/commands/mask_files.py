@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clothseg.dataset.png import read_ids
+from clothseg.dataset.png import read_ids, value_counts
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
 from clothseg.metric.names import COSTLY
@@ -92,7 +92,7 @@ def read_pair(prediction: Path, target: Path, classes: int) -> tuple[np.ndarray,
 
 
 def _check_values(path: Path, mask: np.ndarray, allowed: Iterable[int], description: str) -> None:
-    values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
+    values = np.flatnonzero(value_counts(mask))
     wrong = sorted(set(values.tolist()) - set(allowed))
     if wrong:
         raise DataError(

@@ -16,6 +16,7 @@ from clothseg.config.run_config import RunConfig
 from clothseg.config.settings import Predict
 from clothseg.dataset.cropped import widen
 from clothseg.dataset.image import read_image
+from clothseg.dataset.listing import describe_others
 from clothseg.dataset.person_boxes import largest_person
 from clothseg.dataset.person_detector import PersonDetector
 from clothseg.error import ConfigError, DataError, DivergedError, WriteError, first_line
@@ -38,6 +39,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Suffixes of photos, case-insensitive."""
 MASKS, OVERLAYS = "masks", "overlays"
 """Output subfolders."""
+BYTES_PER_LOGIT = 4
 INVALID_NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 """Errors of a file system for a name that is too long or has unsupported characters; files with
 other names can be written to the same folder."""
@@ -83,6 +85,8 @@ def predict_command(overrides: list[str]) -> int:
             else:
                 rows.append(area_row(photo, mask, segmenter.labels.names))
             advance(1)
+    if rest := other_files(options.input, output):
+        console.print(rest, soft_wrap=True, markup=False)
     if rows:
         _write_tables(output, rows, segmenter.labels)
         console.print(f"{len(rows)} photos segmented", highlight=False)
@@ -126,8 +130,9 @@ def find_photos(given: str, output: Path) -> list[Photo]:
     paths = [path for path in matching if not path.is_dir() and not _is_output(path, output)]
     if not paths:
         suffixes = ", ".join(SUFFIXES)
+        rest = other_files(given, output)
         problem = (
-            f"no photo in this folder ({suffixes})"
+            f"no photo in this folder ({suffixes}){f'; {rest}' if rest else ''}"
             if source.is_dir()
             else "no such photo or folder, and no file matches it as a pattern"
         )
@@ -141,6 +146,22 @@ def find_photos(given: str, output: Path) -> list[Photo]:
     if repeated:
         raise DataError(f"input={given}: several photos are named {', '.join(repeated[:3])}")
     return [Photo(path, name) for path, name in zip(paths, unique, strict=True)]
+
+
+def other_files(given: str, output: Path) -> str:
+    """Count and name the files of an input folder that are not photos; empty if there are none."""
+    source = Path(given)
+    if not source.is_dir():
+        return ""
+    paths = [
+        path
+        for path in sorted(source.rglob("*"))
+        if path.suffix.lower() not in SUFFIXES
+        and not path.name.startswith(".")
+        and not path.is_dir()
+        and output.resolve() not in path.resolve().parents
+    ]
+    return describe_others(paths, SUFFIXES)
 
 
 def _is_output(path: Path, output: Path) -> bool:
@@ -181,11 +202,24 @@ class PhotoSegmenter:
             self.detector = PersonDetector(preparation.detector)
             self.detector.require()
         self.labels = config.labels
+        self.memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self.size = config.data.image_size
         self.segmenter = _on_device(load_segmenter(config, runs, tta, scales), config)
 
     def __call__(self, photo: np.ndarray) -> np.ndarray:
-        """Segment a photo uint8 [H,W,3], RGB; return class ids uint8 [H,W]."""
+        """Segment a photo uint8 [H,W,3], RGB; return class ids uint8 [H,W].
+
+        Raises:
+            MemoryError: the logits of a photo of this size exceed the memory of this machine, so
+                that the system would end the command.
+        """
+        height, width = photo.shape[:2]
+        required = BYTES_PER_LOGIT * len(self.labels) * height * width
+        if required > self.memory:
+            raise MemoryError(
+                f"{width}x{height} pixels of {len(self.labels)} classes need "
+                f"{required / 1e9:.0f} GB of memory; reduce the size of the photo"
+            )
         box = largest_person(self.detector(photo), *photo.shape[:2]) if self.detector else None
         left, top, right, bottom = widen(box, self.margin, *photo.shape[:2])
         crop = photo[top:bottom, left:right]

@@ -7,7 +7,7 @@ import yaml
 from clothseg.commands.mask_files import score_folders
 from clothseg.config.command_line import check_settings
 from clothseg.config.settings import Score
-from clothseg.config.validation import did_you_mean
+from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError
 from clothseg.files import write_json
 from clothseg.label_file import LABEL_FILE, read_label_file

@@ -22,7 +22,8 @@ from clothseg.config.override import option_problems, parse, sweep_problem, text
 from clothseg.config.run_config import DatasetConfig, RunConfig
 from clothseg.config.schema import Config
 from clothseg.config.settings import DatasetTask
-from clothseg.config.validation import config_problems, did_you_mean, launcher_problems
+from clothseg.config.suggestion import did_you_mean
+from clothseg.config.validation import config_problems, launcher_problems
 from clothseg.error import ConfigError
 from clothseg.shipped import CONF
 
@@ -105,7 +106,7 @@ def check_query(overrides: Sequence[str]) -> None:
         overrides: as for :func:`check_command`.
 
     Raises:
-        ConfigError: lists unknown options, sweeps, and Hydra keys that must not be set.
+        ConfigError: lists unknown options and keys, sweeps, and Hydra keys that must not be set.
     """
     problems: list[str] = []
     parsed = _parse(overrides, "config", problems)
@@ -114,6 +115,9 @@ def check_query(overrides: Sequence[str]) -> None:
         for o in parsed.valid
         if o.is_sweep_override()
     ]
+    if not problems:
+        composer = Composer("config", parsed.settings, False, problems)
+        problems += composer.unknown_keys(parsed.valid, (*group_names("config"), *HYDRA_GROUPS))
     if problems:
         raise ConfigError(problems)
 
@@ -142,7 +146,7 @@ def _parse(overrides: Sequence[str], name: str, problems: list[str]) -> _Parsed:
         if text := hydra_problem(key, str(override.input_line)):
             known = f"; {did_you_mean(key, HYDRA_GROUPS)}" if "/" in key else ""
             problems.append(text + known)
-        elif key not in names and (text := sweep_problem(override)):
+        elif key not in names and (text := sweep_problem(override, is_group=False)):
             problems.append(text)
         else:
             accepted.append(override)
@@ -195,6 +199,12 @@ def hydra_overrides(overrides: Sequence[str]) -> list[str]:
 def group_names(name: str) -> list[str]:
     """Config groups in the defaults list of a main configuration."""
     return list(_group_defaults(name))
+
+
+def top_level_keys(name: str) -> set[str]:
+    """Groups and keys of a main configuration."""
+    content = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    return {*content, *group_names(name)} - {"defaults", "hydra"}
 
 
 def list_groups(name: str) -> list[str]:

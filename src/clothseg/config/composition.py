@@ -18,11 +18,11 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 
 from clothseg.config.flags import is_hydra_key
 from clothseg.config.override import Variant, variants
-from clothseg.config.validation import did_you_mean
+from clothseg.config.suggestion import did_you_mean, no_such_key
 from clothseg.error import ConfigError, first_line
 from clothseg.label_file import label_file_part
 from clothseg.screen import progress_bar, say
-from clothseg.shipped import CONF
+from clothseg.shipped import CONF, options
 
 OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
 
@@ -116,6 +116,24 @@ class Composer:
                     advance(1)
         return [composed for number in sorted(found) for composed in found[number]]
 
+    def unknown_keys(self, overrides: Sequence[Override], groups: Sequence[str]) -> list[str]:
+        """Find the keys that a configuration lacks and that are not added with `+`.
+
+        Args:
+            overrides: valid overrides, each with a single value.
+            groups: config groups of the main configuration.
+        """
+        base = self._base([str(o.input_line) for o in overrides if o.key_or_group in groups])
+        if base is None:
+            return []
+        paths = _paths(OmegaConf.to_container(base.config))
+        return [
+            _unknown(override.key_or_group, paths)
+            for override in overrides
+            if override.key_or_group not in {*groups, *paths}
+            and not (override.is_add() or override.is_force_add())
+        ]
+
     def _announce(self, jobs: int) -> None:
         if jobs >= MANY_JOBS:
             say(f"planning {jobs:,} jobs")
@@ -135,13 +153,17 @@ class Composer:
     def _complete(self, base: "_Base", combination: Combination) -> list[Composed[Plain]]:
         """Set the values of a combination; return one configuration, or one of each fold."""
         config = base.config.copy()
-        try:
-            for variant in combination:
+        for variant in combination:
+            try:
                 if not variant.is_option:
                     self._apply(config, variant)
+            except (OmegaConfBaseException, ValueError, TypeError) as error:  # all from OmegaConf
+                self.problems.append(f"{variant.text}: cannot be set ({first_line(error)})")
+                return []
+        try:
             folds = self._folds(config, combination)
         except OmegaConfBaseException as error:
-            self.problems.append(first_line(error))
+            self.problems.append(f"split: {first_line(error)}")
             return []
         texts = [v.text for v in combination if not is_hydra_key(v.key)]
         swept = [v.text for v in combination if v.is_swept and v.key != FOLD]
@@ -177,7 +199,7 @@ class Composer:
         """Set a value as Hydra would, even for unknown keys: the schema rejects these later."""
         with open_dict(config):
             if not variant.is_deletion:
-                OmegaConf.update(config, variant.key, variant.value, force_add=True)
+                _set(config, variant)
                 return
             parent, _, last = variant.key.rpartition(".")
             node = OmegaConf.select(config, parent) if parent else config
@@ -212,6 +234,14 @@ class Composer:
             return None
 
 
+def _set(config: DictConfig, variant: Variant) -> None:
+    """Set a value; a dictionary in place of a list, or the reverse, is left to the schema."""
+    try:
+        OmegaConf.update(config, variant.key, variant.value, force_add=True)
+    except (OmegaConfBaseException, ValueError, TypeError):
+        OmegaConf.update(config, variant.key, variant.value, merge=False, force_add=True)
+
+
 @dataclass(frozen=True)
 class _Base:
     """Composition of one choice of options, with unresolved interpolations."""
@@ -225,6 +255,30 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
     """Convert a configuration to plain containers, interpolations resolved."""
     plain: Any = OmegaConf.to_container(config, resolve=True)
     return dict(plain)
+
+
+def _paths(node: Any, path: str = "") -> list[str]:
+    """Dotted paths of all keys of a configuration."""
+    paths = [path] if path else []
+    for key, value in node.items() if isinstance(node, dict) else ():
+        paths += _paths(value, f"{path}.{key}" if path else str(key))
+    return paths
+
+
+def _unknown(key: str, paths: Sequence[str]) -> str:
+    """Message for a key that a configuration lacks, which names its first unknown part."""
+    *_, parts = [n for n in range(key.count(".") + 1) if n == 0 or _first(key, n) in paths]
+    first, parent = _first(key, parts + 1), _first(key, parts)
+    word = first.rpartition(".")[2]
+    if word in options(parent):
+        return f"{first}: {word} is not selected"
+    known = {path.rpartition(".")[2] for path in paths if path.rpartition(".")[0] == parent}
+    return f"{first}: {no_such_key(key.rpartition('.')[2], known - {'_target_'}, paths)}"
+
+
+def _first(key: str, parts: int) -> str:
+    """First parts of a dotted key."""
+    return ".".join(key.split(".")[:parts])
 
 
 def _missing_keys(node: Any, path: str = "") -> list[str]:

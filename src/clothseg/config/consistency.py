@@ -55,7 +55,7 @@ def _monitor_contradictions(config: Mapping[str, Any]) -> list[str]:
     if "_target_" not in checkpoints:
         return ["callbacks.checkpoints: required, because it saves the epoch that is tested"]
     monitor = checkpoints.get("monitor")
-    if monitor in MONITORS:
+    if isinstance(monitor, str) and monitor in MONITORS:
         return []
     return [
         f"callbacks.checkpoints.monitor={monitor}: must be one of {', '.join(MONITORS)}, "

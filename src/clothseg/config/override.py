@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 
 from clothseg.config.flags import is_hydra_key
 from clothseg.config.renamed import OPTIONS
-from clothseg.config.validation import did_you_mean
+from clothseg.config.suggestion import did_you_mean
 from clothseg.error import first_line
 from clothseg.shipped import options
 
@@ -26,7 +26,12 @@ def parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
             problems.append(f"{text}: `~` is not expanded after `=`; write {advice}")
             continue
         try:
-            parsed.append(parser.parse_override(text))
+            override = parser.parse_override(text)
+            if override.is_delete() and not isinstance(override.value(), str | None):
+                key = override.get_key_element()
+                problems.append(f"{text}: removes a key, which has no value; write {key}")
+            else:
+                parsed.append(override)
         except HydraException as error:
             reason = first_line(error)
             quoted = text.replace("=", '="', 1) + '"'
@@ -35,11 +40,16 @@ def parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
     return parsed
 
 
-def sweep_problem(override: Override) -> str | None:
-    """Error message for an invalid sweep; None if the sweep is valid or there is no sweep."""
+def sweep_problem(override: Override, is_group: bool) -> str | None:
+    """Error message for an invalid sweep; None if the sweep is valid or there is no sweep.
+
+    Args:
+        override: a parsed override.
+        is_group: whether its key is a config group of the command.
+    """
     if not override.is_sweep_override():
         return None
-    known = options(override.key_or_group)
+    known = options(override.key_or_group) if is_group else []
     if is_hydra_key(override.key_or_group):
         reason = "this setting applies to the entire sweep; pass a single value"
     elif override.is_interval_sweep():
@@ -63,7 +73,7 @@ def option_problems(
     invalid = []
     for override in groups:
         group = override.key_or_group
-        problem = sweep_problem(override)
+        problem = sweep_problem(override, is_group=True)
         if problem:
             found = [problem]
         elif group == "hydra/sweeper" and values_of(override) != [None]:

@@ -4,18 +4,28 @@ The schema of a node with a `_target_` is the keyword-only parameters of that fu
 of all other nodes is a class in :mod:`.schema`. This module does not import torch.
 """
 
-import difflib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache, partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError, create_model
 
 from clothseg.config.renamed import new_key
 from clothseg.config.schema import Arguments, Config, Execution, Node, Preparation
+from clothseg.config.suggestion import no_such_key
 from clothseg.config.target import resolve_target, targets
 from clothseg.error import ConfigError, first_line
+
+MAX_SHOWN = 200
+"""Longest part of an invalid value in a message, characters."""
+PLAIN_WORDS = {
+    "input should be": "must be",
+    "an instance of Sequence": "a list",
+    "an instance of Mapping": "a dictionary",
+}
+"""Replacements in pydantic's messages."""
 
 
 def config_problems(
@@ -28,7 +38,8 @@ def config_problems(
         schema: class that defines the keys.
         groups: config groups, suggested for unknown top-level keys as well.
     """
-    problems = _model_problems(schema, config, "", groups)
+    paths = partial(_key_paths, config, schema)
+    problems = _model_problems(schema, config, "", groups, paths)
     problems += [
         f"{name}._target_: required key is missing"
         for name, field in schema.model_fields.items()
@@ -49,7 +60,7 @@ def config_problems(
             problems += [f"{path}.{problem}" for problem in error.problems]
             continue
         arguments = {key: value for key, value in node.items() if key != "_target_"}
-        problems += _model_problems(model, arguments, path)
+        problems += _model_problems(model, arguments, path, (), paths)
         if path == "trainer":  # a user's own function may accept other values
             read = {key: arguments[key] for key in Execution.model_fields if key in arguments}
             problems += _model_problems(Execution, read, path)
@@ -132,25 +143,43 @@ def _model(
     return model
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Suggest the closest match, if any, and list all choices."""
-    known = sorted(choices)
-    if not known:
-        return "none are available"
-    close = difflib.get_close_matches(word, known, 1, 0.5)
-    listed = ", ".join(known)
-    return f"did you mean `{close[0]}`? Available: {listed}" if close else f"available: {listed}"
+def _key_paths(config: Mapping[str, Any], schema: type[BaseModel]) -> list[str]:
+    """Dotted paths of the keys that exist: those of the schema and of all functions."""
+    fields = schema.model_fields
+    paths = list(fields)
+    for name, field in fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            paths += [f"{name}.{key}" for key in field.annotation.model_fields]
+    trust = config.get("trust")
+    for path, node in targets(config):
+        with suppress(ConfigError):  # reported where the function is checked
+            function = resolve_target(node["_target_"], trust if isinstance(trust, list) else [])
+            paths += [f"{path}.{key}" for key in argument_model(function).model_fields]
+    return paths
 
 
 def _model_problems(
-    schema: type[BaseModel], values: Any, path: str, groups: Sequence[str] = ()
+    schema: type[BaseModel],
+    values: Any,
+    path: str,
+    groups: Sequence[str] = (),
+    paths: Callable[[], Sequence[str]] = tuple,
 ) -> list[str]:
+    """Find the schema violations of a node.
+
+    Args:
+        schema: class that defines the keys.
+        values: content of the node.
+        path: dotted path of the node; empty for the whole configuration.
+        groups: config groups, suggested for unknown keys as well.
+        paths: returns all dotted paths of the configuration; called only for unknown keys.
+    """
     try:
         schema.model_validate(values)
     except ValidationError as error:
         messages: dict[str, list[str]] = {}
         for detail in error.errors():
-            key, sentence = _sentence(detail, schema, values, path, groups)
+            key, sentence = _sentence(detail, schema, values, path, groups, paths)
             messages.setdefault(key, []).append(sentence)
         return [f"{key}{' or '.join(dict.fromkeys(texts))}" for key, texts in messages.items()]
     return []
@@ -162,6 +191,7 @@ def _sentence(
     values: Any,
     path: str,
     groups: Sequence[str],
+    paths: Callable[[], Sequence[str]],
 ) -> tuple[str, str]:
     """Key and value of one pydantic error, and its message."""
     location = _existing(detail["loc"], values)
@@ -171,12 +201,18 @@ def _sentence(
         if new := new_key(node, str(location[-1])):
             return f"{key}: ", f"this key has been renamed to {new}"
         known = {*_known_keys(schema, location[:-1]), *(groups if len(location) == 1 else ())}
-        return f"{key}: ", f"no such key; {did_you_mean(str(location[-1]), known)}"
+        word = _last_key(str(location[-1]), _value(values, location))
+        return f"{key}: ", no_such_key(word, known, paths())
     if detail["type"] == "missing":
         missing = ".".join([*([path] if path else []), *map(str, detail["loc"])])
         return f"{missing}: ", "required key is missing"
     message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{key}={_value(values, location)}: ", message.replace("input should be", "must be")
+    shown = str(_value(values, location))
+    if len(shown) > MAX_SHOWN:
+        shown = f"{shown[:MAX_SHOWN]} …"
+    for technical, plain in PLAIN_WORDS.items():
+        message = message.replace(technical, plain)
+    return f"{key}={shown}: ", message
 
 
 def _existing(location: Sequence[Any], values: Any) -> list[Any]:
@@ -197,6 +233,13 @@ def _value(values: Any, location: Sequence[Any]) -> Any:
     for step in location:
         values = values[step]
     return values
+
+
+def _last_key(key: str, value: Any) -> str:
+    """Last part of an unknown key that was set with dots, such as `lr` of `optim.lr`."""
+    while isinstance(value, Mapping) and len(value) == 1:
+        ((key, value),) = value.items()
+    return str(key)
 
 
 def _known_keys(schema: type[BaseModel], location: Sequence[Any]) -> list[str]:

@@ -7,9 +7,11 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.listing import existing_samples, layout_error, list_files
+from clothseg.dataset.matlab import load_matlab
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
+from clothseg.untrusted import MAX_NOTE_BYTES
 
 LAYOUT = "photos/<number>.jpg, annotations/pixel-level/<number>.mat and label_list.mat"
 
@@ -38,6 +40,9 @@ class CoParsing(Reader):
         """Ids uint8 [H,W] from the variable ``groundtruth``."""
         file = sample.annotation
         mask = load_matlab(file, "groundtruth")
+        if isinstance(mask, list):
+            message = f"{file}: groundtruth is not a matrix of numbers"
+            raise Defect("unreadable annotation", file, "", message)
         if mask.ndim == 2 and mask.dtype == np.uint8:
             return mask
         found = f"{mask.dtype} with shape {mask.shape}"
@@ -52,8 +57,9 @@ class CoParsing(Reader):
         root = self.root
         if not list_files(root / "annotations" / "pixel-level", {".mat"}):
             raise layout_error(root, LAYOUT)
-        cells = load_matlab(root / "label_list.mat", "label_list").ravel()
-        stored = ["".join(np.ravel(cell).astype(str)) for cell in cells]
+        stored = load_matlab(root / "label_list.mat", "label_list", MAX_NOTE_BYTES)
+        if not isinstance(stored, list):
+            raise DataError(f"{root / 'label_list.mat'}: label_list is not a list of names")
         if stored != self.names:
             differences = [
                 f"{a} configured, {b} stored"
@@ -65,27 +71,6 @@ class CoParsing(Reader):
                 f"{len(self.names)} names in conf/dataset/ccp.yaml "
                 f"({'; '.join(differences[:3]) or 'different number of names'})"
             )
-
-
-def load_matlab(path: Path, variable: str) -> np.ndarray:
-    """Read one variable of a MATLAB v5 file.
-
-    Raises:
-        DataError: no such file, not a MATLAB file, or no such variable.
-    """
-    import scipy.io  # slow: half a second
-
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        content = scipy.io.loadmat(path)
-    except Exception as error:  # scipy raises a dozen types for damaged files
-        raise DataError(f"{path}: cannot be read as a MATLAB file ({error})") from error
-    if variable not in content:
-        names = ", ".join(name for name in content if not name.startswith("__"))
-        raise DataError(f"{path}: has no variable `{variable}`; found {names or 'none'}")
-    values: np.ndarray = content[variable]
-    return values
 
 
 def ccp(*, root: str, names: Sequence[str]) -> CoParsing:

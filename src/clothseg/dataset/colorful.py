@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clothseg.dataset.declared_size import require_declared_size
 from clothseg.dataset.defect import Defect, DefectKind
-from clothseg.dataset.listing import abbreviate, existing_samples, layout_error
+from clothseg.dataset.image import MAX_PIXELS
+from clothseg.dataset.listing import abbreviate, existing_samples, layout_error, listed_path
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError
+from clothseg.error import DataError, first_line
 from clothseg.extras import require_extra
+from clothseg.untrusted import MAX_TABLE_BYTES, require_file
 
 if TYPE_CHECKING:
     import h5py
 
 FILE = "fashon_parsing_data.mat"
 """File name as misspelled in the release."""
+MAX_RECORDS, MAX_CHARACTERS, MAX_SUPERPIXELS = 1 << 20, 1 << 10, 1 << 20
+"""Largest arrays of references, of characters of a name, and of labels of an image."""
 LAYOUT = f"{FILE} and image/<number>.jpg"
 
 
@@ -37,7 +42,8 @@ class ColorfulFashion(Reader):
         """Images in the order of the file's records."""
         images = [self.root / "image" / name for name in self._records]
         samples = [Sample(image.stem, image, self.root / FILE) for image in images]
-        return existing_samples(samples, FILE, "error", self.root / "image")
+        unusable = self._listed[1]
+        return existing_samples(samples, FILE, "error", self.root / "image", unusable)
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W]: the class of each pixel's superpixel."""
@@ -51,34 +57,67 @@ class ColorfulFashion(Reader):
     def color_names(self) -> list[str]:
         """Color names in id order."""
         with self._open() as file:
-            return [_text(file[reference]) for reference in _cells(file, "all_colors_name")]
+            return self._names(file, "all_colors_name")
 
-    @cached_property
+    @property
     def _records(self) -> dict[str, int]:
         """Index into `fashion_dataset` of each image's record."""
+        return self._listed[0]
+
+    @cached_property
+    def _listed(self) -> tuple[dict[str, int], list[Defect]]:
+        """Records of the images by file name, and defects of those that cannot be used."""
+        path = self.root / FILE
         with self._open() as file:
-            stored = [_text(file[reference]) for reference in _cells(file, "all_category_name")]
+            stored = self._names(file, "all_category_name")
             if stored != self.names:
                 raise DataError(
-                    f"{self.root / FILE}: its names are {', '.join(stored)}; the configuration "
+                    f"{path}: its names are {', '.join(stored)}; the configuration "
                     f"has {', '.join(self.names)}"
                 )
-            names: dict[str, int] = {}
+            found: dict[str, list[int]] = {}
             for index, record in enumerate(_cells(file, "fashion_dataset")):
                 try:
-                    names[_text(file[record]["img_name"])] = index
-                except (KeyError, OSError, ValueError, TypeError) as error:
-                    message = f"{self.root / FILE}: record {index + 1} has no img_name ({error})"
+                    name = _text(_member(file[record], "img_name"))
+                except Exception as error:  # HDF5 raises many types for damaged files
+                    message = f"{path}: record {index + 1} has no img_name ({first_line(error)})"
                     raise DataError(message) from error
-            return names
+                found.setdefault(name, []).append(index)
+        records, defects = {}, []
+        for name, indices in found.items():
+            try:
+                listed_path(self.root / "image", name, path)
+                if len(indices) > 1:
+                    message = f"{path}: {len(indices)} records have the img_name {name}"
+                    raise Defect("unreadable annotation", path, Path(name).stem, message)
+            except Defect as defect:
+                defects.append(defect)
+            else:
+                records[name] = indices[0]
+        return records, defects
+
+    def _names(self, file: "h5py.File", name: str) -> list[str]:
+        """Read a MATLAB cell array of names."""
+        try:
+            return [_text(file[reference]) for reference in _cells(file, name)]
+        except DataError:
+            raise
+        except Exception as error:  # HDF5 raises many types for damaged files
+            raise DataError(
+                f"{self.root / FILE}: `{name}` cannot be read ({first_line(error)})"
+            ) from error
 
     def _read(self, sample: Sample, kind: str, meaning: str, count: int) -> np.ndarray:
         with self._open() as file:
             record: Any = file[file["fashion_dataset"][self._records[sample.image.name], 0]]
-            superpixels = np.array(record["segmentation"]).T
-            values = np.array(record[kind]).ravel()
+            segments = _member(record, "segmentation")
+            if segments.ndim == 2:
+                require_declared_size(sample, *segments.shape[::-1])
+            superpixels = _values(segments, MAX_PIXELS).T
+            values = _values(_member(record, kind), MAX_SUPERPIXELS).ravel()
         location = f"{self.root / FILE}: record of {sample.image.name}"
-        ids = superpixels.astype(np.int64)
+        with np.errstate(invalid="ignore"):  # what is not a number differs from its integer
+            ids = superpixels.astype(np.int64)
         if not np.array_equal(ids, superpixels) or ids.min() < 0 or ids.max() >= len(values):
             found = f"{superpixels.min():g} to {superpixels.max():g}"
             message = (
@@ -99,8 +138,9 @@ class ColorfulFashion(Reader):
         import h5py
 
         path = self.root / FILE
-        if not path.is_file():
+        if not path.exists():
             raise layout_error(self.root, LAYOUT)
+        require_file(path, MAX_TABLE_BYTES)
         try:
             return h5py.File(path)
         except OSError as error:
@@ -110,13 +150,38 @@ class ColorfulFashion(Reader):
 def _cells(file: "h5py.File", name: str) -> Sequence[Any]:
     """Return the references in a MATLAB cell array, in order."""
     if name not in file:
-        raise DataError(f"{file.filename}: has no `{name}`; found {', '.join(file)}")
-    return np.array(file[name]).ravel().tolist()
+        raise DataError(f"{file.filename}: has no `{name}`; found {abbreviate(list(file))}")
+    return _values(_member(file, name), MAX_RECORDS).ravel().tolist()
 
 
 def _text(characters: Any) -> str:
     """Decode a MATLAB string, which HDF5 stores as character codes."""
-    return "".join(map(chr, np.array(characters).ravel()))
+    return "".join(map(chr, _values(characters, MAX_CHARACTERS).ravel()))
+
+
+def _member(group: Any, name: str) -> Any:
+    """Return an item of a group; HDF5 follows links to other files, and these could be any.
+
+    Raises:
+        ValueError: the item is in another file.
+    """
+    item = group[name]
+    if item.file.filename != group.file.filename:
+        raise ValueError(f"{name} is a link to another file")
+    return item
+
+
+def _values(array: Any, most: int) -> np.ndarray:
+    """Read an array.
+
+    Raises:
+        ValueError: it has more than `most` values, or they are in another file.
+    """
+    if array.size > most:
+        raise ValueError(f"{array.size} values; at most {most} are expected")
+    if array.external or array.is_virtual:
+        raise ValueError("the values are in another file")
+    return np.array(array)
 
 
 def cfpd(*, root: str, names: Sequence[str]) -> ColorfulFashion:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect, missing_partners_error
-from clothseg.dataset.listing import layout_error, list_files
+from clothseg.dataset.listing import describe_others, layout_error, list_files, other_files
 from clothseg.dataset.png import RGB, decode_png, png_format, read_ids, used_palette
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
@@ -66,6 +66,15 @@ class FolderReader(Reader):
         if png_format(sample.annotation) == (8, RGB):
             return self._ids_of_colors(sample.annotation)
         return read_ids(sample.annotation)
+
+    def warnings(self) -> list[str]:
+        """Files that are neither images nor masks."""
+        kinds = (("images", IMAGE_SUFFIXES), ("masks", MASK_SUFFIXES))
+        return [
+            f"{self.root / name}: {describe_others(others, suffixes)}"
+            for name, suffixes in kinds
+            if (others := other_files(self.root / name, suffixes))
+        ]
 
     def sample_warnings(self, sample: Sample) -> list[str]:
         """Warn of a palette that has the colors of the classes at indices other than their ids."""

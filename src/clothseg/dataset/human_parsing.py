@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from clothseg.dataset.defect import Defect, missing_partners_error
-from clothseg.dataset.listing import abbreviate, layout_error
+from clothseg.dataset.listing import abbreviate, layout_error, listed_path
 from clothseg.dataset.parsing import (
     INSTANCE_BIT_DEPTHS,
     PERSON_STEP,
@@ -19,10 +19,11 @@ from clothseg.dataset.parsing import (
     examine_maps,
     read_map,
 )
-from clothseg.dataset.png import read_ids
+from clothseg.dataset.png import read_ids, value_counts
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
+from clothseg.untrusted import MAX_LIST_BYTES, read_text
 
 PARTS = {"Training": ("train", "train_id.txt"), "Validation": ("validation", "val_id.txt")}
 """Folders of the release, with the name of each part and its list of images."""
@@ -58,10 +59,8 @@ class CrowdParsing(Reader):
         if repeated := [name for name, count in counts.items() if count > 1]:
             parts = {sample.part for sample in samples if counts[sample.name] > 1}
             lists = [str(self._list_of(part)) for part in self._parts if PARTS[part][0] in parts]
-            raise DataError(
-                f"{' and '.join(lists)}: listed more than once: {abbreviate(repeated)}; keep one "
-                "line per image"
-            )
+            problem = f"listed more than once: {abbreviate(repeated)}; keep one line per image"
+            raise DataError(f"{' and '.join(lists)}: {problem}")
         if absent := [path for part in self._parts for path in self._absent_files(part)]:
             complete = [s for s in samples if s.name not in {path.stem for path in absent}]
             message = f"{len(absent)} files of {self.root} are missing"
@@ -98,7 +97,7 @@ class CrowdParsing(Reader):
 
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
         """One object per part of a person."""
-        areas = np.bincount(self.read_instances(sample).ravel())
+        areas = value_counts(self.read_instances(sample))
         return [(int(v) % PERSON_STEP, int(areas[v])) for v in np.flatnonzero(areas) if v]
 
     def further_defects(self, sample: Sample) -> list[Defect]:
@@ -154,11 +153,12 @@ class CrowdParsing(Reader):
 
     def _samples_of(self, part: str) -> list[Sample]:
         folder, list_file = self.root / part, self._list_of(part)
-        if not list_file.is_file():
+        if not list_file.exists():
             raise DataError(f"{list_file}: no such file; it lists the images of {part}")
-        # Windows editors write a byte order mark; the last line may lack its newline.
-        numbers = list_file.read_text(encoding="utf-8-sig", errors="replace").split()
+        numbers = read_text(list_file, MAX_LIST_BYTES).split()
         images, masks, name = folder / "Images", folder / self._folders["category"], PARTS[part][0]
+        for number in numbers:
+            listed_path(images, number, list_file)
         return [Sample(n, images / f"{n}.jpg", masks / f"{n}.png", part=name) for n in numbers]
 
     def _absent_files(self, part: str) -> list[Path]:

@@ -2,23 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
+from clothseg.dataset.declared_size import require_declared_size
 from clothseg.dataset.defect import Defect
+from clothseg.dataset.image import require_size
 from clothseg.dataset.listing import (
     Missing,
     abbreviate,
     existing_samples,
     layout_error,
+    listed_path,
     unannotated,
 )
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
+from clothseg.untrusted import MAX_LINE_BYTES, MAX_TABLE_BYTES, require_file
 
 COLUMNS = ("ImageId", "EncodedPixels", "Height", "Width", "ClassId")
 LAYOUT = "train.csv and train/<32 letters>.jpg"
@@ -140,13 +144,14 @@ class IMaterialist(Reader):
             fields = []
             for line, offset in self._offsets[sample.image.name]:
                 file.seek(offset)
-                fields.append((line, self._fields(file.readline(), line)))
+                fields.append((line, self._fields(file.readline(MAX_LINE_BYTES), line)))
         rows = [self._row(values, line) for line, values in fields]
         sizes = {row.size for row in rows}
         if len(sizes) > 1:
             shown = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
             message = f"{self.table}: {sample.image.name} has rows of {shown} pixels"
             raise Defect("different sizes", self.table, shown, message)
+        require_declared_size(sample, *rows[0].size)
         return rows
 
     @property
@@ -160,17 +165,21 @@ class IMaterialist(Reader):
 
         An image with such a line would lack an object, so all of its rows are dropped.
         """
-        if not self.table.is_file():
+        if not self.table.exists():
             raise layout_error(self.root, LAYOUT)
+        require_file(self.table, MAX_TABLE_BYTES)
         offsets: dict[str, list[tuple[int, int]]] = {}
         broken: list[Defect] = []
         incomplete: set[str] = set()
         with self.table.open("rb") as file:
-            offset = len(file.readline())
-            for line, text in enumerate(file, start=2):
+            offset = len(file.readline(MAX_LINE_BYTES))
+            lines = iter(partial(file.readline, MAX_LINE_BYTES), b"")
+            for line, text in enumerate(lines, start=2):
                 try:
                     if text.strip():
-                        offsets.setdefault(self._fields(text, line)[0], []).append((line, offset))
+                        name = self._fields(text, line)[0]
+                        listed_path(self.root / "train", name, self.table)
+                        offsets.setdefault(name, []).append((line, offset))
                 except Defect as defect:
                     broken.append(defect)
                     incomplete.update(text.decode(errors="replace").replace('"', "").split(","))
@@ -181,7 +190,7 @@ class IMaterialist(Reader):
     def _columns(self) -> list[int]:
         """Position of each of :data:`COLUMNS` in a line."""
         with self.table.open("rb") as file:
-            first = file.readline().decode("utf-8-sig", errors="replace")
+            first = file.readline(MAX_LINE_BYTES).decode("utf-8-sig", errors="replace")
         header = [name.strip('"') for name in first.strip().split(",")]
         missing = [name for name in COLUMNS if name not in header]
         if missing and ("\t" in first or ";" in first):
@@ -209,9 +218,10 @@ class IMaterialist(Reader):
         location = f"{self.table} line {line} ({name})"
         try:
             size = round(float(height)), round(float(width))
+            require_size(*size)
             category, *attributes = [int(part) for part in label.split("_")]
             pairs = np.array(runs.split(), np.int64)
-        except ValueError as error:
+        except (ValueError, OverflowError, DataError) as error:
             raise DataError(f"{location}: {error}") from error
         if not 0 <= category < len(self.names) - 1:
             message = (
@@ -229,6 +239,9 @@ class IMaterialist(Reader):
             run = f"{starts[first] + 1} {lengths[first]}"
             message = f"{location}: run `{run}` exceeds the image of {size[1]}x{size[0]} pixels"
             raise Defect("unreadable annotation", self.table, run, message)
+        if lengths.sum() > pixels:
+            message = f"{location}: runs have {lengths.sum()} pixels; the image has {pixels}"
+            raise Defect("unreadable annotation", self.table, str(lengths.sum()), message)
         return Row(line, category + 1, tuple(attributes), size, starts, lengths)
 
 

@@ -1,6 +1,7 @@
 """Listing of a dataset's samples, and errors for missing files."""
 
 import os
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,8 @@ from clothseg.error import DataError
 
 Missing = Literal["error", "leave_out"]
 """Handling of annotations whose image is missing."""
+MAX_SHOWN = 80
+"""Longest part of an invalid value in a message, characters."""
 
 
 def existing_samples(
@@ -33,8 +36,12 @@ def existing_samples(
 
     Raises:
         MissingPartnersError: images or annotations are missing and `missing="error"`, no image
-            exists, or entries are unusable.
+            exists, entries are unusable, or several have one name.
     """
+    counts = Counter(sample.name for sample in samples)
+    repeated = {s.name: s for s in samples if counts[s.name] > 1}
+    unusable = [*unusable, *(_repeated(s, counts[s.name], listed) for s in repeated.values())]
+    samples = [sample for sample in samples if sample.name not in repeated]
     is_file = [os.path.isfile(sample.image) for sample in samples]
     existing = [sample for sample, exists in zip(samples, is_file, strict=True) if exists]
     strict = missing == "error" or not existing
@@ -51,6 +58,27 @@ def existing_samples(
         defects = [*unusable, *map(_without_image, absent), *map(_without_annotation, unlisted)]
         raise MissingPartnersError(existing, defects, " and ".join(problems))
     return existing
+
+
+def listed_path(folder: Path, name: str, list_file: Path) -> Path:
+    """Return the path of a file that a dataset's list names, which must lie below a folder.
+
+    Args:
+        folder: of the files.
+        name: relative to the folder, as the list states it.
+        list_file: the list, for messages.
+
+    Raises:
+        Defect: the name is absolute, contains `..`, or cannot be that of a file.
+    """
+    outside = os.path.isabs(name) or ".." in name.replace("\\", "/").split("/")
+    if outside or not name.strip() or "\0" in name:
+        message = (
+            f"{list_file}: file name {ascii(name)[:MAX_SHOWN]} is not allowed: it must be relative "
+            f"to {folder} and must not contain `..`"
+        )
+        raise Defect("unreadable annotation", list_file, name, message)
+    return folder / name
 
 
 def unannotated(samples: Sequence[Sample], folder: Path) -> list[Path]:
@@ -74,6 +102,34 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
         if os.path.splitext(name)[1].lower() in suffixes and not name.startswith(".")
     ]
     return [folder / name for name in sorted(names)]
+
+
+def other_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """List the files of a folder that have none of the suffixes, by name, without hidden ones."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() not in suffixes
+        and not path.name.startswith(".")
+        and not path.is_dir()
+    ]
+
+
+def describe_others(paths: Sequence[Path], suffixes: Collection[str]) -> str:
+    """Count the files that are ignored for their suffix, by suffix, and name the first ones.
+
+    Args:
+        paths: the files.
+        suffixes: of the files that are used.
+    """
+    if not paths:
+        return ""
+    kinds = Counter(path.suffix.lower() or "no suffix" for path in paths).most_common()
+    counted = abbreviate([f"{count} {kind}" for kind, count in kinds])
+    named = abbreviate([path.name for path in paths])
+    plural = "file is" if len(paths) == 1 else "files are"
+    used = ", ".join(sorted(suffixes))
+    return f"{len(paths)} {plural} not of a used kind ({used}): {counted}: {named}"
 
 
 def complete_samples(reader: Reader) -> tuple[list[Sample], Sequence[Defect]]:
@@ -104,6 +160,11 @@ def layout_error(root: Path, layout: str) -> DataError:
         return DataError(f"{root} is not a folder; expected a folder with {layout}")
     found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
     return DataError(f"{root} has an unexpected layout: expected {layout}; found {found}")
+
+
+def _repeated(sample: Sample, count: int, listed: str) -> Defect:
+    message = f"{sample.annotation}: {sample.name} is the name of {count} images in {listed}"
+    return Defect("unreadable annotation", sample.annotation, sample.name, message)
 
 
 def _without_image(sample: Sample) -> Defect:

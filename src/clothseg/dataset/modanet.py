@@ -1,19 +1,24 @@
 """ModaNet: polygons of 13 garment categories on 52,377 street images of PaperDoll."""
 
-import json
-from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationError
-from pydantic_core import PydanticCustomError
 
+from clothseg.dataset.coco import CocoFile, CocoImage, outline_problem, read_coco
+from clothseg.dataset.declared_size import require_declared_size
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import Missing, abbreviate, existing_samples, layout_error
+from clothseg.dataset.listing import (
+    Missing,
+    abbreviate,
+    existing_samples,
+    layout_error,
+    listed_path,
+)
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
@@ -22,7 +27,6 @@ from clothseg.extras import require_extra
 
 FILE = "annotations/modanet2018_instances_train.json"
 LAYOUT = f"{FILE} and images/<number>.jpg"
-LFS_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -38,42 +42,6 @@ class Garment:
     number: int
     source: int
     polygons: Sequence[Sequence[float]]
-
-
-class CocoImage(BaseModel):
-    """One image entry of a COCO file."""
-
-    id: Annotated[int, Field(ge=0)]
-    height: Annotated[int, Field(ge=1)]
-    width: Annotated[int, Field(ge=1)]
-    file_name: str
-
-
-def _in_pairs(polygon: list[float]) -> list[float]:
-    """Reject a polygon that lacks an x or a y."""
-    if len(polygon) % 2:
-        raise PydanticCustomError(
-            "odd_length",
-            "odd number of values ({count}); a polygon alternates x and y",
-            {"count": len(polygon)},
-        )
-    return polygon
-
-
-class CocoAnnotation(BaseModel):
-    """One object of a COCO file, with polygons [x, y, x, y, …] in pixels."""
-
-    id: int
-    image_id: int
-    category_id: int
-    segmentation: list[Annotated[list[FiniteFloat], AfterValidator(_in_pairs)]]
-
-
-class CocoFile(BaseModel):
-    """The fields that are read from a COCO file."""
-
-    images: list[CocoImage]
-    annotations: list[CocoAnnotation]
 
 
 class ModaNet(Reader):
@@ -103,16 +71,18 @@ class ModaNet(Reader):
 
     def list_samples(self) -> list[Sample]:
         """Images by id."""
-        if not self._sizes:
+        if not self._content.images:
             raise DataError(f"{self.file} lists no images: `images` is empty")
+        known = {image.id for image in self._content.images}
         annotated = self._garments | self._faults
-        orphans = [self._orphan(number) for number in annotated if number not in self._sizes]
-        samples = [self._sample(number) for number in self._sizes]
-        return existing_samples(samples, FILE, self.missing, unusable=orphans)
+        orphans = [self._orphan(number) for number in annotated if number not in known]
+        samples = [self._sample(number) for number in self._images]
+        unusable = [*orphans, *self._unusable]
+        return existing_samples(samples, FILE, self.missing, unusable=unusable)
 
     def warnings(self) -> list[str]:
         """Images that are missing or not annotated, annotations without polygon or repeated."""
-        samples = {number: self._sample(number) for number in self._sizes}
+        samples = {number: self._sample(number) for number in self._images}
         annotated = self._garments | self._faults
         absent = [s.name for s in samples.values() if not s.image.is_file()]
         unannotated = [s.name for number, s in samples.items() if number not in annotated]
@@ -128,32 +98,51 @@ class ModaNet(Reader):
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W]: all garments of an image painted into one mask."""
-        filled = self._fill_polygons(sample)
-        mask = np.zeros(self._sizes[int(sample.name)], np.uint8)
-        for source, inside in painting_order(filled, lambda pair: int(pair[1].sum()), self.overlap):
-            mask[inside] = source
+        from pycocotools import mask as coco
+
+        entry = self._images[int(sample.name)]
+        encoded = self._encoded(sample)
+        mask = np.zeros((entry.height, entry.width), np.uint8)
+        for source, runs in painting_order(encoded, lambda pair: _area(pair[1]), self.overlap):
+            mask[coco.decode(runs).view(bool)] = source
         return mask
 
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
         """One object per garment that has pixels."""
-        areas = [(source, int(inside.sum())) for source, inside in self._fill_polygons(sample)]
+        areas = [(source, _area(runs)) for source, runs in self._encoded(sample)]
         return [(source, area) for source, area in areas if area]
 
-    def _fill_polygons(self, sample: Sample) -> list[tuple[int, np.ndarray]]:
-        """Source id and pixels bool [H,W] of each garment of an image."""
+    def _encoded(self, sample: Sample) -> list[tuple[int, Any]]:
+        """Source id and run-length encoded pixels of each garment of an image."""
         from pycocotools import mask as coco
 
-        if faults := self._faults.get(int(sample.name)):
+        number = int(sample.name)
+        if faults := self._faults.get(number):
             raise faults[0]
-        size = self._sizes[int(sample.name)]
-        filled = []
-        for garment in self._garments.get(int(sample.name), []):
+        garments = self._garments.get(number, [])
+        for garment in garments:
             if not 1 <= garment.source < len(self.names):
                 raise self._unknown_category(garment)
+        entry = self._images[number]
+        require_declared_size(sample, entry.height, entry.width)
+        encoded = []
+        for garment in garments:
             if garment.polygons:
-                parts = coco.frPyObjects(garment.polygons, *size)
-                filled.append((garment.source, coco.decode(coco.merge(parts)).astype(bool)))
-        return filled
+                self._require_fillable(garment, entry)
+                parts = coco.frPyObjects(garment.polygons, entry.height, entry.width)
+                encoded.append((garment.source, coco.merge(parts)))
+        return encoded
+
+    def _require_fillable(self, garment: Garment, entry: CocoImage) -> None:
+        """Check the polygons of a garment, because the library that fills them does not.
+
+        Raises:
+            Defect: names the annotation and the problem.
+        """
+        for polygon in garment.polygons:
+            if problem := outline_problem(polygon, entry.height, entry.width):
+                message = f"{self.file}: annotation {garment.number}: {problem}"
+                raise Defect("unreadable annotation", self.file, str(garment.number), message)
 
     def _repeated(self) -> list[str]:
         """Ids of annotations that repeat the polygons of an earlier one of the same image."""
@@ -168,8 +157,8 @@ class ModaNet(Reader):
         return repeated
 
     def _sample(self, number: int) -> Sample:
-        image = self.root / "images" / self._file_names[number]
-        return Sample(f"{number:07}", image, self.file)
+        image = self.root / "images" / self._images[number].file_name
+        return Sample(_name(number), image, self.file)
 
     def _unknown_category(self, garment: Garment) -> Defect:
         message = (
@@ -190,15 +179,36 @@ class ModaNet(Reader):
         )
         return Defect("missing partner", self.file, str(number), message)
 
-    @cached_property
-    def _sizes(self) -> dict[int, tuple[int, int]]:
-        """Height and width of each image in the file, by id."""
-        images = sorted(self._content.images, key=lambda image: image.id)
-        return {image.id: (image.height, image.width) for image in images}
+    @property
+    def _images(self) -> dict[int, CocoImage]:
+        """Usable images in the file by id, which sorts them."""
+        return self._entries[0]
+
+    @property
+    def _unusable(self) -> list[Defect]:
+        """Defects of the other images in the file."""
+        return self._entries[1]
 
     @cached_property
-    def _file_names(self) -> dict[int, str]:
-        return {image.id: image.file_name for image in self._content.images}
+    def _entries(self) -> tuple[dict[int, CocoImage], list[Defect]]:
+        """Usable images by id, and the defects of those that share an id or name no file."""
+        entries = sorted(self._content.images, key=lambda image: image.id)
+        counts = Counter(image.id for image in entries)
+        usable: dict[int, CocoImage] = {}
+        defects = []
+        for image in entries:
+            try:
+                listed_path(self.root / "images", image.file_name, self.file)
+            except Defect as defect:
+                name, message = _name(image.id), defect.message
+                defects.append(Defect("unreadable annotation", self.file, name, message))
+            else:
+                usable[image.id] = image
+        for number in [number for number, count in counts.items() if count > 1]:
+            usable.pop(number, None)
+            message = f"{self.file}: {counts[number]} images have the id {number}"
+            defects.append(Defect("unreadable annotation", self.file, _name(number), message))
+        return usable, defects
 
     @cached_property
     def _garments(self) -> dict[int, list[Garment]]:
@@ -223,58 +233,21 @@ class ModaNet(Reader):
 
     @cached_property
     def _parsed(self) -> tuple[CocoFile, dict[int, list[Defect]]]:
-        """The valid content of the annotation file, and its invalid annotations by image."""
-        text = self._text()
-        try:
-            return CocoFile.model_validate_json(text), {}
-        except ValidationError as error:
-            problems = self._annotation_problems(error)
-        # One by one from the start would make a valid file, the usual case, three times as slow.
-        content = json.loads(text)
-        faults: dict[int, list[Defect]] = {}
-        for index, problem in problems.items():
-            row = content["annotations"][index]
-            number = str(row.get("id", f"in place {index}"))
-            message = (
-                f"{self.file}: annotation {number} is invalid: {problem}; expected id, "
-                "category_id and, as segmentation, polygons [[x, y, x, y, …], …]"
-            )
-            fault = Defect("unreadable annotation", self.file, number, message)
-            faults.setdefault(int(row["image_id"]), []).append(fault)
-        valid = [row for n, row in enumerate(content["annotations"]) if n not in problems]
-        return CocoFile.model_validate(content | {"annotations": valid}), faults
-
-    def _annotation_problems(self, error: ValidationError) -> dict[int, str]:
-        """Extract the problems of single annotations, by index in the file.
-
-        Raises:
-            DataError: there are other problems, or the image of an annotation is unknown.
-        """
-        problems: dict[int, str] = {}
-        others = []
-        for detail in error.errors(include_url=False, include_input=False):
-            match detail["loc"]:
-                case ("annotations", int(index), str(key), *further) if key != "image_id":
-                    problem = f"{'.'.join(map(str, [key, *further]))}: {detail['msg']}"
-                    problems.setdefault(index, problem)
-                case location:
-                    others.append(f"{'.'.join(map(str, location)) or 'file'}: {detail['msg']}")
-        if others:
-            raise DataError(f"{self.file}: not a COCO file: {abbreviate(others)}") from error
-        return problems
-
-    def _text(self) -> bytes:
-        """Read the annotation file without the byte order mark that Windows editors write."""
-        if not self.file.is_file():
+        if not self.file.exists():
             raise layout_error(self.root, LAYOUT)
-        text = self.file.read_bytes().removeprefix(BOM_UTF8)
-        if text.startswith(LFS_POINTER):
-            raise DataError(
-                f"{self.file} is a Git LFS pointer, not the annotations ({len(text)} bytes): "
-                "run `git lfs install` and `git lfs pull` in the repository, or download the file "
-                "with scripts/dataset.py action=download dataset=modanet"
-            )
-        return text
+        return read_coco(self.file)
+
+
+def _name(number: int) -> str:
+    """Name of the sample of an image."""
+    return f"{number:07}"
+
+
+def _area(runs: Any) -> int:
+    """Pixels of a run-length encoded mask."""
+    from pycocotools import mask as coco
+
+    return int(coco.area(runs))
 
 
 def modanet(*, root: str, names: Sequence[str], overlap: Overlap, missing: Missing) -> ModaNet:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import abbreviate
-from clothseg.dataset.png import read_ids
+from clothseg.dataset.listing import MAX_SHOWN, abbreviate
+from clothseg.dataset.png import read_ids, value_counts
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
+from clothseg.untrusted import read_text
 
 PERSON_STEP = 20
 """An instance value is 20 * (person - 1) + class, persons counted from 1, for 19 classes."""
@@ -109,7 +110,7 @@ def check_part_list(path: Path, stored: np.ndarray) -> list[Defect]:
         listed = _listed_values(list_file)
     except Defect as defect:
         return [defect]
-    areas = np.bincount(stored.ravel())
+    areas = value_counts(stored)
     present = {int(value) for value in np.flatnonzero(areas)} - {0}
     defects = []
     if without_pixels := [value for value in listed if value not in present]:
@@ -137,8 +138,10 @@ def _listed_values(path: Path) -> list[int]:
         Defect: a line is malformed, or its value contradicts its class or person; names the line.
     """
     values = []
-    # Windows editors write a byte order mark.
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    try:
+        text = read_text(path)
+    except DataError as error:
+        raise Defect("unreadable annotation", path, "", str(error)) from error
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
@@ -146,7 +149,8 @@ def _listed_values(path: Path) -> list[int]:
             value, source, person = map(int, line.split())
         except ValueError as error:
             message = (
-                f"{path} line {number}: `{line}`; expected three integers: value, class, person"
+                f"{path} line {number}: `{line[:MAX_SHOWN]}`; expected three integers: value, "
+                "class, person"
             )
             raise Defect("unreadable annotation", path, f"line {number}", message) from error
         expected = value % PERSON_STEP, value // PERSON_STEP + 1
@@ -174,7 +178,9 @@ def _size_defects(
 
 def _name_defects(path: Path, ids: np.ndarray, names: Sequence[str], key: str) -> list[Defect]:
     """Return the defect of a map with values that have no name."""
-    unnamed = [int(value) for value in np.unique(ids) if len(names) <= value != IGNORE]
+    unnamed = [
+        int(value) for value in np.flatnonzero(value_counts(ids)) if len(names) <= value != IGNORE
+    ]
     if not unnamed:
         return []
     message = (

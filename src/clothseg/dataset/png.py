@@ -1,15 +1,25 @@
 """PNGs whose pixels are ids: grayscale values, or indices of a palette."""
 
-from collections.abc import Collection
+import io
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clothseg.error import DataError
+from clothseg.dataset.image import PNG_BITS_BYTE, open_image, require_size
+from clothseg.error import DataError, first_line
+from clothseg.untrusted import MAX_IMAGE_BYTES, read_file, require_file
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, RGB, PALETTE = 0, 2, 3
 COLOR_TYPES = {GRAY: "gray", RGB: "RGB", PALETTE: "palette", 4: "gray + alpha", 6: "RGBA"}
+COUNTED_AT_ONCE = 1 << 22
+"""Pixels per part of a map that is counted."""
 
 
 def read_ids(path: Path, depths: Collection[int] = (8,)) -> np.ndarray:
@@ -40,33 +50,59 @@ def png_format(path: Path) -> tuple[int, int]:
     Raises:
         DataError: the file is not a PNG.
     """
+    require_file(path, MAX_IMAGE_BYTES)
     with path.open("rb") as file:
         header = file.read(26)
     if len(header) < 26 or not header.startswith(SIGNATURE):
         raise DataError(f"{path}: not a PNG; masks must be 8-bit PNGs of class ids")
-    return header[24], header[25]
+    return header[PNG_BITS_BYTE], header[25]
 
 
 def decode_png(path: Path) -> np.ndarray:
     """Decode the stored values [H,W] or [H,W,C]; indices for a palette.
 
     Raises:
-        DataError: the PNG cannot be decoded.
+        DataError: the PNG cannot be decoded, or declares too many pixels.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: the PNG cannot be decoded ({error}); write it again") from error
+    with _opened(path) as image:
+        return np.asarray(image)
 
 
 def used_palette(path: Path) -> dict[int, str]:
     """Color `#rrggbb` of each palette index that occurs in a valid PNG; empty without a palette."""
-    from PIL import Image
-
-    with Image.open(path) as image:
+    with _opened(path) as image:
         palette = image.getpalette("RGB") or []
         indices = np.unique(np.asarray(image)).tolist() if palette else []
     return {i: f"#{bytes(palette[3 * i : 3 * i + 3]).hex()}" for i in indices}
+
+
+def value_counts(ids: np.ndarray) -> np.ndarray:
+    """Count the pixels of each value of unsigned ids of any shape, int64 [256] or longer.
+
+    NumPy converts what it counts to integers of 64 bits, so large maps are counted in parts.
+    """
+    flat = ids.ravel()
+    length = max(256, int(flat.max(initial=0)) + 1)
+    counts = np.zeros(length, np.int64)
+    for start in range(0, len(flat), COUNTED_AT_ONCE):
+        counts += np.bincount(flat[start : start + COUNTED_AT_ONCE], minlength=length)
+    return counts
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["Image.Image"]:
+    """Open a PNG whose declared size is allowed.
+
+    Raises:
+        DataError: the file is not such a PNG, or decoding it in the context fails.
+    """
+    data = read_file(path, MAX_IMAGE_BYTES)
+    try:
+        with open_image(io.BytesIO(data), ("PNG",)) as image:
+            require_size(image.height, image.width)
+            yield image
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except Exception as error:  # Pillow raises many types for damaged files
+        reason = first_line(error)
+        raise DataError(f"{path}: the PNG cannot be decoded ({reason}); write it again") from error

@@ -1,7 +1,9 @@
 """Interface of dataset readers, and their shared implementation."""
 
+import errno
 import hashlib
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +15,7 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect, SkippedSample
 from clothseg.dataset.image import read_image, rotation
+from clothseg.dataset.png import value_counts
 from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError, DataError
 from clothseg.labels import IGNORE
@@ -163,7 +166,7 @@ class Reader(ABC):
 
     def _invalid_labels(self, sample: Sample, mask: np.ndarray) -> list[Defect]:
         """Return the defect of a mask with values that are not source ids."""
-        values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
+        values = np.flatnonzero(value_counts(mask))
         invalid = ", ".join(str(v) for v in values if len(self.names) <= v < IGNORE)
         if not invalid:
             return []
@@ -267,8 +270,11 @@ def _hashed_content(root: Path, files: Sequence[tuple[str, int]]) -> bytes:
         else:  # the root is `.` or `/`
             content.append(os.fsencode(Path(path).relative_to(root)))
         try:
-            size = os.stat(path).st_size
+            state = os.stat(path)
+            size = state.st_size
             content.append(f":{size}".encode())
+            if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
+                raise OSError(errno.ESPIPE, "a pipe or a device has no end")
             content.append(_read_edges(path, size) if count == 1 else _hash_file(path))
         except OSError as error:  # a defect of the sample, reported when it is read
             content.append(repr(error.errno).encode())

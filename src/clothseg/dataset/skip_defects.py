@@ -4,13 +4,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from clothseg.dataset.defect import SkippedSample
+from clothseg.dataset.defect import Defect, SkippedSample
 from clothseg.dataset.delegating import DelegatingReader
 from clothseg.dataset.listing import complete_samples
 from clothseg.dataset.merged import Merged
@@ -21,7 +21,7 @@ from clothseg.files import write_json
 from clothseg.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
-DEFECTS_VERSION = 2
+DEFECTS_VERSION = 3
 """Increment whenever the same files yield different defects."""
 
 
@@ -89,12 +89,14 @@ class WithoutDefects(DelegatingReader):
         """Return the samples that have a defect, each with its first one."""
         self.reader.prepare()
         found = []
+
+        def first_defect(sample: Sample) -> Sequence[Defect]:  # without the decoded pixels
+            return examine(self.reader, sample).defects[:1]
+
         bar = progress_bar("checking for defects", len(samples))
-        with bar as advance, map_in_order(partial(examine, self.reader), samples) as inspections:
-            for sample, inspection in zip(samples, inspections, strict=True):
-                found += [
-                    SkippedSample.of(sample.name, defect) for defect in inspection.defects[:1]
-                ]
+        with bar as advance, map_in_order(first_defect, samples) as defects:
+            for sample, first in zip(samples, defects, strict=True):
+                found += [SkippedSample.of(sample.name, defect) for defect in first]
                 advance(1)
         return found
 

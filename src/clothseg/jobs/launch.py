@@ -5,9 +5,11 @@ decides which are tried; it never runs a job itself.
 """
 
 import copy
+import io
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +102,20 @@ def _run_one(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) ->
 
 
 def _print_configuration(arguments: list[str]) -> None:
-    """Let Hydra print a configuration or information about itself."""
+    """Let Hydra print a configuration or information about itself.
+
+    Raises:
+        ConfigError: Hydra cannot compose it.
+    """
     sys.argv = [sys.argv[0], *arguments]
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_nothing)()
+    complaint = io.StringIO()
+    try:
+        with redirect_stderr(complaint):
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_nothing)()
+    except SystemExit as exit:
+        if exit.code:
+            raise ConfigError([next(iter(complaint.getvalue().splitlines()), "")]) from None
+    sys.stderr.write(complaint.getvalue())
 
 
 def _nothing(config: DictConfig) -> None:

@@ -1,6 +1,5 @@
 """Final report of a command: fold summaries, result tables and the exit status."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from clothseg.report.tables import comparison_table, score_tables, sweep_table
 from clothseg.run.content import Summary, read_json
 from clothseg.run.record import Record
 from clothseg.screen import console
+from clothseg.streams import print_error
 
 
 def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
@@ -68,7 +68,7 @@ def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
             line = f"log of {_row_name(outcome)}: {outcome.log}"
             console.print(line, soft_wrap=True, markup=False)
     for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
+        print_error(problem)
     if any(o.result == "elsewhere" for o in outcomes):
         console.print(
             "some of these jobs are running in another process; rerun this command to include them"

@@ -7,6 +7,15 @@ from pathlib import Path
 
 from clothseg import screen as progress
 from clothseg.error import UserError
+from clothseg.streams import harmless
+
+
+class _HarmlessFormatter(logging.Formatter):
+    """Formatter that escapes control characters, which names of files and classes may contain."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a message."""
+        return harmless(super().format(record))
 
 
 @contextmanager
@@ -16,8 +25,8 @@ def run_log(path: Path | None) -> Iterator[Callable[[str], None]]:
     Args:
         path: log file, opened for appending; None writes no log.
     """
-    file = logging.FileHandler(path) if path else logging.NullHandler()
-    file.setFormatter(logging.Formatter("%(asctime)s  %(levelname)s  %(name)s  %(message)s"))
+    file = logging.FileHandler(path, encoding="utf-8") if path else logging.NullHandler()
+    file.setFormatter(_HarmlessFormatter("%(asctime)s  %(levelname)s  %(name)s  %(message)s"))
     root = logging.getLogger()
     before = root.handlers, root.level
     root.handlers, root.level = [file], logging.INFO

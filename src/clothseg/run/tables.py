@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clothseg.error import DataError, first_line
-from clothseg.files import write_arrays, write_csv
+from clothseg.files import read_csv, write_arrays, write_csv
 from clothseg.run.content import require_unchanged
 
 if TYPE_CHECKING:
@@ -48,11 +48,9 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     require_unchanged(folder, HISTORY)
     path = folder / HISTORY
     try:
-        with path.open(newline="") as file:
-            rows = [
-                {key: float(value) for key, value in row.items() if value}
-                for row in csv.DictReader(file)
-            ]
+        rows = [
+            {key: float(value) for key, value in row.items() if value} for row in read_csv(path)
+        ]
         if not all("epoch" in row for row in rows):
             raise ValueError("a row has no epoch")
     except (OSError, ValueError, TypeError, csv.Error) as error:

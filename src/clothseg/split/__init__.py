@@ -9,6 +9,7 @@ from clothseg.split.constrained import constrained
 from clothseg.split.division import (
     Split,
     class_frequency_difference,
+    ignored_parts,
     limit_split,
     missing_classes,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "constrained",
     "fit_to_dataset",
     "holdout",
+    "ignored_parts",
     "kfold",
     "limit_split",
     "missing_classes",

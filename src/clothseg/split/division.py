@@ -120,6 +120,18 @@ def missing_classes(census: "Census", split: Split, names: list[str]) -> list[st
     return [names[k] for k in np.flatnonzero(missing)]
 
 
+def ignored_parts(census: "Census", split: Split) -> list[str]:
+    """Describe the parts of a split without a single pixel that can be learned or scored."""
+    labeled = set(np.array(census.names)[census.presence.any(1)].tolist())
+    parts = {"training": split.train, "validation": split.validation, "test": split.test}
+    return [
+        f"all pixels of its {len(names)} {part} images are ignored; label some of them, or choose "
+        "other images with split.fold or split.seed"
+        for part, names in parts.items()
+        if names and not labeled.intersection(names)
+    ]
+
+
 def class_frequency_difference(presence: np.ndarray, part: np.ndarray) -> float:
     """Compute the mean over parts and classes of the absolute difference in class frequency.
 

@@ -10,9 +10,12 @@ from clothseg.commands.dataset.audit.finding import Finding
 from clothseg.dataset import Reader, Sample
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.near_duplicates import perceptual_hash
+from clothseg.dataset.png import value_counts
 from clothseg.dataset.reader import examine
+from clothseg.error import DataError
 from clothseg.labels import IGNORE
 from clothseg.metric.connected import Components, connected_components
+from clothseg.untrusted import MAX_IMAGE_BYTES, read_file
 
 MAX_TINY_PIXELS = 25
 """Maximum size of a tiny component, in pixels."""
@@ -57,7 +60,7 @@ def audit_sample(subject: Subject) -> SampleAudit:
     findings += [] if found.defects else _sample_warnings(subject)
     values = np.zeros(256, bool)
     if found.mask is not None:
-        values[:] = np.bincount(found.mask.ravel(), minlength=256) > 0
+        values[:] = value_counts(found.mask) > 0
         findings += _background_only(subject, values)
         findings += _tiny_components(subject, found.mask)
     return SampleAudit(
@@ -115,6 +118,6 @@ def _tiny_components(subject: Subject, mask: np.ndarray) -> list[Finding]:
 
 def _content(file: Path) -> bytes:
     try:
-        return hashlib.blake2b(file.read_bytes(), digest_size=16).digest()
-    except OSError:
+        return hashlib.blake2b(read_file(file, MAX_IMAGE_BYTES), digest_size=16).digest()
+    except DataError:
         return b""

@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from clothseg.commands.dataset.download.sources import PublicFile
-from clothseg.dataset.modanet import LFS_POINTER
+from clothseg.dataset.coco import LFS_POINTER
 from clothseg.error import DataError
 from clothseg.screen import byte_bar, say
 
