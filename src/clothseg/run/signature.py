@@ -47,6 +47,7 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
     "model.deep_supervision": False,
     "postprocess": NO_POSTPROCESS,
     "scheduler.monitor": VALIDATION_LOSS,
+    "split.group_near_duplicates": True,
     "split.held_out": 0.0,
     "trainer.accumulation_steps": 1,
     "trainer.gradient_clip_norm": None,

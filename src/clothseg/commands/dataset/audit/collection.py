@@ -9,14 +9,14 @@ import numpy as np
 from clothseg.commands.dataset.audit.finding import Finding, WarningKind
 from clothseg.commands.dataset.audit.sample import SampleAudit, Subject
 from clothseg.dataset import Reader
-from clothseg.dataset.near_duplicates import near_duplicate_pairs
+from clothseg.dataset.near_duplicates import Appearance, find_near_duplicates
 from clothseg.labels import IGNORE, LabelSpace
 
 SIDE = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
 
 
 def find_duplicates(subjects: Sequence[Subject], audited: Sequence[SampleAudit]) -> list[Finding]:
-    """Find identical image files, and near-duplicate pairs that are not identical."""
+    """Find identical image files, and near-duplicates that are not identical."""
     findings = []
     first: dict[bytes, Subject] = {}
     for subject, sample_audit in zip(subjects, audited, strict=True):
@@ -25,15 +25,17 @@ def find_duplicates(subjects: Sequence[Subject], audited: Sequence[SampleAudit])
         if original is not subject:
             message = f"{subject.sample.image}: byte-for-byte identical to {original.sample.image}"
             findings.append(_pair("exact duplicate", original, subject, message))
-    readable = [i for i, sample_audit in enumerate(audited) if sample_audit.hash is not None]
-    hashes = np.array([audited[i].hash for i in readable], np.uint64)
-    for one, other in zip(*near_duplicate_pairs(hashes), strict=True):
-        a, b = readable[one], readable[other]
-        if audited[a].content != audited[b].content:
-            bits = np.bitwise_count(hashes[one] ^ hashes[other])
+    readable = [(i, a.appearance) for i, a in enumerate(audited) if a.appearance is not None]
+    if not readable:
+        return findings
+    found = find_near_duplicates(Appearance.stack([appearance for _, appearance in readable]))
+    for row in np.argsort(found.representatives, kind="stable"):
+        a, b = readable[found.representatives[row]][0], readable[row][0]
+        if a != b and audited[a].content != audited[b].content:
+            kind = "mirrored near-duplicate" if found.mirrored[row] else "near-duplicate"
             message = (
-                f"{subjects[b].sample.image}: near-duplicate of {subjects[a].sample.image} "
-                f"(perceptual hashes differ in {bits} of 64 bits)"
+                f"{subjects[b].sample.image}: {kind} of {subjects[a].sample.image} "
+                f"(perceptual hashes differ in {found.distances[row]} of 64 bits)"
             )
             findings.append(_pair("near duplicate", subjects[a], subjects[b], message))
     return findings

@@ -34,7 +34,8 @@ EXPLANATIONS = {
     "mask.",
     "background only": "Nothing is labeled; does the image show a person at all?",
     "exact duplicate": "Two image files are identical.",
-    "near duplicate": "Two images show the same scene; clothseg keeps them in the same split.",
+    "near duplicate": "Two images show the same scene; clothseg keeps them in the same part of a "
+    "split unless split.group_near_duplicates=false.",
     "tiny components": "Connected components too small to be intentional, circled in the images.",
     "ids count from 1": "The ids may be offset by one from the names.",
     "ids in steps": "The ids may be gray levels instead of indices into the names.",
