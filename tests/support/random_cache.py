@@ -33,6 +33,8 @@ def fake_cache(photos, classes=4, seed=0, twins=0):
         hashes=hashes,
         mirrored_hashes=~hashes,
         thumbnails=thumbnails,
+        source_values=np.pad(pixels > 0, ((0, 0), (0, 256 - classes))),
+        suspicious=np.zeros(photos, bool),
         images=empty,
         masks=empty,
     )

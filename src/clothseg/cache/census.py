@@ -48,6 +48,8 @@ class Census:
         hashes: uint64 [N], perceptual hashes of the original images.
         mirrored_hashes: uint64 [N], perceptual hashes of their mirror images.
         thumbnails: uint8 [N,32,32,3], RGB, the images without their aspect ratio.
+        source_values: bool [N,256], True for source ids in the mask of an image; 255 = ignore.
+        suspicious: bool [N], True for images of which the reader has warnings.
         class_names: names of the classes in id order [K]; empty if not needed.
         warnings: anomalies of the dataset's files that are not errors, one sentence each.
         skipped: defective samples that are excluded from `samples`.
@@ -63,6 +65,8 @@ class Census:
     hashes: np.ndarray
     mirrored_hashes: np.ndarray
     thumbnails: np.ndarray
+    source_values: np.ndarray
+    suspicious: np.ndarray
     class_names: Sequence[str] = ()
     warnings: Sequence[str] = ()
     skipped: Sequence[SkippedSample] = ()
@@ -141,7 +145,10 @@ def census_store(folder: Path, count: int, reader: Reader, labels: LabelSpace) -
             areas = np.bincount(found, [area for _, area in objects], minlength=256)[:classes]
         seen = Appearance.of(decoded.image)
         appearance = seen.hashes, seen.mirrored_hashes, seen.thumbnails
-        return pixels, instances, areas, objects is not None, decoded.mask.shape, *appearance
+        values = np.bincount(decoded.source.ravel(), minlength=256) > 0
+        checked = values, bool(reader.sample_warnings(decoded.sample))
+        counted = pixels, instances, areas, objects is not None, decoded.mask.shape
+        return *counted, *appearance, *checked
 
     return Store(ArrayFolder(folder, _columns(classes), count), row)
 
@@ -169,4 +176,6 @@ def _columns(classes: int) -> list[Column]:
         Column("hashes", np.uint64),
         Column("mirrored_hashes", np.uint64),
         Column("thumbnails", np.uint8, (SIDE, SIDE, 3)),
+        Column("source_values", np.bool_, (256,)),
+        Column("suspicious", np.bool_),
     ]

@@ -21,7 +21,7 @@ from clothseg.files import write_json
 from clothseg.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
-DEFECTS_VERSION = 2
+DEFECTS_VERSION = 3
 """Increment whenever the same files yield different defects."""
 
 

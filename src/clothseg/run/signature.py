@@ -42,6 +42,7 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
     "dataset.crop": "none",
     "data.max_train_images": None,
     "data.sampling": "uniform",
+    "labels.background_id": 0,
     "metric": NO_METRIC,
     "model.batchnorm_momentum": 0.01,
     "model.deep_supervision": False,

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from clothseg.commands.dataset.audit.collection import (
+    collect_label_findings,
+    collect_mask_findings,
     collect_reader_warnings,
     find_duplicates,
-    find_suspicious_ids,
-    find_unpaired_sides,
 )
 from clothseg.commands.dataset.audit.finding import (
     KINDS,
@@ -59,7 +59,7 @@ def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Findi
     Raises:
         DataError: the files do not have the dataset's layout.
     """
-    findings = find_unpaired_sides(labels)
+    findings = collect_label_findings(labels)
     subjects: list[Subject] = []
     for source, part in reader.parts.items():
         complete, missing = _list_samples(source, part)
@@ -73,7 +73,7 @@ def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Findi
         for subject, sample_audit in zip(subjects, audited, strict=True):
             if subject.reader is part:
                 values |= sample_audit.values
-        findings += find_suspicious_ids(source, part, values)
+        findings += collect_mask_findings(source, part, values)
     return subjects, sorted(findings, key=lambda finding: KINDS.index(finding.kind))
 
 
