@@ -9,6 +9,7 @@ from clothseg.commands.dataset.audit.collection import (
     collect_mask_findings,
     collect_reader_warnings,
     find_duplicates,
+    find_missing_classes,
 )
 from clothseg.commands.dataset.audit.finding import (
     KINDS,
@@ -67,6 +68,7 @@ def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Findi
         findings += [*missing, *collect_reader_warnings(source, part)]
     audited = _audit_samples(subjects)
     findings += [finding for sample_audit in audited for finding in sample_audit.findings]
+    findings += find_missing_classes(labels, subjects, audited)
     findings += find_duplicates(subjects, audited)
     for source, part in reader.parts.items():
         values = np.zeros(256, bool)

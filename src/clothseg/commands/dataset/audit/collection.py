@@ -7,8 +7,13 @@ import numpy as np
 from clothseg.commands.dataset.audit.finding import Finding, WarningKind
 from clothseg.commands.dataset.audit.sample import SampleAudit, Subject
 from clothseg.dataset import Reader
-from clothseg.dataset.mask_findings import find_suspicious_ids, find_unpaired_sides
+from clothseg.dataset.mask_findings import (
+    find_suspicious_ids,
+    find_unpaired_sides,
+    require_two_classes,
+)
 from clothseg.dataset.near_duplicates import Appearance, find_near_duplicates
+from clothseg.error import DataError
 from clothseg.labels import LabelSpace
 
 
@@ -44,6 +49,23 @@ def collect_mask_findings(source: str, reader: Reader, values: np.ndarray) -> li
         Finding(found.kind, "", str(reader.root), found.value, found.message)
         for found in find_suspicious_ids(source, reader, values)
     ]
+
+
+def find_missing_classes(
+    labels: LabelSpace, subjects: Sequence[Subject], audited: Sequence[SampleAudit]
+) -> list[Finding]:
+    """Find a dataset in which fewer than two classes occur."""
+    seen = np.zeros(256, bool)
+    for subject, sample_audit in zip(subjects, audited, strict=True):
+        seen[labels.lookup_table(subject.reader.names)[sample_audit.values]] = True
+    if not seen.any():  # no mask can be read
+        return []
+    roots = ", ".join(dict.fromkeys(str(subject.reader.root) for subject in subjects))
+    try:
+        require_two_classes(roots, seen, labels.names)
+    except DataError as error:
+        return [Finding("fewer than two classes", "", roots, "", str(error))]
+    return []
 
 
 def collect_label_findings(labels: LabelSpace) -> list[Finding]:

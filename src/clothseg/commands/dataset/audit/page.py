@@ -32,6 +32,7 @@ EXPLANATIONS = {
     "contradictory maps": "The annotation files of one image contradict each other.",
     "rotated image": "An EXIF tag makes viewers and other loaders rotate the image, but not its "
     "mask.",
+    "fewer than two classes": "Every score would be perfect or undefined, whatever is predicted.",
     "background only": "Nothing is labeled; does the image show a person at all?",
     "exact duplicate": "Two image files are identical.",
     "near duplicate": "Two images show the same scene; clothseg keeps them in the same part of a "
