@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from clothseg.build import build_split
 from clothseg.cache import open_census
 from clothseg.dataset import Sample, ccp
-from clothseg.dataset.near_duplicates import near_duplicate_groups
 from clothseg.error import ConfigError, DataError
 from clothseg.split import (
     Split,
@@ -50,7 +49,7 @@ def test_real_folds_are_stratified_and_keep_near_duplicates_together(real_cache,
     assert all(split.deviation <= limit for split in splits)
     part = {name: k for k, split in enumerate(splits) for name in split.test}
     assert all(part[a] == part[b] for a, b in PAIRS)
-    groups = near_duplicate_groups(cache.hashes)
+    groups = cache.near_duplicates.groups
     together = [np.flatnonzero(groups == g) for g in np.flatnonzero(np.bincount(groups) > 1)]
     assert [tuple(cache.names[i] for i in group) for group in together] == PAIRS
     # The same measure as that of the independent splits, over the columns they used.

@@ -8,10 +8,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from clothseg.error import ConfigError, DataError
-from clothseg.labels import MAX_NAME, UNKNOWN, LabelSpace
+from clothseg.labels import (
+    MAX_NAME,
+    UNKNOWN,
+    LabelSpace,
+    background_likeness,
+    later_background,
+    with_background_first,
+)
 from clothseg.untrusted import MAX_NOTE_BYTES, parse_json, read_file
 
 LABEL_FILE = "labels.json"
+BLACK = "#000000"
 EXAMPLE = '[{"id": 0, "name": "background", "color": "#000000"}, …]'
 
 
@@ -25,21 +33,28 @@ class Row(BaseModel):
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
     flip: str | None = None
     """Name of the class after a horizontal flip; only one of the pair has to state it."""
+    background: bool = False
+    """True for the background if that is not id 0."""
 
 
 @dataclass(frozen=True)
 class LabelFile:
-    """Content of a `labels.json`.
+    """Content of a `labels.json`, with the background first.
+
+    Mask files hold the ids of the file. Everywhere else, the background is class 0, and the other
+    classes follow in the order of their ids.
 
     Args:
-        names: in id order [K]; id 0 is the background.
+        names: the background, then the other classes in the order of their ids [K].
         colors: one `#rrggbb` per class [K].
         flip_pairs: pairs of names that are swapped by a horizontal flip.
+        background_id: id of the background in mask files.
     """
 
     names: list[str]
     colors: list[str]
     flip_pairs: list[list[str]]
+    background_id: int = 0
 
     @property
     def gathers(self) -> dict[str, list[str]]:
@@ -68,26 +83,32 @@ def read_label_file(path: Path) -> LabelFile:
     problems = [f"{path}: {problem}" for problem in _contradictions(rows)]
     if problems:
         raise ConfigError(problems)
+    background = next((row.id for row in rows if row.background), 0)
+    rows = with_background_first(rows, background)
     names = [row.name for row in rows]
-    pairs = {tuple(sorted((row.id, names.index(row.flip)))) for row in rows if row.flip}
+    pairs = {tuple(sorted((k, names.index(row.flip)))) for k, row in enumerate(rows) if row.flip}
     flip_pairs = [[names[left], names[right]] for left, right in sorted(pairs)]
-    return LabelFile(names, [row.color for row in rows], flip_pairs)
+    return LabelFile(names, [row.color for row in rows], flip_pairs, background)
 
 
 def label_rows(labels: LabelSpace) -> list[dict[str, object]]:
-    """Build the content of a `labels.json`: id, name, color and flip partner of each class."""
+    """Build the content of a `labels.json`: id in mask files, name, color and flip partner."""
+    ids = labels.file_ids[: len(labels)].tolist()
     rows: list[dict[str, object]] = [
-        {"id": k, "name": name, "color": color}
-        for k, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
+        {"id": id, "name": name, "color": color}
+        for id, name, color in zip(ids, labels.names, labels.colors, strict=True)
     ]
     for left, right in labels.flip_pairs:
         rows[labels.names.index(left)]["flip"] = right
-    return rows
+    listed = [rows[ids.index(id)] for id in range(len(rows))]
+    if labels.background_id or _background_problems(TypeAdapter(list[Row]).validate_python(listed)):
+        rows[0]["background"] = True
+    return listed
 
 
 def label_file_part(
-    root: str, part: Literal["names", "colors", "flip_pairs", "gathers"]
-) -> list[Any] | dict[str, Any]:
+    root: str, part: Literal["names", "colors", "flip_pairs", "gathers", "background_id"]
+) -> list[Any] | dict[str, Any] | int:
     """Resolve `${labels_json:<root>,<part>}` in a configuration.
 
     Args:
@@ -97,7 +118,9 @@ def label_file_part(
     Raises:
         ConfigError: the file is missing or malformed.
     """
-    value: list[Any] | dict[str, Any] = getattr(read_label_file(Path(root) / LABEL_FILE), part)
+    value: list[Any] | dict[str, Any] | int = getattr(
+        read_label_file(Path(root) / LABEL_FILE), part
+    )
     return value
 
 
@@ -116,6 +139,7 @@ def _contradictions(rows: list[Row]) -> list[str]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         problems.append(f"names listed twice: {', '.join(repeated)}")
+    problems += _background_problems(rows)
     partners = {row.name: row.flip for row in rows if row.flip is not None}
     for name, partner in partners.items():
         if partner not in names or partner == name:
@@ -125,6 +149,25 @@ def _contradictions(rows: list[Row]) -> list[str]:
         elif sum(other == partner for other in partners.values()) > 1:
             problems.append(f"`flip` of {name} is {partner}, which another class has, too")
     return problems
+
+
+def _background_problems(rows: list[Row]) -> list[str]:
+    """Explain why it is uncertain which of the rows, which are sorted by id, is the background."""
+    stated = [row.name for row in rows if row.background]
+    if len(stated) > 1:
+        return [f"`background` is true for {', '.join(stated)}; there is one background"]
+    if stated or not rows:
+        return []
+    first = rows[0]
+    suspect = later_background([row.name for row in rows])
+    if not suspect and not background_likeness(first.name) and first.color != BLACK:
+        suspect = next((row.name for row in rows if row.color == BLACK), None)
+    if suspect is None:
+        return []
+    return [
+        f"id 0 is taken for the background, but it is {first.name}, and {suspect} looks like the "
+        'background; add the key `"background": true` to the row of the background'
+    ]
 
 
 def _sentence(detail: Any) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,15 @@ MAX_NAME = 100
 """Longest name of a class, characters; names are in tables, legends and file names."""
 
 
+BACKGROUND_NAMES = frozenset({"background", "bg", "bk", "backdrop"})
+"""Names of a background, in lower case."""
+
+EMPTY_NAMES = frozenset({"void", "null", "none", "nothing", "unlabeled", "unlabelled", "empty"})
+"""Names of a background in datasets that have no class of those names, in lower case."""
+
+Value = TypeVar("Value")
+
+
 @dataclass(frozen=True)
 class LabelSpace:
     """Classes of an experiment, as defined by a file in `conf/labels`.
@@ -29,6 +38,8 @@ class LabelSpace:
         gathers: source names assigned to each class.
         ignore: source names whose pixels become 255.
         flip_pairs: pairs of class names that are swapped by a horizontal flip.
+        background_id: id of the background in mask files that are written; the other classes have
+            the other ids in their order.
 
     Raises:
         ConfigError: the fields contradict each other; lists all contradictions.
@@ -40,6 +51,7 @@ class LabelSpace:
     gathers: Mapping[str, Sequence[str]]
     ignore: Sequence[str] = field(default_factory=tuple)
     flip_pairs: Sequence[Sequence[str]] = field(default_factory=tuple)
+    background_id: int = 0
 
     def __post_init__(self) -> None:
         """Reject a label space that contradicts itself."""
@@ -56,6 +68,11 @@ class LabelSpace:
         """Colors uint8 [K,3], RGB."""
         values = [[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in self.colors]
         return np.array(values, np.uint8)
+
+    @property
+    def file_ids(self) -> np.ndarray:
+        """Table uint8 [256] from each class id to its id in mask files; 255 stays 255."""
+        return file_ids(len(self), self.background_id)
 
     @property
     def flip_table(self) -> np.ndarray:
@@ -98,6 +115,47 @@ class LabelSpace:
         return table
 
 
+def later_background(names: Sequence[str]) -> str | None:
+    """Return a name that is rather that of the background than the first one is; None if none is.
+
+    Args:
+        names: class names, of which the first is taken for the background.
+    """
+    first, *others = map(background_likeness, names)
+    if max(others, default=0) <= first:
+        return None
+    return names[1 + others.index(max(others))]
+
+
+def background_likeness(name: str) -> int:
+    """Rate a name from 0 for that of any class to 2 for that of a background."""
+    lower = name.strip().lower()
+    return 2 * (lower in BACKGROUND_NAMES) + (lower in EMPTY_NAMES)
+
+
+def with_background_first(values: Sequence[Value], background_id: int) -> list[Value]:
+    """Move the value of the background to the front of values in the order of ids in files."""
+    others = [value for id, value in enumerate(values) if id != background_id]
+    return [values[background_id], *others]
+
+
+def file_ids(classes: int, background_id: int) -> np.ndarray:
+    """Build the table uint8 [256] from class ids, of which 0 is the background, to ids in files.
+
+    Args:
+        classes: number of classes; all other values stay as they are.
+        background_id: id of the background in mask files.
+    """
+    table = np.arange(256, dtype=np.uint8)
+    table[:classes] = with_background_first(range(classes), background_id)
+    return table
+
+
+def class_ids(classes: int, background_id: int) -> np.ndarray:
+    """Build the table uint8 [256] from ids in files to class ids, the inverse of `file_ids`."""
+    return np.argsort(file_ids(classes, background_id)).astype(np.uint8)
+
+
 def source_names(dataset: Mapping[str, Any]) -> list[str]:
     """Return the label names in a dataset's configuration, and the union over its sources."""
     sources = dataset.get("sources")
@@ -121,6 +179,14 @@ def label_problems(space: LabelSpace) -> list[str]:
         repeated = sorted({name for name in names if list(names).count(name) > 1})
         if repeated:
             problems.append(f"{location}: {kind} listed twice: {', '.join(repeated)}")
+    later = later_background(space.names) if space.names else None
+    if later:
+        problems.append(
+            f"{location}: the first of the names is the background, but it is {space.names[0]}; "
+            f"list {later} first"
+        )
+    if not 0 <= space.background_id < max(1, len(space.names)):
+        problems.append(f"{location}: background_id={space.background_id} is not the id of a class")
     unknown = [k for k in space.gathers if k not in space.names]
     unknown += [k for pair in space.flip_pairs for k in pair if k not in space.names]
     if unknown:

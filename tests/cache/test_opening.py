@@ -11,7 +11,7 @@ import pytest
 
 from clothseg.cache import Census, open_cache, open_census, open_pixels, read_census
 from clothseg.dataset import ccp
-from clothseg.dataset.near_duplicates import perceptual_hash
+from clothseg.dataset.near_duplicates import Appearance
 from clothseg.dataset.reader import Reader
 from clothseg.error import DataError
 from support.answers import ccp_statistics
@@ -48,7 +48,10 @@ def test_rows_are_the_decoded_relabeled_and_resized_samples(small_ccp, tmp_path)
         assert np.array_equal(cache.masks[row], nearest)
         assert cache.pixels[row].tolist() == [int((mask == k).sum()) for k in range(15)]
         assert cache.sizes[row].tolist() == [40, 30]
-        assert cache.hashes[row] == perceptual_hash(image)
+        seen = Appearance.of(image)
+        assert cache.hashes[row] == seen.hashes
+        assert cache.mirrored_hashes[row] == seen.mirrored_hashes
+        assert np.array_equal(cache.thumbnails[row], seen.thumbnails)
 
 
 @pytest.mark.slow

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clothseg.commands.mask_files import score_folders
+from clothseg.commands.score import class_masks
+from clothseg.error import DataError
+
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
 NAMES = ("ground", "cloth", "hair")
@@ -87,3 +91,29 @@ def test_an_error_is_one_message_and_nothing_is_written(
     assert message in error
     assert not any(line.endswith(" torch") for line in result.stderr.splitlines())
     assert not (tmp_path / "score.json").exists()
+
+
+def test_masks_of_a_label_file_may_have_any_id_of_the_background(folders, tmp_path):
+    rows = [
+        {"id": 0, "name": "cloth", "color": "#ff0000"},
+        {"id": 1, "name": "ground", "color": "#000000", "background": True},
+        {"id": 2, "name": "hair", "color": "#00ff00"},
+    ]
+    cards = []
+    for listed in (rows, [rows[1] | {"id": 0, "background": False}, rows[0] | {"id": 1}, rows[2]]):
+        (tmp_path / "labels.json").write_text(json.dumps(listed))
+        names, read = class_masks(str(tmp_path / "labels.json"))
+        assert names == list(NAMES)
+        cards.append(score_folders(tmp_path / "predicted", tmp_path / "true", names, None, read))
+        for path in tmp_path.glob("*/*.png"):  # the same masks with the ids of the other file
+            ids = np.asarray(Image.open(path))
+            Image.fromarray(np.array([1, 0, *range(2, 256)], np.uint8)[ids]).save(path)
+    assert cards[0] == cards[1]
+
+
+def test_ground_truth_of_one_class_is_an_error(folders, tmp_path):
+    for path in (tmp_path / "true").glob("*.png"):
+        ids = np.asarray(Image.open(path))
+        Image.fromarray(np.where(ids == 0, 0, 255).astype(np.uint8)).save(path)
+    with pytest.raises(DataError, match=r"only ground occurs in the masks, of 3 classes.*255"):
+        score_folders(tmp_path / "predicted", tmp_path / "true", NAMES)

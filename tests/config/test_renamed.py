@@ -38,6 +38,7 @@ def test_a_record_of_version_0_1_0_loads_with_the_current_names():
         "metric": {"train": False},
         "report": {"figures": "all"},
         "logger": {},
+        "split": config["split"] | {"group_near_duplicates": True},
     }
     assert job.config.plain == config | later
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from clothseg.build import build_dataset
+from clothseg.commands.dataset.export import export
 from clothseg.config.command_line import check_command
 from clothseg.dataset import folder
 from clothseg.dataset.skip_defects import WithoutDefects
@@ -161,6 +162,7 @@ def test_the_folder_alone_defines_dataset_and_labels(own_photos):
         "flip_pairs": [["left glove", "right glove"]],
         "ignore": [],
         "gathers": {name: [name] for name in NAMES},
+        "background_id": 0,
     }
     assert config.labels.flip_table[:4].tolist() == [0, 2, 1, 3]
     assert len(build_dataset(config).samples()) == 3
@@ -214,7 +216,7 @@ def test_a_custom_dataset_can_be_merged_with_others(own_photos, small_ccp):
         ),
         (
             '[{"id": 0, "name": "sky", "colour": "#0000ff", "color": "#0000ff"}]',
-            r"row 0: unknown key `colour`; allowed are id, name, color, flip",
+            r"row 0: unknown key `colour`; allowed are id, name, color, flip, background",
         ),
         ("[]", r"labels\.json: ids are none; they must be 0, 1, 2 …, each once"),
         (
@@ -288,20 +290,143 @@ def test_training_on_a_folder_is_one_command(command_line, tmp_path):
     assert [row["name"] for row in record.metrics["test"]["per_class"]] == NAMES
 
 
-def test_a_palette_with_permuted_class_colors_is_reported(own_photos):
-    ids = stored(own_photos)
-    for order, expected in (([0, 1, 2], 0), ([2, 1, 0], 2)):
-        picture = Image.fromarray(ids)
-        picture.putpalette(COLORS[order].tobytes())
-        picture.save(own_photos / "masks" / "0.png")
-        reader = folder(root=str(own_photos), names=NAMES)
-        warnings = reader.sample_warnings(reader.samples()[0])
-        assert len(warnings) == expected
-    assert warnings[0].startswith(
-        f"{own_photos}/masks/0.png: palette index 0 is #0080ff, the color of right glove, "
-        "but is read as background"
+def write_palette(root, indices, colors):
+    picture = Image.fromarray(indices)
+    padded = np.full((256, 3), 255, np.uint8)
+    padded[: len(colors)] = colors
+    picture.putpalette(padded.tobytes())
+    picture.save(root / "masks" / "0.png")
+    reader = folder(root=str(root), names=read_label_file(root / "labels.json").names)
+    sample = reader.samples()[0]
+    return reader.read_mask(sample), reader.sample_warnings(sample)
+
+
+def test_a_palette_with_the_colors_of_other_classes_is_read_by_its_colors(own_photos):
+    ids = stored(own_photos).copy()
+    ids[0, 0] = 255
+    assert set(np.unique(ids)) == {0, 1, 2, 255}
+    mask, warnings = write_palette(own_photos, ids, COLORS)
+    assert np.array_equal(mask, ids)
+    assert warnings == []
+    mask, (warning,) = write_palette(own_photos, ids, COLORS[[2, 1, 0]])
+    assert np.array_equal(mask, np.array([2, 1, 0, *range(3, 256)])[ids])
+    assert warning == (
+        f"{own_photos}/masks/0.png: read by the colors of its palette, which are those of "
+        "labels.json, and not by its indices, which are not the ids: 0 is right glove, 1 is left "
+        "glove, 2 is background"
     )
+    scattered = np.array([7, 3, 200, *range(3, 256)], np.uint8)  # indices that are no ids
+    colors = np.zeros((201, 3))
+    colors[scattered[:3]] = COLORS
+    colors[:3] = 9, 8, 7
+    mask, (warning,) = write_palette(own_photos, scattered[ids], colors)
+    assert np.array_equal(mask, ids)
+
+
+def test_an_ambiguous_palette_is_read_by_its_indices(own_photos):
+    ids = stored(own_photos)
+    mask, warnings = write_palette(own_photos, ids, COLORS[[2, 1, 2]])  # two indices, one color
+    assert np.array_equal(mask, ids)
+    assert warnings
+    never_set = np.zeros((3, 3))
+    ones = np.ones_like(ids)
+    assert np.array_equal(write_palette(own_photos, ones, never_set)[0], ones)
+    own = [row | {"color": "#ff8000"} if row["id"] == 2 else row for row in OWN_LABELS]
+    rewrite(own_photos, own)  # two classes, one color
+    mask, warnings = write_palette(own_photos, ids, COLORS[[1, 0, 0]])
+    assert np.array_equal(mask, ids)
+
+
+BACKGROUND_LAST = [
+    {"id": 0, "name": "left glove", "color": "#ff8000", "flip": "right glove"},
+    {"id": 1, "name": "right glove", "color": "#0080ff"},
+    {"id": 2, "name": "background", "color": "#000000", "background": True},
+]
+
+
+@pytest.fixture
+def background_last(own_photos):
+    """The own photos with ids in another order, and the class ids of their masks by name."""
+    masks = read_all(own_photos)
+    masks["0"] = masks["0"].copy()
+    masks["0"][0, 0] = 255
+    for name, mask in masks.items():
+        ids = np.array([2, 0, 1, *range(3, 256)], np.uint8)[mask]
+        cv2.imwrite(str(own_photos / "masks" / f"{name}.png"), ids)
+    rewrite(own_photos, BACKGROUND_LAST)
+    return own_photos, masks
+
+
+def test_a_background_of_any_id_is_class_0_of_the_program(background_last):
+    root, masks = background_last
+    found = read_all(root)
+    assert all(np.array_equal(found[name], mask) for name, mask in masks.items())
+    labels = compose(root).labels
+    assert list(labels.names) == NAMES
+    assert labels.background_id == 2
+    assert labels.flip_table[:4].tolist() == [0, 2, 1, 3]
+    assert labels.palette.tolist() == COLORS.tolist()
+
+
+@pytest.mark.parametrize("kind", ["RGB", "palette"])
+def test_colors_do_not_depend_on_the_id_of_the_background(background_last, kind):
+    root, masks = background_last
+    picture = Image.fromarray(COLORS[masks["1"]])
+    if kind == "palette":
+        picture = Image.fromarray(np.array([2, 0, 1], np.uint8)[masks["1"]])
+        picture.putpalette(COLORS[[1, 2, 0]].tobytes())
+    picture.save(root / "masks" / "1.png")
+    assert np.array_equal(read_all(root)["1"], masks["1"])
+    reader = folder(root=str(root), names=NAMES)
     assert reader.sample_warnings(reader.samples()[1]) == []
+
+
+def test_an_export_has_the_ids_of_the_original_files(background_last, tmp_path):
+    root, masks = background_last
+    config = compose(root)
+    export(build_dataset(config), config.labels, tmp_path / "exported")
+    assert json.loads((tmp_path / "exported" / "labels.json").read_text()) == BACKGROUND_LAST
+    for name in masks:
+        assert np.array_equal(stored(tmp_path / "exported", name), stored(root, name))
+    found = read_all(tmp_path / "exported")
+    assert all(np.array_equal(found[name], mask) for name, mask in masks.items())
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ([("sky", "#0000ff"), ("BG", "#00ff00")], "it is sky, and BG looks like the background"),
+        ([("sky", "#0000ff"), ("void", "#00ff00")], "it is sky, and void looks like the"),
+        ([("void", "#000000"), ("background", "#00ff00")], "it is void, and background looks"),
+        ([("sky", "#0000ff"), ("shoe", "#000000")], "it is sky, and shoe looks like the back"),
+    ],
+)
+def test_a_later_class_that_looks_like_the_background_is_refused(tmp_path, changed, message):
+    listed = [{"id": id, "name": n, "color": color} for id, (n, color) in enumerate(changed)]
+    rewrite(tmp_path, listed)
+    with pytest.raises(ConfigError, match=rf'{message}.*add the key `"background": true` to'):
+        read_label_file(tmp_path / "labels.json")
+    for row in listed:  # either answer is accepted
+        rewrite(
+            tmp_path, [row | {"background": True} if row is other else other for other in listed]
+        )
+        assert read_label_file(tmp_path / "labels.json").names[0] == row["name"]
+    rewrite(tmp_path, [row | {"background": True} for row in listed])
+    with pytest.raises(ConfigError, match=r"`background` is true for .*; there is one"):
+        read_label_file(tmp_path / "labels.json")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [("background", "#ffffff"), ("shoe", "#000000")],
+        [("sky", "#000000"), ("shoe", "#000000")],
+        [("null", "#ffffff"), ("hat", "#000000")],
+    ],
+)
+def test_a_first_class_that_is_the_background_needs_no_key(tmp_path, listed):
+    rewrite(tmp_path, [{"id": i, "name": n, "color": color} for i, (n, color) in enumerate(listed)])
+    assert read_label_file(tmp_path / "labels.json").background_id == 0
 
 
 @pytest.mark.parametrize("part", ["images/9.jpg", "masks/9.png"])

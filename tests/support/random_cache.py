@@ -19,6 +19,8 @@ def fake_cache(photos, classes=4, seed=0, twins=0):
     random = np.random.default_rng(seed)
     hashes = random.integers(0, 2**63, photos, np.uint64)
     hashes[photos - twins :] = hashes[:twins] ^ np.uint64(7)
+    thumbnails = np.random.default_rng(seed + 1).integers(0, 256, (photos, 32, 32, 3), np.uint8)
+    thumbnails[photos - twins :] = thumbnails[:twins]
     pixels = random.integers(0, 2, (photos, classes))
     empty = np.zeros((photos, 2, 2), np.uint8)
     return Cache(
@@ -29,6 +31,10 @@ def fake_cache(photos, classes=4, seed=0, twins=0):
         annotated=np.zeros(photos, bool),
         sizes=np.full((photos, 2), 2),
         hashes=hashes,
+        mirrored_hashes=~hashes,
+        thumbnails=thumbnails,
+        source_values=np.pad(pixels > 0, ((0, 0), (0, 256 - classes))),
+        suspicious=np.zeros(photos, bool),
         images=empty,
         masks=empty,
     )

@@ -1,4 +1,4 @@
-"""Census of a dataset: classes, objects, size and perceptual hash of every image.
+"""Census of a dataset: classes, objects, size and appearance of every image.
 
 It is all that a split or statistics need, and does not depend on the size of the network's input.
 """
@@ -17,7 +17,12 @@ from clothseg.cache.arrays import ArrayFolder, Column, Row
 from clothseg.cache.decoding import Decoded, Store
 from clothseg.cache.listing import REMEDY, Listing
 from clothseg.dataset.defect import SkippedSample
-from clothseg.dataset.near_duplicates import near_duplicate_groups, perceptual_hash
+from clothseg.dataset.near_duplicates import (
+    SIDE,
+    Appearance,
+    NearDuplicates,
+    find_near_duplicates,
+)
 from clothseg.dataset.reader import Reader, file_states
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
@@ -41,6 +46,10 @@ class Census:
         annotated: bool [N], True for images whose dataset annotates objects.
         sizes: int64 [N,2], original height and width, pixels.
         hashes: uint64 [N], perceptual hashes of the original images.
+        mirrored_hashes: uint64 [N], perceptual hashes of their mirror images.
+        thumbnails: uint8 [N,32,32,3], RGB, the images without their aspect ratio.
+        source_values: bool [N,256], True for source ids in the mask of an image; 255 = ignore.
+        suspicious: bool [N], True for images of which the reader has warnings.
         class_names: names of the classes in id order [K]; empty if not needed.
         warnings: anomalies of the dataset's files that are not errors, one sentence each.
         skipped: defective samples that are excluded from `samples`.
@@ -54,6 +63,10 @@ class Census:
     annotated: np.ndarray
     sizes: np.ndarray
     hashes: np.ndarray
+    mirrored_hashes: np.ndarray
+    thumbnails: np.ndarray
+    source_values: np.ndarray
+    suspicious: np.ndarray
     class_names: Sequence[str] = ()
     warnings: Sequence[str] = ()
     skipped: Sequence[SkippedSample] = ()
@@ -80,9 +93,10 @@ class Census:
         return np.asarray(self.pixels > 0)
 
     @cached_property
-    def groups(self) -> np.ndarray:
-        """Group of near-duplicates of each image, int [N]; most groups have one image."""
-        return near_duplicate_groups(self.hashes)
+    def near_duplicates(self) -> NearDuplicates:
+        """Near-duplicate of each image; most images have none."""
+        appearance = Appearance(self.hashes, self.mirrored_hashes, self.thumbnails)
+        return find_near_duplicates(appearance)
 
 
 def census_folder(
@@ -129,8 +143,12 @@ def census_store(folder: Path, count: int, reader: Reader, labels: LabelSpace) -
             instances = np.bincount(found, minlength=256)[:classes]
             # Sums of floats are exact up to 2^53 pixels.
             areas = np.bincount(found, [area for _, area in objects], minlength=256)[:classes]
-        size, value = decoded.mask.shape, perceptual_hash(decoded.image)
-        return pixels, instances, areas, objects is not None, size, value
+        seen = Appearance.of(decoded.image)
+        appearance = seen.hashes, seen.mirrored_hashes, seen.thumbnails
+        values = np.bincount(decoded.source.ravel(), minlength=256) > 0
+        checked = values, bool(reader.sample_warnings(decoded.sample))
+        counted = pixels, instances, areas, objects is not None, decoded.mask.shape
+        return *counted, *appearance, *checked
 
     return Store(ArrayFolder(folder, _columns(classes), count), row)
 
@@ -156,4 +174,8 @@ def _columns(classes: int) -> list[Column]:
         Column("annotated", np.bool_),
         Column("sizes", np.int64, (2,)),
         Column("hashes", np.uint64),
+        Column("mirrored_hashes", np.uint64),
+        Column("thumbnails", np.uint8, (SIDE, SIDE, 3)),
+        Column("source_values", np.bool_, (256,)),
+        Column("suspicious", np.bool_),
     ]

@@ -21,11 +21,13 @@ class Decoded:
     Args:
         sample: the sample.
         image: uint8 [H,W,3], RGB.
+        source: uint8 [H,W] of source ids, 255 = ignore.
         mask: uint8 [H,W] of class ids, 255 = ignore.
     """
 
     sample: Sample
     image: np.ndarray
+    source: np.ndarray
     mask: np.ndarray
 
 
@@ -84,7 +86,7 @@ def _decode_into(
         def decode(index: int) -> list[Row | None]:
             """Compute the rows of one sample; None for a store that has this row already."""
             image, source = reader.read(samples[index])
-            decoded = Decoded(samples[index], image, table[source])
+            decoded = Decoded(samples[index], image, source, table[source])
             return [
                 store.row(decoded) if index >= count else None
                 for store, count in zip(stores, done, strict=True)

@@ -1,12 +1,13 @@
 """Opening of censuses and pixels, which are built first if they are missing, stale or damaged."""
 
 from collections.abc import Collection
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from clothseg.cache.census import Census, census_folder, census_store, load_census
+from clothseg.cache.checking import check_masks
 from clothseg.cache.decoding import fill
 from clothseg.cache.listing import Listing
 from clothseg.cache.pixels import Cache, pixel_store
@@ -27,7 +28,8 @@ def open_census(
             exist are written in the same pass over the images.
 
     Raises:
-        DataError: the dataset cannot be listed, a sample is defective, or the disk is full.
+        DataError: the dataset cannot be listed, a sample is defective, fewer than two classes occur
+            in the masks, or the disk is full.
         ConfigError: the label space does not assign a source name.
     """
     samples = reader.samples()
@@ -38,6 +40,8 @@ def open_census(
     ]
     fill(stores, samples, reader, labels)
     listing = Listing.of(reader, samples, labels)
+    found = check_masks(load_census(folder, listing), reader, labels)
+    listing = replace(listing, warnings=[*listing.warnings, *found])
     listing.write(folder)
     return load_census(folder, listing)
 

@@ -5,7 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,16 +140,17 @@ def _write_and_compare(
 def metadata(config: RunConfig, run: Path) -> dict[str, str]:
     """Metadata that a program needs to use the network, each value encoded as JSON.
 
-    `labels` are the rows of a `labels.json`. `mean` and `deviation` (standard deviation) of R, G, B
-    normalize images in [0, 1]. `image_size` is the height and width used in training, pixels.
-    `postprocess` converts logits to labels; `clothseg.postprocess.none` is their argmax. `crop` is
-    the source of the person box that images were cropped to. `run` is the short name of the run.
+    `labels` are the rows of a `labels.json`, with the number of the channel as id. `mean` and
+    `deviation` (standard deviation) of R, G, B normalize images in [0, 1]. `image_size` is the
+    height and width used in training, pixels. `postprocess` converts logits to labels;
+    `clothseg.postprocess.none` is their argmax. `crop` is the source of the person box that images
+    were cropped to. `run` is the short name of the run.
     """
     from clothseg.task.segmenter import NORMALIZATIONS
 
     mean, std = NORMALIZATIONS[config.data.normalization]
     content = {
-        "labels": label_rows(config.labels),
+        "labels": label_rows(replace(config.labels, background_id=0)),
         "mean": mean,
         "deviation": std,
         "image_size": config.data.image_size,

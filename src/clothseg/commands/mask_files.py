@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from clothseg.dataset.mask_findings import require_two_classes
 from clothseg.dataset.png import read_ids, value_counts
 from clothseg.error import DataError
 from clothseg.labels import IGNORE
@@ -17,8 +18,16 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Function of a title and the number of images; see :func:`clothseg.screen.progress_bar`."""
 
 
+MaskReader = Callable[[Path], np.ndarray]
+"""Function that reads the class ids of a file, uint8 [H,W]."""
+
+
 def score_folders(
-    prediction: Path, target: Path, names: Sequence[str], progress: Progress | None = None
+    prediction: Path,
+    target: Path,
+    names: Sequence[str],
+    progress: Progress | None = None,
+    read: MaskReader = read_ids,
 ) -> dict[str, Any]:
     """Scorecard of a folder of predicted masks against a folder of ground-truth masks.
 
@@ -30,9 +39,11 @@ def score_folders(
         target: folder of ground-truth masks.
         names: class names in id order [K].
         progress: opens a progress bar.
+        read: reads a file.
 
     Raises:
-        DataError: a folder is empty, a counterpart is missing, or a file is invalid.
+        DataError: a folder is empty, a counterpart is missing, a file is invalid, or fewer than two
+            classes occur in the ground truth.
     """
     pairs = paired_masks(prediction, target)
     # Takes seconds to import, so do it only after the folders are known to be valid.
@@ -41,11 +52,15 @@ def score_folders(
     from clothseg.metric.segmentation import SegmentationScores
 
     metric = SegmentationScores(len(names), COSTLY)
+    seen = np.zeros(256, bool)
     with progress("scoring", len(pairs)) if progress else nullcontext(_no_report) as report:
         for index, files in enumerate(pairs):
-            predicted, true = map(torch.tensor, read_pair(*files, classes=len(names)))
+            masks = read_pair(*files, len(names), read)
+            seen[masks[1]] = True
+            predicted, true = map(torch.tensor, masks)
             metric.update(predicted[None], true[None], torch.tensor([index]))
             report(1)
+    require_two_classes(str(target), seen, names)
     return scorecard(metric.compute(), names)
 
 
@@ -73,13 +88,15 @@ def paired_masks(prediction: Path, target: Path) -> list[tuple[Path, Path]]:
     return [(predicted[stem], true[stem]) for stem in sorted(predicted)]
 
 
-def read_pair(prediction: Path, target: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(
+    prediction: Path, target: Path, classes: int, read: MaskReader = read_ids
+) -> tuple[np.ndarray, np.ndarray]:
     """Read predicted and true class ids, both uint8 [H,W]; only the latter may be 255 (ignore).
 
     Raises:
         DataError: the sizes differ, or a value is not a class id; names the file and the value.
     """
-    predicted, true = read_ids(prediction), read_ids(target)
+    predicted, true = read(prediction), read(target)
     if predicted.shape != true.shape:
         raise DataError(
             f"{prediction} is {_size(predicted)}, {target} is {_size(true)} (width x height); "

@@ -268,7 +268,7 @@ def _write_pictures(
     Raises:
         WriteError: a file cannot be written.
     """
-    pictures = {output / MASKS / f"{photo.name}.png": mask}
+    pictures = {output / MASKS / f"{photo.name}.png": labels.file_ids[mask]}
     if options.overlays:
         from clothseg.report.overlay import overlay
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import yaml
 
-from clothseg.commands.mask_files import score_folders
+from clothseg.commands.mask_files import MaskReader, score_folders
 from clothseg.config.command_line import check_settings
 from clothseg.config.settings import Score
 from clothseg.config.suggestion import did_you_mean
+from clothseg.dataset.class_masks import ClassMasks
+from clothseg.dataset.png import read_ids
 from clothseg.error import ConfigError
 from clothseg.files import write_json
 from clothseg.label_file import LABEL_FILE, read_label_file
@@ -23,9 +25,9 @@ def score_command(overrides: list[str]) -> int:
         DataError: the masks are invalid.
     """
     settings = check_settings(overrides, "score", Score)
-    names = class_names(settings.labels)
+    names, read = class_masks(settings.labels)
     folders = Path(settings.prediction), Path(settings.target)
-    card = score_folders(*folders, names, progress_bar)
+    card = score_folders(*folders, names, progress_bar, read)
     output = Path(settings.output)
     write_json(output, card)
     from clothseg.report.tables import fold_table
@@ -35,8 +37,8 @@ def score_command(overrides: list[str]) -> int:
     return 0
 
 
-def class_names(labels: str) -> list[str]:
-    """Class names of a label space or a `labels.json`, in id order.
+def class_masks(labels: str) -> tuple[list[str], MaskReader]:
+    """Class names of a label space or a `labels.json`, and the reader of masks of these classes.
 
     Raises:
         ConfigError: there is no such label space or file, or the file is malformed.
@@ -48,7 +50,7 @@ def class_names(labels: str) -> list[str]:
             raise ConfigError(
                 [f"labels={labels}: pass the file instead: labels=<folder>/{LABEL_FILE}"]
             )
-        return names
+        return names, read_ids
     path = Path(labels)
     if not path.is_file():
         raise ConfigError(
@@ -57,4 +59,5 @@ def class_names(labels: str) -> list[str]:
                 f"{did_you_mean(labels, options('labels'))}"
             ]
         )
-    return read_label_file(path).names
+    classes = read_label_file(path)
+    return classes.names, ClassMasks(classes, path).read

@@ -105,6 +105,7 @@ class Labels(BaseModel):
     flip_pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
     ignore: list[str]
     gathers: dict[str, list[str]]
+    background_id: Annotated[int, Field(ge=0)] = 0
 
 
 class RunReport(BaseModel):

@@ -19,6 +19,7 @@ DefectKind = Literal[
     "missing partner",
     "contradictory maps",
     "rotated image",
+    "fewer than two classes",
 ]
 
 

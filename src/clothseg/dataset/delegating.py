@@ -26,6 +26,11 @@ class DelegatingReader(Reader):
         """True if the images exist."""
         return self.reader.ready
 
+    @property
+    def background_id(self) -> int:
+        """Id of the background in the annotation files."""
+        return self.reader.background_id
+
     def list_samples(self) -> list[Sample]:
         """All annotated images."""
         return self.reader.samples()

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from clothseg.dataset.defect import Defect, missing_partners_error
+from clothseg.dataset.class_masks import ClassMasks
+from clothseg.dataset.defect import missing_partners_error
 from clothseg.dataset.listing import describe_others, layout_error, list_files, other_files
-from clothseg.dataset.png import RGB, decode_png, png_format, read_ids, used_palette
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 from clothseg.label_file import LABEL_FILE, LabelFile, read_label_file
-from clothseg.labels import IGNORE
 
 LAYOUT = f"images/, masks/ and {LABEL_FILE}"
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -23,9 +22,14 @@ MASK_SUFFIXES = frozenset({".png"})
 class FolderReader(Reader):
     """Images in `images/`, masks of the same names in `masks/`, classes in `labels.json`.
 
-    A mask is a PNG of ids (8 bits, or the indices of a palette; 255 = ignore), or an RGB image
-    in exactly the colors of `labels.json`, which has no color for ignore.
+    A mask is a PNG of ids (8 bits, or the indices of a palette; 255 = ignore), or an image in
+    exactly the colors of `labels.json`, which has no color for ignore; see :class:`ClassMasks`.
     """
+
+    @property
+    def background_id(self) -> int:
+        """Id of the background in the masks."""
+        return self._classes.background_id
 
     def list_samples(self) -> list[Sample]:
         """Images by name."""
@@ -63,9 +67,7 @@ class FolderReader(Reader):
         Raises:
             DataError: the file is not such a PNG, or has a color of no class.
         """
-        if png_format(sample.annotation) == (8, RGB):
-            return self._ids_of_colors(sample.annotation)
-        return read_ids(sample.annotation)
+        return self._masks.read(sample.annotation)
 
     def warnings(self) -> list[str]:
         """Files that are neither images nor masks."""
@@ -78,55 +80,19 @@ class FolderReader(Reader):
 
     def sample_warnings(self, sample: Sample) -> list[str]:
         """Warn of a palette that has the colors of the classes at indices other than their ids."""
-        file = sample.annotation
-        used = {index: color for index, color in used_palette(file).items() if index != IGNORE}
-        colors = [color.lower() for color in self._classes.colors]
-        if not set(used.values()) <= set(colors):
-            return []
-        return [
-            f"{file}: palette index {index} is {color}, the color of "
-            f"{self.names[colors.index(color)]}, but is read as {self.names[index]}: indices are "
-            "class ids; save the mask as RGB if its colors are intended"
-            for index, color in used.items()
-            if index < len(colors) and colors[index] != color
-        ]
+        return self._masks.warnings(sample.annotation)
 
     def files(self, sample: Sample) -> list[Path]:
         """Image, mask, and the list of the classes."""
         return [sample.image, sample.annotation, self.root / LABEL_FILE]
 
-    def _ids_of_colors(self, path: Path) -> np.ndarray:
-        image = decode_png(path)
-        codes: np.ndarray = image @ np.array([1 << 16, 1 << 8, 1])  # one integer per color
-        order = np.argsort(self._codes)
-        # The last code is excluded so that greater values map to it instead of past the end.
-        ids = order[np.searchsorted(self._codes[order[:-1]], codes)]
-        unknown = self._codes[ids] != codes
-        if unknown.any():
-            y, x = np.argwhere(unknown)[0].tolist()
-            message = (
-                f"{path}: color #{codes[y, x]:06x} at x={x}, y={y} belongs to no class in "
-                f"{LABEL_FILE} ({unknown.sum()} such pixels); colors must be exact, without "
-                "antialiasing"
-            )
-            raise Defect("label out of range", path, f"#{codes[y, x]:06x}", message)
-        return ids.astype(np.uint8)
-
-    @cached_property
-    def _codes(self) -> np.ndarray:
-        """Color of each class as one integer, int [K]."""
-        colors = [color.lower() for color in self._classes.colors]
-        shared = [name for name, c in zip(self.names, colors, strict=True) if colors.count(c) > 1]
-        if shared:
-            raise DataError(
-                f"{self.root / LABEL_FILE}: {', '.join(shared)} have the same color, so RGB masks "
-                "are ambiguous"
-            )
-        return np.array([int(color[1:], 16) for color in colors])
-
     @cached_property
     def _classes(self) -> LabelFile:
         return read_label_file(self.root / LABEL_FILE)
+
+    @cached_property
+    def _masks(self) -> ClassMasks:
+        return ClassMasks(self._classes, self.root / LABEL_FILE)
 
 
 def _by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
@@ -149,6 +115,6 @@ def folder(*, root: str, names: Sequence[str]) -> FolderReader:
 
     Args:
         root: folder with `images/`, `masks/` and `labels.json`.
-        names: those in `labels.json`, in id order.
+        names: those in `labels.json`, the background first.
     """
     return FolderReader(Path(root), names)

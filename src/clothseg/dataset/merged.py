@@ -65,6 +65,10 @@ class Merged(Reader):
         table = self._tables[sample.source]
         return None if found is None else [(int(table[source]), area) for source, area in found]
 
+    def sample_warnings(self, sample: Sample) -> list[str]:
+        """Warnings of the source about one sample."""
+        return self._part(sample).sample_warnings(_native(sample))
+
     def files(self, sample: Sample) -> list[Path]:
         """All files that determine a sample."""
         return self._part(sample).files(_native(sample))

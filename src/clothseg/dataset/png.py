@@ -71,9 +71,20 @@ def decode_png(path: Path) -> np.ndarray:
 def used_palette(path: Path) -> dict[int, str]:
     """Color `#rrggbb` of each palette index that occurs in a valid PNG; empty without a palette."""
     with _opened(path) as image:
-        palette = image.getpalette("RGB") or []
-        indices = np.unique(np.asarray(image)).tolist() if palette else []
-    return {i: f"#{bytes(palette[3 * i : 3 * i + 3]).hex()}" for i in indices}
+        colors = _palette(image.getpalette("RGB"))
+        indices = np.unique(np.asarray(image)).tolist() if colors else []
+    return {index: colors[index] for index in indices if index < len(colors)}
+
+
+def palette_colors(path: Path) -> list[str]:
+    """Color `#rrggbb` of each index of the palette of a valid PNG; empty without a palette."""
+    with _opened(path) as image:
+        return _palette(image.getpalette("RGB"))
+
+
+def _palette(values: list[int] | None) -> list[str]:
+    values = values or []
+    return [f"#{bytes(values[n : n + 3]).hex()}" for n in range(0, len(values), 3)]
 
 
 def value_counts(ids: np.ndarray) -> np.ndarray:

@@ -67,6 +67,11 @@ class Reader(ABC):
         return True
 
     @property
+    def background_id(self) -> int:
+        """Id of the background in the annotation files; source ids count it as 0."""
+        return 0
+
+    @property
     def parts(self) -> Mapping[str, "Reader"]:
         """Constituent datasets, by the source name of their samples."""
         return {"": self}

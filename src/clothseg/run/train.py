@@ -84,7 +84,7 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
             say(f"{job.title}  {size} on {device}, recorded in {job.folder}")
             say(f"{job.title}  {split.summary}")
-            for text in census.warnings:
+            for text in (*census.warnings, *split.warnings):
                 say(f"{job.title}  warning: {text}")
             if skipped_samples := [asdict(sample) for sample in census.skipped]:
                 write_json(job.folder / "skipped.json", skipped_samples)

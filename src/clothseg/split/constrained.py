@@ -10,6 +10,7 @@ from pydantic import Field
 
 from clothseg.error import ConfigError
 from clothseg.split.division import Seed, Split, Validation, build_split
+from clothseg.split.grouping import image_groups
 
 if TYPE_CHECKING:
     from clothseg.cache import Census
@@ -28,6 +29,7 @@ def constrained(
     min_instances: Annotated[int, Field(ge=1)],
     validation: Validation,
     seed: Seed,
+    group_near_duplicates: bool = True,
 ) -> Split:
     """Random evaluation part with a minimum number of instances of every foreground class.
 
@@ -43,6 +45,7 @@ def constrained(
         validation: fraction of the other images held out for validation, or `test` for the
             protocol of the papers, which selects the epoch on the evaluation part.
         seed: random seed of the sample.
+        group_near_duplicates: True to keep near-duplicates in the same part.
 
     Raises:
         ConfigError: there are too few images or instances, or the search failed; names the classes
@@ -54,15 +57,21 @@ def constrained(
     problems = _infeasibilities(census.instances[:, 1:], names[1:], test_images, min_instances)
     if problems:
         raise ConfigError(problems)
-    search = _search(census, test_images, min_instances, seed)
+    groups = image_groups(census, group_near_duplicates)
+    search = _search(census, groups, test_images, min_instances, seed)
     chosen = search.run()
     if chosen is None:
         raise ConfigError([_describe_failure(search, names[1:])])
-    return _split(census, chosen, validation, seed)
+    return _split(census, groups, chosen, validation, seed)
 
 
 def relaxed(
-    census: "Census", test_images: int, min_instances: int, validation: Validation, seed: int
+    census: "Census",
+    test_images: int,
+    min_instances: int,
+    validation: Validation,
+    seed: int,
+    group_near_duplicates: bool = True,
 ) -> Split | None:
     """Split a dataset that is too small for the numbers of :func:`constrained`.
 
@@ -72,32 +81,39 @@ def relaxed(
     Returns:
         The split; None for fewer than three images, or near-duplicates only.
     """
+    groups = image_groups(census, group_near_duplicates)
     most = min(test_images, max(1, len(census.names) // 5), len(census.names) - 2)
     for images in range(most, 0, -1):  # the first is possible unless near-duplicates prevent it
         minimum = np.minimum(
             math.ceil(min_instances * images / test_images),
             _most_instances(census.instances[:, 1:], images),
         )
-        while (chosen := _search(census, images, minimum, seed).run()) is None and minimum.any():
+        while (
+            chosen := _search(census, groups, images, minimum, seed).run()
+        ) is None and minimum.any():
             minimum //= 2
         if chosen is not None:
-            return _split(census, chosen, validation, seed)
+            return _split(census, groups, chosen, validation, seed)
     return None
 
 
-def _search(census: "Census", images: int, minimum: "int | np.ndarray", seed: int) -> "Search":
+def _search(
+    census: "Census", groups: np.ndarray, images: int, minimum: "int | np.ndarray", seed: int
+) -> "Search":
     """Set up the search for an evaluation part; `minimum` as for :class:`Search`."""
-    groups, instances = census.groups, census.instances[:, 1:]
+    instances = census.instances[:, 1:]
     counts = np.zeros((groups.max() + 1, instances.shape[1]), np.int64)
     np.add.at(counts, groups, instances)
     return Search(counts, np.bincount(groups), images, minimum, np.random.default_rng(seed))
 
 
-def _split(census: "Census", chosen: np.ndarray, validation: Validation, seed: int) -> Split:
+def _split(
+    census: "Census", groups: np.ndarray, chosen: np.ndarray, validation: Validation, seed: int
+) -> Split:
     """Build the split whose evaluation part is the chosen groups, bool [G]."""
-    tested = chosen[census.groups]
-    part = tested.astype(int)
-    return build_split(census, census.groups, part, tested, ~tested, validation, seed)
+    tested = chosen[groups]
+    part, size = tested.astype(int), int(tested.sum())
+    return build_split(census, groups, part, tested, ~tested, validation, seed, size)
 
 
 @dataclass

@@ -11,8 +11,9 @@ import numpy as np
 from pydantic import Field
 
 from clothseg.dataset.listing import abbreviate
-from clothseg.error import ConfigError, DataError
+from clothseg.error import DataError
 from clothseg.files import write_json
+from clothseg.split.grouping import sample_groups, size_warnings, stratified_sample
 
 if TYPE_CHECKING:
     from clothseg.cache import Census
@@ -37,6 +38,9 @@ class Split:
         deviation: mean over parts and classes of |fraction of images with the class in the part -
             fraction in the dataset|.
         held_out: samples that no fold uses for training, validation or testing.
+        groups: number of images, groups of near-duplicates and images in the largest of them; empty
+            if the split has no groups.
+        warnings: properties of the split that were not asked for, one sentence each.
     """
 
     train: list[str]
@@ -45,6 +49,8 @@ class Split:
     division: str
     deviation: float
     held_out: list[str] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Write the split as JSON, with a hash that reveals changes."""
@@ -100,10 +106,17 @@ class Split:
     @property
     def summary(self) -> str:
         """Sizes of the parts and quality of the stratification, for the console."""
-        return (
+        text = (
             f"{len(self.train)} training, {len(self.validation)} validation, {len(self.test)} test "
             f"images; mean difference in class frequency {100 * self.deviation:.2f} points"
         )
+        if self.groups:
+            images, groups, largest = self.groups
+            text += (
+                f"; near-duplicates stay together: {images} images in {groups} groups, the largest "
+                f"{largest}"
+            )
+        return text
 
     @property
     def hash(self) -> str:
@@ -156,29 +169,6 @@ def stratification_labels(census: "Census") -> np.ndarray:
     return np.hstack([census.presence, census.sources[:, None] == sources])
 
 
-def any_per_group(presence: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Combine the labels of the images of each group by logical or: bool [N,S] to bool [G,S]."""
-    combined = np.zeros((groups.max() + 1, presence.shape[1]), bool)
-    np.logical_or.at(combined, groups, presence)
-    return combined
-
-
-def stratified_sample(presence: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Sample about `fraction` of the groups, stratified; returns a mask bool [G].
-
-    Args:
-        presence: labels of the groups, bool [G,S].
-        fraction: fraction of the groups, (0, 1).
-        seed: random seed.
-    """
-    from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
-
-    chosen = np.zeros(len(presence), bool)
-    splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=fraction, random_state=seed)
-    chosen[next(splitter.split(presence, presence))[1]] = True
-    return chosen
-
-
 def build_split(
     census: "Census",
     groups: np.ndarray,
@@ -187,26 +177,29 @@ def build_split(
     rest: np.ndarray,
     validation: Validation,
     seed: int,
+    requested: float,
 ) -> Split:
     """Build the split for given test images and hold out validation images from the rest.
 
     Args:
         census: the samples with their classes and sources.
-        groups: number of each image's near-duplicate group, int [N].
+        groups: number of each image's group, int [N].
         part: number of each image's part in the partition of the dataset, int [N].
         test: test images, bool [N].
         rest: images for training and validation, bool [N].
         validation: fraction of the rest held out for validation, or `test`.
         seed: random seed of the validation part.
+        requested: number of test images that was requested.
     """
     train, validated = rest, test
+    sizes = {"test": (int(test.sum()), requested)}
     if validation != "test":
         indices = np.flatnonzero(rest)
-        group = np.unique(groups[indices], return_inverse=True)[1]
-        presence = any_per_group(stratification_labels(census)[indices], group)
+        labels = stratification_labels(census)[indices]
         validated = np.zeros_like(test)
-        validated[indices] = stratified_sample(presence, validation, seed)[group]
+        validated[indices] = sample_groups(labels, groups[indices], validation, seed)
         train = rest & ~validated
+        sizes["validation"] = int(validated.sum()), validation * len(indices)
     names = np.array(census.names)
     content = json.dumps([census.names, part.tolist()]).encode()
     used = test | rest
@@ -216,7 +209,15 @@ def build_split(
         test=names[test].tolist(),
         division=hashlib.blake2b(content, digest_size=8).hexdigest(),
         deviation=class_frequency_difference(census.presence[used], part[used]),
+        groups=group_sizes(groups),
+        warnings=size_warnings(sizes, groups, len(groups)),
     )
+
+
+def group_sizes(groups: np.ndarray) -> list[int]:
+    """Return the value of :attr:`Split.groups` for the number of each image's group, int [N]."""
+    sizes = np.bincount(groups)
+    return [len(groups), len(sizes), int(sizes.max())] if sizes.max() > 1 else []
 
 
 def limit_split(split: Split, census: "Census", images: int, seed: int) -> Split:
@@ -249,16 +250,3 @@ def limit_split(split: Split, census: "Census", images: int, seed: int) -> Split
     parts = split.train, split.validation, split.test, split.held_out
     train, validation, test, held_out = map(reduce, parts)
     return replace(split, train=train, validation=validation, test=test, held_out=held_out)
-
-
-def require_groups(groups: np.ndarray, parts: int) -> None:
-    """Require at least two near-duplicate groups per part.
-
-    Raises:
-        ConfigError: there are fewer than two distinct images per part.
-    """
-    count = int(groups.max()) + 1
-    if count < 2 * parts:
-        raise ConfigError(
-            [f"{count} distinct images cannot be split into {parts} parts of at least 2 images"]
-        )

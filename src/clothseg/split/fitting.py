@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from clothseg.split.constrained import relaxed
 from clothseg.split.division import Split
+from clothseg.split.grouping import image_groups
 from clothseg.split.small import overfit, subset
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def fit_to_dataset(node: Mapping[str, Any], census: "Census") -> Split | None:
         case "clothseg.split.overfit", {"images": int()}:
             return overfit(census, images=len(census.names))
         case "clothseg.split.subset", _:
-            images = int(census.groups.max()) // 2  # fewer than half of the distinct images
+            groups = image_groups(census, arguments.get("group_near_duplicates", True))
+            images = int(groups.max()) // 2  # fewer than half of the distinct images
             return subset(census, **arguments | {"images": images}) if images >= 2 else None
         case "clothseg.split.constrained", _:
             return relaxed(census, **arguments)

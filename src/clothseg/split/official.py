@@ -6,6 +6,7 @@ import numpy as np
 
 from clothseg.error import ConfigError
 from clothseg.split.division import Seed, Split, Validation, build_split
+from clothseg.split.grouping import image_groups
 
 if TYPE_CHECKING:
     from clothseg.cache import Census
@@ -14,7 +15,9 @@ TRAIN, TEST, UNUSED = 0, 1, 2
 """Numbers of the parts."""
 
 
-def official(census: "Census", *, validation: Validation, seed: Seed) -> Split:
+def official(
+    census: "Census", *, validation: Validation, seed: Seed, group_near_duplicates: bool = True
+) -> Split:
     """Training and test part as in the dataset's release.
 
     The test part is the release's `test` part, or its `validation` part if the test labels are not
@@ -22,10 +25,10 @@ def official(census: "Census", *, validation: Validation, seed: Seed) -> Split:
 
     Args:
         census: the samples with their parts, classes and hashes.
-        validation: fraction of the release's `train` part held out for validation, keeping
-            near-duplicates together, or `test` for the protocol of the papers, which selects the
-            epoch on the test part.
+        validation: fraction of the release's `train` part held out for validation, or `test` for
+            the protocol of the papers, which selects the epoch on the test part.
         seed: random seed of the validation part.
+        group_near_duplicates: True to keep near-duplicates together.
 
     Raises:
         ConfigError: the release has no parts, or lacks a required one.
@@ -37,8 +40,8 @@ def official(census: "Census", *, validation: Validation, seed: Seed) -> Split:
     tested = released == ("test" if "test" in released else "validation")
     trained = released == "train"
     part = np.select([trained, tested], [TRAIN, TEST], UNUSED)
-    groups = census.groups
-    return build_split(census, groups, part, tested, trained, validation, seed)
+    groups, size = image_groups(census, group_near_duplicates), int(tested.sum())
+    return build_split(census, groups, part, tested, trained, validation, seed, size)
 
 
 def _find_problem(parts: np.ndarray, images: list[str]) -> str | None:

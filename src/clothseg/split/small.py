@@ -12,9 +12,15 @@ from clothseg.error import ConfigError
 from clothseg.split.division import (
     Seed,
     Split,
-    any_per_group,
     class_frequency_difference,
+    group_sizes,
     stratification_labels,
+)
+from clothseg.split.grouping import (
+    any_per_group,
+    balance,
+    image_groups,
+    size_warnings,
     stratified_sample,
 )
 
@@ -64,20 +70,27 @@ def _most_classes(census: "Census", images: int) -> list[str]:
     return [census.names[index] for index in order[:images]]
 
 
-def subset(census: "Census", *, images: Annotated[int, Field(ge=2)], seed: Seed) -> Split:
+def subset(
+    census: "Census",
+    *,
+    images: Annotated[int, Field(ge=2)],
+    seed: Seed,
+    group_near_duplicates: bool = True,
+) -> Split:
     """Two small parts with the class frequencies of the dataset, for training and evaluation.
 
     Args:
         census: the samples with their classes, sources and hashes.
         images: approximate number of images in each part.
         seed: random seed of the subset.
+        group_near_duplicates: True to keep near-duplicates in the same part.
 
     Raises:
         ConfigError: there are too few distinct images.
 
     Source: castro2019, section 8.4, step 2, "overfit a subset with high variety".
     """
-    groups = census.groups
+    groups = image_groups(census, group_near_duplicates)
     count = int(groups.max()) + 1
     if 2 * images >= count:
         raise ConfigError(
@@ -86,12 +99,15 @@ def subset(census: "Census", *, images: Annotated[int, Field(ge=2)], seed: Seed)
                 f"{2 * images} distinct images, but there are {count}"
             ]
         )
-    presence = any_per_group(stratification_labels(census), groups)
+    labels = stratification_labels(census)
+    presence = any_per_group(labels, groups)
     sampled = stratified_sample(presence, 2 * images / count, seed)
     indices = np.flatnonzero(sampled)
     tested = np.zeros_like(sampled)
     tested[indices[stratified_sample(presence[indices], 0.5, seed)]] = True
-    part = (sampled.astype(int) + tested)[groups]  # 0 unused, 1 training, 2 test
+    part = sampled.astype(int) + tested  # 0 unused, 1 training, 2 test
+    fraction = images / len(groups)
+    part = balance(part, labels, groups, [1 - 2 * fraction, fraction, fraction])
     names = np.array(census.names)
     train, test = names[part == 1].tolist(), names[part == 2].tolist()
     return Split(
@@ -100,6 +116,10 @@ def subset(census: "Census", *, images: Annotated[int, Field(ge=2)], seed: Seed)
         test=test,
         division=_hash([train, test]),
         deviation=class_frequency_difference(census.presence, part),
+        groups=group_sizes(groups),
+        warnings=size_warnings(
+            {"training": (len(train), images), "test": (len(test), images)}, groups, len(groups)
+        ),
     )
 
 

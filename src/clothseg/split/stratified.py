@@ -12,11 +12,15 @@ from clothseg.split.division import (
     Seed,
     Split,
     Validation,
-    any_per_group,
     build_split,
-    require_groups,
     stratification_labels,
-    stratified_sample,
+)
+from clothseg.split.grouping import (
+    any_per_group,
+    balance,
+    image_groups,
+    require_groups,
+    sample_groups,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ def kfold(
     validation: Validation,
     seed: Seed,
     held_out: Annotated[float, Field(ge=0, le=0.5)] = 0.0,
+    group_near_duplicates: bool = True,
 ) -> Split:
     """One fold of a multilabel-stratified k-fold cross-validation.
 
@@ -43,40 +48,54 @@ def kfold(
         seed: random seed of the split.
         held_out: fraction of the images excluded from all folds, for evaluating an ensemble of the
             folds.
+        group_near_duplicates: True to keep near-duplicates in the same part.
 
     Raises:
         ConfigError: there are too few distinct images.
 
     Source: Sechidis, Tsoumakas and Vlahavas, On the stratification of multi-label data, 2011.
     """
-    part = _assign_folds(census, folds, seed, held_out)
+    part = _assign_folds(census, folds, seed, held_out, group_near_duplicates)
+    groups = image_groups(census, group_near_duplicates)
     tested = part == fold
     rest = (part >= 0) & ~tested
-    split = build_split(census, census.groups, part, tested, rest, validation, seed)
+    requested = np.count_nonzero(part >= 0) / folds
+    split = build_split(census, groups, part, tested, rest, validation, seed, requested)
     names = np.array(census.names)
     return replace(split, held_out=names[part < 0].tolist())
 
 
 @lru_cache(maxsize=4)  # the folds of a sweep are computed one after the other
-def _assign_folds(census: "Census", folds: int, seed: int, held_out: float) -> np.ndarray:
+def _assign_folds(
+    census: "Census", folds: int, seed: int, held_out: float, together: bool
+) -> np.ndarray:
     """Assign each image to the fold that tests it, int [N]; -1 if it is held out."""
     from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
-    groups = census.groups
+    groups, labels = image_groups(census, together), stratification_labels(census)
     require_groups(groups, folds)
-    presence = any_per_group(stratification_labels(census), groups)
-    used = np.ones(len(presence), bool)
+    used = np.ones(len(groups), bool)
     if held_out:
-        used = ~stratified_sample(presence, held_out, seed)
+        used = ~sample_groups(labels, groups, held_out, seed)
+    used_groups = np.unique(groups[used], return_inverse=True)[1]
+    presence = any_per_group(labels[used], used_groups)
     stratifier = MultilabelStratifiedKFold(folds, shuffle=True, random_state=seed)
-    part = np.full(len(presence), -1)
-    used_groups = np.flatnonzero(used)
-    for number, (_, test) in enumerate(stratifier.split(presence[used], presence[used])):
-        part[used_groups[test]] = number
-    return np.asarray(part[groups])
+    fold = np.empty(len(presence), int)
+    for number, (_, test) in enumerate(stratifier.split(presence, presence)):
+        fold[test] = number
+    part = np.full(len(groups), -1)
+    part[used] = balance(fold, labels[used], used_groups, [1 / folds] * folds)
+    return part
 
 
-def holdout(census: "Census", *, test: Fraction, validation: Validation, seed: Seed) -> Split:
+def holdout(
+    census: "Census",
+    *,
+    test: Fraction,
+    validation: Validation,
+    seed: Seed,
+    group_near_duplicates: bool = True,
+) -> Split:
     """Single stratified split into training and test part.
 
     Args:
@@ -84,12 +103,13 @@ def holdout(census: "Census", *, test: Fraction, validation: Validation, seed: S
         test: fraction of the images in the test part.
         validation: as in :func:`kfold`.
         seed: random seed of the split.
+        group_near_duplicates: as in :func:`kfold`.
 
     Raises:
         ConfigError: there are too few distinct images.
     """
-    groups = census.groups
+    groups = image_groups(census, group_near_duplicates)
     require_groups(groups, 2)
-    presence = any_per_group(stratification_labels(census), groups)
-    tested = stratified_sample(presence, test, seed)[groups]
-    return build_split(census, groups, tested.astype(int), tested, ~tested, validation, seed)
+    tested = sample_groups(stratification_labels(census), groups, test, seed)
+    part, requested = tested.astype(int), test * len(groups)
+    return build_split(census, groups, part, tested, ~tested, validation, seed, requested)

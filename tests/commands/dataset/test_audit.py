@@ -5,6 +5,7 @@ import re
 import shutil
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -371,6 +372,18 @@ def test_custom_images_and_masks_without_partner_are_reported(clean_ccp, tmp_pat
         ("missing partner", "0002", "0002"),
         ("missing partner", "0001", "0001"),
     ]
+
+
+def test_masks_of_0_and_255_are_an_error(own_photos):
+    for path in (own_photos / "masks").glob("*.png"):
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(path), np.where(mask == 0, 0, 255).astype(np.uint8))
+    names = ["background", "left glove", "right glove"]
+    space = LabelSpace("own", names, ["#000000"] * 3, {name: [name] for name in names})
+    _, findings = audit(folder(root=str(own_photos), names=names), space)
+    (error,) = [finding for finding in findings if finding.severity == "error"]
+    assert error.kind == "fewer than two classes"
+    assert "if 255 means left glove, write the id of that class instead" in error.message
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def export(reader: Reader, labels: LabelSpace, folder: Path) -> int:
             "output=<folder>, or empty this one"
         )
     samples = reader.samples()
-    write = partial(_write_sample, reader=reader, table=labels.lookup_table(reader.names))
+    write = partial(_write_sample, reader=reader, table=_file_table(reader, labels))
     temporary = folder.with_name(f".{folder.name}.exporting")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -78,6 +78,11 @@ def export(reader: Reader, labels: LabelSpace, folder: Path) -> int:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return len(samples)
+
+
+def _file_table(reader: Reader, labels: LabelSpace) -> np.ndarray:
+    """Build the table uint8 [256] from source ids to the ids of classes in mask files."""
+    return np.asarray(labels.file_ids[labels.lookup_table(reader.names)])
 
 
 def _write_sample(sample: Sample, reader: Reader, table: np.ndarray, folder: Path) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from clothseg.commands.dataset.audit.collection import (
+    collect_label_findings,
+    collect_mask_findings,
     collect_reader_warnings,
     find_duplicates,
-    find_suspicious_ids,
-    find_unpaired_sides,
+    find_missing_classes,
 )
 from clothseg.commands.dataset.audit.finding import (
     KINDS,
@@ -59,7 +60,7 @@ def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Findi
     Raises:
         DataError: the files do not have the dataset's layout.
     """
-    findings = find_unpaired_sides(labels)
+    findings = collect_label_findings(labels)
     subjects: list[Subject] = []
     for source, part in reader.parts.items():
         complete, missing = _list_samples(source, part)
@@ -67,13 +68,14 @@ def audit(reader: Reader, labels: LabelSpace) -> tuple[list[Subject], list[Findi
         findings += [*missing, *collect_reader_warnings(source, part)]
     audited = _audit_samples(subjects)
     findings += [finding for sample_audit in audited for finding in sample_audit.findings]
+    findings += find_missing_classes(labels, subjects, audited)
     findings += find_duplicates(subjects, audited)
     for source, part in reader.parts.items():
         values = np.zeros(256, bool)
         for subject, sample_audit in zip(subjects, audited, strict=True):
             if subject.reader is part:
                 values |= sample_audit.values
-        findings += find_suspicious_ids(source, part, values)
+        findings += collect_mask_findings(source, part, values)
     return subjects, sorted(findings, key=lambda finding: KINDS.index(finding.kind))
 
 

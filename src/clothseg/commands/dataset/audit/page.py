@@ -32,9 +32,11 @@ EXPLANATIONS = {
     "contradictory maps": "The annotation files of one image contradict each other.",
     "rotated image": "An EXIF tag makes viewers and other loaders rotate the image, but not its "
     "mask.",
+    "fewer than two classes": "Every score would be perfect or undefined, whatever is predicted.",
     "background only": "Nothing is labeled; does the image show a person at all?",
     "exact duplicate": "Two image files are identical.",
-    "near duplicate": "Two images show the same scene; clothseg keeps them in the same split.",
+    "near duplicate": "Two images show the same scene; clothseg keeps them in the same part of a "
+    "split unless split.group_near_duplicates=false.",
     "tiny components": "Connected components too small to be intentional, circled in the images.",
     "ids count from 1": "The ids may be offset by one from the names.",
     "ids in steps": "The ids may be gray levels instead of indices into the names.",

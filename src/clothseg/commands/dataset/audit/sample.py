@@ -9,7 +9,7 @@ import numpy as np
 from clothseg.commands.dataset.audit.finding import Finding
 from clothseg.dataset import Reader, Sample
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.near_duplicates import perceptual_hash
+from clothseg.dataset.near_duplicates import Appearance
 from clothseg.dataset.png import value_counts
 from clothseg.dataset.reader import examine
 from clothseg.error import DataError
@@ -44,13 +44,13 @@ class SampleAudit:
         findings: defects and anomalies of this sample alone.
         values: True for source ids that occur in its mask, bool [256].
         content: hash of the image file; empty if it cannot be read.
-        hash: perceptual hash of the image; None if it cannot be decoded.
+        appearance: what near-duplicates are found by; None if the image cannot be decoded.
     """
 
     findings: list[Finding]
     values: np.ndarray
     content: bytes
-    hash: int | None
+    appearance: Appearance | None
 
 
 def audit_sample(subject: Subject) -> SampleAudit:
@@ -67,7 +67,7 @@ def audit_sample(subject: Subject) -> SampleAudit:
         findings,
         values,
         _content(subject.sample.image),
-        None if found.image is None else perceptual_hash(found.image),
+        None if found.image is None else Appearance.of(found.image),
     )
 
 
