@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clothseg import build
+from clothseg.backbone import Backbone, require_fit
 from clothseg.config.run_config import RunConfig
 from clothseg.dataset import Reader
 from clothseg.dataset.cropped import cropped_readers
@@ -49,10 +50,12 @@ class Inputs:
             ConfigError: weights of a backbone or of a person detector are unavailable, or the
                 service of a logger rejects the connection.
         """
+        backbones = []
         for config in configs:
             plain = config.plain
-            if self._is_new("backbone", plain["backbone"]):
-                config.backbone()
+            backbone = config.backbone() if self._is_new("backbone", plain["backbone"]) else None
+            if isinstance(backbone, Backbone):  # a user's own function may return something else
+                backbones.append(backbone)
             if self._is_new("dataset", plain["dataset"]):
                 reader = self.reader(config)
                 reader.samples()
@@ -61,6 +64,8 @@ class Inputs:
             if self._is_new("logger", plain.get("logger")):
                 for tracker in build.build_trackers(config):
                     tracker.require()
+        for backbone in backbones:  # last, because it imports torch, which takes seconds
+            require_fit(backbone)
 
     def _is_new(self, *part: Any) -> bool:
         known = len(self._accepted)

@@ -28,7 +28,8 @@ UNFINISHED = {
 def recorded_config(run: Path, trust: Sequence[str]) -> RunConfig:
     """Read and check the configuration of a run that has a best epoch.
 
-    Settings that affect training only, or that do not pay off for a few images, are reset.
+    Settings that affect training only, or that do not pay off for a few images, are reset. So are
+    the weights that training began with, whose files are not needed any more.
 
     Args:
         run: run folder.
@@ -45,7 +46,8 @@ def recorded_config(run: Path, trust: Sequence[str]) -> RunConfig:
         )
     plain = {"sync_batchnorm": False, "ema_decay": None, "compile": False}
     trainer = {key: value for key, value in plain.items() if key in config.trainer.arguments}
-    return config.changed(trainer=trainer, data={"sampling": "uniform"})
+    start = {"weights": None} if "weights" in config.backbone.arguments else {}
+    return config.changed(trainer=trainer, data={"sampling": "uniform"}, backbone=start)
 
 
 def warn_if_unfinished(runs: Sequence[Path]) -> None:

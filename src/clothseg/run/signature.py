@@ -39,6 +39,7 @@ TRAINER = "clothseg.trainer.trainer"
 """Function that has all keys of trainers; a user's own may lack some."""
 
 NEUTRAL_DEFAULTS: dict[str, Any] = {
+    "backbone.normalization": "imagenet",
     "dataset.crop": "none",
     "data.max_train_images": None,
     "data.sampling": "uniform",
