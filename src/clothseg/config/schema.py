@@ -152,6 +152,8 @@ class Config(BaseModel):
     """Folder of all run records."""
     rerun: bool
     """Train again even if the run is done."""
+    init_from: str | None = None
+    """Folder of a run from whose best epoch the network starts."""
     rerun_from: str | None
     """Folder of a run whose recorded configuration is run again."""
     trust: list[str]

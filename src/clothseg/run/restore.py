@@ -14,6 +14,8 @@ from clothseg.run.record import Record
 from clothseg.screen import say
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from clothseg.model.network import Network
     from clothseg.task.segmenter import Segmenter
 
@@ -133,6 +135,20 @@ def load_best(network: "Network", record: Record) -> None:
     Raises:
         DataError: the checkpoint is damaged, or belongs to a different network.
     """
+    try:
+        network.load_state_dict(best_state(record))
+    except RuntimeError as error:
+        differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        path = record.best_checkpoint
+        raise DataError(f"{path} does not match the network of config.yaml: {differing}") from error
+
+
+def best_state(record: Record) -> "dict[str, Tensor]":
+    """Read the network's tensors of a run's best epoch.
+
+    Raises:
+        DataError: the checkpoint is damaged.
+    """
     import torch
 
     path = record.best_checkpoint
@@ -142,11 +158,7 @@ def load_best(network: "Network", record: Record) -> None:
         first = first_line(error)
         raise DataError(f"{path}: the checkpoint is damaged ({first})") from error
     names = [name for name in state if name.startswith(NETWORK)]
-    try:
-        network.load_state_dict({name.removeprefix(NETWORK): state[name] for name in names})
-    except RuntimeError as error:
-        differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
-        raise DataError(f"{path} does not match the network of config.yaml: {differing}") from error
+    return {name.removeprefix(NETWORK): state[name] for name in names}
 
 
 NETWORK = "network."

