@@ -1,4 +1,4 @@
-"""What person detectors have in common."""
+"""Common parts of the person detectors: their interface, and the form of their results."""
 
 from typing import Protocol
 
