@@ -7,9 +7,10 @@ import pytest
 import torch
 import yaml
 
+from clothseg import build
 from clothseg.commands.main import main
 from clothseg.run.record import Record
-from clothseg.run.restore import short_name, warn_if_unfinished
+from clothseg.run.restore import load_best, recorded_config, short_name, warn_if_unfinished
 from support.command_line import records
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
@@ -136,3 +137,11 @@ def test_more_processes_than_images_are_rejected_by_the_name_of_the_key(swept, r
     error = capsys.readouterr().err
     assert f"devices={photos + 1}: the validation part has only {photos}" in error
     assert "trainer.devices" not in error
+
+
+def test_the_weights_with_which_a_run_began_are_not_needed_any_more(run):
+    path = run / "config.yaml"
+    path.write_text(path.read_text().replace("weights: null", "weights: deleted.pth"))
+    assert Record(run).config["config"]["backbone"]["weights"] == "deleted.pth"
+    config = recorded_config(run, [])
+    load_best(build.build_segmenter(config).network, Record(run))
