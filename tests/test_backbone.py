@@ -15,16 +15,16 @@ from torchvision.models.segmentation import DeepLabV3_ResNet50_Weights, deeplabv
 from clothseg.backbone import VOC, Backbone, backbone, load_weights
 from clothseg.error import ConfigError
 from clothseg.shipped import CONF, options
+from clothseg.task.segmenter import NORMALIZATIONS
 from clothseg.weights.hub import repository
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
-TIMM_ENCODERS = [
-    name
+NODES = [
+    yaml.safe_load((CONF / "backbone" / f"{option}.yaml").read_text())
     for option in options("backbone")
-    for name in [yaml.safe_load((CONF / "backbone" / f"{option}.yaml").read_text())["name"]]
-    if name.startswith("tu-")
 ]
+TIMM_ENCODERS = {n["name"]: n["normalization"] for n in NODES if n["name"].startswith("tu-")}
 SMALL = "tu-test_convnext.r160_in1k"  # timm's test network with the layer names of ConvNeXt
 
 
@@ -67,32 +67,15 @@ def test_error_for_weights_that_do_not_fit_names_the_layers(tmp_path):
 def test_weights_of_another_encoder_raise(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file(encoder("resnet18").state_dict(), path)
-    with pytest.raises(ConfigError, match=r"does not fit mobilenet_v2: \d+ layers missing"):
+    with pytest.raises(
+        ConfigError, match=r"does not fit mobilenet_v2: it has the layers of resnet18$"
+    ):
         load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
 
 
 def test_file_without_weights_raises(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_text("not weights")
-    with pytest.raises(ConfigError, match="not a weights file"):
-        load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
-
-
-@pytest.mark.parametrize("content", [[1, 2], {"state_dict": {"a": torch.ones(2)}}, 3])
-def test_file_with_other_objects_than_tensors_raises(content, tmp_path):
-    path = tmp_path / "weights.pth"
-    torch.save(content, path)
-    with pytest.raises(ConfigError, match="expected a dictionary of tensors by name"):
-        load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
-
-
-def test_pickle_that_executes_code_raises(tmp_path):
-    class Malicious:
-        def __reduce__(self):
-            return (print, ("executed",))
-
-    path = tmp_path / "weights.pth"
-    torch.save({"x": Malicious()}, path)
     with pytest.raises(ConfigError, match="not a weights file"):
         load_weights(encoder(), Backbone("mobilenet_v2", str(path)))
 
@@ -272,7 +255,7 @@ def test_cached_file_of_another_revision_is_not_used(monkeypatch, tmp_path):
 def test_repository_of_a_timm_encoder_equals_that_in_timm(name):
     settings = timm.get_pretrained_cfg(name.removeprefix("tu-"))
     assert settings.hf_hub_id == repository(name)
-    assert settings.mean == pytest.approx((0.485, 0.456, 0.406))  # data.normalization=imagenet
+    assert (settings.mean, settings.std) == NORMALIZATIONS[TIMM_ENCODERS[name]]
 
 
 def test_imagenet_weights_of_a_timm_encoder_require_a_tag():

@@ -22,7 +22,7 @@ def test_extras_match_the_package_metadata_and_all_includes_each(extra):
     declared = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
-    libraries = [requirement.split(">")[0] for requirement in declared[extra]]
+    libraries = [requirement.split(">")[0].replace("-", "_") for requirement in declared[extra]]
     assert libraries == list(EXTRAS[extra])
     assert declared.keys() == {*EXTRAS, "all"}
     assert extra in declared["all"][0].partition("[")[2].removesuffix("]").split(",")

@@ -1,13 +1,19 @@
 """Encoders and their weights: from scratch, from ImageNet or VOC, or from a file."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
 
 from clothseg.error import ConfigError
+from clothseg.shipped import CONF, options
+from clothseg.weights.file import read_tensors, weights_path
 from clothseg.weights.hub import TIMM_PREFIX, hub_file, require_hub_weights
+from clothseg.weights.matching import canonical, differences, match, non_finite
+from clothseg.weights.packages import PACKAGES, packaged_file
 from clothseg.weights.torchvision import TorchvisionFile
 
 if TYPE_CHECKING:
@@ -18,8 +24,8 @@ VOC = TorchvisionFile(
     "backbone.weights=voc",
     "the weights of torchvision's deeplabv3_resnet50, trained on COCO with the labels of VOC,",
 )
-TORCHVISION_PREFIX = "backbone."
-"""Prefix of the encoder's layers in torchvision's segmentation networks."""
+
+OPTION = "backbone.weights"
 
 
 @dataclass(frozen=True)
@@ -29,140 +35,157 @@ class Backbone:
     Args:
         name: name in segmentation-models-pytorch; timm encoders are `tu-<name>.<weights' tag>`;
             `none` for architectures with a built-in encoder.
-        weights: None for random weights, `imagenet`, `voc`, or the path of a file.
+        weights: None for random weights, `imagenet`, `voc`, or the path of a file or run folder.
     """
 
     name: str
     weights: str | None
 
 
-def backbone(*, name: str, weights: str | None) -> Backbone:
-    """Configure the encoder of an architecture; arguments as in :class:`Backbone`.
+def backbone(
+    *,
+    name: str,
+    weights: str | None,
+    normalization: Literal["imagenet", "inception"] = "imagenet",
+) -> Backbone:
+    """Configure the encoder of an architecture.
+
+    Args:
+        name: as in :class:`Backbone`.
+        weights: as in :class:`Backbone`.
+        normalization: of the images that its ImageNet weights were trained on; the default of
+            `data.normalization`, which is what applies.
 
     Raises:
-        ConfigError: the weights are neither available locally nor downloadable.
+        ConfigError: the weights are neither available locally nor downloadable, or a file holds no
+            weights.
     """
     if name == "none":
         if weights is not None:
-            raise ConfigError(
-                [f"backbone.weights={weights}: there is no backbone to load them into"]
-            )
+            raise ConfigError([f"{OPTION}={weights}: there is no backbone to load them into"])
     elif weights == "imagenet":
-        require_hub_weights(name)
+        if name in PACKAGES:
+            packaged_file(name)
+        else:
+            require_hub_weights(name)
     elif weights == "voc":
         if name != "resnet50":
-            raise ConfigError(
-                [f"backbone.weights=voc: available for resnet50 only, not for {name}"]
-            )
+            raise ConfigError([f"{OPTION}=voc: available for resnet50 only, not for {name}"])
         VOC.require()
-    elif weights is not None and not Path(weights).is_file():
-        raise ConfigError(
-            [
-                f"backbone.weights={weights}: no such file; allowed are null, imagenet, voc "
-                "(resnet50 only) or the path of a file"
-            ]
-        )
+    elif weights is not None:
+        _require_file(weights)
     return Backbone(name, weights)
+
+
+def require_fit(backbone: Backbone) -> None:
+    """Fail if the configured weights do not fit the encoder; downloads them if necessary.
+
+    Imports torch, and builds the encoder without memory for its weights.
+
+    Raises:
+        ConfigError: as :func:`load_weights`.
+    """
+    if backbone.weights is not None:
+        _matched(_skeleton(backbone.name), backbone)
 
 
 def load_weights(encoder: "nn.Module", backbone: Backbone) -> None:
     """Load the configured weights into an encoder.
 
     Raises:
-        ConfigError: the file does not fit; names the layers that differ.
+        ConfigError: the file does not fit; names the layers that differ, and the backbone that they
+            belong to.
     """
     if backbone.weights is None:
         return
-    state = _read_state(path := _weights_path(backbone))
-    if any(layer.startswith(TORCHVISION_PREFIX) for layer in state):
-        state = _from_torchvision(state)
-    elif backbone.name.startswith(TIMM_PREFIX):
-        state = _from_timm(encoder, backbone.name, state)
-    problems = _differences(encoder.state_dict(), state)
-    if problems:
+    from torch import nn
+
+    tensors = _matched(encoder.state_dict(), backbone)
+    # Some encoders override this method with one that takes no further arguments.
+    nn.Module.load_state_dict(encoder, tensors, strict=False)  # batch counters may be missing
+
+
+def _require_file(weights: str) -> None:
+    if not Path(weights).expanduser().exists():
         raise ConfigError(
-            [f"backbone.weights={path} does not fit {backbone.name}: {'; '.join(problems)}"]
+            [
+                f"{OPTION}={weights}: no such file; allowed are null, imagenet, voc "
+                "(resnet50 only) or the path of a file or run folder"
+            ]
         )
-    encoder.load_state_dict(state, strict=False)  # only num_batches_tracked may be missing
+    weights_path(weights, OPTION)
+
+
+def _matched(encoder: Mapping[str, "Tensor"], backbone: Backbone) -> "dict[str, Tensor]":
+    """Read the configured weights and rename them to those of an encoder's state."""
+    path = _weights_path(backbone)
+    state = read_tensors(path, OPTION)
+    try:
+        tensors = match(encoder, backbone.name, state, _complete_network(backbone.name))
+    except ConfigError as error:
+        raise ConfigError([f"{OPTION}={path}: {problem}" for problem in error.problems]) from error
+    if problems := differences(encoder, tensors):
+        other = _resembled(state, backbone.name)
+        reason = f"it has the layers of {other}" if other else "; ".join(problems)
+        raise ConfigError([f"{OPTION}={path} does not fit {backbone.name}: {reason}"])
+    if layers := non_finite(tensors):
+        raise ConfigError(
+            [
+                f"{OPTION}={path}: NaN or infinite values in {len(layers)} layers, such as "
+                f"{layers[0]}; the training that wrote it has diverged"
+            ]
+        )
+    return tensors
 
 
 def _weights_path(backbone: Backbone) -> Path:
     """Return the path of the weights, which are downloaded if not cached."""
     if backbone.weights == "imagenet":
-        return hub_file(backbone.name)
-    return VOC.fetch() if backbone.weights == "voc" else Path(str(backbone.weights))
+        return packaged_file(name) if (name := backbone.name) in PACKAGES else hub_file(name)
+    return VOC.fetch() if backbone.weights == "voc" else weights_path(str(backbone.weights), OPTION)
 
 
-def _from_torchvision(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
-    """Select the encoder of one of torchvision's segmentation networks."""
-    return {
-        layer.removeprefix(TORCHVISION_PREFIX): tensor
-        for layer, tensor in state.items()
-        if layer.startswith(TORCHVISION_PREFIX)
-    }
+@cache
+def _complete_network(name: str) -> frozenset[str]:
+    """Return the canonical names of the layers of the timm network that an encoder is a part of.
 
-
-def _from_timm(
-    encoder: "nn.Module", name: str, state: Mapping[str, "Tensor"]
-) -> dict[str, "Tensor"]:
-    """Rename the tensors of a timm network or of its encoder to the names of the encoder.
-
-    Layers of the full network that the encoder lacks are dropped: the classifier, and stages after
-    the last one that the architecture uses. Unknown layers keep their names.
+    A file may hold those that the encoder lacks: the classifier, and stages after the last one that
+    the architecture uses. Empty for encoders that are not timm's.
     """
+    if not name.startswith(TIMM_PREFIX):
+        return frozenset()
     import timm
     import torch
 
     with torch.device("meta"):  # only names are needed: nothing is allocated or initialized
         network = timm.create_model(name.removeprefix(TIMM_PREFIX))
-    network_layers = {_timm_name(layer) for layer in network.state_dict()}
-    encoder_layers = {_timm_name(layer): layer for layer in encoder.state_dict()}
-    tensors = {_timm_name(layer): tensor for layer, tensor in state.items()}
-    return {
-        encoder_layers.get(layer, layer): tensor
-        for layer, tensor in tensors.items()
-        if layer in encoder_layers or layer not in network_layers
-    }
+    return frozenset(map(canonical, network.state_dict()))
 
 
-def _timm_name(layer: str) -> str:
-    """Return timm's name of a layer: `stages.0.norm` for the encoder's `model.stages_0.norm`."""
-    return re.sub(r"^([a-z]+)_(\d+)\.", r"\1.\2.", layer.removeprefix("model."))
-
-
-def _read_state(path: Path) -> dict[str, "Tensor"]:
-    """Read the tensors of a safetensors file or of a PyTorch file that holds only tensors."""
+@cache
+def _skeleton(name: str) -> "dict[str, Tensor]":
+    """Return the state of an encoder without memory for the values."""
     import torch
-    from safetensors.torch import load_file
+    from segmentation_models_pytorch.encoders import get_encoder
 
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # both libraries raise many exception types for damaged files
-        kind = type(error).__name__  # torch's message suggests the unsafe weights_only=False
-        raise ConfigError([f"backbone.weights={path}: not a weights file ({kind})"]) from error
-    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
-        expected = "expected a dictionary of tensors by name"
-        raise ConfigError([f"backbone.weights={path}: not a weights file; {expected}"])
-    return state
+    # The Mix Transformer computes with numbers of its own while it is built.
+    with torch.device("cpu" if name.startswith("mit_") else "meta"):
+        state: dict[str, Tensor] = get_encoder(name, weights=None).state_dict()
+    return {layer: tensor.to("meta") for layer, tensor in state.items()}
 
 
-def _differences(expected: Mapping[str, "Tensor"], actual: Mapping[str, "Tensor"]) -> list[str]:
-    """Describe the layers that prevent loading; lists the first five of each kind."""
-    # Files older than PyTorch 0.4.1 lack the batch counters, which have no effect.
-    required = [name for name in expected if not name.endswith(".num_batches_tracked")]
-    kinds = {
-        "missing": [name for name in required if name not in actual],
-        "not in this encoder": [name for name in actual if name not in expected],
-        "with another shape": [
-            f"{name} {list(actual[name].shape)} instead of {list(expected[name].shape)}"
-            for name in expected
-            if name in actual and actual[name].shape != expected[name].shape
-        ],
-    }
-    return [
-        f"{len(names)} layers {kind}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
-        for kind, names in kinds.items()
-        if names
-    ]
+def _resembled(state: Mapping[str, "Tensor"], name: str) -> str | None:
+    """Return the option of the group `backbone` that a file fits; None if there is none."""
+    for option in options("backbone"):
+        node: dict[str, Any] = yaml.safe_load((CONF / "backbone" / f"{option}.yaml").read_text())
+        other = node["name"]
+        if other in ("none", name):
+            continue
+        encoder = _skeleton(other)
+        try:
+            tensors = match(encoder, other, state, _complete_network(other))
+        except ConfigError:
+            continue
+        if not differences(encoder, tensors):
+            return option
+    return None

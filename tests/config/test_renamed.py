@@ -34,6 +34,8 @@ def test_a_record_of_version_0_1_0_loads_with_the_current_names():
     # Later keys, and a default that has changed since; none affects the result.
     checkpoints = config["callbacks"]["checkpoints"] | {"interval": 10}
     later = {
+        "backbone": config["backbone"] | {"normalization": "imagenet"},
+        "init_from": None,
         "callbacks": {"checkpoints": checkpoints},
         "metric": {"train": False},
         "report": {"figures": "all"},

@@ -10,7 +10,7 @@ from torchvision.models.detection import SSD300_VGG16_Weights, ssd300_vgg16
 
 from clothseg.dataset import ccp
 from clothseg.dataset.person_boxes import DetectedBoxes
-from clothseg.dataset.person_detector import COCO, PersonDetector
+from clothseg.dataset.person_detector import COCO, PersonDetector, open_detector
 from clothseg.error import ConfigError
 from clothseg.weights import hub
 from support.shipped_config import CCP_NAMES
@@ -62,7 +62,7 @@ def test_the_digest_depends_on_the_content(weights, tmp_path):
 
 def test_a_missing_file_is_reported():
     with pytest.raises(ConfigError, match=r"dataset\.detector=nowhere\.pth: no such file"):
-        PersonDetector("nowhere.pth")
+        open_detector("nowhere.pth")
 
 
 @pytest.mark.slow

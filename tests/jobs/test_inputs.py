@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+import torch
 
 from clothseg import build
 from clothseg.cache import read_census
@@ -174,3 +175,12 @@ def test_a_job_with_inputs_trains_without_its_dataset(own):
     assert run_here(job) == Done("done")
     assert Split.read(job.folder / "split.json") == job.split
     assert Record(job.folder).metrics["epochs"] == 1
+
+
+def test_weights_that_do_not_fit_are_refused_before_images_are_decoded(own, tmp_path, reads):
+    path = tmp_path / "other.pth"
+    torch.save({"layer.weight": torch.zeros(2, 2)}, path)
+    config = composed(own, "backbone=resnet18", f"backbone.weights={path}")
+    with pytest.raises(ConfigError, match=r"does not fit resnet18: \d+ layers missing"):
+        Inputs().require([config])
+    assert reads == []

@@ -7,9 +7,10 @@ import pytest
 import torch
 import yaml
 
+from clothseg import build
 from clothseg.commands.main import main
 from clothseg.run.record import Record
-from clothseg.run.restore import short_name, warn_if_unfinished
+from clothseg.run.restore import load_best, recorded_config, short_name, warn_if_unfinished
 from support.command_line import records
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
@@ -205,3 +206,11 @@ def test_a_record_with_an_interpolation_is_refused(text, run, capsys, tmp_path):
         assert main(name, arguments) == 1
         assert "backbone.weights: contains ${, but nothing" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_the_weights_with_which_a_run_began_are_not_needed_any_more(run):
+    path = run / "config.yaml"
+    path.write_text(path.read_text().replace("weights: null", "weights: deleted.pth"))
+    assert Record(run).config["config"]["backbone"]["weights"] == "deleted.pth"
+    config = recorded_config(run, [])
+    load_best(build.build_segmenter(config).network, Record(run))

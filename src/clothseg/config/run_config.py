@@ -197,6 +197,12 @@ class RunConfig(DatasetConfig):
         return bool(self.plain["rerun"])
 
     @property
+    def init_from(self) -> Path | None:
+        """Folder of a run from whose best epoch the network starts; older records have none."""
+        folder = self.plain.get("init_from")
+        return None if folder is None else Path(folder)
+
+    @property
     def rerun_from(self) -> str | None:
         """Folder of a run whose recorded configuration is run again."""
         folder: str | None = self.plain["rerun_from"]

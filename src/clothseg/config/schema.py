@@ -35,7 +35,7 @@ class Data(BaseModel):
     """Images per training step, over all devices; some networks need two."""
     workers: Annotated[int, Field(ge=0)]
     """Data loader processes; 0 loads in the training process."""
-    normalization: Literal["imagenet", "unit"]
+    normalization: Literal["imagenet", "inception", "unit"]
     """Mean and standard deviation for normalizing images."""
     cache: str
     """Folder of the decoded images and of their counts."""
@@ -60,7 +60,7 @@ class Preparation(BaseModel):
     crop_margin: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Fraction of the box size added on each side."""
     detector: str = "coco"
-    """Weights of the detector: `coco`, or the path of a file."""
+    """Detector: `coco`, `selfie`, or the path of a file of weights for either."""
 
     @classmethod
     def of(cls, dataset: Node) -> "Preparation":
@@ -153,6 +153,8 @@ class Config(BaseModel):
     """Folder of all run records."""
     rerun: bool
     """Train again even if the run is done."""
+    init_from: str | None = None
+    """Folder of a run from whose best epoch the network starts."""
     rerun_from: str | None
     """Folder of a run whose recorded configuration is run again."""
     trust: list[str]

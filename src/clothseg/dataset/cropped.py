@@ -15,7 +15,7 @@ import numpy as np
 from clothseg.dataset.delegating import DelegatingReader
 from clothseg.dataset.merged import Merged
 from clothseg.dataset.person_boxes import Box, Boxes, DetectedBoxes, MaskBoxes
-from clothseg.dataset.person_detector import PersonDetector
+from clothseg.dataset.person_detector import open_detector
 from clothseg.dataset.reader import Inspection, Reader
 from clothseg.dataset.sample import Sample
 
@@ -108,7 +108,7 @@ def crop_to_persons(
         reader: the dataset.
         crop: source of the boxes.
         margin: fraction of the box's size added on each side.
-        detector: `coco`, or the path of a weights file.
+        detector: `selfie`, `coco`, or the path of a weights file.
         folder: of the stored boxes.
 
     Raises:
@@ -116,8 +116,7 @@ def crop_to_persons(
     """
     make_boxes: Callable[[Reader], Boxes] = MaskBoxes
     if crop == "detector":
-        person_detector = PersonDetector(detector)
-        make_boxes = partial(DetectedBoxes, detector=person_detector, folder=folder)
+        make_boxes = partial(DetectedBoxes, detector=open_detector(detector), folder=folder)
     if isinstance(reader, Merged):
         return Merged(
             {k: Cropped(part, make_boxes(part), margin) for k, part in reader.sources.items()}

@@ -8,22 +8,18 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
 
 import numpy as np
 from filelock import FileLock
 
 from clothseg.dataset.image import read_image
-from clothseg.dataset.person_detector import MIN_SCORE, Detections
+from clothseg.dataset.person_detections import MIN_SCORE, PERSON, Detections, Detector
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.files import write_json
 from clothseg.labels import IGNORE
 from clothseg.screen import progress_bar, say
 from clothseg.threads import map_in_order
-
-PERSON = 1
-"""Label of a person among torchvision's 91 COCO classes."""
 
 BOXES_VERSION = 1
 """Increment whenever the same images and weights yield different boxes."""
@@ -33,20 +29,6 @@ Box = tuple[int, int, int, int]
 
 _detector_lock = Lock()
 """Several threads may read images, but only one may run the detector."""
-
-
-class Detector(Protocol):
-    """Callable that finds objects in images."""
-
-    @property
-    def digest(self) -> str:
-        """Hash of the weights."""
-
-    def require(self) -> None:
-        """Raise an error if the weights are unavailable."""
-
-    def __call__(self, image: np.ndarray) -> Detections:
-        """Return boxes, labels and scores of the objects in an image uint8 [H,W,3]."""
 
 
 class Boxes(ABC):

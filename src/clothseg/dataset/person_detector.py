@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clothseg.dataset.person_detections import DIGEST_LENGTH, MIN_SCORE, Detections, Detector
+from clothseg.dataset.person_segmenter import MARK, PersonSegmenter
 from clothseg.error import ConfigError, first_line
+from clothseg.weights.file import weights_path
 from clothseg.weights.torchvision import TorchvisionFile
 
 if TYPE_CHECKING:
@@ -22,15 +25,27 @@ COCO = TorchvisionFile(
     "the weights of the person detector",
 )
 
-DIGEST_LENGTH = 8
-"""Hexadecimal digits of SHA-256 that identify a weights file, as in torchvision's file names."""
 
-MIN_SCORE = 0.5
-"""Minimum score of a detection; dropping the others early saves most of the time."""
+def open_detector(weights: str) -> Detector:
+    """Return the detector that a setting selects.
 
-Detections = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Boxes float32 [M,4] as left, top, right, bottom in pixels; COCO labels int64 [M]; scores float32
-[M] in [0, 1]."""
+    Args:
+        weights: `selfie` for MediaPipe's selfie segmentation, `coco` for torchvision's SSD300, or
+            the path of a file for either of them.
+
+    Raises:
+        ConfigError: no such file, or one that holds no weights.
+    """
+    if weights in ("selfie", "coco"):
+        return PersonSegmenter(weights) if weights == "selfie" else PersonDetector(weights)
+    if not Path(weights).expanduser().is_file():
+        raise ConfigError(
+            [f"dataset.detector={weights}: no such file; allowed are selfie, coco or a file path"]
+        )
+    path = weights_path(weights, "dataset.detector")
+    with path.open("rb") as file:
+        mark = file.read(8)[4:]
+    return PersonSegmenter(str(path)) if mark == MARK else PersonDetector(str(path))
 
 
 class PersonDetector:
@@ -38,17 +53,10 @@ class PersonDetector:
 
     Args:
         weights: path of a file, or `coco` for torchvision's pretrained weights.
-
-    Raises:
-        ConfigError: no such file.
     """
 
     def __init__(self, weights: str) -> None:
         self.weights = weights
-        if weights != "coco" and not Path(weights).is_file():
-            raise ConfigError(
-                [f"dataset.detector={weights}: no such file; allowed are coco or a file path"]
-            )
 
     @property
     def digest(self) -> str:
@@ -59,13 +67,15 @@ class PersonDetector:
         return _digest(self.weights, state.st_size, state.st_mtime_ns)
 
     def require(self) -> None:
-        """Raise an error, within about a second, if weights are neither stored nor reachable.
+        """Raise an error if weights are neither stored nor reachable, or do not fit.
 
         Raises:
             ConfigError: names the file, its URL, and the folder in which to put it.
         """
-        if self.weights == "coco":
-            COCO.require()
+        if self.weights == "coco" and not COCO.path.is_file():
+            COCO.require()  # without torch, within about a second
+        else:
+            _ = self._network
 
     def __call__(self, image: np.ndarray) -> Detections:
         """Detect the objects in an image uint8 [H,W,3], RGB."""

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clothseg import build
+from clothseg.backbone import Backbone, require_fit
 from clothseg.config.run_config import RunConfig
 from clothseg.dataset import Reader
 from clothseg.dataset.cropped import cropped_readers
 from clothseg.error import ConfigError, DataError, UserError
 from clothseg.run.job import Job
 from clothseg.run.record import Record
+from clothseg.run.start import Start, open_start, start_config
 from clothseg.split import Split
 
 
@@ -21,6 +23,7 @@ class Inputs:
 
     _readers: dict[str, Reader] = field(default_factory=dict)
     _fingerprints: dict[str, str] = field(default_factory=dict)
+    _starts: dict[str, Start] = field(default_factory=dict)
     _accepted: set[str] = field(default_factory=set)
 
     def reader(self, config: RunConfig) -> Reader:
@@ -41,18 +44,44 @@ class Inputs:
             self._fingerprints[key] = self.reader(config).fingerprint()
         return self._fingerprints[key]
 
+    def start(self, config: RunConfig) -> Start | None:
+        """Return the run from whose network a training starts; None if it starts anew.
+
+        Raises:
+            ConfigError: there is no such run, or its network differs.
+        """
+        if config.init_from is None:
+            return None
+        groups = ("init_from", "model", "backbone", "data", "dataset")
+        key = repr([config.plain[group] for group in groups])
+        if key not in self._starts:
+            recorded = start_config(config)
+            same = self._is_same_dataset(config, recorded)
+            self._starts[key] = open_start(config.init_from, recorded, same)
+        return self._starts[key]
+
+    def _is_same_dataset(self, config: RunConfig, recorded: RunConfig) -> bool:
+        targets = {one.plain["dataset"]["_target_"] for one in (config, recorded)}
+        try:
+            return len(targets) == 1 and self.fingerprint(recorded) == self.fingerprint(config)
+        except UserError:  # the dataset of the recorded run is not on this machine
+            return False
+
     def require(self, configs: Iterable[RunConfig]) -> None:
         """Check the inputs of runs before anything heavy is imported or written.
 
         Raises:
             DataError: a dataset's folder is missing, has a different layout, or lacks an image.
-            ConfigError: weights of a backbone or of a person detector are unavailable, or the
-                service of a logger rejects the connection.
+            ConfigError: weights of a backbone or of a person detector are unavailable or do not
+                fit, `init_from` is no run of the same network, or the service of a logger rejects
+                the connection.
         """
+        backbones = []
         for config in configs:
             plain = config.plain
-            if self._is_new("backbone", plain["backbone"]):
-                config.backbone()
+            backbone = config.backbone() if self._is_new("backbone", plain["backbone"]) else None
+            if isinstance(backbone, Backbone):  # a user's own function may return something else
+                backbones.append(backbone)
             if self._is_new("dataset", plain["dataset"]):
                 reader = self.reader(config)
                 reader.samples()
@@ -61,6 +90,9 @@ class Inputs:
             if self._is_new("logger", plain.get("logger")):
                 for tracker in build.build_trackers(config):
                     tracker.require()
+            self.start(config)
+        for backbone in backbones:  # last, because it imports torch, which takes seconds
+            require_fit(backbone)
 
     def _is_new(self, *part: Any) -> bool:
         known = len(self._accepted)

@@ -32,13 +32,16 @@ def plan_jobs(
 def _plan(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) -> Job:
     world_size = machine.training_world_size(composed.config)
     fingerprint = inputs.fingerprint(composed.config)
+    start = inputs.start(composed.config)
+    content = {**composed.config.plain, "init_from": start and start.digest}
     return Job(
         name=composed.name,
-        folder=run_folder(composed.config.plain, composed.choices, fingerprint, world_size),
+        folder=run_folder(content, composed.choices, fingerprint, world_size),
         config=composed.config,
         choices=composed.choices,
         overrides=list(composed.overrides),
         world_size=world_size,
+        start=start,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clothseg.config.run_config import RunConfig
+from clothseg.run.start import Start
 
 if TYPE_CHECKING:
     from clothseg.split import Split
@@ -27,6 +28,7 @@ class Job:
         wait: seconds to wait for another process that executes the same run before giving up.
         census: folder of the dataset's census, if the process that created the job has opened it;
             else the run lists and counts the dataset.
+        start: the run from whose network the training starts; None for `init_from=null`.
         split: the split, if that process has computed it; a frozen split of the run has precedence.
     """
 
@@ -39,6 +41,7 @@ class Job:
     code: Mapping[str, Any] | None = None
     wait: float = 0
     census: Path | None = None
+    start: Start | None = None
     split: "Split | None" = None
 
     @property

@@ -44,6 +44,7 @@ Plain = dict[str, Any]
 
 SEALED = (
     *("config.yaml", "split.json", "environment.json", "metrics.json", "skipped.json"),
+    "init_from.json",
     *("history.csv", "per_class.csv", "confusion_matrix.npy", "image_scores.npz"),
     *("confusion_matrix.png", "figures/*.png", "checkpoints/best.ckpt"),
 )

@@ -16,6 +16,8 @@ from clothseg.run.record import Record
 from clothseg.screen import say
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from clothseg.dataset import Reader
     from clothseg.model.network import Network
     from clothseg.task.segmenter import Segmenter
@@ -31,7 +33,8 @@ UNFINISHED = {
 def recorded_config(run: Path, trust: Sequence[str], cache: str = "outputs/cache") -> RunConfig:
     """Read and check the configuration of a run that has a best epoch.
 
-    Settings that affect training only, or that do not pay off for a few images, are reset. So is
+    Settings that affect training only, or that do not pay off for a few images, are reset, and so
+    are the weights that training began with, whose files are not needed any more. Reset is also
     everything that would let the author of a record decide where files are written or to whom
     results are sent: the loggers, and the folders of results and of the cache.
 
@@ -53,7 +56,8 @@ def recorded_config(run: Path, trust: Sequence[str], cache: str = "outputs/cache
         )
     plain = {"sync_batchnorm": False, "ema_decay": None, "compile": False}
     trainer = {key: value for key, value in plain.items() if key in config.trainer.arguments}
-    return config.changed(trainer=trainer, data={"sampling": "uniform"})
+    start = {"weights": None} if "weights" in config.backbone.arguments else {}
+    return config.changed(trainer=trainer, data={"sampling": "uniform"}, backbone=start)
 
 
 def recorded_reader(config: RunConfig, key: str = "root") -> "Reader":
@@ -159,15 +163,25 @@ def load_best(network: "Network", record: Record) -> None:
         DataError: the checkpoint is damaged, belongs to a different network, or its weights are
             not finite.
     """
+    try:
+        network.load_state_dict(best_state(record))
+    except RuntimeError as error:
+        differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        path = record.best_checkpoint
+        raise DataError(f"{path} does not match the network of config.yaml: {differing}") from error
+
+
+def best_state(record: Record) -> "dict[str, Tensor]":
+    """Read the network's tensors of a run's best epoch.
+
+    Raises:
+        DataError: the checkpoint is damaged, or its weights are not finite.
+    """
     require_unchanged(record.folder, f"checkpoints/{BEST}")
     path = record.best_checkpoint
     state = read_checkpoint(path)["state_dict"]
     names = [name for name in state if name.startswith(NETWORK)]
-    try:
-        network.load_state_dict({name.removeprefix(NETWORK): state[name] for name in names})
-    except RuntimeError as error:
-        differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
-        raise DataError(f"{path} does not match the network of config.yaml: {differing}") from error
+    return {name.removeprefix(NETWORK): state[name] for name in names}
 
 
 NETWORK = "network."

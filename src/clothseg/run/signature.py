@@ -40,6 +40,8 @@ TRAINER = "clothseg.trainer.trainer"
 """Function that has all keys of trainers; a user's own may lack some."""
 
 NEUTRAL_DEFAULTS: dict[str, Any] = {
+    "init_from": None,
+    "backbone.normalization": "imagenet",
     "dataset.crop": "none",
     "data.max_train_images": None,
     "data.sampling": "uniform",
@@ -66,7 +68,7 @@ def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> s
     """Hash everything that can affect the result of a run.
 
     Args:
-        config: the resolved configuration.
+        config: the resolved configuration, with the hash of a checkpoint as `init_from`.
         fingerprint: hash of the dataset's content.
         world_size: number of processes of the run.
     """

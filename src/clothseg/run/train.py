@@ -1,6 +1,6 @@
 """Execution of one run: train, test, measure, draw figures, and record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from clothseg import build
-from clothseg.cache import read_census
+from clothseg.cache import Census, read_census
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.checkpoint import latest_checkpoint
@@ -27,6 +27,7 @@ from clothseg.run.log import run_log
 from clothseg.run.record import Record
 from clothseg.run.restore import load_best
 from clothseg.run.results import write_scores
+from clothseg.run.start import load_start
 from clothseg.run.tables import read_history
 from clothseg.run.tracking import Tracking, job_tracking
 from clothseg.screen import say as print_line
@@ -66,6 +67,7 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
     data.require_images("trainer.devices", ["validation", "test"])
     pixels = ClassPixels.of_training(census, split, job.config.data.image_size)
     task = build.build_task(job.config, pixels)
+    begun = load_start(task.network, job.config, job.start) if job.start else []
     record = Record(job.folder)
     checkpoint, problems = latest_checkpoint(record.checkpoints)
     if rank > 0:
@@ -81,20 +83,17 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
             device = device_name(job)
             record.begin(dict(job.config.plain), job.choices, job.overrides, device, job.code)
             split.write(frozen)
-            size = f"{task.network.trainable / 1e6:.1f} M parameters"
-            say(f"{job.title}  {size} on {device}, recorded in {job.folder}")
-            say(f"{job.title}  {split.summary}")
-            for text in (*census.warnings, *split.warnings):
-                say(f"{job.title}  warning: {text}")
-            if skipped_samples := [asdict(sample) for sample in census.skipped]:
-                write_json(job.folder / "skipped.json", skipped_samples)
-                count = len(skipped_samples)
-                say(f"{job.title}  warning: {count} samples are skipped, see skipped.json")
-            for text in describe_class_weights(task):
-                say(f"{job.title}  class weights: {text}")
-            for name in missing_classes(census, split, task.names):
-                say(f"{job.title}  warning: no training image contains the class {name}")
-            _announce_start(job, say, checkpoint, problems)
+            lines = [
+                f"{task.network.trainable / 1e6:.1f} M parameters on {device}, "
+                f"recorded in {job.folder}",
+                split.summary,
+                *begun,
+                *_notes(job, census, split, task),
+                *(f"warning: {problem}" for problem in problems),
+                *_beginning(checkpoint, problems),
+            ]
+            for line in lines:
+                say(f"{job.title}  {line}")
             with job_tracking(job, say, claim.require) as tracking:
                 scores = _train_and_test(job, data, task, say, tracking, checkpoint)
                 claim.require()
@@ -106,14 +105,31 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
     return "resumed" if checkpoint else "done"
 
 
-def _announce_start(job: Job, say: Say, checkpoint: Path | None, problems: list[str]) -> None:
-    """Say from which epoch the training starts, and why not from a later one."""
-    for problem in problems:
-        say(f"{job.title}  warning: {problem}")
+def _notes(job: Job, census: Census, split: Split, task: SemanticSegmentation) -> Iterator[str]:
+    """Yield warnings and remarks about the data of a run, and record what they refer to."""
+    if job.start:
+        write_json(job.folder / "init_from.json", job.start.plain)
+        if seen := job.start.seen(split):
+            yield (
+                f"warning: {job.start.folder} was trained with {seen} of the {len(split.test)} test "
+                "images, so that the test scores are too high"
+            )
+    for text in (*census.warnings, *split.warnings):
+        yield f"warning: {text}"
+    if census.skipped:
+        write_json(job.folder / "skipped.json", [asdict(sample) for sample in census.skipped])
+        yield f"warning: {len(census.skipped)} samples are skipped, see skipped.json"
+    for text in describe_class_weights(task):
+        yield f"class weights: {text}"
+    for name in missing_classes(census, split, task.names):
+        yield f"warning: no training image contains the class {name}"
+
+
+def _beginning(checkpoint: Path | None, problems: list[str]) -> list[str]:
+    """State from where the training starts, unless it is the usual beginning."""
     if checkpoint:
-        say(f"{job.title}  resumes from {checkpoint}")
-    elif problems:
-        say(f"{job.title}  starts again from the first epoch")
+        return [f"resumes from {checkpoint}"]
+    return ["starts again from the first epoch"] if problems else []
 
 
 def _train_and_test(

@@ -14,6 +14,7 @@ from clothseg.task.finite import require_finite
 NORMALIZATIONS = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
 }
 """Mean and standard deviation per RGB channel, for images in [0, 1]."""
 
@@ -26,7 +27,7 @@ class Segmenter(nn.Module):
     Args:
         network: returns ``logits`` [B,C,H,W].
         names: class names in id order [C].
-        normalization: `unit` or `imagenet`.
+        normalization: `unit`, `imagenet` or `inception`.
         postprocess: converts logits to classes, see :mod:`clothseg.postprocess`.
     """
 

@@ -57,7 +57,7 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
     Args:
         network: as for :class:`Segmenter`, like the next three.
         names: class names.
-        normalization: `unit` or `imagenet`.
+        normalization: `unit`, `imagenet` or `inception`.
         postprocess: converts logits to classes.
         loss: the terms to minimize, see :mod:`clothseg.loss`.
         seed: seed of dropout.

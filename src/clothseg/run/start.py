@@ -1,0 +1,145 @@
+"""Start of a training from the network of a recorded run, for fine-tuning on another dataset."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clothseg.config.run_config import RunConfig
+from clothseg.error import ConfigError, DataError
+from clothseg.run.record import Record
+from clothseg.run.restore import best_state, recorded_config, warn_if_unfinished
+
+if TYPE_CHECKING:
+    from clothseg.model.network import Network
+    from clothseg.split import Split
+
+FREE_KEYS = ("dropout", "batchnorm_momentum")
+"""Keys of a model that may differ, because they do not change what the weights mean."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Recorded run from whose best epoch a training starts.
+
+    Args:
+        folder: run folder.
+        digest: SHA-256 of its `best.ckpt`.
+        classes: class names of the run in id order.
+        same_dataset: whether the run has been trained on the same files.
+    """
+
+    folder: Path
+    digest: str
+    classes: list[str]
+    same_dataset: bool = False
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The run and its hash, for a record."""
+        return {"run": str(self.folder), "sha256": self.digest, "same_dataset": self.same_dataset}
+
+    def seen(self, split: "Split") -> int:
+        """Return the number of test images that the run was trained or selected with."""
+        from clothseg.split import Split
+
+        path = self.folder / "split.json"
+        if not self.same_dataset or not path.is_file():
+            return 0
+        recorded = Split.read(path)
+        return len({*split.test} & {*recorded.train, *recorded.validation})
+
+
+def start_config(config: RunConfig) -> RunConfig:
+    """Read the configuration of the run that `init_from` names, and compare the networks.
+
+    Raises:
+        ConfigError: no such run, or its network differs; lists every difference.
+    """
+    folder = Path(str(config.init_from))
+    try:
+        recorded = recorded_config(folder, config.trust)
+    except ConfigError as error:
+        problems = [problem.removeprefix("run=") for problem in error.problems]
+        raise ConfigError([f"init_from: {problem}" for problem in problems]) from error
+    problems = [
+        f"init_from: {key}={ours}, but {folder} has {theirs}; the networks must be equal"
+        for key, ours, theirs in _differences(config.plain, recorded.plain)
+    ]
+    if weights := config.plain["backbone"].get("weights"):
+        problems.append(
+            f"init_from: replaces all weights, so backbone.weights={weights} would have no effect; "
+            "set backbone.weights=null"
+        )
+    if problems:
+        raise ConfigError(problems)
+    warn_if_unfinished([folder])
+    return recorded
+
+
+def open_start(folder: Path, recorded: RunConfig, same_dataset: bool) -> Start:
+    """Hash the checkpoint of a run that fits; arguments as in :class:`Start`."""
+    with Record(folder).best_checkpoint.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Start(folder, digest, list(recorded.labels.names), same_dataset)
+
+
+def load_start(network: "Network", config: RunConfig, start: Start) -> list[str]:
+    """Load the weights of a run, without the classifier if the classes differ.
+
+    Args:
+        network: newly initialized network of `config`.
+        config: the checked configuration.
+        start: the run.
+
+    Returns:
+        What was done, one sentence each, for the log.
+
+    Raises:
+        DataError: the checkpoint is damaged, has changed since the command was checked, or belongs
+            to a different network.
+    """
+    record = Record(start.folder)
+    if open_start(start.folder, config, False).digest != start.digest:
+        raise DataError(f"{record.best_checkpoint} has changed since the command was started")
+    state, own = best_state(record), network.state_dict()
+    sentences = [f"starts from the best epoch of {start.folder}"]
+    new: set[str] = set()
+    if start.classes != list(config.labels.names):
+        new = _layers_of_classes(network, config)
+        count, other = len(config.labels.names), len(start.classes)
+        has = f"{other}" if count != other else f"{other} others"
+        sentences.append(f"head for {count} classes is new: the run has {has}")
+    kept = {layer: tensor for layer, tensor in state.items() if layer not in new}
+    differing = sorted(
+        layer
+        for layer in {*kept, *own} - new
+        if layer not in kept or layer not in own or kept[layer].shape != own[layer].shape
+    )
+    if differing:
+        raise DataError(
+            f"{record.best_checkpoint} does not match the network, in {len(differing)} layers, "
+            f"such as {differing[0]}"
+        )
+    network.load_state_dict(own | kept)
+    return sentences
+
+
+def _layers_of_classes(network: "Network", config: RunConfig) -> set[str]:
+    """Layers whose shape depends on the number of classes: the classifier and auxiliary ones."""
+    import torch
+
+    with torch.random.fork_rng():
+        larger = config.model(config.backbone(), len(config.labels.names) + 1).state_dict()
+    own = network.state_dict()
+    return {layer for layer, tensor in larger.items() if tensor.shape != own[layer].shape}
+
+
+def _differences(ours: Any, theirs: Any) -> list[tuple[str, Any, Any]]:
+    """Dotted keys that decide what the weights mean, with both values, where these differ."""
+    keys = [("model", key) for key in sorted({*ours["model"], *theirs["model"]} - {*FREE_KEYS})]
+    keys += [("backbone", "name"), ("data", "normalization")]
+    pairs = [
+        (f"{group}.{key}", ours[group].get(key), theirs[group].get(key)) for group, key in keys
+    ]
+    return [(key, mine, other) for key, mine, other in pairs if mine != other]
