@@ -69,8 +69,8 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
     task = build.build_task(job.config, pixels)
     begun = load_start(task.network, job.config, job.start) if job.start else []
     record = Record(job.folder)
-    checkpoint, problems = latest_checkpoint(record.checkpoints)
     if rank > 0:
+        checkpoint, _ = latest_checkpoint(record.checkpoints)
         with run_log(None) as say, job_tracking(job, say) as tracking:
             _train_and_test(job, data, task, say, tracking, checkpoint)
         return "done"
@@ -79,6 +79,7 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
             if missing := missing_files(job.folder, DERIVED):
                 _write_again(job, data, task, missing)
             return "skipped"
+        checkpoint, problems = latest_checkpoint(record.checkpoints)
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
             record.begin(dict(job.config.plain), job.choices, job.overrides, device, job.code)
@@ -111,8 +112,8 @@ def _notes(job: Job, census: Census, split: Split, task: SemanticSegmentation) -
         write_json(job.folder / "init_from.json", job.start.plain)
         if seen := job.start.seen(split):
             yield (
-                f"warning: {job.start.folder} was trained with {seen} of the {len(split.test)} test "
-                "images, so that the test scores are too high"
+                f"warning: {job.start.folder} was trained with {seen} of the {len(split.test)} "
+                "test images, so that the test scores are too high"
             )
     for text in (*census.warnings, *split.warnings):
         yield f"warning: {text}"
