@@ -96,7 +96,7 @@ def test_validation_scores_are_summarized_and_select_the_best_configuration(tmp_
     _, comparison = output.split("all configurations, test set")
     rows = [line.split() for line in comparison.splitlines() if line.startswith(("a ", "b "))]
     assert [row[-3:] for row in rows[:2]] == [["80.0", "±", "14.1"], ["45.0", "±", "7.1"]]
-    assert "bold: best val. IoU" in " ".join(comparison.split())
+    assert "bold: highest mean val. IoU" in " ".join(comparison.split())
     assert report_outcomes(outcomes[:2], CONFIG) == 0
     assert "validation mean 80.0 ± 14.1" in " ".join(capsys.readouterr().out.split())
 
@@ -113,8 +113,10 @@ def test_records_of_earlier_versions_are_reported_with_the_others(complete, tmp_
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
     assert ("validation" in summary) == complete
     words = " ".join(capsys.readouterr().out.split())
-    assert ("bold: best val. IoU" in words) == complete
-    assert ("bold: best test IoU, because a run has no validation scores" in words) != complete
+    assert ("bold: highest mean val. IoU" in words) == complete
+    assert (
+        "bold: highest mean test IoU, because a run has no validation scores" in words
+    ) != complete
     assert report_outcomes(outcomes[:2], CONFIG) == 0
     assert ("validation mean" in capsys.readouterr().out) == complete
 
@@ -124,3 +126,22 @@ def test_without_repeats_there_is_no_table_over_seeds(tmp_path, capsys):
     outcomes.append(finished_run(tmp_path / "b", "seed=0 b", 0.3))
     assert report_outcomes(outcomes, CONFIG) == 0
     assert "over seeds" not in capsys.readouterr().out
+
+
+def test_scores_of_a_network_that_predicts_one_class_are_marked_as_suspect(tmp_path, capsys):
+    outcomes = []
+    for name, matrix in (("a", [[5, 0], [5, 0]]), ("b", [[5, 0], [0, 5]])):
+        for fold in range(2):
+            folder = tmp_path / name / f"fold-{fold}"
+            outcomes.append(finished_run(folder, name, 0.3, fold, 2))
+            metrics = Record(folder).metrics
+            metrics["test"]["confusion_matrix"] = matrix if fold == 0 else [[5, 0], [0, 5]]
+            write_json(folder / "metrics.json", metrics)
+    assert report_outcomes(outcomes[:2], CONFIG) == 0
+    assert "suspect: only BG is predicted in 1 of 2 folds" in capsys.readouterr().out
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text())
+    assert summary["suspect"] == [["only BG is predicted"], []]
+    assert report_outcomes(outcomes, CONFIG) == 0
+    comparison = capsys.readouterr().out.split("all configurations")[1]
+    assert "a (suspect)" in comparison
+    assert "b (suspect)" not in comparison

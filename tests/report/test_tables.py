@@ -182,7 +182,7 @@ def test_comparison_table_has_test_and_validation_scores_of_every_config() -> No
     assert row_of(table, "fpn") == first
     assert row_of(table, "unet") == ["unet", *["50.0 ± 0.0"] * 2, "95.0 ± 0.0", "50.0 ± 0.0"]
     words = " ".join(render(table).split())
-    assert "over 3 folds; bold: best val. IoU" in words
+    assert "over 3 folds; bold: highest mean val. IoU" in words
 
 
 def bold_rows(table: Table, names: Any) -> set[str]:
@@ -226,7 +226,7 @@ def test_comparison_table_without_validation_scores_says_that_the_test_part_deci
     assert row_of(table, "config") == ["config", "F1", "IoU", "accuracy"]
     assert bold_rows(table, rows) == {"second"}
     words = " ".join(render(table).split())
-    assert "bold: best test IoU, because a run has no validation scores" in words
+    assert "bold: highest mean test IoU, because a run has no validation scores" in words
 
 
 def test_comparison_table_shows_the_number_of_folds_if_it_differs() -> None:

@@ -11,6 +11,7 @@ from clothseg.error import ClaimedError, DataError, UserError
 from clothseg.jobs.ending import Done, Failure, attempt
 from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
+from clothseg.metric.doubt import doubts
 from clothseg.metric.names import HEADLINE, PRIMARY
 from clothseg.metric.selection import validation_score
 from clothseg.quick_imports import quick_imports
@@ -152,11 +153,12 @@ def _warn_of_test_scores() -> None:
 
 
 def _score(record: Record) -> str:
-    mean = record.metrics["test"]["mean"]
-    shown = ((score.heading, mean[score.key]) for score in reversed(HEADLINE))
-    return "  ".join(
+    card = record.metrics["test"]
+    shown = ((score.heading, card["mean"][score.key]) for score in reversed(HEADLINE))
+    scores = (
         f"{heading} {'-' if value is None else f'{100 * value:.1f}'}" for heading, value in shown
     )
+    return "  ".join([*scores, *(f"suspect: {reason}" for reason in doubts(card))])
 
 
 def _commit_note(record: Record) -> str:

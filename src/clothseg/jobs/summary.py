@@ -1,5 +1,6 @@
 """Final report of a command: fold summaries, result tables and the exit status."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from clothseg.metric.aggregate import (
     part_cards,
     pooled_matrix,
 )
+from clothseg.metric.doubt import doubts
 from clothseg.metric.selection import Selection
 from clothseg.report.tables import comparison_table, score_tables, sweep_table
 from clothseg.run.content import Summary, read_json
@@ -134,6 +136,7 @@ def _report_config(
         fold = "" if folds is None else f" fold {jobs[0].fold}"
         if details:
             console.print(*score_tables(cards, f"{name}{fold}, test set", validation))
+            _print_doubts(cards)
             console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
         return metrics
     missing = sorted(set(range(folds)) - {job.fold for job in finished})
@@ -153,10 +156,18 @@ def _report_config(
     if not details:
         return metrics
     console.print(*score_tables(cards, f"{name}, {folds} folds, test set", validation))
+    _print_doubts(cards)
     matrix = folder / "confusion_matrix.png"
     pooled = f"; pooled over folds: {matrix}" if matrix.is_file() else ""
     console.print(f"saved to {folder}{pooled}", soft_wrap=True, markup=False)
     return metrics
+
+
+def _print_doubts(cards: Sequence[Mapping[str, Any]]) -> None:
+    """Print why the scores of a configuration are suspect, and in how many of its folds."""
+    for reason, count in Counter(reason for card in cards for reason in doubts(card)).items():
+        folds = f" in {count} of {len(cards)} folds" if len(cards) > 1 else ""
+        console.print(f"suspect: {reason}{folds}", style="yellow", markup=False)
 
 
 def _is_summarized(folder: Path, config: RunConfig) -> bool:
@@ -182,7 +193,9 @@ def _write_fold_summary(folder: Path, name: str, metrics: Sequence[dict[str, Any
     cards, _ = part_cards(metrics)
     matrix = pooled_matrix(cards)
     summary = aggregate_parts(metrics)
-    write_json(folder / "summary.json", {**summary, "confusion_matrix": matrix.tolist()})
+    suspect = [doubts(card) for card in cards]
+    content = {**summary, "confusion_matrix": matrix.tolist()}
+    write_json(folder / "summary.json", content | ({"suspect": suspect} if any(suspect) else {}))
     write_array(folder / "confusion_matrix.npy", matrix)
     rows = [flat_class(row) for row in summary["per_class"]]
     write_csv(folder / "per_class.csv", list(rows[0]), [list(row.values()) for row in rows])

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clothseg.metric.aggregate import Scorecard, aggregate, mean_and_std, source_cards
+from clothseg.metric.doubt import doubts
 from clothseg.metric.names import ACCURACY, HEADLINE, PRIMARY, SCORES, Score
 from clothseg.metric.selection import Selection
 
@@ -120,9 +121,11 @@ def comparison_table(
 ) -> Table:
     """Table with one row per config: test scores, and the validation score that ranks the configs.
 
-    The row of the best config is bold, and so are rows whose validation score rounds to the same
-    value. Without validation scores, the IoU of the test part decides, and the caption says so. If
-    the configs have different numbers of folds, the number follows the name.
+    The row with the highest mean is bold, and so are rows whose validation score rounds to the same
+    value; whether the difference to the others exceeds chance is not tested. Without validation
+    scores, the IoU of the test part decides, and the caption says so. If
+    the configs have different numbers of folds, the number follows the name. A config with a fold
+    whose scores are suspect is marked, see :func:`clothseg.metric.doubt.doubts`.
 
     Args:
         rows: scorecards of the folds of each config by its name.
@@ -139,7 +142,8 @@ def comparison_table(
     added = [f"val. {selection.score.heading}"] if selection else []
     rule = added[0] if added else BEST_BY_TEST
     over = _over(*numbers, repeat=repeat)
-    table = _table(title, f"percent, means over classes{over}; bold: best {rule}")
+    best_is = "highest mean" if not selection or selection.score.higher_is_better else "lowest mean"
+    table = _table(title, f"percent, means over classes{over}; bold: {best_is} {rule}")
     table.add_column("config", overflow="fold")
     _add_score_columns(table, [*(score.heading for score in COMPARED), *added])
     for name, total in totals.items():
@@ -148,7 +152,9 @@ def comparison_table(
             cells.append(_format(mean_and_std(selection.values[name]), selection.score))
         folds = f" ({_counted(total['folds'], repeat)})" if len(numbers) > 1 else ""
         style = "bold" if name in best else ""
-        table.add_row(Text.assemble(name, (folds, "dim")), *cells, style=style)
+        mark = " (suspect)" if any(map(doubts, rows[name])) else ""
+        label = Text.assemble(name, (folds, "dim"), (mark, "yellow"))
+        table.add_row(label, *cells, style=style)
     return table
 
 

@@ -9,7 +9,7 @@ import contextlib
 import math
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -228,19 +228,29 @@ class Record:
         self.set_state("running", attempts=attempts)
         return attempts
 
-    def end(self) -> None:
-        """Write the checksums of all files that have results, and mark the run as done."""
+    def end(self, suspect: Sequence[str]) -> None:
+        """Write the checksums of all files that have results, and mark the run as done.
+
+        Args:
+            suspect: reasons to doubt its scores.
+        """
         found = [path for pattern in SEALED for path in sorted(self.folder.glob(pattern))]
         seal(self.folder, found)
-        self.set_state("done")
+        self.set_state("done", suspect=suspect)
 
     def set_state(
-        self, state: State, error: str | None = None, attempts: int | None = None
+        self,
+        state: State,
+        error: str | None = None,
+        attempts: int | None = None,
+        suspect: Sequence[str] = (),
     ) -> None:
         """Write the state of the run."""
         if attempts is None:
             attempts = (self.status or {}).get("attempts", 1)
         status = {"state": state, "attempts": attempts, "error": error}
+        if suspect:
+            status["suspect"] = list(suspect)
         write_json(self.folder / "status.json", status)
 
     def set_aside(self) -> Path:

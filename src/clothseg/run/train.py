@@ -18,6 +18,7 @@ from clothseg.files import write_json
 from clothseg.logger.tracker import Results
 from clothseg.loss.class_weights import ClassPixels, describe_weights
 from clothseg.loss.pixelwise import PixelLoss
+from clothseg.metric.doubt import doubts
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.run.content import DERIVED, missing_files
@@ -98,9 +99,12 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
             with job_tracking(job, say, claim.require) as tracking:
                 scores = _train_and_test(job, data, task, say, tracking, checkpoint)
                 claim.require()
-                tracking.end(_write_results(job, data, task, tracking.history, scores))
+                results = _write_results(job, data, task, tracking.history, scores)
+                tracking.end(results)
+            for reason in results.metrics["suspect"]:
+                say(f"{job.title}  warning: suspect: {reason}")
             claim.require()
-            record.end()
+            record.end(results.metrics["suspect"])
             if not job.config.keeps_last_checkpoint:
                 record.delete_last_checkpoints()
     return "resumed" if checkpoint else "done"
@@ -165,9 +169,9 @@ def _write_again(
     """Replace files of a finished run that can be derived from its weights and its history."""
     print_line(f"{job.title}  {', '.join(missing)} missing or damaged: written again")
     record = Record(job.folder)
-    rows, best_epoch = read_history(job.folder), record.metrics["best_epoch"]
-    write_scores(job, data.cache, task, _test(job, data, task), rows, best_epoch)
-    record.end()
+    rows, metrics = read_history(job.folder), record.metrics
+    write_scores(job, data.cache, task, _test(job, data, task), rows, metrics["best_epoch"])
+    record.end(metrics.get("suspect", []))
 
 
 def _write_results(
@@ -181,8 +185,10 @@ def _write_results(
     seconds = sum(row["seconds"] for row in history.rows)
     images = len(history.rows) * data.steps_per_epoch * data.batch_size
     examples = write_scores(job, data.cache, task, scores, history.rows, history.best_epoch)
+    card = scorecard(scores, task.names, data.cache.sources)
     metrics = {
-        "test": scorecard(scores, task.names, data.cache.sources),
+        "test": card,
+        "suspect": doubts(card),
         **history.validation_metrics,
         "best_epoch": history.best_epoch,
         "epochs": len(history.rows),
