@@ -256,7 +256,6 @@ def _server() -> ForkServerContext:
             "albumentations",
             "iterstrat.ml_stratifiers",
             "matplotlib.backends.backend_agg",
-            "scipy.io",
             "clothseg.jobs.loaded",
         ]
     )
