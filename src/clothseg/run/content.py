@@ -208,7 +208,7 @@ def require_unchanged(folder: Path, *names: str) -> None:
 
 
 def missing_files(folder: Path, names: Sequence[str]) -> list[str]:
-    """Those of some files of a sealed record that are missing or have another size."""
+    """Select the files of a sealed record that are missing or have another size."""
     sums = sealed_files(folder)
 
     def is_intact(name: str) -> bool:
