@@ -112,9 +112,12 @@ def census_of(tmp_path_factory):
         samples = [
             replace(census.samples[row], name=f"{number:02}") for number, row in enumerate(rows)
         ]
-        arrays = {name: getattr(census, name)[rows] for name in ("pixels", "instances")}
-        hashes = np.random.default_rng(0).integers(0, 2**63, 36, np.uint64)
-        return replace(census, samples=samples, hashes=hashes, **arrays)
+        arrays = {
+            name: getattr(census, name)[rows] for name in ("pixels", "instances", "thumbnails")
+        }
+        random = np.random.default_rng(0)
+        arrays["hashes"], arrays["mirrored_hashes"] = random.integers(0, 2**63, (2, 36), np.uint64)
+        return replace(census, samples=samples, **arrays)
 
     def find(job):
         dataset = job.choices["dataset"].replace("synthetic", "ccp")

@@ -45,7 +45,7 @@ def replacing(path: Path, previous: Path | None = None) -> Iterator[Path]:
             yield temporary
             _flush(temporary)
             if previous is not None and path.exists():
-                path.replace(previous)
+                _keep(path, previous)
             temporary.replace(path)
             _flush_folder(path.parent)
         finally:
@@ -134,6 +134,16 @@ def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
     write_bytes(path, content.getvalue())
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Give a file a second name, so that it exists at every moment; else rename it."""
+    link = previous.with_name(f".{os.getpid()}-link{TEMPORARY}")
+    try:
+        os.link(path, link)
+        link.replace(previous)
+    except OSError:  # the file system has no hard links
+        path.replace(previous)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_record_of_version_0_1_0_loads_with_the_current_names():
     assert config["augmentation"]["_target_"] == "clothseg.augmentation.flip"
     (job,) = check_command([word for word in record["overrides"] if not word.startswith("hydra/")])
     # Later keys, and a default that has changed since; none affects the result.
-    checkpoints = config["callbacks"]["checkpoints"] | {"interval": 10}
+    checkpoints = config["callbacks"]["checkpoints"] | {"interval": 10, "keep_last": False}
     later = {
         "backbone": config["backbone"] | {"normalization": "imagenet"},
         "init_from": None,
