@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError
@@ -16,6 +17,7 @@ from clothseg.logger import wandb_environment as environment
 from clothseg.logger.tracker import Subject
 from clothseg.logger.wandb_tracker import WandbTracker
 from support.command_line import files, records, segments
+from support.paths import REPOSITORY
 from support.shipped_config import label_space
 from support.wandb_server import KEY, Run, StandIn
 
@@ -78,7 +80,7 @@ def output(command):
     return Path(word.removeprefix("output="))
 
 
-@pytest.mark.slow(seconds=40)
+@pytest.mark.slow(seconds=30)
 def test_a_trial_is_one_run_with_its_folds_beside_it(trial):
     server, command, *_ = trial
     folds = records(output(command))
@@ -99,6 +101,7 @@ def test_a_trial_is_one_run_with_its_folds_beside_it(trial):
         assert "optimizer.lr" not in run.config
 
 
+@pytest.mark.slow
 def test_the_run_of_a_trial_has_the_cross_validated_score(trial):
     server, command, *_ = trial
     folds = records(output(command))
@@ -112,6 +115,7 @@ def test_the_run_of_a_trial_has_the_cross_validated_score(trial):
     assert run.exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_trial_and_the_ignored_variables_are_said_once(trial):
     *_, result = trial
     text = " ".join(result.stdout.split())
@@ -120,6 +124,7 @@ def test_a_trial_and_the_ignored_variables_are_said_once(trial):
     assert "wandb:" not in result.stdout + result.stderr
 
 
+@pytest.mark.slow(seconds=13)
 def test_a_repeated_trial_logs_nothing_new_with_or_without_its_agent(trial, command_line):
     server, command, variables, _ = trial
     folder = output(command)
@@ -132,6 +137,7 @@ def test_a_repeated_trial_logs_nothing_new_with_or_without_its_agent(trial, comm
         assert server.runs.keys() == ids
 
 
+@pytest.mark.slow(seconds=6)
 def test_another_trial_of_a_finished_configuration_gets_its_score(trial, command_line, tmp_path):
     server, command, variables, _ = trial
     ids = set(server.runs)
@@ -160,7 +166,7 @@ def scores(segment):
     return merged
 
 
-@pytest.mark.slow(seconds=40)
+@pytest.mark.slow(seconds=60)
 def test_a_single_run_is_the_run_of_its_trial_even_if_it_had_finished(command_line, tmp_path):
     command = command_line.tiny(tmp_path / "runs", "logger=wandb")
     for identity in ("trial1", "trial2"):
@@ -182,6 +188,7 @@ def test_a_single_run_is_the_run_of_its_trial_even_if_it_had_finished(command_li
         assert scores(segment)["score"] == pytest.approx(expected)
 
 
+@pytest.mark.slow(seconds=5)
 @pytest.mark.parametrize("more", ["seed=1,2", "hydra/sweeper=basic"])
 def test_a_trial_of_several_configurations_is_refused(more, command_line, tmp_path):
     command = command_line.tiny(tmp_path / "runs", "logger=wandb", more, "-m")
@@ -207,6 +214,7 @@ def log(subject, *epochs):
     tracker.close("interrupted")
 
 
+@pytest.mark.slow(seconds=9)
 def test_a_preempted_trial_continues_its_run_and_so_does_a_repetition_without_agent(
     no_variables, monkeypatch, tmp_path
 ):
@@ -223,6 +231,7 @@ def test_a_preempted_trial_continues_its_run_and_so_does_a_repetition_without_ag
     assert [steps(segment) for segment in found] == [[1], [2], [3]]
 
 
+@pytest.mark.slow(seconds=5)
 def test_inherited_variables_change_no_run(no_variables, monkeypatch, tmp_path):
     folds = [subject(tmp_path / f"fold-{number}") for number in range(2)]
     with monkeypatch.context() as patch:
@@ -232,7 +241,9 @@ def test_inherited_variables_change_no_run(no_variables, monkeypatch, tmp_path):
         for fold in folds:
             log(fold, 1)
         log(folds[1], 1, 2)
-        assert environment.ignored_variables(ACCOUNT) == sorted(INHERITED)
+        assert environment.ignored_variables(ACCOUNT) == sorted(
+            INHERITED.keys() - {"WANDB_SERVICE"}
+        )
     found = [segment for fold in folds for segment in segments(fold.folder)]
     assert [steps(segment) for segment in found] == [[1], [1], [2]]
     entries = [run_of(segment) for segment in found]
@@ -255,6 +266,7 @@ def test_inherited_variables_change_no_run(no_variables, monkeypatch, tmp_path):
         (False, {"WANDB_SWEEP_ID": "s1"}, ["WANDB_SWEEP_ID"]),
         (False, {"WANDB_MODE": "online", "WANDB_ANY": "1"}, ["WANDB_ANY", "WANDB_MODE"]),
         (True, {}, []),
+        (True, {"WANDB_SWEEP_PARAM_PATH": "no file"}, ["WANDB_SWEEP_PARAM_PATH"]),
         (True, {"WANDB_NAME": "n", "WANDB_RESUME": "must"}, ["WANDB_NAME", "WANDB_RESUME"]),
     ],
 )
@@ -289,3 +301,22 @@ def test_several_configurations_are_allowed_without_an_agent(no_variables, monke
     environment.require_one_configuration(several=False)
     with pytest.raises(ConfigError, match="sweep s1 started this command for one trial"):
         environment.require_one_configuration(several=True)
+
+
+@pytest.mark.slow
+def test_the_documented_sweep_is_a_command_of_all_folds():
+    """Its command is expanded as the agent does."""
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
+    text = (REPOSITORY / "conf/README.md").read_text().split("### W&B sweeps")[1]
+    sweep = yaml.safe_load(text.split("```yaml")[1].split("```")[0])
+    chosen = {name: {"value": 0.01} for name in sweep["parameters"]}
+    arguments = create_sweep_command_args({"args": chosen})["args_no_hyphens"]
+    words = sweep["command"]
+    assert words[:3] == ["${env}", "${interpreter}", "${program}"]
+    assert words[-2:] == ["-m", "${args_no_hyphens}"]
+    jobs = check_command([*words[3:-2], *arguments], every_fold=True)
+    assert [job.config.fold for job in jobs] == [0, 1, 2, 3, 4]
+    assert all(job.config.plain["optimizer"]["lr"] == 0.01 for job in jobs)
+    assert all(job.config.plain["logger"]["wandb"]["mode"] == "online" for job in jobs)
+    assert sweep["metric"]["name"] == "score"

@@ -105,7 +105,10 @@ def ignored_variables(account: Account) -> list[str]:
         "WANDB_PROJECT": destination.project,
         "WANDB_ENTITY": destination.entity,
     }
-    counted = AGENT if current_trial() else frozenset()
+    # The library itself sets the address of its process.
+    counted = {"WANDB_SERVICE"}
+    if trial := current_trial():
+        counted |= AGENT - (set() if trial.parameters else {"WANDB_SWEEP_PARAM_PATH"})
     return [
         name
         for name in _hidden()
