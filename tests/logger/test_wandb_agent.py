@@ -310,7 +310,9 @@ def test_the_documented_sweep_is_a_command_of_all_folds():
 
     text = (REPOSITORY / "conf/README.md").read_text().split("### W&B sweeps")[1]
     sweep = yaml.safe_load(text.split("```yaml")[1].split("```")[0])
-    chosen = {name: {"value": 0.01} for name in sweep["parameters"]}
+    ranges = sweep["parameters"]["optimizer.lr"]
+    assert ranges["min"] < 0.01 < ranges["max"]  # YAML 1.1 reads 1e-4 as text
+    chosen = {"optimizer.lr": {"value": 0.01}}
     arguments = create_sweep_command_args({"args": chosen})["args_no_hyphens"]
     words = sweep["command"]
     assert words[:3] == ["${env}", "${interpreter}", "${program}"]
