@@ -76,7 +76,7 @@ def test_wandb_settings_are_validated():
 def test_disabled_wandb_writes_nothing(tmp_path):
     (job,) = check_command(["logger=wandb", "logger.wandb.mode=disabled"])
     (tracker,) = build.build_trackers(job.config)
-    tracker.require()
+    tracker.require(several=False)
     tracker.begin(subject(tmp_path / "run"))
     tracker.epochs([row(1)])
     tracker.close("done")

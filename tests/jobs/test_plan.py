@@ -53,3 +53,14 @@ def test_equal_runs_are_planned_once(small_ccp, tmp_path, capsys):
     assert without_repeats(jobs) == jobs[:1]
     said = capsys.readouterr().out
     assert "data.workers=1 is the same run as data.workers=0; it runs only once" in said
+
+
+def test_a_job_is_alone_unless_another_fold_of_its_configuration_is_planned(small_ccp, tmp_path):
+    for overrides, alone in [
+        (["split.folds=2"], [False, False]),
+        (["split.folds=2", "split.fold=1"], [True]),
+        (["split=holdout", "seed=0,1"], [True, True]),
+        (["split.folds=2", "split.fold=1", "data.workers=0,1"], [True, True]),  # one run
+    ]:
+        jobs = plan_jobs(compose(small_ccp, tmp_path, *overrides), MACHINE, Inputs())
+        assert [job.alone for job in jobs] == alone

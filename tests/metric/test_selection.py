@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clothseg.metric.names import ACCURACY, IOU, LOSS
-from clothseg.metric.selection import Selection, rank, validation_score
+from clothseg.metric.selection import Selection, mean_score, rank, validation_score
 
 VALUES = st.sampled_from([math.nan, 0.0, 0.25, 0.5, 1.0, math.inf])
 
@@ -94,3 +94,10 @@ def test_repeats_are_ranked_by_their_means_over_folds():
     runs = {"x seed=0": [metrics(0.1), metrics(0.3)], "x seed=1": [metrics(0.4), metrics(0.6)]}
     repeated = Selection.of(runs).over_repeats({"x": list(runs)})
     assert repeated.values == {"x": [pytest.approx(0.2), pytest.approx(0.5)]}
+
+
+def test_the_mean_score_of_folds_needs_the_same_score_of_all():
+    assert mean_score([metrics(0.1), metrics(0.3)]) == pytest.approx(0.2)
+    assert mean_score([metrics(0.1), metrics(None)]) is None
+    assert mean_score([metrics(0.1), metrics(0.3) | {"monitor": "val/loss"}]) is None
+    assert mean_score([metrics(0.1), {"test": {}}]) is None  # of an earlier version

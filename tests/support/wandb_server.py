@@ -69,7 +69,7 @@ class StandIn(ThreadingHTTPServer):
         if name == "Viewer":
             return {"viewer": {"id": "u", "entity": "team", "username": "user", "flags": "{}"}}
         if name == "RunResumeStatus":
-            return {"model": self._resumed(variables["name"])}
+            return {"model": self._resumed(variables)}
         if name == "UpsertBucket":
             return {"upsertBucket": self._upserted(variables)}
         if name == "CreateRunFiles":
@@ -84,8 +84,8 @@ class StandIn(ThreadingHTTPServer):
             return {"project": {"artifact": None}}
         return {}
 
-    def _resumed(self, name):
-        model = {"id": "p", "name": "clothseg", "entity": {"id": "e", "name": "team"}}
+    def _resumed(self, variables):
+        name, model = variables["name"], _project(variables)
         run = self.runs.get(name)
         if run is None:
             return {**model, "bucket": None}
@@ -111,8 +111,8 @@ class StandIn(ThreadingHTTPServer):
             run = self.runs.setdefault(variables["name"], Run())
         run.about |= {key: value for key, value in variables.items() if value is not None}
         run.config |= json.loads(variables["config"] or "{}")
-        project = {"id": "p", "name": "clothseg", "entity": {"id": "e", "name": "team"}}
-        bucket = {"id": variables["name"], "name": variables["name"], "project": project}
+        bucket = {"id": variables["name"], "name": variables["name"]}
+        bucket["project"] = _project(variables)
         bucket |= {"displayName": run.about.get("displayName"), "historyLineCount": 0}
         return {"bucket": bucket, "inserted": True}
 
@@ -128,6 +128,12 @@ class StandIn(ThreadingHTTPServer):
             run.summary |= json.loads(line)
         if body.get("complete"):
             run.exit_code = body["exitcode"]
+
+
+def _project(variables):
+    """The project that a request names; `team` is the account's default entity."""
+    entity = variables.get("entity") or "team"
+    return {"id": "p", "name": variables["project"], "entity": {"id": "e", "name": entity}}
 
 
 class Handler(BaseHTTPRequestHandler):

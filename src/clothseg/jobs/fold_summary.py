@@ -1,16 +1,21 @@
-"""Logging of a complete cross-validation."""
+"""Logging at the end of a command: of a complete cross-validation, or of a run that it skipped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from clothseg import build
 from clothseg.config.run_config import RunConfig
 from clothseg.error import first_line
 from clothseg.labels import LabelSpace
-from clothseg.logger.tracker import Subject
+from clothseg.logger.tracker import Results, Subject, Tracker
 from clothseg.metric.aggregate import aggregate_parts, part_cards, pooled_matrix
+from clothseg.metric.selection import mean_score
 from clothseg.run.record import Record
+from clothseg.run.tables import read_history
 from clothseg.screen import say
 
 
@@ -31,27 +36,69 @@ def log_summary(
         metrics: the content of `metrics.json` of all folds.
     """
     cards, _ = part_cards(metrics)
+
+    def summarize(tracker: Tracker) -> None:
+        subject = _subject(folder, f"{name}, {len(cards)} folds", run, folder)
+        split = {key: value for key, value in subject.config["split"].items() if key != "fold"}
+        tracker.summarize(
+            replace(subject, config={**subject.config, "split": split}),
+            aggregate_parts(metrics) | {"score": mean_score(metrics)},
+            pooled_matrix(cards),
+        )
+
+    _each_tracker(command, summarize, name, "the fold summary")
+
+
+def log_skipped(command: RunConfig, folder: Path, name: str, run: Path) -> None:
+    """Tell the loggers of a run that had already finished; report their errors as warnings.
+
+    Args:
+        command: the configuration of the command, which names the loggers.
+        folder: the folder of its configuration.
+        name: display name of the run.
+        run: the run folder.
+    """
+
+    def skip(tracker: Tracker) -> None:
+        subject = replace(_subject(folder, name, run, run), alone=True)
+        tracker.skip(subject, lambda: (read_history(run), _results(run)))
+
+    _each_tracker(command, skip, name, "the finished run")
+
+
+def _each_tracker(
+    command: RunConfig, call: Callable[[Tracker], None], name: str, what: str
+) -> None:
     for tracker in build.build_trackers(command):
         try:
-            tracker.summarize(
-                _subject(folder, f"{name}, {len(cards)} folds", run),
-                aggregate_parts(metrics),
-                pooled_matrix(cards),
-            )
+            call(tracker)
         except Exception as error:
             text = f"{type(error).__name__}: {first_line(error)}"
-            say(f"{name}  warning: logger {tracker.name} did not log the fold summary ({text})")
+            say(f"{name}  warning: logger {tracker.name} did not log {what} ({text})")
 
 
-def _subject(folder: Path, name: str, run: Path) -> Subject:
+def _subject(folder: Path, name: str, run: Path, logged: Path) -> Subject:
+    """Describe what is logged.
+
+    Args:
+        folder: the folder of the configuration.
+        name: display name.
+        run: a run folder of the configuration.
+        logged: the folder whose content is logged.
+    """
     recorded = Record(run).config
-    config = recorded["config"]
-    split = {key: value for key, value in config["split"].items() if key != "fold"}
     return Subject(
         name=name,
-        folder=folder,
+        folder=logged,
         group="/".join(folder.parts[-3:]),
-        config=config | {"split": split},
+        config=recorded["config"],
         choices=recorded["choices"],
-        labels=LabelSpace(**config["labels"]),
+        labels=LabelSpace(**recorded["config"]["labels"]),
     )
+
+
+def _results(run: Path) -> Results:
+    """Read the results of a finished run, without examples, which would have to be predicted."""
+    record = Record(run)
+    matrix = np.load(run / "confusion_matrix.npy")
+    return Results(record.metrics, matrix, {}, record.best_checkpoint)

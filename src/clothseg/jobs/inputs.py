@@ -67,8 +67,12 @@ class Inputs:
         except UserError:  # the dataset of the recorded run is not on this machine
             return False
 
-    def require(self, configs: Iterable[RunConfig]) -> None:
+    def require(self, configs: Iterable[RunConfig], several: bool = False) -> None:
         """Check the inputs of runs before anything heavy is imported or written.
+
+        Args:
+            configs: configurations of the runs, of which several may be folds of one.
+            several: the command tries several configurations.
 
         Raises:
             DataError: a dataset's folder is missing, has a different layout, or lacks an image.
@@ -89,7 +93,7 @@ class Inputs:
                     part.boxes.require()
             if self._is_new("logger", plain.get("logger")):
                 for tracker in build.build_trackers(config):
-                    tracker.require()
+                    tracker.require(several)
             self.start(config)
         for backbone in backbones:  # last, because it imports torch, which takes seconds
             require_fit(backbone)

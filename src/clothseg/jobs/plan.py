@@ -1,6 +1,8 @@
 """Planning of jobs: from checked configurations to the run folder of each."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clothseg.config.composition import Composed
@@ -26,7 +28,9 @@ def plan_jobs(
         ConfigError: the machine cannot run a configuration.
         DataError: a dataset cannot be read.
     """
-    return [_plan(configuration, machine, inputs) for configuration in composed]
+    jobs = [_plan(configuration, machine, inputs) for configuration in composed]
+    folds = Counter({job.folder: job.configuration_folder for job in jobs}.values())
+    return [replace(job, alone=folds[job.configuration_folder] == 1) for job in jobs]
 
 
 def _plan(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) -> Job:

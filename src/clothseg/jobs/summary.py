@@ -8,7 +8,7 @@ from typing import Any
 from clothseg.config.run_config import RunConfig
 from clothseg.error import DataError
 from clothseg.files import write_array, write_csv, write_json
-from clothseg.jobs.fold_summary import log_summary
+from clothseg.jobs.fold_summary import log_skipped, log_summary
 from clothseg.jobs.outcome import Outcome
 from clothseg.metric.aggregate import (
     aggregate_parts,
@@ -134,6 +134,8 @@ def _report_config(
     name, folds = jobs[0].name, jobs[0].folds
     if folds is None or len(jobs) == 1:
         fold = "" if folds is None else f" fold {jobs[0].fold}"
+        if finished[0].result == "skipped":
+            log_skipped(config, folder, f"{name}{fold}", runs[0])
         if details:
             console.print(*score_tables(cards, f"{name}{fold}, test set", validation))
             _print_doubts(cards)

@@ -61,8 +61,12 @@ class Sweep:
     error: UserError | None = None
     _inputs: Inputs = field(default_factory=Inputs)
 
-    def require(self, composed: Sequence[Composed[RunConfig]]) -> None:
+    def require(self, composed: Sequence[Composed[RunConfig]], several: bool) -> None:
         """Check machine and inputs of configurations before anything is written.
+
+        Args:
+            composed: configurations of the command.
+            several: it tries several, apart from their folds.
 
         Raises:
             ConfigError: the machine cannot run a configuration, or an input is unavailable.
@@ -73,7 +77,7 @@ class Sweep:
             machine.training_world_size(job.config)
         if not all(self._inputs.reader(job.config).ready for job in composed):
             prepare()  # the job processes, while images are rendered
-        self._inputs.require(job.config for job in composed)
+        self._inputs.require((job.config for job in composed), several)
 
     def run(self, composed: Sequence[Composed[RunConfig]]) -> None:
         """Plan and run configurations."""
@@ -140,8 +144,9 @@ def run_sweep(overrides: list[str], composed: list[Composed[RunConfig]]) -> Swee
             ["hydra.launcher: its settings depend on a swept key, but all jobs share one launcher"]
         )
     sweep = Sweep(call_of(composed[0].launcher, trust=[])(), constant_keys(overrides))
-    sweep.require(composed)
-    if _chooses_sweeper(overrides):
+    sweeper = _chooses_sweeper(overrides)
+    sweep.require(composed, several=sweeper or len({job.name for job in composed}) > 1)
+    if sweeper:
         run_sweeper(hydra_overrides(overrides), sweep)
     else:
         sweep.run(composed)

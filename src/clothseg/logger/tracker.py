@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +33,7 @@ class Subject:
         config: the resolved configuration.
         choices: the selected option of each config group.
         labels: the classes.
+        alone: its command has no other fold of its configuration, whose score it therefore is.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Subject:
     config: Mapping[str, Any]
     choices: Mapping[str, str]
     labels: LabelSpace
+    alone: bool = False
 
     @property
     def signature(self) -> str:
@@ -92,8 +94,11 @@ class Tracker:
     name = "logger"
     """Name used in warnings."""
 
-    def require(self) -> None:
+    def require(self, several: bool) -> None:
         """Check the prerequisites of a command before its first job starts.
+
+        Args:
+            several: the command tries several configurations.
 
         Raises:
             UserError: they are not met; states the problem and a remedy.
@@ -119,12 +124,21 @@ class Tracker:
     def close(self, end: End) -> None:
         """Release all resources; called exactly once, however the run ends."""
 
+    def skip(self, subject: Subject, read: Callable[[], tuple[Sequence[Row], Results]]) -> None:
+        """Take note of a run that had already finished, so that its command had nothing to do.
+
+        Args:
+            subject: the run.
+            read: reads all epochs, and the results without examples.
+        """
+
     def summarize(self, subject: Subject, summary: Mapping[str, Any], matrix: "np.ndarray") -> None:
         """Log a complete cross-validation; called again when its folds may have changed.
 
         Args:
             subject: the cross-validation; its folder holds the figures.
-            summary: result of :func:`clothseg.metric.aggregate.aggregate`.
+            summary: result of :func:`clothseg.metric.aggregate.aggregate_parts`, and under `score`
+                that of :func:`clothseg.metric.selection.mean_score`.
             matrix: pooled confusion matrix int64 [K,K]; rows are the ground truth.
         """
 

@@ -1,7 +1,7 @@
 """Wrapper of the Weights & Biases client that never prompts and never prints.
 
-The user's environment only provides the API key, the server, and the entity if the configuration
-sets none; everything else is set explicitly.
+What the user's environment provides is stated in :mod:`clothseg.logger.wandb_environment`;
+everything else is set explicitly.
 """
 
 import json
@@ -10,15 +10,20 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 from clothseg.error import UserError
 from clothseg.files import write_json
+from clothseg.logger.wandb_environment import (
+    Account,
+    Trial,
+    client_environment,
+    effective,
+)
 
 INIT_TIMEOUT = 30.0
 """Seconds that the server may take to start a run; a check of the key takes up to 10."""
@@ -32,8 +37,6 @@ MAX_GROUP_LENGTH = 128
 CLIENT_FOLDERS = {name: os.environ.get(name) for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")}
 """Folders set by the user for pending uploads and for the client's logs; None where unset."""
 
-Mode = Literal["offline", "online"]
-
 
 class LoginError(UserError):
     """Weights & Biases cannot be used as configured."""
@@ -44,25 +47,6 @@ class LoginError(UserError):
             "key, or logger.wandb.mode=offline, which needs neither key nor network; `wandb sync` "
             "uploads its files later"
         )
-
-
-@dataclass(frozen=True)
-class Account:
-    """Destination of runs.
-
-    Args:
-        mode: `offline` or `online`.
-        project: the project.
-        entity: owner of the project; None for the account's default.
-        tags: tags of the runs.
-        finish_timeout: seconds to wait for uploads at the end of a run.
-    """
-
-    mode: Mode
-    project: str
-    entity: str | None
-    tags: Sequence[str]
-    finish_timeout: int
 
 
 def import_wandb() -> ModuleType:
@@ -85,8 +69,9 @@ def require_login() -> None:
     """
     wandb = import_wandb()
     try:
-        wandb.setup(wandb.Settings(silent=True))
-        logged_in = wandb.login(prompt=False, verify=True)
+        with client_environment():
+            wandb.setup(wandb.Settings(silent=True))
+            logged_in = wandb.login(prompt=False, verify=True)
     except (wandb.Error, ValueError, OSError) as error:
         raise LoginError(str(error).rstrip(".")) from error
     finally:
@@ -95,16 +80,24 @@ def require_login() -> None:
         raise LoginError("no Weights & Biases API key found on this machine")
 
 
-def run_id(folder: Path) -> str:
-    """Return the unique run id of a record, which is created once and survives interruptions.
+def recorded_id(folder: Path) -> str | None:
+    """Return the id of the run to which a record was logged last; None if there is none."""
+    path = folder / "wandb.json"
+    identity: str | None = json.loads(path.read_text())["id"] if path.is_file() else None
+    return identity
+
+
+def run_id(folder: Path, trial: Trial | None = None) -> str:
+    """Return the run id of a record, which is recorded once and survives interruptions.
 
     Args:
         folder: the record; a new record at the path of a replaced one gets a new id.
+        trial: the trial that the record is the score of, whose run replaces another one.
     """
-    path = folder / "wandb.json"
-    if not path.is_file():
-        write_json(path, {"id": secrets.token_hex(6)})
-    identity: str = json.loads(path.read_text())["id"]
+    recorded = recorded_id(folder)
+    identity = trial.run if trial else recorded or secrets.token_hex(6)
+    if identity != recorded:  # what else was recorded belongs to the run of the other id
+        write_json(folder / "wandb.json", {"id": identity})
     return identity
 
 
@@ -115,16 +108,19 @@ def start(
     group: str,
     job_type: str,
     config: Mapping[str, Any],
+    trial: Trial | None = None,
 ) -> Any:
     """Start a run, or the next segment of an interrupted run, with `wandb.init`.
 
     Args:
-        account: the account that owns the run.
+        account: the configured account.
         folder: the record; files are written to its `wandb` folder.
         name: display name.
         group: group of related runs.
         job_type: `fold`, `run` or `summary`.
         config: configuration of plain values.
+        trial: the trial whose run it is; the parameters that the sweep chose replace keys of
+            `config` with the same name.
 
     Raises:
         LoginError: the server rejects the run or does not respond.
@@ -144,23 +140,30 @@ def start(
         finish_timeout=account.finish_timeout,
         finish_timeout_raises=True,
         x_transaction_log_flush_interval=FLUSH_INTERVAL,
+        **({"sweep_id": trial.sweep} if trial else {}),
     )
+    session = wandb.Settings(silent=True)
+    if trial and trial.parameters:
+        session.sweep_param_path = str(trial.parameters)
+    destination = effective(account)
     try:
-        return wandb.init(
-            dir=str(folder.resolve()),
-            id=run_id(folder),
-            resume="allow",
-            reinit="create_new",
-            mode=account.mode,
-            project=account.project,
-            entity=account.entity,
-            tags=list(account.tags),
-            name=name,
-            group=group[-MAX_GROUP_LENGTH:],  # keeps the signature at its end
-            job_type=job_type,
-            config=dict(config),
-            settings=settings,
-        )
+        with client_environment():
+            wandb.setup(session)
+            return wandb.init(
+                dir=str(folder.resolve()),
+                id=run_id(folder, trial),
+                resume="allow",
+                reinit="create_new",
+                mode=account.mode,
+                project=destination.project,
+                entity=destination.entity,
+                tags=list(account.tags),
+                name=name,
+                group=group[-MAX_GROUP_LENGTH:],  # keeps the signature at its end
+                job_type=job_type,
+                config=dict(config),
+                settings=settings,
+            )
     except (wandb.Error, TimeoutError) as error:
         _teardown(1)
         raise LoginError(str(error).rstrip(".")) from error
@@ -192,19 +195,22 @@ def _teardown(exit_code: int) -> None:
     teardown.join(TEARDOWN_TIMEOUT)
 
 
-def last_step(folder: Path) -> int:
-    """Return the last step in the files of a record's run; 0 if there are none.
+def last_step(folder: Path, identity: str) -> int:
+    """Return the last step in the files of a run; 0 if there are none.
 
     Args:
         folder: the record.
+        identity: id of the run.
     """
-    identity = run_id(folder)
     import_wandb()  # disables the error reporting of the command below
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json"]
     last = 0
     for path in (folder / "wandb").glob(f"*run-*-{identity}/run-{identity}.wandb"):
         # A killed segment ends in the middle of a record, which the command reports as an error.
-        listing = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+        with client_environment():
+            listing = subprocess.run(
+                [*command, str(path)], capture_output=True, text=True, check=False
+            )
         for line in listing.stdout.splitlines():
             record = json.loads(line)
             if record["type"] == "history":

@@ -1,18 +1,21 @@
 """Tracker for Weights & Biases."""
 
+import contextlib
 import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clothseg.files import write_json
 from clothseg.logger import wandb_client as client
+from clothseg.logger import wandb_environment as environment
 from clothseg.logger.tracker import End, Results, Row, Subject, Tracker, require_writable
 from clothseg.metric.aggregate import flat_class
 from clothseg.metric.scorecard import flat_scores
+from clothseg.metric.selection import mean_score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +27,8 @@ class WandbTracker(Tracker):
     """Tracker that logs one run per job, with the epoch as step and the results at a final step.
 
     An interrupted run continues as a new segment with the same id, starting with the first epoch
-    that the earlier segments lack.
+    that the earlier segments lack. In a trial of a W&B sweep, the only job of the command, or the
+    summary of its folds, is logged to the run that the agent has created.
 
     Args:
         mode: `offline` or `online`.
@@ -39,27 +43,29 @@ class WandbTracker(Tracker):
 
     def __init__(
         self,
-        mode: client.Mode,
+        mode: environment.Mode,
         project: str,
         entity: str | None,
         tags: Sequence[str],
         artifact: bool,
         finish_timeout: int,
     ) -> None:
-        self.account = client.Account(mode, project, entity, tags, finish_timeout)
+        self.account = environment.Account(mode, project, entity, tuple(tags), finish_timeout)
         self.artifact = artifact
         self._run: Any = None
         self._rows: Sequence[Row] = ()
 
-    def require(self) -> None:
-        """Verify the API key in online mode."""
+    def require(self, several: bool) -> None:
+        """Check the trial of an agent, and verify the API key in online mode."""
+        environment.require_one_configuration(several)
         if self.account.mode == "online":
             client.require_login()
+        environment.announce(self.account)
 
     def begin(self, subject: Subject) -> None:
         """Start a run or the next segment of it."""
         job_type = "run" if subject.fold is None else "fold"
-        self._start(subject, job_type, dict(subject.config))
+        self._start(subject, job_type, environment.current_trial() if subject.alone else None)
 
     def epochs(self, rows: Sequence[Row]) -> None:
         """Log the epochs that the run lacks, without undefined scores."""
@@ -73,9 +79,9 @@ class WandbTracker(Tracker):
         """Log scores, tables and figures, and optionally store the checkpoint."""
         from clothseg.logger import wandb_media as media
 
-        card, names = results.metrics["test"], self._subject.labels.names
+        names = self._subject.labels.names
         content = {
-            "test/per_class": media.class_table(card["per_class"]),
+            "test/per_class": media.class_table(results.metrics["test"]["per_class"]),
             "test/confusion_matrix": media.confusion_plot(results.matrix, names),
             **media.figure_images(self._subject.folder),
         }
@@ -87,9 +93,21 @@ class WandbTracker(Tracker):
             _flat_scores(results.metrics)
             | _best_epoch(self._rows, results.metrics["best_epoch"])
             | _measurements(results.metrics)
+            | _score(mean_score([results.metrics]))
         )
         if self.artifact:
             self._store_checkpoint(results.checkpoint)
+
+    def skip(self, subject: Subject, read: Callable[[], tuple[Sequence[Row], Results]]) -> None:
+        """Log a finished run to the run of the trial, unless it is there already."""
+        trial = environment.current_trial()
+        if trial is None or client.recorded_id(subject.folder) == trial.run:
+            return
+        rows, results = read()
+        with self._closed_after():
+            self.begin(subject)
+            self.epochs(rows)
+            self.end(results)
 
     def close(self, end: End) -> None:
         """Finish the run with the exit code of its end state."""
@@ -100,15 +118,15 @@ class WandbTracker(Tracker):
         """Log mean and standard deviation over folds as a separate run, unless already logged."""
         content = json.dumps([summary, matrix.tolist()], sort_keys=True)
         digest = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
-        path = subject.folder / "wandb.json"
-        client.run_id(subject.folder)
+        path, trial = subject.folder / "wandb.json", environment.current_trial()
+        client.run_id(subject.folder, trial)
         previous = json.loads(path.read_text())
         if previous.get("summary") == digest:
             return
         from clothseg.logger import wandb_media as media
 
-        self._start(subject, "summary", dict(subject.config))
-        try:
+        with self._closed_after():
+            self._start(subject, "summary", trial)
             self._log(
                 {
                     "test/per_class": media.class_table(
@@ -120,21 +138,36 @@ class WandbTracker(Tracker):
                 self._logged + 1,
             )
             parts = {"test": summary, **{k: v for k, v in summary.items() if k == "validation"}}
-            self._run.summary.update(_flat_scores(parts) | {"folds": summary["folds"]})
+            self._run.summary.update(
+                _flat_scores(parts) | {"folds": summary["folds"]} | _score(summary["score"])
+            )
+        write_json(path, previous | {"summary": digest})
+
+    @contextlib.contextmanager
+    def _closed_after(self) -> Iterator[None]:
+        """Close the run that is started inside."""
+        try:
+            yield
         except BaseException:
             self.close("failed")
             raise
         self.close("done")
-        write_json(path, previous | {"summary": digest})
 
-    def _start(self, subject: Subject, job_type: str, config: dict[str, Any]) -> None:
+    def _start(self, subject: Subject, job_type: str, trial: environment.Trial | None) -> None:
         self._subject = subject
         require_writable(subject.folder / "wandb")
         # Offline, earlier segments on disk hold the steps logged so far; online, the server does.
-        self._logged = client.last_step(subject.folder)
+        identity = client.run_id(subject.folder, trial)
+        self._logged = client.last_step(subject.folder, identity)
         extra = {"choices": dict(subject.choices), "signature": subject.signature}
         self._run = client.start(
-            self.account, subject.folder, subject.name, subject.group, job_type, config | extra
+            self.account,
+            subject.folder,
+            subject.name,
+            subject.group,
+            job_type,
+            {**subject.config, **extra},
+            trial,
         )
         if self.account.mode == "online":
             self._logged = self._run.starting_step - 1
@@ -157,6 +190,11 @@ def _measurements(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Measurements of a run other than its scores."""
     keys = ("best_epoch", "train_seconds", "images_per_second", "parameters", "inference_ms")
     return {key: metrics[key] for key in keys}
+
+
+def _score(value: float | None) -> dict[str, float]:
+    """Score that a W&B sweep optimizes; missing if undefined."""
+    return {} if value is None else {"score": value}
 
 
 def _best_epoch(rows: Sequence[Row], best_epoch: int) -> dict[str, float | None]:

@@ -51,6 +51,24 @@ def validation_score(metrics: Mapping[str, Any], monitor: str) -> float | None:
     return None if value is None else float(value)
 
 
+def mean_score(metrics: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the mean over folds of the monitored score of the validation part, see above.
+
+    Args:
+        metrics: content of the `metrics.json` of each fold.
+
+    Returns:
+        None if a fold has no such score, or the folds monitored different ones.
+    """
+    if not all("validation" in fold for fold in metrics):  # of an earlier version
+        return None
+    if len({fold["monitor"] for fold in metrics}) > 1:
+        return None
+    scores = [validation_score(fold, fold["monitor"]) for fold in metrics]
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if len(known) == len(scores) else None
+
+
 @dataclass(frozen=True)
 class Selection:
     """Scores by which the best of several configurations is selected.

@@ -30,6 +30,7 @@ class Job:
             else the run lists and counts the dataset.
         start: the run from whose network the training starts; None for `init_from=null`.
         split: the split, if that process has computed it; a frozen split of the run has precedence.
+        alone: the command has no other fold of its configuration.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Job:
     census: Path | None = None
     start: Start | None = None
     split: "Split | None" = None
+    alone: bool = False
 
     @property
     def fold(self) -> int | None:
@@ -53,6 +55,11 @@ class Job:
     def folds(self) -> int | None:
         """Number of folds; None for a split without folds."""
         return self.config.folds
+
+    @property
+    def configuration_folder(self) -> Path:
+        """Folder of its configuration, which contains the folders of all folds."""
+        return self.folder if self.fold is None else self.folder.parent
 
     @property
     def title(self) -> str:

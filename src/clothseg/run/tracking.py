@@ -118,10 +118,11 @@ class Tracking(Callback):
 
 def job_tracking(job: Job, say: Say, require_claim: Callable[[], None] | None = None) -> Tracking:
     """Create the tracking of a job with its configured trackers and an empty history."""
-    folder = job.folder if job.fold is None else job.folder.parent
-    group = "/".join(folder.parts[-3:])
+    group = "/".join(job.configuration_folder.parts[-3:])
     config = job.config
-    subject = Subject(job.title, job.folder, group, config.plain, job.choices, config.labels)
+    subject = Subject(
+        job.title, job.folder, group, config.plain, job.choices, config.labels, job.alone
+    )
     return Tracking(
         build.build_trackers(config), subject, History(config.monitor), say, require_claim
     )
