@@ -168,7 +168,7 @@ class RunConfig(DatasetConfig):
 
     @property
     def keeps_last_checkpoint(self) -> bool:
-        """Whether a finished run keeps the state to resume from."""
+        """True if a finished run keeps the state to resume from."""
         return bool(self.callbacks["checkpoints"].arguments.get("keep_last", False))
 
     @property
