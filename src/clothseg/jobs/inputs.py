@@ -12,6 +12,7 @@ from clothseg.dataset import Reader
 from clothseg.dataset.cropped import cropped_readers
 from clothseg.error import ConfigError, DataError, UserError
 from clothseg.run.job import Job
+from clothseg.run.own_code import code_hashes, used_packages
 from clothseg.run.record import Record
 from clothseg.run.start import Start, open_start, start_config
 from clothseg.split import Split
@@ -23,6 +24,7 @@ class Inputs:
 
     _readers: dict[str, Reader] = field(default_factory=dict)
     _fingerprints: dict[str, str] = field(default_factory=dict)
+    _own_code: dict[str, dict[str, str]] = field(default_factory=dict)
     _starts: dict[str, Start] = field(default_factory=dict)
     _accepted: set[str] = field(default_factory=set)
 
@@ -43,6 +45,18 @@ class Inputs:
         if key not in self._fingerprints:
             self._fingerprints[key] = self.reader(config).fingerprint()
         return self._fingerprints[key]
+
+    def own_code(self, config: RunConfig) -> dict[str, str]:
+        """Return the hash of each of the user's own packages that a run uses.
+
+        Raises:
+            DataError: its source cannot be read.
+        """
+        packages = used_packages(config)
+        key = repr(packages)
+        if key not in self._own_code:
+            self._own_code[key] = code_hashes(packages)
+        return self._own_code[key]
 
     def start(self, config: RunConfig) -> Start | None:
         """Return the run from whose network a training starts; None if it starts anew.
