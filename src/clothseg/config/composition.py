@@ -14,10 +14,15 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
+from omegaconf.errors import (
+    InterpolationKeyError,
+    InterpolationToMissingValueError,
+    OmegaConfBaseException,
+)
 
 from clothseg.config.flags import is_hydra_key
 from clothseg.config.override import Variant, variants
+from clothseg.config.replacement import functions_first, set_value, shown_choices
 from clothseg.config.suggestion import did_you_mean, no_such_key
 from clothseg.error import ConfigError, first_line
 from clothseg.label_file import label_file_part
@@ -44,7 +49,8 @@ class Composed(Generic[C]):
 
     Args:
         config: plain containers without interpolations; once checked, a typed object.
-        choices: the selected option of each group.
+        choices: the selected option of each group, or the function in its place, see
+            :func:`clothseg.config.replacement.shown_choices`.
         launcher: settings of the launcher that runs a sweep's jobs, see `conf/hydra/launcher`.
         overrides: the overrides of this configuration, each with a single value.
         swept: those of them that vary within the command, except the fold.
@@ -153,10 +159,10 @@ class Composer:
     def _complete(self, base: "_Base", combination: Combination) -> list[Composed[Plain]]:
         """Set the values of a combination; return one configuration, or one of each fold."""
         config = base.config.copy()
-        for variant in combination:
+        for variant in functions_first(combination):
             try:
                 if not variant.is_option:
-                    self._apply(config, variant)
+                    self._apply(config, variant, base.config)
             except (OmegaConfBaseException, ValueError, TypeError) as error:  # all from OmegaConf
                 self.problems.append(f"{variant.text}: cannot be set ({first_line(error)})")
                 return []
@@ -167,9 +173,8 @@ class Composer:
             return []
         texts = [v.text for v in combination if not is_hydra_key(v.key)]
         swept = [v.text for v in combination if v.is_swept and v.key != FOLD]
-        one: Composed[Plain] = Composed(
-            {}, base.choices, self._launcher(base, config), texts, swept
-        )
+        choices = shown_choices(base.choices, base.config, config, combination)
+        one: Composed[Plain] = Composed({}, choices, self._launcher(base, config), texts, swept)
         if not folds:
             return self._resolved(config, one)
         composed = []
@@ -195,17 +200,19 @@ class Composer:
             return []
         return [one.with_config({key: self._share(key, item) for key, item in plain.items()})]
 
-    def _apply(self, config: DictConfig, variant: Variant) -> None:
+    def _apply(self, config: DictConfig, variant: Variant, base: DictConfig) -> None:
         """Set a value as Hydra would, even for unknown keys: the schema rejects these later."""
         with open_dict(config):
             if not variant.is_deletion:
-                _set(config, variant)
+                set_value(config, variant.key, variant.value)
                 return
             parent, _, last = variant.key.rpartition(".")
-            node = OmegaConf.select(config, parent) if parent else config
+            node, before = [OmegaConf.select(c, parent) if parent else c for c in (config, base)]
             if isinstance(node, DictConfig) and last in node:
                 del node[last]
                 return
+            if isinstance(before, DictConfig) and last in before:
+                return  # an argument of a replaced function, which is gone already
         known = [str(key) for key in node] if isinstance(node, DictConfig) else []
         self.problems.append(f"~{variant.key}: no such key; {did_you_mean(last, known)}")
 
@@ -229,17 +236,12 @@ class Composer:
         except InterpolationToMissingValueError:  # already reported
             return None
         except OmegaConfBaseException as error:
-            reported = _resolver_problems(error) or [f"{error.full_key}: {first_line(error)}"]
+            missing_key = isinstance(error, InterpolationKeyError)
+            advice = f"; add {error.full_key}=<value> to the command" if missing_key else ""
+            reason = f"{error.full_key}: {first_line(error)}{advice}"
+            reported = _resolver_problems(error) or [reason]
             self.problems += reported
             return None
-
-
-def _set(config: DictConfig, variant: Variant) -> None:
-    """Set a value; a dictionary in place of a list, or the reverse, is left to the schema."""
-    try:
-        OmegaConf.update(config, variant.key, variant.value, force_add=True)
-    except (OmegaConfBaseException, ValueError, TypeError):
-        OmegaConf.update(config, variant.key, variant.value, merge=False, force_add=True)
 
 
 @dataclass(frozen=True)
