@@ -11,6 +11,7 @@ from clothseg.config.run_config import RunConfig
 from clothseg.dataset import Reader
 from clothseg.dataset.cropped import cropped_readers
 from clothseg.error import ConfigError, DataError, UserError
+from clothseg.run.contract import require_contract
 from clothseg.run.job import Job
 from clothseg.run.own_code import code_hashes, used_packages
 from clothseg.run.record import Record
@@ -87,10 +88,10 @@ class Inputs:
         Raises:
             DataError: a dataset's folder is missing, has a different layout, or lacks an image.
             ConfigError: weights of a backbone or of a person detector are unavailable or do not
-                fit, `init_from` is no run of the same network, or the service of a logger rejects
-                the connection.
+                fit, `init_from` is no run of the same network, the service of a logger rejects the
+                connection, or a network or loss of the user's own does not keep its contract.
         """
-        backbones = []
+        backbones, parts = [], []
         for config in configs:
             plain = config.plain
             backbone = config.backbone() if self._is_new("backbone", plain["backbone"]) else None
@@ -105,8 +106,13 @@ class Inputs:
                 for tracker in build.build_trackers(config):
                     tracker.require()
             self.start(config)
+            groups = ("model", "backbone", "loss", "labels", "data", "trust")
+            if self._is_new("parts", *(plain[group] for group in groups)):
+                parts.append(config)
         for backbone in backbones:  # last, because it imports torch, which takes seconds
             require_fit(backbone)
+        for config in parts:
+            require_contract(config)
 
     def _is_new(self, *part: Any) -> bool:
         known = len(self._accepted)
