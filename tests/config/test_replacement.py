@@ -1,8 +1,10 @@
 """Functions of the user in place of those of an option: arguments, names and folders."""
 
 import pytest
+import yaml
 
-from clothseg.config.command_line import check_command
+from clothseg.commands.main import main
+from clothseg.config.command_line import check_command, check_query
 from clothseg.error import ConfigError
 from clothseg.run.record import run_folder
 from support.own_package import OwnPackage
@@ -183,3 +185,11 @@ def test_a_key_whose_default_went_with_a_replaced_function_has_to_be_typed():
         ConfigError, match=r"data\.normalization: .*add data\.normalization=<value>"
     ):
         composed("backbone._target_=tailor.encoder", "backbone.depth=3")
+
+
+def test_a_query_prints_what_a_run_would_have(capsys):
+    own = ["trust=[tailor]", "model._target_=tailor.net", "model.width=8", "backbone=none"]
+    assert main("train", [*own, "~model.merge", "--cfg", "job", "--package", "model"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out) == {"_target_": "tailor.net", "width": 8}
+    with pytest.raises(ConfigError, match=r"loss\.width: no such key"):
+        check_query([*own, "loss.width=8"])

@@ -27,7 +27,7 @@ new function has them, too."""
 
 def functions_first(combination: Iterable[Variant]) -> list[Variant]:
     """Move trusted packages and `_target_` to the front, so that no typed argument is dropped."""
-    return sorted(combination, key=lambda v: (v.key != "trust", not _is_target(v.key)))
+    return sorted(combination, key=lambda v: (v.key != "trust", not is_function(v.key)))
 
 
 def set_value(config: DictConfig, key: str, value: Any) -> None:
@@ -42,7 +42,7 @@ def set_value(config: DictConfig, key: str, value: Any) -> None:
         value: plain value.
     """
     whole = (
-        {key.removesuffix("._target_"): {"_target_": value}} if _is_target(key) else {key: value}
+        {key.removesuffix("._target_"): {"_target_": value}} if is_function(key) else {key: value}
     )
     for path, node in targets(whole):
         _drop_old_arguments(config, path, node["_target_"])
@@ -100,7 +100,8 @@ def _arguments(target: Any, trust: Any) -> set[str]:
         return set()
 
 
-def _is_target(key: str) -> bool:
+def is_function(key: str) -> bool:
+    """Return whether a dotted key is that of a node's function."""
     return key.endswith("._target_")
 
 

@@ -53,8 +53,8 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         ConfigError: the command line is invalid; lists every problem.
     """
     if any(flag in QUERY_FLAGS for flag in flags):
-        check_query(overrides)
-        _print_configuration([*overrides, *(f for f in flags if f not in MULTIRUN_FLAGS)])
+        printed = check_query(overrides)
+        _print_configuration([*printed, *(f for f in flags if f not in MULTIRUN_FLAGS)])
         return 0
     if modifiers := [flag for flag in flags if flag in QUERY_MODIFIERS]:
         raise ConfigError([f"{flag}: only allowed together with --cfg" for flag in modifiers])
