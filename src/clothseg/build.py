@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from clothseg.datamodule.segmentation_data import SegmentationData
     from clothseg.logger.tracker import Tracker
     from clothseg.loss.class_weights import ClassPixels
+    from clothseg.loss.pixelwise import PixelLoss
+    from clothseg.model.network import Network
     from clothseg.split import Split
     from clothseg.task.segmenter import Segmenter
     from clothseg.task.semantic import SemanticSegmentation
@@ -164,7 +166,7 @@ def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Seman
 
     return SemanticSegmentation(
         **_segmenter(config),
-        loss=config.loss(pixels),
+        loss=build_loss(config, pixels),
         seed=config.seed,
         optimizer=config.optimizer,
         scheduler=config.scheduler,
@@ -173,12 +175,26 @@ def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Seman
     )
 
 
+def build_network(config: RunConfig, classes: int) -> "Network":
+    """Build a network with initial weights; a plain one of the user's own is wrapped."""
+    from clothseg.model.network import as_network
+
+    return as_network(config.model.given(config.backbone(), classes), config.data.image_size)
+
+
+def build_loss(config: RunConfig, pixels: "ClassPixels | None") -> "PixelLoss":
+    """Build the loss; a plain one of the user's own is adapted."""
+    from clothseg.loss.plain import as_loss
+
+    return as_loss(config.loss.given(pixels))
+
+
 def _segmenter(config: RunConfig) -> dict[str, Any]:
     import torch
 
     torch.manual_seed(config.seed)
     names = config.labels.names
-    network = config.model(config.backbone(), len(names))
+    network = build_network(config, len(names))
     if config.execution.channels_last:
         network.to(memory_format=torch.channels_last)
     if config.execution.compile:

@@ -116,6 +116,6 @@ def _command(run: Record) -> tuple[dict[str, str], dict[str, str]]:
     recorded = run.config
     parts = [text.lstrip("+~").partition("=") for text in recorded["overrides"]]
     typed = {key: value for key, _, value in parts}
-    command = recorded["choices"] | typed
+    command = typed | recorded["choices"]  # these name a function that replaces that of an option
     relevant = ("split.fold", *(key for key in command if not is_irrelevant(key)))
     return typed, {key: str(command[key]) for key in dict.fromkeys(relevant) if key in command}

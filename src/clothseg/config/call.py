@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clothseg.config.parameters import objects_of
 from clothseg.config.target import resolve_target
 
 
@@ -24,6 +25,15 @@ class Call:
     def __call__(self, *positional: Any) -> Any:
         """Call the function, which may change its arguments."""
         return self.function(*positional, **_fresh(self.arguments))
+
+    def given(self, *objects: Any) -> Any:
+        """Call the function with the last of some objects, as many as it takes by position.
+
+        Args:
+            objects: the less a function needs one, the further at the front.
+        """
+        count = min(len(objects), len(objects_of(self.function)))
+        return self(*objects[len(objects) - count :])
 
 
 def call_of(node: Mapping[str, Any], trust: Sequence[str], without: Sequence[str] = ()) -> Call:

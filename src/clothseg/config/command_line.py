@@ -19,6 +19,7 @@ from clothseg.config.composition import Composed, Composer, Plain
 from clothseg.config.consistency import contradictions
 from clothseg.config.flags import HYDRA_GROUPS, LAUNCHER, SWEEPER, hydra_problem, is_hydra_key
 from clothseg.config.override import option_problems, parse, sweep_problem, text_of, values_of
+from clothseg.config.query import query_overrides
 from clothseg.config.run_config import DatasetConfig, RunConfig
 from clothseg.config.schema import Config
 from clothseg.config.settings import DatasetTask
@@ -99,11 +100,14 @@ def _check(
     return composed
 
 
-def check_query(overrides: Sequence[str]) -> None:
+def check_query(overrides: Sequence[str]) -> list[str]:
     """Validate a command line that only prints a configuration, which may have missing values.
 
     Args:
         overrides: as for :func:`check_command`.
+
+    Returns:
+        The overrides in a form in which Hydra prints the configuration that a run would have.
 
     Raises:
         ConfigError: lists unknown options and keys, sweeps, and Hydra keys that must not be set.
@@ -115,11 +119,15 @@ def check_query(overrides: Sequence[str]) -> None:
         for o in parsed.valid
         if o.is_sweep_override()
     ]
+    groups, texts = (*group_names("config"), *HYDRA_GROUPS), []
     if not problems:
         composer = Composer("config", parsed.settings, False, problems)
-        problems += composer.unknown_keys(parsed.valid, (*group_names("config"), *HYDRA_GROUPS))
+        options = [str(o.input_line) for o in parsed.valid if o.key_or_group in groups]
+        if base := composer.base(options):
+            texts = query_overrides(base.config, parsed.valid, groups, problems)
     if problems:
         raise ConfigError(problems)
+    return [*texts, *parsed.settings]
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,20 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
+from omegaconf.errors import (
+    InterpolationKeyError,
+    InterpolationToMissingValueError,
+    OmegaConfBaseException,
+)
 
 from clothseg.config.flags import is_hydra_key
 from clothseg.config.override import Variant, variants
-from clothseg.config.suggestion import did_you_mean, no_such_key
+from clothseg.config.replacement import functions_first, set_value, shown_choices
+from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError, first_line
 from clothseg.label_file import label_file_part
 from clothseg.screen import progress_bar, say
-from clothseg.shipped import CONF, options
+from clothseg.shipped import CONF
 
 OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
 
@@ -44,7 +49,8 @@ class Composed(Generic[C]):
 
     Args:
         config: plain containers without interpolations; once checked, a typed object.
-        choices: the selected option of each group.
+        choices: the selected option of each group, or the function in its place, see
+            :func:`clothseg.config.replacement.shown_choices`.
         launcher: settings of the launcher that runs a sweep's jobs, see `conf/hydra/launcher`.
         overrides: the overrides of this configuration, each with a single value.
         swept: those of them that vary within the command, except the fold.
@@ -106,7 +112,7 @@ class Composer:
         total = math.prod(map(len, choices))
         with progress_bar("planning", total) as advance:
             for options, members in by_options.items():
-                base = self._base(options)
+                base = self.base(options)
                 if base is None:
                     continue
                 for number, combination in members:
@@ -116,30 +122,12 @@ class Composer:
                     advance(1)
         return [composed for number in sorted(found) for composed in found[number]]
 
-    def unknown_keys(self, overrides: Sequence[Override], groups: Sequence[str]) -> list[str]:
-        """Find the keys that a configuration lacks and that are not added with `+`.
-
-        Args:
-            overrides: valid overrides, each with a single value.
-            groups: config groups of the main configuration.
-        """
-        base = self._base([str(o.input_line) for o in overrides if o.key_or_group in groups])
-        if base is None:
-            return []
-        paths = _paths(OmegaConf.to_container(base.config))
-        return [
-            _unknown(override.key_or_group, paths)
-            for override in overrides
-            if override.key_or_group not in {*groups, *paths}
-            and not (override.is_add() or override.is_force_add())
-        ]
-
     def _announce(self, jobs: int) -> None:
         if jobs >= MANY_JOBS:
             say(f"planning {jobs:,} jobs")
 
-    def _base(self, options: Sequence[str]) -> "_Base | None":
-        """Let Hydra compose a choice of options."""
+    def base(self, options: Sequence[str]) -> "Base | None":
+        """Let Hydra compose a choice of options; append problems and return None if that fails."""
         try:
             with initialize_config_dir(str(CONF), version_base="1.3"):
                 full = compose(self.name, [*options, *self.settings], return_hydra_config=True)
@@ -148,15 +136,15 @@ class Composer:
             return None
         choices = {k: v for k, v in full.hydra.runtime.choices.items() if "/" not in k and v}
         config = OmegaConf.masked_copy(full, [str(key) for key in full if key != "hydra"])
-        return _Base(config, choices, full.hydra.launcher)
+        return Base(config, choices, full.hydra.launcher)
 
-    def _complete(self, base: "_Base", combination: Combination) -> list[Composed[Plain]]:
+    def _complete(self, base: "Base", combination: Combination) -> list[Composed[Plain]]:
         """Set the values of a combination; return one configuration, or one of each fold."""
         config = base.config.copy()
-        for variant in combination:
+        for variant in functions_first(combination):
             try:
                 if not variant.is_option:
-                    self._apply(config, variant)
+                    self._apply(config, variant, base.config)
             except (OmegaConfBaseException, ValueError, TypeError) as error:  # all from OmegaConf
                 self.problems.append(f"{variant.text}: cannot be set ({first_line(error)})")
                 return []
@@ -167,9 +155,8 @@ class Composer:
             return []
         texts = [v.text for v in combination if not is_hydra_key(v.key)]
         swept = [v.text for v in combination if v.is_swept and v.key != FOLD]
-        one: Composed[Plain] = Composed(
-            {}, base.choices, self._launcher(base, config), texts, swept
-        )
+        choices = shown_choices(base.choices, base.config, config, combination)
+        one: Composed[Plain] = Composed({}, choices, self._launcher(base, config), texts, swept)
         if not folds:
             return self._resolved(config, one)
         composed = []
@@ -195,21 +182,23 @@ class Composer:
             return []
         return [one.with_config({key: self._share(key, item) for key, item in plain.items()})]
 
-    def _apply(self, config: DictConfig, variant: Variant) -> None:
+    def _apply(self, config: DictConfig, variant: Variant, base: DictConfig) -> None:
         """Set a value as Hydra would, even for unknown keys: the schema rejects these later."""
         with open_dict(config):
             if not variant.is_deletion:
-                _set(config, variant)
+                set_value(config, variant.key, variant.value)
                 return
             parent, _, last = variant.key.rpartition(".")
-            node = OmegaConf.select(config, parent) if parent else config
+            node, before = [OmegaConf.select(c, parent) if parent else c for c in (config, base)]
             if isinstance(node, DictConfig) and last in node:
                 del node[last]
                 return
+            if isinstance(before, DictConfig) and last in before:
+                return  # an argument of a replaced function, which is gone already
         known = [str(key) for key in node] if isinstance(node, DictConfig) else []
         self.problems.append(f"~{variant.key}: no such key; {did_you_mean(last, known)}")
 
-    def _launcher(self, base: "_Base", config: DictConfig) -> Plain:
+    def _launcher(self, base: "Base", config: DictConfig) -> Plain:
         """Resolve the launcher's settings, which may refer to other keys of the configuration."""
         node = OmegaConf.create({"launcher": base.launcher})
         node._set_parent(config)
@@ -229,21 +218,16 @@ class Composer:
         except InterpolationToMissingValueError:  # already reported
             return None
         except OmegaConfBaseException as error:
-            reported = _resolver_problems(error) or [f"{error.full_key}: {first_line(error)}"]
+            missing_key = isinstance(error, InterpolationKeyError)
+            advice = f"; add {error.full_key}=<value> to the command" if missing_key else ""
+            reason = f"{error.full_key}: {first_line(error)}{advice}"
+            reported = _resolver_problems(error) or [reason]
             self.problems += reported
             return None
 
 
-def _set(config: DictConfig, variant: Variant) -> None:
-    """Set a value; a dictionary in place of a list, or the reverse, is left to the schema."""
-    try:
-        OmegaConf.update(config, variant.key, variant.value, force_add=True)
-    except (OmegaConfBaseException, ValueError, TypeError):
-        OmegaConf.update(config, variant.key, variant.value, merge=False, force_add=True)
-
-
 @dataclass(frozen=True)
-class _Base:
+class Base:
     """Composition of one choice of options, with unresolved interpolations."""
 
     config: DictConfig
@@ -255,30 +239,6 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
     """Convert a configuration to plain containers, interpolations resolved."""
     plain: Any = OmegaConf.to_container(config, resolve=True)
     return dict(plain)
-
-
-def _paths(node: Any, path: str = "") -> list[str]:
-    """Dotted paths of all keys of a configuration."""
-    paths = [path] if path else []
-    for key, value in node.items() if isinstance(node, dict) else ():
-        paths += _paths(value, f"{path}.{key}" if path else str(key))
-    return paths
-
-
-def _unknown(key: str, paths: Sequence[str]) -> str:
-    """Message for a key that a configuration lacks, which names its first unknown part."""
-    *_, parts = [n for n in range(key.count(".") + 1) if n == 0 or _first(key, n) in paths]
-    first, parent = _first(key, parts + 1), _first(key, parts)
-    word = first.rpartition(".")[2]
-    if word in options(parent):
-        return f"{first}: {word} is not selected"
-    known = {path.rpartition(".")[2] for path in paths if path.rpartition(".")[0] == parent}
-    return f"{first}: {no_such_key(key.rpartition('.')[2], known - {'_target_'}, paths)}"
-
-
-def _first(key: str, parts: int) -> str:
-    """First parts of a dotted key."""
-    return ".".join(key.split(".")[:parts])
 
 
 def _missing_keys(node: Any, path: str = "") -> list[str]:

@@ -20,7 +20,7 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
 
     Args:
         config: plain containers, interpolations resolved; may violate the schema.
-        choices: the selected option of each group.
+        choices: the selected option of each group, or the function in its place.
     """
     problems = []
     split = _node(config, "split")
@@ -31,7 +31,7 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
         )
     problems += _device_contradictions(config)
     problems += _weight_contradictions(config)
-    if {"model", "backbone"} <= choices.keys():
+    if choices.get("model") in options("model") and choices.get("backbone") in options("backbone"):
         stride = _node(config, "model").get("output_stride")
         problem = pair_problem(
             choices["model"],

@@ -22,6 +22,13 @@ def shipped_targets() -> frozenset[str]:
     return frozenset(t for path in CONF.rglob("*.yaml") for t in pattern.findall(path.read_text()))
 
 
+def own_package(target: Any, trust: Sequence[str]) -> str | None:
+    """Return the trusted package that a target belongs to; None for the shipped targets."""
+    if not isinstance(target, str) or target in shipped_targets():
+        return None
+    return next((package for package in trust if target.startswith(f"{package}.")), None)
+
+
 def resolve_target(target: Any, trust: Sequence[str]) -> Callable[..., Any]:
     """Import the function that a `_target_` refers to.
 
@@ -40,7 +47,7 @@ def resolve_target(target: Any, trust: Sequence[str]) -> Callable[..., Any]:
             [f"_target_={target}: this function has been renamed to {TARGETS[target]}"]
         )
     module_name, _, name = target.rpartition(".")
-    package = next((p for p in trust if target.startswith(f"{p}.")), None)
+    package = own_package(target, trust)
     if target not in shipped_targets() and package is None:
         raise ConfigError(
             [

@@ -1,10 +1,9 @@
 """Schema validation of a configuration, with readable error messages.
 
-The schema of a node with a `_target_` is the keyword-only parameters of that function; the schema
-of all other nodes is a class in :mod:`.schema`. This module does not import torch.
+The schema of a node with a `_target_` is the settings of that function, see :mod:`.parameters`; the
+schema of all other nodes is a class in :mod:`.schema`. This module does not import torch.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
@@ -12,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError, create_model
 
+from clothseg.config.parameters import settings_of
 from clothseg.config.renamed import new_key
 from clothseg.config.schema import Arguments, Config, Execution, Node, Preparation
 from clothseg.config.suggestion import no_such_key
@@ -97,25 +97,26 @@ def launcher_problems(node: Mapping[str, Any]) -> list[str]:
 def argument_model(
     function: Callable[..., Any], shared: type[BaseModel] = Arguments
 ) -> type[BaseModel]:
-    """Model of the arguments of a function: its keyword-only parameters and shared keys.
+    """Model of the arguments of a function: its settings and shared keys.
 
-    A parameter without annotation accepts any value.
+    A parameter without annotation accepts any value. A positional one with a default is no setting
+    if its annotation cannot be validated, such as a tensor.
 
     Raises:
-        ConfigError: names each parameter whose annotation cannot be validated.
+        ConfigError: names each keyword-only parameter whose annotation cannot be validated.
     """
+    fields = {}
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = settings_of(function)
     except ValueError as error:  # some functions that are implemented in C
         raise ConfigError([f"_target_: its parameters cannot be inspected ({error})"]) from error
-    fields = {
-        parameter.name: (
+    for parameter in parameters:
+        field = (
             Any if parameter.annotation is parameter.empty else parameter.annotation,
             ... if parameter.default is parameter.empty else parameter.default,
         )
-        for parameter in parameters
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
+        if parameter.kind is parameter.KEYWORD_ONLY or _is_valid(function, parameter.name, field):
+            fields[parameter.name] = field
     try:
         return _model(function, shared, fields)
     except Exception as combined:  # an annotation that is a string can be any expression
@@ -130,6 +131,14 @@ def argument_model(
                     "it with a plain type such as float, str or list[int]"
                 )
         raise ConfigError(problems) from combined
+
+
+def _is_valid(function: Callable[..., Any], name: str, field: Any) -> bool:
+    try:
+        _model(function, Arguments, {name: field})
+    except Exception:  # as in argument_model
+        return False
+    return True
 
 
 def _model(

@@ -11,7 +11,9 @@ from clothseg.config.run_config import RunConfig
 from clothseg.dataset import Reader
 from clothseg.dataset.cropped import cropped_readers
 from clothseg.error import ConfigError, DataError, UserError
+from clothseg.run.contract import require_contract
 from clothseg.run.job import Job
+from clothseg.run.own_code import code_hashes, used_packages
 from clothseg.run.record import Record
 from clothseg.run.start import Start, open_start, start_config
 from clothseg.split import Split
@@ -23,6 +25,7 @@ class Inputs:
 
     _readers: dict[str, Reader] = field(default_factory=dict)
     _fingerprints: dict[str, str] = field(default_factory=dict)
+    _own_code: dict[str, dict[str, str]] = field(default_factory=dict)
     _starts: dict[str, Start] = field(default_factory=dict)
     _accepted: set[str] = field(default_factory=set)
 
@@ -43,6 +46,18 @@ class Inputs:
         if key not in self._fingerprints:
             self._fingerprints[key] = self.reader(config).fingerprint()
         return self._fingerprints[key]
+
+    def own_code(self, config: RunConfig) -> dict[str, str]:
+        """Return the hash of each of the user's own packages that a run uses.
+
+        Raises:
+            DataError: its source cannot be read.
+        """
+        packages = used_packages(config)
+        key = repr(packages)
+        if key not in self._own_code:
+            self._own_code[key] = code_hashes(packages)
+        return self._own_code[key]
 
     def start(self, config: RunConfig) -> Start | None:
         """Return the run from whose network a training starts; None if it starts anew.
@@ -77,10 +92,10 @@ class Inputs:
         Raises:
             DataError: a dataset's folder is missing, has a different layout, or lacks an image.
             ConfigError: weights of a backbone or of a person detector are unavailable or do not
-                fit, `init_from` is no run of the same network, or the service of a logger rejects
-                the connection.
+                fit, `init_from` is no run of the same network, the service of a logger rejects the
+                connection, or a network or loss of the user's own does not keep its contract.
         """
-        backbones = []
+        backbones, parts = [], []
         for config in configs:
             plain = config.plain
             backbone = config.backbone() if self._is_new("backbone", plain["backbone"]) else None
@@ -95,8 +110,13 @@ class Inputs:
                 for tracker in build.build_trackers(config):
                     tracker.require(several)
             self.start(config)
+            groups = ("model", "backbone", "loss", "labels", "data", "trust")
+            if self._is_new("parts", *(plain[group] for group in groups)):
+                parts.append(config)
         for backbone in backbones:  # last, because it imports torch, which takes seconds
             require_fit(backbone)
+        for config in parts:
+            require_contract(config)
 
     def _is_new(self, *part: Any) -> bool:
         known = len(self._accepted)

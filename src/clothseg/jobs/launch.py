@@ -29,7 +29,7 @@ from clothseg.jobs.plan import plan_jobs
 from clothseg.jobs.summary import report_outcomes
 from clothseg.jobs.sweep import run_sweep
 from clothseg.run.record import Record
-from clothseg.run.restore import recorded_reader
+from clothseg.run.restore import recorded_reader, warn_if_code_changed
 from clothseg.run.signature import is_irrelevant
 from clothseg.shipped import CONF
 from clothseg.signals import raise_if_interrupted
@@ -53,8 +53,8 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         ConfigError: the command line is invalid; lists every problem.
     """
     if any(flag in QUERY_FLAGS for flag in flags):
-        check_query(overrides)
-        _print_configuration([*overrides, *(f for f in flags if f not in MULTIRUN_FLAGS)])
+        printed = check_query(overrides)
+        _print_configuration([*printed, *(f for f in flags if f not in MULTIRUN_FLAGS)])
         return 0
     if modifiers := [flag for flag in flags if flag in QUERY_MODIFIERS]:
         raise ConfigError([f"{flag}: only allowed together with --cfg" for flag in modifiers])
@@ -133,11 +133,13 @@ def _rerun(composed: list[Composed[RunConfig]], overrides: list[str]) -> Outcome
             [f"rerun_from repeats a run unchanged, so {key} cannot be set" for key in fixed]
             or ["rerun_from repeats a single run, not several"]
         )
-    recorded = Record(Path(str(command.rerun_from))).config
+    original = Record(Path(str(command.rerun_from)))
+    recorded = original.config
     plain = copy.deepcopy(recorded["config"])
     for key in keys | OF_THE_COMMAND:
         _copy_key(command.plain, plain, key)
     config = RunConfig.of({**plain, "rerun": True})
+    warn_if_code_changed(original, config)
     if "dataset.root" not in keys:
         recorded_reader(config, "dataset.root")
     all_overrides = [*recorded["overrides"], *overrides]

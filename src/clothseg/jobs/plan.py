@@ -37,14 +37,16 @@ def _plan(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) -> Jo
     world_size = machine.training_world_size(composed.config)
     fingerprint = inputs.fingerprint(composed.config)
     start = inputs.start(composed.config)
+    own_code = inputs.own_code(composed.config)
     content = {**composed.config.plain, "init_from": start and start.digest}
     return Job(
         name=composed.name,
-        folder=run_folder(content, composed.choices, fingerprint, world_size),
+        folder=run_folder(content, composed.choices, fingerprint, world_size, own_code),
         config=composed.config,
         choices=composed.choices,
         overrides=list(composed.overrides),
         world_size=world_size,
+        own_code=own_code,
         start=start,
     )
 

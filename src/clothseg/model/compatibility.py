@@ -37,9 +37,10 @@ MIN_SIZE_FOR_ONE_IMAGE = 64
 
 def min_batch_size(config: Mapping[str, Any]) -> int:
     """Return the smallest number of images per training forward pass."""
-    model = config["model"]["_target_"].rpartition(".")[2]
+    package, _, model = config["model"]["_target_"].rpartition(".")
+    is_pooled = package == "clothseg.model" and model in GLOBALLY_POOLED
     image_size = config["data"]["image_size"]
-    return 2 if model in GLOBALLY_POOLED or image_size < MIN_SIZE_FOR_ONE_IMAGE else 1
+    return 2 if is_pooled or image_size < MIN_SIZE_FOR_ONE_IMAGE else 1
 
 
 def pair_problem(

@@ -41,6 +41,7 @@ class Network(nn.Module):
         stride: height and width are padded to a multiple of this, pixels.
         auxiliaries: classifiers on submodules of the body.
         main_weight: weight of the main output's loss relative to those of the auxiliaries.
+        size: height and width of images with which unused parameters are found, pixels.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Network(nn.Module):
         stride: int,
         auxiliaries: Sequence[Auxiliary] = (),
         main_weight: float = 1.0,
+        size: int = 64,
     ) -> None:
         super().__init__()
         self.body = body
@@ -62,7 +64,7 @@ class Network(nn.Module):
             # In a deep copy of the network a bound method refers to the copy; a closure would not.
             hook = partial(self._store_features, auxiliary.name, auxiliary.stage)
             body.get_submodule(auxiliary.part).register_forward_hook(hook)
-        self._freeze_unused()
+        self._freeze_unused(max(size, stride))
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return ``logits`` [B,C,H,W] of images [B,3,H,W]; in training also auxiliary logits."""
@@ -93,9 +95,8 @@ class Network(nn.Module):
         """Store the features of an auxiliary classifier until it is evaluated (forward hook)."""
         self._features[name] = output if stage is None else output[stage]
 
-    def _freeze_unused(self) -> None:
+    def _freeze_unused(self, size: int) -> None:
         """Freeze parameters that the outputs do not depend on, found in one forward pass."""
-        size = max(64, self.stride)
         states = {name: buffer.clone() for name, buffer in self.named_buffers()}
         with torch.random.fork_rng(devices=[]):
             outputs = self(torch.randn(2, 3, size, size))
@@ -104,6 +105,16 @@ class Network(nn.Module):
             parameter.requires_grad_(parameter in used)
         for name, buffer in self.named_buffers():  # undo the update of the running statistics
             buffer.copy_(states[name])
+
+
+def as_network(built: nn.Module, image_size: int) -> Network:
+    """Wrap a plain network, which maps images [B,3,H,W] to logits [B,C,H,W].
+
+    Args:
+        built: a :class:`Network`, which is returned unchanged, or a plain one.
+        image_size: height and width of its images, pixels.
+    """
+    return built if isinstance(built, Network) else Network(built, stride=1, size=image_size)
 
 
 def _leaves(outputs: Iterable[Tensor]) -> set[Tensor]:

@@ -50,6 +50,7 @@ class Environment(Content):
     """Content of `environment.json`."""
 
     commit: str | None
+    own_code: dict[str, str] = {}
 
 
 class ClassScores(Content):

@@ -1,7 +1,7 @@
 """Jobs: one run of a command line, with the folder of its record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ class Job:
         world_size: number of processes of the run.
         code: commit of the code, see :func:`clothseg.run.environment.code_version`; None lets the
             process of the job ask.
+        own_code: hashes of the user's own packages that the run uses, see
+            :mod:`clothseg.run.own_code`.
         wait: seconds to wait for another process that executes the same run before giving up.
         census: folder of the dataset's census, if the process that created the job has opened it;
             else the run lists and counts the dataset.
@@ -40,6 +42,7 @@ class Job:
     overrides: list[str]
     world_size: int = 1
     code: Mapping[str, Any] | None = None
+    own_code: Mapping[str, str] = field(default_factory=dict)
     wait: float = 0
     census: Path | None = None
     start: Start | None = None

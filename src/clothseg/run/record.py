@@ -57,12 +57,16 @@ CLAIM_TIMEOUT = 120.0
 
 
 def run_folder(
-    config: Mapping[str, Any], choices: Mapping[str, str], fingerprint: str, world_size: int
+    config: Mapping[str, Any],
+    choices: Mapping[str, str],
+    fingerprint: str,
+    world_size: int,
+    own_code: Mapping[str, str] | None = None,
 ) -> Path:
     """Run folder of a configuration; arguments as for :func:`signature`."""
     pair = f"{choices['model']}-{choices['backbone']}"
     folder = Path(config["output"]) / f"{choices['dataset']}-{choices['labels']}" / pair
-    folder /= signature(config, fingerprint, world_size)
+    folder /= signature(config, fingerprint, world_size, own_code)
     fold = config["split"].get("fold")
     return folder if fold is None else folder / f"fold-{fold}"
 
@@ -216,6 +220,7 @@ class Record:
         overrides: list[str],
         device: str,
         code: Mapping[str, Any] | None = None,
+        own_code: Mapping[str, str] | None = None,
     ) -> int:
         """Create or reopen the folder for an attempt; return the attempt number, from 1."""
         attempts: int = (self.status or {}).get("attempts", 0) + 1
@@ -224,7 +229,8 @@ class Record:
         (self.folder / CHECKSUMS).unlink(missing_ok=True)
         content = {"choices": dict(choices), "overrides": overrides, "config": config}
         write_text(self.folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
-        write_json(self.folder / "environment.json", environment(code) | {"device": device})
+        versions = environment(code) | {"own_code": dict(own_code or {}), "device": device}
+        write_json(self.folder / "environment.json", versions)
         self.set_state("running", attempts=attempts)
         return attempts
 

@@ -12,6 +12,7 @@ from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, DataError
 from clothseg.quick_imports import quick_imports
 from clothseg.run.content import require_unchanged
+from clothseg.run.own_code import code_hashes, used_packages
 from clothseg.run.record import Record
 from clothseg.screen import say
 
@@ -36,7 +37,8 @@ def recorded_config(run: Path, trust: Sequence[str], cache: str = "outputs/cache
     Settings that affect training only, or that do not pay off for a few images, are reset, and so
     are the weights that training began with, whose files are not needed any more. Reset is also
     everything that would let the author of a record decide where files are written or to whom
-    results are sent: the loggers, and the folders of results and of the cache.
+    results are sent: the loggers, and the folders of results and of the cache. If a package of the
+    user's own has changed since the run, a warning says so.
 
     Args:
         run: run folder.
@@ -54,6 +56,7 @@ def recorded_config(run: Path, trust: Sequence[str], cache: str = "outputs/cache
         raise ConfigError(
             [f"run={run}: no {record.best_checkpoint}; the run has not finished an epoch yet"]
         )
+    warn_if_code_changed(record, config)
     plain = {"sync_batchnorm": False, "ema_decay": None, "compile": False}
     trainer = {key: value for key, value in plain.items() if key in config.trainer.arguments}
     start = {"weights": None} if "weights" in config.backbone.arguments else {}
@@ -86,6 +89,30 @@ def warn_if_unfinished(runs: Sequence[Path]) -> None:
         if state != "done":
             description = UNFINISHED.get(state, "has an unknown state")
             say(f"warning: {run} {description}; using its best epoch so far")
+
+
+def warn_if_code_changed(record: Record, config: RunConfig) -> None:
+    """Print a warning for each package of the user's own that differs from that of a run.
+
+    Args:
+        record: record of the run.
+        config: its checked configuration.
+    """
+    packages = used_packages(config)
+    if not packages:
+        return
+    recorded = record.environment.get("own_code", {})
+    for package, digest in code_hashes(packages).items():
+        if package not in recorded:
+            say(
+                f"warning: {record.folder} does not record the source of {package}, so a change of "
+                "it since the run cannot be noticed"
+            )
+        elif recorded[package] != digest:
+            say(
+                f"warning: {package} has changed since {record.folder} was trained with it; the "
+                "results may differ from those of the run"
+            )
 
 
 def short_name(run: Path) -> str:

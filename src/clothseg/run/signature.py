@@ -64,13 +64,19 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
 the signature only if they differ from it, so that existing runs are found after an upgrade."""
 
 
-def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> str:
+def signature(
+    config: Mapping[str, Any],
+    fingerprint: str,
+    world_size: int,
+    own_code: Mapping[str, str] | None = None,
+) -> str:
     """Hash everything that can affect the result of a run.
 
     Args:
         config: the resolved configuration, with the hash of a checkpoint as `init_from`.
         fingerprint: hash of the dataset's content.
         world_size: number of processes of the run.
+        own_code: hashes of the user's own packages that the run uses, see :mod:`.own_code`.
     """
     relevant = current_names(config)
     _drop_unrelated_names(relevant)
@@ -83,7 +89,10 @@ def signature(config: Mapping[str, Any], fingerprint: str, world_size: int) -> s
     for key, neutral in NEUTRAL_DEFAULTS.items():
         if _look_up(relevant, key) == neutral:
             _drop(relevant, key)
-    content = json.dumps([first_names(relevant), fingerprint, world_size], sort_keys=True)
+    parts: list[Any] = [first_names(relevant), fingerprint, world_size]
+    if own_code:  # a run without any has the signature of versions that did not hash it
+        parts.append(dict(own_code))
+    content = json.dumps(parts, sort_keys=True)
     return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
 
 

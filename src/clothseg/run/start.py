@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clothseg import build
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, DataError
 from clothseg.run.record import Record
@@ -130,7 +131,7 @@ def _layers_of_classes(network: "Network", config: RunConfig) -> set[str]:
     import torch
 
     with torch.random.fork_rng():
-        larger = config.model(config.backbone(), len(config.labels.names) + 1).state_dict()
+        larger = build.build_network(config, len(config.labels.names) + 1).state_dict()
     own = network.state_dict()
     return {layer for layer, tensor in larger.items() if tensor.shape != own[layer].shape}
 

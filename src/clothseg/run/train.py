@@ -25,6 +25,7 @@ from clothseg.run.content import DERIVED, missing_files
 from clothseg.run.inference_time import inference_ms
 from clothseg.run.job import Job
 from clothseg.run.log import run_log
+from clothseg.run.own_code import require_planned_code
 from clothseg.run.record import Record
 from clothseg.run.restore import load_best
 from clothseg.run.results import write_scores
@@ -69,6 +70,7 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
     pixels = ClassPixels.of_training(census, split, job.config.data.image_size)
     task = build.build_task(job.config, pixels)
     begun = load_start(task.network, job.config, job.start) if job.start else []
+    require_planned_code(job.own_code)  # all modules of the user's own have been imported by now
     record = Record(job.folder)
     if rank > 0:
         checkpoint, _ = latest_checkpoint(record.checkpoints)
@@ -83,7 +85,8 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
         checkpoint, problems = latest_checkpoint(record.checkpoints)
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
-            record.begin(dict(job.config.plain), job.choices, job.overrides, device, job.code)
+            plain = dict(job.config.plain)
+            record.begin(plain, job.choices, job.overrides, device, job.code, job.own_code)
             split.write(frozen)
             lines = [
                 f"{task.network.trainable / 1e6:.1f} M parameters on {device}, "
