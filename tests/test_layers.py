@@ -33,8 +33,8 @@ LAYERS = (
     ("labels",),
     ("weights",),
     ("checkpoint",),
-    ("screen", "threads", "files", "shipped", "extras", "quick_imports", "signals", "untrusted"),
-    ("error", "streams"),
+    ("terminal", "threads", "files", "shipped", "extras", "quick_imports", "untrusted"),
+    ("error",),
 )
 """Layers from top to bottom; a module imports from its own folder and from lower layers."""
 

@@ -11,7 +11,7 @@ from clothseg.dataset.cropped import crop_to_persons
 from clothseg.dataset.skip_defects import skip_defects
 from clothseg.error import ConfigError
 from clothseg.metric.names import costly_keys
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer

@@ -13,7 +13,7 @@ from clothseg.config.command_line import check_command
 from clothseg.config.run_config import RunConfig
 from clothseg.config.settings import Benchmark
 from clothseg.run.record import Plain
-from clothseg.screen import console
+from clothseg.terminal.screen import console
 
 
 @dataclass(frozen=True)

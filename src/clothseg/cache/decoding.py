@@ -10,7 +10,7 @@ from clothseg.cache.arrays import ArrayFolder, Row, disk_full_as_data_error
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.labels import LabelSpace
-from clothseg.screen import progress_bar, say
+from clothseg.terminal.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
 

@@ -11,7 +11,7 @@ from clothseg.callbacks.history import History
 from clothseg.checkpoint import BEST, read_checkpoint, write_checkpoint
 from clothseg.error import DataError
 from clothseg.metric.names import improvement
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 WEIGHTS = ("epoch", "global_step", "pytorch-lightning_version", "state_dict")
 """Entries of a checkpoint of which `best.ckpt` consists."""

@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback
 
 from clothseg.callbacks.history import History
 from clothseg.metric.names import HEADLINE, LOSS, MONITORS
-from clothseg.screen import progress_bar
+from clothseg.terminal.screen import progress_bar
 
 
 class Reporter(Callback):

@@ -10,7 +10,7 @@ from clothseg.config.settings import Benchmark
 from clothseg.files import write_json
 from clothseg.run.environment import environment
 from clothseg.run.record import Plain
-from clothseg.screen import console
+from clothseg.terminal.screen import console
 
 
 def benchmark_command(overrides: list[str]) -> int:

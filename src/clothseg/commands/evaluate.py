@@ -22,7 +22,7 @@ from clothseg.run.restore import (
     short_name,
     warn_if_unfinished,
 )
-from clothseg.screen import console
+from clothseg.terminal.screen import console
 from clothseg.trainer import autocast_dtype, evaluation_device, limit_threads
 
 

@@ -28,7 +28,7 @@ from clothseg.run.restore import (
     short_name,
     warn_if_unfinished,
 )
-from clothseg.screen import console
+from clothseg.terminal.screen import console
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

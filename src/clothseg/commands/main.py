@@ -11,8 +11,8 @@ from importlib import import_module
 from clothseg import __version__
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS, split_flags
 from clothseg.error import ConfigError, UserError
-from clothseg.signals import interrupt_on_signals
-from clothseg.streams import outlive_readers, print_error
+from clothseg.terminal.signals import interrupt_on_signals
+from clothseg.terminal.streams import outlive_readers, print_error
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from clothseg.metric.names import COSTLY
 from clothseg.metric.scorecard import scorecard
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Function of a title and the number of images; see :func:`clothseg.screen.progress_bar`."""
+"""Function of a title and a number of images, see :func:`clothseg.terminal.screen.progress_bar`."""
 
 
 MaskReader = Callable[[Path], np.ndarray]

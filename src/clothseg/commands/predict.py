@@ -29,7 +29,7 @@ from clothseg.run.restore import (
     recorded_config,
     warn_if_unfinished,
 )
-from clothseg.screen import console, progress_bar
+from clothseg.terminal.screen import console, progress_bar
 from clothseg.threads import map_in_order
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from clothseg.metric.names import EPOCH_SCORES
 from clothseg.run.record import Record
 from clothseg.run.signature import is_irrelevant
 from clothseg.run.tables import HISTORY, read_history
-from clothseg.screen import console, say
+from clothseg.terminal.screen import console, say
 
 
 def report_command(overrides: list[str]) -> int:

@@ -13,8 +13,8 @@ from clothseg.dataset.png import read_ids
 from clothseg.error import ConfigError
 from clothseg.files import write_json
 from clothseg.label_file import LABEL_FILE, read_label_file
-from clothseg.screen import console, progress_bar
 from clothseg.shipped import CONF, options
+from clothseg.terminal.screen import console, progress_bar
 
 
 def score_command(overrides: list[str]) -> int:

@@ -26,8 +26,8 @@ from clothseg.config.replacement import functions_first, set_value, shown_choice
 from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError, first_line
 from clothseg.label_file import label_file_part
-from clothseg.screen import progress_bar, say
 from clothseg.shipped import CONF
+from clothseg.terminal.screen import progress_bar, say
 
 OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
 

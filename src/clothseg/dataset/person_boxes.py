@@ -18,7 +18,7 @@ from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.files import write_json
 from clothseg.labels import IGNORE
-from clothseg.screen import progress_bar, say
+from clothseg.terminal.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
 BOXES_VERSION = 1

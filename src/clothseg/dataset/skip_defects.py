@@ -18,7 +18,7 @@ from clothseg.dataset.reader import Reader, examine, file_states
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 from clothseg.files import write_json
-from clothseg.screen import progress_bar, say
+from clothseg.terminal.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
 DEFECTS_VERSION = 3

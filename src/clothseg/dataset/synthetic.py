@@ -9,7 +9,7 @@ from clothseg.dataset.co_parsing import CoParsing
 from clothseg.dataset.sample import Sample
 from clothseg.dataset.wardrobe import WARDROBE_VERSION, write_ccp
 from clothseg.error import DataError
-from clothseg.screen import progress_bar, say
+from clothseg.terminal.screen import progress_bar, say
 
 
 class SyntheticWardrobe(CoParsing):

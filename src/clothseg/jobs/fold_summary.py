@@ -16,7 +16,7 @@ from clothseg.metric.aggregate import aggregate_parts, part_cards, pooled_matrix
 from clothseg.metric.selection import mean_score
 from clothseg.run.record import Record
 from clothseg.run.tables import read_history
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 
 def log_summary(

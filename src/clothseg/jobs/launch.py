@@ -32,7 +32,7 @@ from clothseg.run.record import Record
 from clothseg.run.restore import recorded_reader, warn_if_code_changed
 from clothseg.run.signature import is_irrelevant
 from clothseg.shipped import CONF
-from clothseg.signals import raise_if_interrupted
+from clothseg.terminal.signals import raise_if_interrupted
 
 OF_THE_COMMAND = frozenset({"trust", "output", "logger", "data.cache"})
 """Keys that a repeated run takes from its command. A record, which may be a stranger's, must not

@@ -14,7 +14,7 @@ from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_j
 from clothseg.jobs.process import Processes, prepare
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
-from clothseg.signals import raise_if_interrupted
+from clothseg.terminal.signals import raise_if_interrupted
 
 
 def run_jobs(

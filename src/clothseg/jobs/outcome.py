@@ -19,7 +19,7 @@ from clothseg.run.content import DERIVED, missing_files
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
 from clothseg.run.record import Record
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 Result = Literal["done", "resumed", "skipped", "failed", "interrupted", "elsewhere"]
 

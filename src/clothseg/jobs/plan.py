@@ -11,7 +11,7 @@ from clothseg.jobs.inputs import Inputs
 from clothseg.jobs.machine import Machine
 from clothseg.run.job import Job
 from clothseg.run.record import run_folder
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 
 def plan_jobs(

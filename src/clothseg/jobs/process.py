@@ -22,8 +22,8 @@ from typing import Any, cast
 
 from clothseg.jobs.ending import Done, Failure, Killed, Work, attempt
 from clothseg.jobs.machine import Slot
-from clothseg.screen import Receiver, Sender, Silent, show_on
-from clothseg.signals import termination_signals
+from clothseg.terminal.screen import Receiver, Sender, Silent, show_on
+from clothseg.terminal.signals import termination_signals
 
 SIGNAL_DEBOUNCE_SECONDS = 3.0
 """Seconds after a signal during which further signals count as the same request."""

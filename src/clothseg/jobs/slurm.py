@@ -17,7 +17,7 @@ from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_j
 from clothseg.jobs.process import Processes
 from clothseg.run.job import Job
 from clothseg.run.record import CLAIM_TIMEOUT
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 if TYPE_CHECKING:
     import submitit

@@ -22,8 +22,8 @@ from clothseg.metric.selection import Selection
 from clothseg.report.tables import comparison_table, score_tables, sweep_table
 from clothseg.run.content import Summary, read_json
 from clothseg.run.record import Record
-from clothseg.screen import console
-from clothseg.streams import print_error
+from clothseg.terminal.screen import console
+from clothseg.terminal.streams import print_error
 
 
 def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:

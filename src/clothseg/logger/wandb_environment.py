@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from clothseg.error import ConfigError
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 PREFIX = "WANDB_"
 PASSED = frozenset(

@@ -17,7 +17,7 @@ from clothseg.config.run_config import RunConfig
 from clothseg.config.target import own_package
 from clothseg.error import ConfigError, UserError, first_line
 from clothseg.labels import IGNORE
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clothseg import screen as progress
 from clothseg.error import UserError
-from clothseg.streams import harmless
+from clothseg.terminal import screen as progress
+from clothseg.terminal.streams import harmless
 
 
 class _HarmlessFormatter(logging.Formatter):

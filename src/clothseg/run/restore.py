@@ -14,7 +14,7 @@ from clothseg.quick_imports import quick_imports
 from clothseg.run.content import require_unchanged
 from clothseg.run.own_code import code_hashes, used_packages
 from clothseg.run.record import Record
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -32,10 +32,10 @@ from clothseg.run.results import write_scores
 from clothseg.run.start import load_start
 from clothseg.run.tables import read_history
 from clothseg.run.tracking import Tracking, job_tracking
-from clothseg.screen import say as print_line
 from clothseg.split import Split, missing_classes
 from clothseg.task.evaluation import evaluate
 from clothseg.task.semantic import SemanticSegmentation
+from clothseg.terminal.screen import say as print_line
 from clothseg.trainer import autocast_dtype, evaluation_device, restore_keyboard_interrupt
 
 Say = Callable[[str], None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clothseg.error import ConfigError
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 from clothseg.weights.hub import is_reachable
 
 

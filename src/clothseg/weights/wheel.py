@@ -14,7 +14,7 @@ from pathlib import Path
 
 from clothseg.error import ConfigError
 from clothseg.files import write_bytes
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 
 @dataclass(frozen=True)

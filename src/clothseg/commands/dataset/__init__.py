@@ -12,7 +12,7 @@ from clothseg.config.command_line import check_dataset
 from clothseg.config.settings import DatasetTask
 from clothseg.dataset.listing import abbreviate
 from clothseg.error import ConfigError
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 
 def dataset_command(overrides: list[str]) -> int:

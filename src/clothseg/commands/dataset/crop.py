@@ -12,7 +12,7 @@ from clothseg.dataset.person_boxes import Box
 from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError
 from clothseg.report.contact_sheet import BoxedImage, draw_contact_sheet
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 MAX_SHOWN = 24
 """Maximum number of images on a contact sheet."""

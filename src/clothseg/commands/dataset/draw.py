@@ -13,7 +13,7 @@ from clothseg.dataset import Reader
 from clothseg.dataset.merged import Merged
 from clothseg.dataset.wardrobe import LAYOUTS
 from clothseg.error import DataError
-from clothseg.screen import progress_bar, say
+from clothseg.terminal.screen import progress_bar, say
 
 
 def act(context: Context) -> int:

@@ -18,7 +18,7 @@ from clothseg.error import ConfigError, DataError
 from clothseg.files import write_json
 from clothseg.label_file import LABEL_FILE, label_rows
 from clothseg.labels import LabelSpace
-from clothseg.screen import console, progress_bar
+from clothseg.terminal.screen import console, progress_bar
 from clothseg.threads import map_in_order
 
 

@@ -7,7 +7,7 @@ from clothseg.commands.dataset.download.clone import clone
 from clothseg.commands.dataset.download.sources import SOURCES, DatasetSource
 from clothseg.commands.dataset.download.transfer import fetch
 from clothseg.error import DataError
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 
 def act(context: Context) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clothseg.commands.dataset.download.sources import Repository
 from clothseg.error import DataError
-from clothseg.screen import say
+from clothseg.terminal.screen import say
 
 TIMEOUT = 10.0
 """Seconds until the first response of the server, and before a stalled transfer is aborted."""

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 from clothseg.commands.dataset.download.sources import PublicFile
 from clothseg.dataset.coco import LFS_POINTER
 from clothseg.error import DataError
-from clothseg.screen import byte_bar, say
+from clothseg.terminal.screen import byte_bar, say
 
 TIMEOUT = 10.0
 """Seconds to wait for a response and for each of its blocks."""

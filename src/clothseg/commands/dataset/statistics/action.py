@@ -18,7 +18,7 @@ from clothseg.commands.dataset.statistics.counting import (
 )
 from clothseg.files import write_csv, write_json
 from clothseg.report.tables import class_table
-from clothseg.screen import console
+from clothseg.terminal.screen import console
 
 
 def act(context: Context) -> int:

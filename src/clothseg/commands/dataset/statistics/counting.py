@@ -9,7 +9,7 @@ import numpy as np
 from clothseg.cache import Census
 from clothseg.dataset import Reader, Sample
 from clothseg.labels import LabelSpace
-from clothseg.screen import progress_bar
+from clothseg.terminal.screen import progress_bar
 from clothseg.threads import map_in_order
 
 INSTANCE_MEANINGS = {

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 
-from clothseg import screen
-from clothseg.streams import UNSAFE, harmless
+from clothseg.terminal import screen
+from clothseg.terminal.streams import UNSAFE, harmless
 from support.paths import REPOSITORY
 
 
@@ -95,9 +95,10 @@ def test_a_reader_that_has_left_does_not_end_a_command(arguments, status, closed
 
 def test_work_goes_on_after_the_reader_has_left(tmp_path, closed_pipe):
     code = (
-        "import sys; from pathlib import Path; from clothseg.streams import outlive_readers\n"
+        "import sys; from pathlib import Path\n"
+        "from clothseg.terminal.streams import outlive_readers\n"
         "outlive_readers(); outlive_readers()\n"
-        "from clothseg.screen import say\n"
+        "from clothseg.terminal.screen import say\n"
         "for number in range(3000): say('x' * 100)\n"
         "Path(sys.argv[1]).touch()"
     )

@@ -10,7 +10,7 @@ PROGRAM = """
 import signal, sys, time
 if "ignore" in sys.argv:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
-from clothseg.signals import interrupt_on_signals, raise_if_interrupted
+from clothseg.terminal.signals import interrupt_on_signals, raise_if_interrupted
 interrupt_on_signals()
 class Swallow:
     def __del__(self):

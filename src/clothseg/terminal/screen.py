@@ -27,7 +27,7 @@ from rich.progress import (
 from rich.segment import Segment
 from rich.text import Text
 
-from clothseg.streams import harmless
+from clothseg.terminal.streams import harmless
 
 
 class _Console(Console):

@@ -6,8 +6,8 @@ import multiprocessing
 import pytest
 from rich.console import Console
 
-from clothseg import screen
-from clothseg.screen import Receiver, Screen, Sender, progress_bar, say, show_on
+from clothseg.terminal import screen
+from clothseg.terminal.screen import Receiver, Screen, Sender, progress_bar, say, show_on
 
 
 class Recorder(Screen):
