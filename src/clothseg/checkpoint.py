@@ -49,15 +49,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         _verify(path)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         weights: Mapping[str, Any] = content["state_dict"]
-        diverged = [name for name, values in weights.items() if not values.isfinite().all()]
+        diverged = [name for name, values in weights.items() if _is_diverged(name, values)]
     except Exception as error:  # torch, zip and pickle raise many types for damaged files
         raise DataError(f"{path}: the checkpoint is damaged ({first_line(error)})") from error
     if diverged:
         raise DataError(
             f"{path}: {len(diverged)} of {len(weights)} weights are not finite, such as "
-            f"{diverged[0]}: the training diverged; rerun=true trains the run again"
+            f"{diverged[0]}: the training diverged; delete {path.parent.parent} to start again"
         )
     return content
+
+
+def _is_diverged(name: str, values: Any) -> bool:
+    """Return whether a tensor holds NaN, or is a weight that is infinite.
+
+    Infinity may be meant in a buffer of a network of one's own, such as an attention mask.
+    """
+    if not values.is_floating_point():
+        return False
+    is_weight = name.rpartition(".")[2] in ("weight", "bias", "running_mean", "running_var")
+    return bool(values.isnan().any() or (is_weight and values.isinf().any()))
 
 
 def latest_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:

@@ -139,9 +139,11 @@ def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
 def _keep(path: Path, previous: Path) -> None:
     """Give a file a second name, so that it exists at every moment; else rename it."""
     link = previous.with_name(f".{os.getpid()}-link{TEMPORARY}")
+    link.unlink(missing_ok=True)
     try:
         os.link(path, link)
         link.replace(previous)
+        link.unlink(missing_ok=True)  # it remains if both names already mean one file
     except OSError:  # the file system has no hard links
         path.replace(previous)
 

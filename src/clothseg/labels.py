@@ -179,12 +179,6 @@ def label_problems(space: LabelSpace) -> list[str]:
         repeated = sorted({name for name in names if list(names).count(name) > 1})
         if repeated:
             problems.append(f"{location}: {kind} listed twice: {', '.join(repeated)}")
-    later = later_background(space.names) if space.names else None
-    if later:
-        problems.append(
-            f"{location}: the first of the names is the background, but it is {space.names[0]}; "
-            f"list {later} first"
-        )
     if not 0 <= space.background_id < max(1, len(space.names)):
         problems.append(f"{location}: background_id={space.background_id} is not the id of a class")
     unknown = [k for k in space.gathers if k not in space.names]

@@ -27,7 +27,7 @@ class Finished:
             self.titles.append(job.title)
             Record(job.folder).begin({}, {}, [], "CPU")
             score = job.config.optimizer.arguments["lr"] + job.fold / 1000
-            card = {"per_class": [], "mean": {"iou": score}}
+            card = {"per_class": [], "mean": {"iou": score, "f1": score}}
             content = {"test": card, "validation": card, "monitor": "val/mean_iou"}
             write_json(job.folder / "metrics.json", content)
         return [Outcome.of(job, self.result, "") for job in jobs]

@@ -37,7 +37,9 @@ WRONG = [
 @pytest.mark.parametrize("name", READERS)
 def test_content_of_a_wrong_shape_is_one_message_that_names_the_file(name, content, tmp_path):
     record = Record(tmp_path)
-    (tmp_path / "metrics.json").write_text('{"test": {"per_class": [], "mean": {}}}')
+    (tmp_path / "metrics.json").write_text(
+        '{"test": {"per_class": [], "mean": {"iou": 1, "f1": 1}}}'
+    )
     (tmp_path / name).write_bytes(content)
     is_text = b"\xff" not in content and len(content) <= 100_000
     if name == "history.csv" and is_text:
@@ -77,11 +79,11 @@ def test_no_json_breaks_a_reader(name, keys, whole, any_value, tmp_path_factory)
 
 def test_a_sealed_file_that_has_changed_is_refused_until_its_change_is_accepted(tmp_path):
     path = tmp_path / "metrics.json"
-    path.write_text('{"test": {"per_class": [], "mean": {"iou": 0.5}}}')
+    path.write_text('{"test": {"per_class": [], "mean": {"iou": 0.5, "f1": null}}}')
     (tmp_path / "per_class.csv").write_text("name\n")
     seal(tmp_path, [path, tmp_path / "per_class.csv"])
     record = Record(tmp_path)
-    assert record.metrics["test"]["mean"] == {"iou": 0.5}
+    assert record.metrics["test"]["mean"] == {"iou": 0.5, "f1": None}
     path.write_text(path.read_text().replace("0.5", "0.9"))
     with pytest.raises(DataError, match=r"metrics\.json has changed since the run ended"):
         _ = record.metrics
@@ -89,7 +91,7 @@ def test_a_sealed_file_that_has_changed_is_refused_until_its_change_is_accepted(
     (tmp_path / "per_class.csv").write_text("")
     assert missing_files(tmp_path, ["metrics.json", "per_class.csv"]) == ["per_class.csv"]
     (tmp_path / "checksums.json").unlink()
-    assert record.metrics["test"]["mean"] == {"iou": 0.9}
+    assert record.metrics["test"]["mean"] == {"iou": 0.9, "f1": None}
     assert missing_files(tmp_path, ["per_class.csv"]) == []
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from clothseg.config.command_line import check_command
 from clothseg.config.run_config import RunConfig
+from clothseg.config.source_code import code_hashes
 from clothseg.error import DataError
 from clothseg.jobs.inputs import Inputs
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.plan import plan_jobs
-from clothseg.run.own_code import code_hashes, require_planned_code, used_packages
+from clothseg.run.own_code import require_planned_code, used_packages
 from clothseg.run.record import Record
 from clothseg.run.restore import warn_if_code_changed
 from support.own_package import OwnPackage

@@ -183,15 +183,15 @@ def test_the_run_folder_describes_the_run():
 
 
 def test_attempts_are_counted_and_states_saved(tmp_path):
-    record = Record(tmp_path / "run")
+    record, config = Record(tmp_path / "run"), dict(composed().config.plain)
     assert record.status is None
-    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"], "CPU") == 1
+    assert record.begin(config, {"model": "fpn"}, ["model=fpn"], "CPU") == 1
     assert record.status == {"state": "running", "attempts": 1, "error": None}
     record.set_state("failed", error="ValueError: x")
-    assert record.begin({"seed": 0}, {"model": "fpn"}, ["model=fpn"], "CPU") == 2
+    assert record.begin(config, {"model": "fpn"}, ["model=fpn"], "CPU") == 2
     record.set_state("done")
     assert record.status == {"state": "done", "attempts": 2, "error": None}
-    expected = {"choices": {"model": "fpn"}, "overrides": ["model=fpn"], "config": {"seed": 0}}
+    expected = {"choices": {"model": "fpn"}, "overrides": ["model=fpn"], "config": config}
     assert record.config == expected == yaml.safe_load((record.folder / "config.yaml").read_text())
     assert record.environment["versions"]["torch"]
     assert "dirty" in record.environment
@@ -201,7 +201,7 @@ def test_attempts_are_counted_and_states_saved(tmp_path):
 def test_a_replaced_record_is_moved_aside(tmp_path):
     record = Record(tmp_path / "run")
     for number in (1, 2):
-        record.begin({"seed": number}, {}, [], "CPU")
+        record.begin({**composed().config.plain, "seed": number}, {}, [], "CPU")
         aside = record.set_aside()
         assert aside.name == f"run.replaced-{number}"
         assert Record(aside).config["config"]["seed"] == number

@@ -8,8 +8,8 @@ import pytest
 
 PROGRAM = """
 import signal, sys, time
-if "ignore" in sys.argv:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+# As nohup does, under which these tests may run as well.
+signal.signal(signal.SIGHUP, signal.SIG_IGN if "ignore" in sys.argv else signal.SIG_DFL)
 from clothseg.terminal.signals import interrupt_on_signals, raise_if_interrupted
 interrupt_on_signals()
 class Swallow:

@@ -116,7 +116,8 @@ def _score(
         from clothseg.split import Split
         from clothseg.task.evaluation import evaluate, process_group
 
-    reader = recorded_reader(config) if options.root is None else build.build_dataset(config)
+    given = {""} if isinstance(options.root, str) else {*(options.root or ())}
+    reader = recorded_reader(config, given=given)
     split = Split.read(runs[0] / "split.json")
     census = build.open_census(config, reader)
     split.require(census.names)

@@ -18,7 +18,7 @@ from clothseg.dataset.cropped import widen
 from clothseg.dataset.image import read_image
 from clothseg.dataset.listing import describe_others
 from clothseg.dataset.person_boxes import largest_person
-from clothseg.dataset.person_detector import PersonDetector
+from clothseg.dataset.person_detector import open_detector
 from clothseg.error import ConfigError, DataError, DivergedError, WriteError, first_line
 from clothseg.files import write_bytes, write_csv, write_json
 from clothseg.label_file import LABEL_FILE, label_rows
@@ -199,7 +199,7 @@ class PhotoSegmenter:
             )
         self.margin, self.detector = preparation.crop_margin, None
         if preparation.crop == "detector":
-            self.detector = PersonDetector(preparation.detector)
+            self.detector = open_detector(preparation.detector)
             self.detector.require()
         self.labels = config.labels
         self.memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

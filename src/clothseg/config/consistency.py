@@ -9,7 +9,7 @@ import yaml
 
 from clothseg.config.batch import batch_problem
 from clothseg.error import ConfigError
-from clothseg.labels import LabelSpace, source_names
+from clothseg.labels import LabelSpace, later_background, source_names
 from clothseg.metric.names import MONITORS
 from clothseg.model.compatibility import min_batch_size, pair_problem
 from clothseg.shipped import CONF, options
@@ -118,6 +118,11 @@ def _label_contradictions(config: Mapping[str, Any]) -> list[str]:
         return error.problems
     except (KeyError, TypeError, AttributeError):  # reported by the schema
         return []
+    if later := later_background(space.names):
+        return [
+            f"labels={space.name}: the first of the names is the background, but it is "
+            f"{space.names[0]}; list {later} first"
+        ]
     unknown = [source for source in gathered if source not in known]
     if unknown:
         return [f"labels={space.name} gathers names that no dataset has: {', '.join(unknown)}"]

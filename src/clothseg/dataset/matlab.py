@@ -52,7 +52,7 @@ def load_matlab(path: Path, variable: str, max_bytes: int = MAX_IMAGE_BYTES) -> 
     data = read_file(path, max_bytes)
     try:
         found = dict(_variables(data, max_bytes))
-    except (ValueError, struct.error, zlib.error) as error:
+    except (ValueError, TypeError, RecursionError, struct.error, zlib.error) as error:
         reason = first_line(error)
         raise DataError(f"{path}: cannot be read as a MATLAB file ({reason})") from error
     if variable not in found:

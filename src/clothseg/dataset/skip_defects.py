@@ -103,7 +103,8 @@ class WithoutDefects(DelegatingReader):
     def _key(self, samples: Sequence[Sample]) -> str:
         """Hash of everything that determines the defects."""
         settings = json.dumps(dict(self.settings), sort_keys=True)
-        digest = hashlib.blake2b(f"{DEFECTS_VERSION}{settings}".encode(), digest_size=10)
+        text = f"{DEFECTS_VERSION}{settings}{self.reader.treatment}"
+        digest = hashlib.blake2b(text.encode(), digest_size=10)
         for state in file_states(self.reader, samples):
             digest.update(state.encode())
         return digest.hexdigest()

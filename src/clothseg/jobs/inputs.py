@@ -8,15 +8,17 @@ from typing import Any
 from clothseg import build
 from clothseg.backbone import Backbone, require_fit
 from clothseg.config.run_config import RunConfig
+from clothseg.config.source_code import code_hashes
 from clothseg.dataset import Reader
 from clothseg.dataset.cropped import cropped_readers
 from clothseg.error import ConfigError, DataError, UserError
 from clothseg.run.contract import require_contract
 from clothseg.run.job import Job
-from clothseg.run.own_code import code_hashes, used_packages
+from clothseg.run.own_code import used_packages
 from clothseg.run.record import Record
 from clothseg.run.start import Start, open_start, start_config
 from clothseg.split import Split
+from clothseg.terminal.screen import say
 
 
 @dataclass
@@ -76,11 +78,20 @@ class Inputs:
         return self._starts[key]
 
     def _is_same_dataset(self, config: RunConfig, recorded: RunConfig) -> bool:
-        targets = {one.plain["dataset"]["_target_"] for one in (config, recorded)}
-        try:
-            return len(targets) == 1 and self.fingerprint(recorded) == self.fingerprint(config)
-        except UserError:  # the dataset of the recorded run is not on this machine
+        """Compare the files of two datasets, whatever their preparation."""
+        if len({one.plain["dataset"]["_target_"] for one in (config, recorded)}) > 1:
             return False
+        try:
+            own, other = config.dataset(), recorded.dataset()
+            if other.root == own.root or other.ready:  # nothing is rendered where a record says
+                return bool(own.fingerprint() == other.fingerprint())
+        except UserError:  # the dataset of the recorded run is not on this machine
+            pass
+        say(
+            f"warning: the dataset of {config.init_from} cannot be read, so that nothing tells "
+            "whether that run was trained with the test images of this one"
+        )
+        return False
 
     def require(self, configs: Iterable[RunConfig], several: bool = False) -> None:
         """Check the inputs of runs before anything heavy is imported or written.

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from clothseg.config.run_config import RunConfig
 from clothseg.jobs.ending import Done, Failure
 from clothseg.jobs.inputs import Inputs, share_inputs
 from clothseg.jobs.machine import Machine
-from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_job
+from clothseg.jobs.outcome import Outcome, complete_outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes, prepare
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
@@ -40,16 +41,21 @@ def run_jobs(
         jobs = share_inputs(jobs, inputs, begin=prepare)
         raise_if_interrupted()
     except KeyboardInterrupt:
-        return [previous_outcome(job) or Outcome.of(job, "interrupted", "") for job in jobs]
+        return [complete_outcome(job) or Outcome.of(job, "interrupted", "") for job in jobs]
     processes = Processes()
     with processes.stop_on_signals():
         outcomes = _run_all(jobs, processes, machine, max_parallel)
         postponed = [n for n, outcome in enumerate(outcomes) if outcome.result == "elsewhere"]
-        waiting = [replace(jobs[n], wait=math.inf) for n in postponed]
+        waiting = [_finished_elsewhere(jobs[n]) for n in postponed]
         final = _run_all(waiting, processes, machine, max_parallel)
     for number, outcome in zip(postponed, final, strict=True):
         outcomes[number] = outcome
     return outcomes
+
+
+def _finished_elsewhere(job: Job) -> Job:
+    """Let a job wait for the process that executes it, whose results are those of a repetition."""
+    return replace(job, wait=math.inf, config=RunConfig({**job.config.plain, "rerun": False}))
 
 
 def _run_all(

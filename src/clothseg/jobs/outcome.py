@@ -15,9 +15,8 @@ from clothseg.metric.doubt import doubts
 from clothseg.metric.names import HEADLINE, PRIMARY
 from clothseg.metric.selection import validation_score
 from clothseg.quick_imports import quick_imports
-from clothseg.run.content import DERIVED, missing_files
 from clothseg.run.environment import code_version
-from clothseg.run.job import Job
+from clothseg.run.job import Job, missing_results
 from clothseg.run.record import Record
 from clothseg.terminal.screen import say
 
@@ -66,6 +65,18 @@ def previous_outcome(job: Job) -> Outcome | None:
     return Outcome.of(job, "skipped", _score(record) + _commit_note(record))
 
 
+def complete_outcome(job: Job) -> Outcome | None:
+    """Return the outcome of a job for which nothing is left to do; None if something is.
+
+    A damaged record is an outcome, too.
+    """
+    try:
+        previous = previous_outcome(job)
+        return None if previous is None or missing_results(job) else previous
+    except UserError as error:
+        return Outcome.of(job, "failed", str(error))
+
+
 def run_job(job: Job, execute_job: Callable[[Job], Done | Failure]) -> Outcome:
     """Run one job unless it has already finished; errors inside it become its outcome.
 
@@ -76,11 +87,9 @@ def run_job(job: Job, execute_job: Callable[[Job], Done | Failure]) -> Outcome:
     record = Record(job.folder)
     try:
         # Another command with the same sweep may have finished it in the meantime.
-        previous = previous_outcome(job)
-        if previous is not None:
-            if not missing_files(job.folder, DERIVED):
-                return previous
-        elif (record.status or {}).get("state") == "done":
+        if complete := complete_outcome(job):
+            return complete
+        if job.config.rerun and record.is_done():
             say(f"{job.title}  the previous record was moved to {record.set_aside()}")
             # It includes the replaced fold; the end of the sweep writes a new one.
             (record.folder.parent / "summary.json").unlink(missing_ok=True)

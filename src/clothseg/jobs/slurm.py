@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from clothseg.error import ConfigError, DataError
 from clothseg.extras import require_extra
 from clothseg.jobs.machine import Machine, Slot
-from clothseg.jobs.outcome import Outcome, previous_outcome, run_isolated, run_job
+from clothseg.jobs.outcome import Outcome, complete_outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes
 from clothseg.run.job import Job
 from clothseg.run.record import CLAIM_TIMEOUT
@@ -130,7 +130,7 @@ def run_jobs(jobs: Sequence[Job], request: Request) -> list[Outcome]:
         ConfigError: SLURM is not available, or rejects the request.
         DataError: the log folder is not writable.
     """
-    outcomes = {n: earlier for n, job in enumerate(jobs) if (earlier := previous_outcome(job))}
+    outcomes = {n: done for n, job in enumerate(jobs) if (done := complete_outcome(job))}
     pending = [n for n in range(len(jobs)) if n not in outcomes]
     if not pending:
         return list(outcomes.values())

@@ -4,24 +4,25 @@ A file is read by one function, which accepts its shape only: anything else is o
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clothseg.error import DataError
 from clothseg.files import write_json
+from clothseg.untrusted import MAX_LIST_BYTES, parse_json, read_file
 
 Plain = dict[str, Any]
 State = Literal["running", "done", "failed", "interrupted"]
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Loader of plain YAML; the one in C takes a tenth of the time."""
-MAX_DEPTH = 100
-"""Maximum nesting of a YAML file."""
+MAX_DEPTH, MAX_ALIASES = 100, 20
+"""Maximum nesting of a YAML file, at which the loader in C would crash, and maximum number of its
+aliases: of aliases of aliases, 30 levels expand to a thousand million values."""
 
 CHECKSUMS = "checksums.json"
 
@@ -59,11 +60,18 @@ class ClassScores(Content):
     name: str
 
 
+class Means(Content):
+    """Means over the classes of scores that exist per class."""
+
+    iou: float | None
+    f1: float | None
+
+
 class Scorecard(Content):
     """Scores of the images of one part of a split."""
 
     per_class: list[ClassScores]
-    mean: dict[str, float | None]
+    mean: Means
 
 
 class Metrics(Content):
@@ -74,6 +82,36 @@ class Metrics(Content):
     validation_loss: float | None = None
     monitor: str | None = None
     best_epoch: int | None = None
+    division: str | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> "Metrics":
+        if self.validation is not None and self.monitor is None:
+            raise ValueError("validation scores without a monitor")
+        return self
+
+
+class Node(Content):
+    """Function of a configuration, with its arguments."""
+
+    target: str = Field(alias="_target_")
+
+
+class RecordedConfig(Content):
+    """Configuration of a run; groups that were added later may be missing."""
+
+    dataset: Node
+    labels: dict[str, Any]
+    split: Node
+    data: dict[str, Any]
+    augmentation: Node
+    model: Node
+    backbone: Node
+    loss: Node
+    optimizer: Node
+    scheduler: Node
+    trainer: Node
+    callbacks: dict[str, Node]
 
 
 class Recorded(Content):
@@ -81,7 +119,7 @@ class Recorded(Content):
 
     choices: dict[str, str]
     overrides: list[str]
-    config: dict[str, Any]
+    config: RecordedConfig
 
 
 class Summary(Content):
@@ -135,8 +173,8 @@ def read_json(path: Path, shape: type[Content], remedy: str) -> Plain:
         DataError: the file is missing, is no JSON, or has another shape.
     """
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        content = parse_json(read_file(path, MAX_LIST_BYTES))
+    except (DataError, ValueError) as error:
         raise DataError(f"{path} is missing or damaged ({error}); {remedy}") from error
     return require_shape(content, shape, path, remedy)
 
@@ -148,21 +186,25 @@ def read_yaml(path: Path) -> Any:
         DataError: the file is missing, or is no YAML.
     """
     try:
-        text = path.read_text()
-        depth = 0
-        for event in yaml.parse(text, LOADER):  # the loader in C crashes at a great depth
+        text = read_file(path, MAX_LIST_BYTES)
+        depth = aliases = 0
+        for event in yaml.parse(text, LOADER):
+            aliases += isinstance(event, yaml.AliasEvent)
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                raise ValueError(f"more than {MAX_DEPTH} levels")
+            if depth > MAX_DEPTH or aliases > MAX_ALIASES:
+                raise ValueError(f"more than {MAX_DEPTH} levels, or {MAX_ALIASES} aliases")
         return yaml.load(text, LOADER)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise DataError(f"{path} is not valid YAML: {error}") from error
 
 
 def seal(folder: Path, files: Sequence[Path]) -> None:
-    """Write the size and the checksum of files of a record to `checksums.json`."""
-    sums = {}
+    """Write the size and the checksum of files of a record to `checksums.json`.
+
+    Those of other files remain.
+    """
+    sums = dict(sealed_files(folder))
     for path in files:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, _digest).hexdigest()

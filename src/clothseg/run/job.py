@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clothseg.config.run_config import RunConfig
+from clothseg.run.content import DERIVED, missing_files
 from clothseg.run.start import Start
 
 if TYPE_CHECKING:
@@ -68,3 +69,13 @@ class Job:
     def title(self) -> str:
         """Display name of the run."""
         return self.name if self.fold is None else f"{self.name} fold {self.fold}"
+
+
+def missing_results(job: Job) -> list[str]:
+    """Names of the files of a finished run that are to be written again.
+
+    Without `report.figures=all` figures are not drawn, and so not drawn again.
+    """
+    draws = job.config.report.figures == "all"
+    wanted = [name for name in DERIVED if draws or not name.endswith(".png")]
+    return missing_files(job.folder, wanted)

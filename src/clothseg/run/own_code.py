@@ -3,12 +3,10 @@
 The result of a run depends on it, so its hash is part of the signature and of the record.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Mapping
 
 from clothseg.config.run_config import RunConfig
+from clothseg.config.source_code import code_hashes
 from clothseg.config.target import own_package, targets
 from clothseg.error import DataError
 from clothseg.run.signature import is_irrelevant
@@ -27,21 +25,6 @@ def used_packages(config: RunConfig) -> list[str]:
     return sorted({package.partition(".")[0] for package in trusted if package})
 
 
-def code_hashes(packages: Iterable[str]) -> dict[str, str]:
-    """Hash the source of packages: relative path and content of every Python file.
-
-    Installed libraries are read like a working tree, because neither a version nor an editable
-    installation says whether a file was edited; 2,500 files take a third of a second.
-
-    Args:
-        packages: names of top-level packages or modules that can be imported.
-
-    Raises:
-        DataError: a file cannot be read.
-    """
-    return {package: _hash(package) for package in packages}
-
-
 def require_planned_code(planned: Mapping[str, str]) -> None:
     """Check that the source is still that from which the run folder was determined.
 
@@ -57,27 +40,3 @@ def require_planned_code(planned: Mapping[str, str]) -> None:
             f"{', '.join(edited)} has changed since the command was started, so the run would not "
             "be what its folder says; start the command again"
         )
-
-
-def _hash(package: str) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name, path in _sources(package):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
-
-
-def _sources(package: str) -> list[tuple[str, Path]]:
-    """Relative path and path of each Python file; none for a module that is part of Python."""
-    spec = find_spec(package)
-    if spec is None:
-        return []
-    if spec.submodule_search_locations is None:
-        is_file = spec.has_location and spec.origin is not None
-        return [(Path(str(spec.origin)).name, Path(str(spec.origin)))] if is_file else []
-    folders = [Path(folder) for folder in spec.submodule_search_locations]
-    found = {path.relative_to(folder): path for folder in folders for path in folder.rglob("*.py")}
-    return sorted((name.as_posix(), path) for name, path in found.items())

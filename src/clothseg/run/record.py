@@ -8,6 +8,7 @@ the same folder.
 import contextlib
 import math
 import os
+import re
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,10 @@ CLAIM_TIMEOUT = 120.0
 """Seconds without a heartbeat after which another machine's claim on a run expires."""
 
 
+NAME = re.compile(r"(?!\.+$)[\w.+-]+")
+"""Name of an option, or of a function of the user's own, as part of a path."""
+
+
 def run_folder(
     config: Mapping[str, Any],
     choices: Mapping[str, str],
@@ -63,12 +68,26 @@ def run_folder(
     world_size: int,
     own_code: Mapping[str, str] | None = None,
 ) -> Path:
-    """Run folder of a configuration; arguments as for :func:`signature`."""
+    """Run folder of a configuration; arguments as for :func:`signature`.
+
+    Raises:
+        ConfigError: a choice, which a record may be a stranger's, is no name.
+    """
+    groups = ("dataset", "labels", "model", "backbone")
+    if wrong := [group for group in groups if not NAME.fullmatch(str(choices.get(group, "")))]:
+        raise ConfigError([f"choices.{group}: is not the name of an option" for group in wrong])
     pair = f"{choices['model']}-{choices['backbone']}"
     folder = Path(config["output"]) / f"{choices['dataset']}-{choices['labels']}" / pair
     folder /= signature(config, fingerprint, world_size, own_code)
     fold = config["split"].get("fold")
     return folder if fold is None else folder / f"fold-{fold}"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writer of plain YAML without aliases, of which a record may have a few only."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -134,8 +153,9 @@ class Record:
         """Versions, commit and machine of the latest attempt.
 
         Raises:
-            DataError: the file is damaged.
+            DataError: the file is damaged, or has changed since the run ended.
         """
+        require_unchanged(self.folder, "environment.json")
         return read_json(self.folder / "environment.json", Environment, REMEDY)
 
     @property
@@ -228,7 +248,7 @@ class Record:
         remove_temporary_files(self.folder)
         (self.folder / CHECKSUMS).unlink(missing_ok=True)
         content = {"choices": dict(choices), "overrides": overrides, "config": config}
-        write_text(self.folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
+        write_text(self.folder / "config.yaml", yaml.dump(content, Dumper=_Dumper, sort_keys=False))
         versions = environment(code) | {"own_code": dict(own_code or {}), "device": device}
         write_json(self.folder / "environment.json", versions)
         self.set_state("running", attempts=attempts)
@@ -264,7 +284,10 @@ class Record:
         number = 1
         while (aside := self.folder.with_name(f"{self.folder.name}.replaced-{number}")).exists():
             number += 1
-        return self.folder.rename(aside)
+        try:
+            return self.folder.rename(aside)
+        except FileNotFoundError:
+            raise ClaimedError(f"{self.folder} was moved by another process") from None
 
 
 def _stop_this_process(loss: "LeaseCompromise") -> None:

@@ -1,7 +1,7 @@
 """Loading of recorded runs: configuration, and networks with the weights of the best epoch."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from clothseg import build
 from clothseg.checkpoint import BEST, read_checkpoint
 from clothseg.config.run_config import RunConfig
+from clothseg.config.source_code import code_hashes
 from clothseg.error import ConfigError, DataError
 from clothseg.quick_imports import quick_imports
 from clothseg.run.content import require_unchanged
-from clothseg.run.own_code import code_hashes, used_packages
+from clothseg.run.own_code import used_packages
 from clothseg.run.record import Record
 from clothseg.terminal.screen import say
 
@@ -63,20 +64,23 @@ def recorded_config(run: Path, trust: Sequence[str], cache: str = "outputs/cache
     return config.changed(trainer=trainer, data={"sampling": "uniform"}, backbone=start)
 
 
-def recorded_reader(config: RunConfig, key: str = "root") -> "Reader":
+def recorded_reader(config: RunConfig, key: str = "root", given: Collection[str] = ()) -> "Reader":
     """Build the reader of a recorded dataset, whose images must exist.
 
     Args:
         config: configuration of a recorded run.
         key: key of the command for the folder of the dataset.
+        given: names of the sources whose folder the command states; "" for a dataset without any.
 
     Raises:
         DataError: they would have to be rendered first, in a folder that the record names.
     """
     reader = build.build_dataset(config)
-    if not reader.ready:
+    for name, part in reader.parts.items():
+        if part.ready or name in given:
+            continue
         raise DataError(
-            f"the images of the run's dataset are not in {reader.root.parent}, the folder that its "
+            f"the images of the run's dataset are not in {part.root.parent}, the folder that its "
             f"record names; {key}=<folder> says where they are, or where to render them"
         )
     return reader

@@ -14,6 +14,7 @@ import numpy as np
 from clothseg.error import DataError, first_line
 from clothseg.files import read_csv, write_arrays, write_csv
 from clothseg.run.content import require_unchanged
+from clothseg.untrusted import MAX_LIST_BYTES, require_file
 
 if TYPE_CHECKING:
     from clothseg.metric.segmentation import ImageScores
@@ -48,12 +49,13 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     require_unchanged(folder, HISTORY)
     path = folder / HISTORY
     try:
+        require_file(path, MAX_LIST_BYTES)
         rows = [
             {key: float(value) for key, value in row.items() if value} for row in read_csv(path)
         ]
         if not all("epoch" in row for row in rows):
             raise ValueError("a row has no epoch")
-    except (OSError, ValueError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, TypeError, csv.Error, DataError) as error:
         raise DataError(f"{path} is missing or damaged ({first_line(error)})") from error
     return rows
 
@@ -109,6 +111,7 @@ def read_image_scores(folder: Path) -> ImageTable:
     require_unchanged(folder, IMAGE_SCORES)
     path = folder / IMAGE_SCORES
     try:
+        require_file(path, MAX_LIST_BYTES)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return ImageTable(arrays["names"], arrays["counts"], arrays["iou_plus"])
     except Exception as error:  # zip and NumPy raise many types for damaged files

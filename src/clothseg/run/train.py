@@ -21,9 +21,9 @@ from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.doubt import doubts
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
-from clothseg.run.content import DERIVED, missing_files
+from clothseg.run.content import DERIVED, seal
 from clothseg.run.inference_time import inference_ms
-from clothseg.run.job import Job
+from clothseg.run.job import Job, missing_results
 from clothseg.run.log import run_log
 from clothseg.run.own_code import require_planned_code
 from clothseg.run.record import Record
@@ -73,14 +73,17 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
     require_planned_code(job.own_code)  # all modules of the user's own have been imported by now
     record = Record(job.folder)
     if rank > 0:
+        if record.is_done(rerun=job.config.rerun):
+            return "skipped"
         checkpoint, _ = latest_checkpoint(record.checkpoints)
         with run_log(None) as say, job_tracking(job, say) as tracking:
             _train_and_test(job, data, task, say, tracking, checkpoint)
         return "done"
     with record.claimed(job.wait) as claim:
         if record.is_done(rerun=job.config.rerun):  # by the process that held the claim
-            if missing := missing_files(job.folder, DERIVED):
-                _write_again(job, data, task, missing)
+            if missing := missing_results(job):
+                alone = build.build_data(job.config, cache, split, Shard(0, 1))
+                _write_again(job, alone, task, missing)
             return "skipped"
         checkpoint, problems = latest_checkpoint(record.checkpoints)
         with run_log(job.folder / "log.txt") as say:
@@ -174,7 +177,7 @@ def _write_again(
     record = Record(job.folder)
     rows, metrics = read_history(job.folder), record.metrics
     write_scores(job, data.cache, task, _test(job, data, task), rows, metrics["best_epoch"])
-    record.end(metrics.get("suspect", []))
+    seal(job.folder, [job.folder / name for name in DERIVED if (job.folder / name).is_file()])
 
 
 def _write_results(

@@ -14,6 +14,7 @@ from clothseg.dataset.listing import abbreviate
 from clothseg.error import DataError
 from clothseg.files import write_json
 from clothseg.split.grouping import sample_groups, size_warnings, stratified_sample
+from clothseg.untrusted import MAX_LIST_BYTES, parse_json, read_file
 
 if TYPE_CHECKING:
     from clothseg.cache import Census
@@ -64,17 +65,12 @@ class Split:
             DataError: the file is missing, damaged, or was changed after it was written.
         """
         try:
-            content = json.loads(path.read_text())
+            content = parse_json(read_file(path, MAX_LIST_BYTES))
             stored = content.pop("hash")
             split = cls(**content)
-        except (
-            OSError,
-            ValueError,
-            TypeError,
-            LookupError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+            if not all(isinstance(name, str) for name in split.names):
+                raise ValueError("names that are not text")
+        except (DataError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise DataError(f"{path}: the frozen split cannot be read ({error})") from error
         if split.hash != stored:
             raise DataError(
