@@ -17,7 +17,7 @@ from clothseg.error import DataError, WriteError
 
 
 def content(value=1.0):
-    weights = {"a": torch.full((100, 100), value), "steps": torch.tensor(3)}
+    weights = {"a.weight": torch.full((100, 100), value), "steps": torch.tensor(3)}
     return {"epoch": 4, "state_dict": weights}
 
 
@@ -65,8 +65,14 @@ def test_a_damaged_checkpoint_is_an_error_that_names_the_file(path, damage):
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_weights_that_are_not_finite_are_not_read(path, value):
     write_checkpoint(path, content(value))
-    with pytest.raises(DataError, match="1 of 2 weights are not finite, such as a: the training"):
+    with pytest.raises(DataError, match=r"1 of 2 weights are not finite, such as a\.weight: the"):
         read_checkpoint(path)
+
+
+def test_infinity_in_a_buffer_may_be_meant(path):
+    mask = torch.full((3, 3), -math.inf).triu(1)
+    write_checkpoint(path, {"state_dict": {"network.mask": mask}})
+    assert torch.equal(read_checkpoint(path)["state_dict"]["network.mask"], mask)
 
 
 def test_the_state_before_the_last_one_is_kept_and_used_if_the_last_is_damaged(tmp_path):
@@ -124,4 +130,4 @@ def test_the_folder_of_temporary_files_is_not_used(path, monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(missing))
     monkeypatch.setattr("tempfile.tempdir", str(missing))
     RunCheckpointIO().save_checkpoint(content(3.0), path)
-    assert read_checkpoint(path)["state_dict"]["a"][0, 0] == 3
+    assert read_checkpoint(path)["state_dict"]["a.weight"][0, 0] == 3

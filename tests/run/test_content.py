@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clothseg.commands.main import main
-from clothseg.error import DataError, UserError
+from clothseg.config.command_line import check_command
+from clothseg.error import ConfigError, DataError, UserError
 from clothseg.run.content import missing_files, seal
-from clothseg.run.record import Record
+from clothseg.run.record import Record, run_folder
 from clothseg.run.tables import read_history, read_image_scores
 from clothseg.split import Split
 from support.command_line import records
@@ -142,3 +144,49 @@ def test_a_report_leaves_damaged_runs_out(swept, tmp_path, capsys):
         assert f"warning: left out: {folder / name}" in shown
         (folder / name).write_bytes(kept)
     (first / "history.csv").unlink()
+
+
+def aliases(levels):
+    """YAML of lists of two aliases each, of which the last expands to 2 ** levels values."""
+    lines = ["a0: &a0 [x, x]"]
+    lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+def test_aliases_of_aliases_are_not_expanded(tmp_path):
+    (tmp_path / "config.yaml").write_text(aliases(40))
+    with pytest.raises(DataError, match="or 20 aliases"):
+        _ = Record(tmp_path).config
+
+
+def test_a_written_record_has_no_aliases(tmp_path):
+    shared = ["hat", "coat"]
+    Record(tmp_path).begin({"a": shared, "b": shared}, {}, [], "CPU")
+    assert "*" not in (tmp_path / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_pipe_in_place_of_a_file_does_not_hang(name, tmp_path):
+    (tmp_path / "metrics.json").write_text("{}")
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError):
+        READERS[name](Record(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("group", "value"),
+    [("data", None), ("data", 3), ("trainer", "x"), ("model", 5), ("backbone", {}), ("loss", [1])],
+)
+def test_a_configuration_of_a_wrong_shape_is_one_message(group, value, tmp_path):
+    (job,) = check_command([])
+    Record(tmp_path).begin({**job.config.plain, group: value}, {}, [], "CPU")
+    with pytest.raises(DataError, match=rf"config\.yaml is damaged \(config\.{group}"):
+        _ = Record(tmp_path).config
+
+
+@pytest.mark.parametrize("choice", ["/tmp/x", "../../z", "..", "", "a/b"])
+def test_a_choice_that_is_no_name_is_not_part_of_a_path(choice):
+    (job,) = check_command([])
+    with pytest.raises(ConfigError, match=r"choices\.model: is not the name of an option"):
+        run_folder(job.config.plain, {**job.choices, "model": choice}, "f", 1)
