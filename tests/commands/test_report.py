@@ -1,6 +1,7 @@
 """`python scripts/report.py`: learning curves of several runs."""
 
 import csv
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from clothseg.commands.main import main
 from clothseg.commands.report import read_history, recorded_runs, run_names
+from clothseg.config.command_line import check_command
 from clothseg.error import DataError
 from clothseg.report.curves import COLORS, LABELS, LINES, draw_curves
 from clothseg.run.record import Record
@@ -15,11 +17,17 @@ from clothseg.run.record import Record
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
 
+@cache
+def default_config():
+    (job,) = check_command([])
+    return job.config
+
+
 def write_run(folder, *overrides, epochs=4, **choices):
     """Write the parts of a record that a plot of its epochs needs."""
     record = Record(folder)
     options = {"backbone": "resnet18", "model": "fpn", "logger": "csv"} | choices
-    record.begin({"trainer": {}}, options, list(overrides), "CPU")
+    record.begin(dict(default_config().plain), options, list(overrides), "CPU")
     random = np.random.default_rng(sum(folder.name.encode()))
     with (folder / "history.csv").open("w", newline="") as file:
         table = csv.writer(file)
