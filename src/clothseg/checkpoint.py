@@ -11,6 +11,9 @@ from typing import Any
 from clothseg.error import DataError, first_line
 from clothseg.files import replacing
 
+FOLDER = "checkpoints"
+"""Folder of the checkpoints in a run folder."""
+
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 """Full state of the last saved epoch, of the one saved before it, and weights of the best epoch."""
 
@@ -46,7 +49,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        _verify(path)
+        require_intact(path)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         weights: Mapping[str, Any] = content["state_dict"]
         diverged = [name for name, values in weights.items() if _is_diverged(name, values)]
@@ -92,8 +95,8 @@ def latest_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:
     return None, problems
 
 
-def _verify(path: Path) -> None:
-    """Compare the content of a ZIP file with its checksums.
+def require_intact(path: Path) -> None:
+    """Compare the content of a ZIP file with its checksums, which `torch.load` does not.
 
     Raises:
         zipfile.BadZipFile: they differ, or the end of the file is missing.

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from clothseg.dataset import Sample, folder
-from clothseg.dataset.reader import EDGE_BYTES, Reader, file_states
+from clothseg.dataset.fingerprint import EDGE_BYTES, file_states
+from clothseg.dataset.reader import Reader
 from support.small_datasets import OWN_LABELS, write_own_photos
 
 FROZEN_FINGERPRINT = "71cbc2c21842094490344fa9d78f0f94"
@@ -79,7 +80,7 @@ def test_the_fingerprint_of_a_frozen_dataset_never_changes(own_photos):
 
 def states(root):
     reader = Files(root, ["a"])
-    return list(file_states(reader, reader.samples()))
+    return list(file_states(reader.paths(reader.samples())))
 
 
 def test_a_state_changes_with_size_and_time_of_the_target_of_a_link(files):
@@ -98,7 +99,11 @@ def test_a_linked_folder_has_the_states_of_its_target(tmp_path):
     (tmp_path / "link").symlink_to(own)
     names = [label["name"] for label in OWN_LABELS]
     plain, linked = (folder(root=str(tmp_path / name), names=names) for name in ("own", "link"))
-    assert list(file_states(plain, plain.samples())) == list(file_states(linked, linked.samples()))
+    assert list(file_states(plain.paths(plain.samples()))) == list(
+        file_states(linked.paths(linked.samples()))
+    )
     shutil.copytree(own, tmp_path / "copy")
     copied = folder(root=str(tmp_path / "copy"), names=names)
-    assert list(file_states(plain, plain.samples())) != list(file_states(copied, copied.samples()))
+    assert list(file_states(plain.paths(plain.samples()))) != list(
+        file_states(copied.paths(copied.samples()))
+    )

@@ -17,13 +17,14 @@ from clothseg.cache.arrays import ArrayFolder, Column, Row
 from clothseg.cache.decoding import Decoded, Store
 from clothseg.cache.listing import REMEDY, Listing
 from clothseg.dataset.defect import SkippedSample
+from clothseg.dataset.fingerprint import file_states
 from clothseg.dataset.near_duplicates import (
     SIDE,
     Appearance,
     NearDuplicates,
     find_near_duplicates,
 )
-from clothseg.dataset.reader import Reader, file_states
+from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
@@ -117,7 +118,7 @@ def census_folder(
     table = labels.lookup_table(reader.names).tobytes()
     parameters = (CACHE_VERSION, cv2.__version__, list(labels.names), table, reader.treatment)
     digest.update(repr(parameters).encode())
-    for state in file_states(reader, samples):
+    for state in file_states(reader.paths(samples)):
         digest.update(os.fsencode(state))
     return root / f"census-{digest.hexdigest()}"
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from clothseg.checkpoint import FOLDER
 from clothseg.metric.names import Monitor, improvement
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def checkpoints(
     from clothseg.callbacks.best_checkpoint import BestCheckpoint
     from clothseg.callbacks.last_checkpoint import LastCheckpoint
 
-    checkpoints = folder / "checkpoints"
+    checkpoints = folder / FOLDER
     return [LastCheckpoint(checkpoints, interval), BestCheckpoint(checkpoints, monitor)]
 
 

@@ -1,12 +1,7 @@
 """Interface of dataset readers, and their shared implementation."""
 
-import errno
-import hashlib
-import os
-import stat
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,18 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect, SkippedSample
+from clothseg.dataset.fingerprint import content_hash
 from clothseg.dataset.image import read_image, rotation
 from clothseg.dataset.png import value_counts
 from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError, DataError
 from clothseg.labels import IGNORE
-from clothseg.threads import map_in_order
-
-EDGE_BYTES = 1 << 16
-"""Bytes read from each end of a file for the fingerprint; smaller files are read in full."""
-
-FILES_PER_TASK = 16
-"""Files that a thread reads at once for the fingerprint; switching threads costs more than one."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +110,10 @@ class Reader(ABC):
         """All files that determine a sample."""
         return [sample.image, sample.annotation]
 
+    def paths(self, samples: Iterable[Sample]) -> Iterator[str]:
+        """Yield the files of each sample as text, because comparing Path objects is slow."""
+        return (str(path) for sample in samples for path in self.files(sample))
+
     def prepare(self) -> None:  # noqa: B027, most datasets need nothing
         """Do the one-time work that all samples need, before many of them are read."""
 
@@ -189,14 +182,7 @@ class Reader(ABC):
 
         A file with the labels of several samples is hashed in full.
         """
-        digest = hashlib.blake2b(repr(self.names).encode(), digest_size=16)
-        counts = Counter(_file_paths(self, self.samples()))
-        files = list(counts.items())
-        parts = [files[n : n + FILES_PER_TASK] for n in range(0, len(files), FILES_PER_TASK)]
-        with map_in_order(partial(_hashed_content, self.root), parts, ahead=1) as contents:
-            for content in contents:
-                digest.update(content)
-        return digest.hexdigest()
+        return content_hash(self.root, self.names, self.paths(self.samples()))
 
 
 def examine(reader: Reader, sample: Sample) -> Inspection:
@@ -211,25 +197,6 @@ def examine(reader: Reader, sample: Sample) -> Inspection:
         defect = Defect("unreadable annotation", file, type(error).__name__, message)
         defect.__cause__ = error
         return Inspection(None, None, [defect])
-
-
-def file_states(reader: Reader, samples: Sequence[Sample]) -> Iterator[str]:
-    """Yield location, size and modification time of each file that determines the samples.
-
-    Size and time of a symbolic link are those of its target. Links in the path of a folder are
-    resolved, once per folder, because that takes ten times as long as the size and the time.
-    """
-    folders: dict[str, str] = {}
-    for path in dict.fromkeys(_file_paths(reader, samples)):
-        folder, _, name = path.rpartition(os.sep)
-        if folder not in folders:
-            folders[folder] = os.path.realpath(os.path.dirname(path))
-        try:
-            state = os.stat(path)
-        except OSError as error:  # a defect of the sample, reported when it is read
-            yield f"{folders[folder]}/{name}:{error.errno}"
-        else:
-            yield f"{folders[folder]}/{name}:{state.st_size}:{state.st_mtime_ns}"
 
 
 def _decode(
@@ -253,52 +220,6 @@ def _different_sizes(sample: Sample, image: np.ndarray, mask: np.ndarray) -> Def
     )
     value = f"{_size(mask)} and {_size(image)}"
     return Defect("different sizes", sample.annotation, value, message)
-
-
-def _file_paths(reader: Reader, samples: Sequence[Sample]) -> Iterator[str]:
-    """Yield the path of each file of each sample, as text: comparing Path objects is slow."""
-    return (str(path) for sample in samples for path in reader.files(sample))
-
-
-def _hashed_content(root: Path, files: Sequence[tuple[str, int]]) -> bytes:
-    """Read what the fingerprint hashes of some files.
-
-    Args:
-        root: folder of the dataset.
-        files: paths, with the number of samples that each one belongs to.
-    """
-    prefix = f"{root}{os.sep}"
-    content = []
-    for path, count in files:
-        if path.startswith(prefix):
-            content.append(os.fsencode(path.removeprefix(prefix)))
-        else:  # the root is `.` or `/`
-            content.append(os.fsencode(Path(path).relative_to(root)))
-        try:
-            state = os.stat(path)
-            size = state.st_size
-            content.append(f":{size}".encode())
-            if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
-                raise OSError(errno.ESPIPE, "a pipe or a device has no end")
-            content.append(_read_edges(path, size) if count == 1 else _hash_file(path))
-        except OSError as error:  # a defect of the sample, reported when it is read
-            content.append(repr(error.errno).encode())
-    return b"".join(content)
-
-
-def _read_edges(path: str, size: int) -> bytes:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        head = os.pread(file, EDGE_BYTES, 0)
-        tail = os.pread(file, EDGE_BYTES, max(EDGE_BYTES, size - EDGE_BYTES))
-        return head + tail
-    finally:
-        os.close(file)
-
-
-def _hash_file(path: str) -> bytes:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").digest()
 
 
 def _size(array: np.ndarray) -> str:

@@ -12,9 +12,10 @@ from filelock import FileLock
 
 from clothseg.dataset.defect import Defect, SkippedSample
 from clothseg.dataset.delegating import DelegatingReader
+from clothseg.dataset.fingerprint import file_states
 from clothseg.dataset.listing import complete_samples
 from clothseg.dataset.merged import Merged
-from clothseg.dataset.reader import Reader, examine, file_states
+from clothseg.dataset.reader import Reader, examine
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 from clothseg.files import write_json
@@ -105,7 +106,7 @@ class WithoutDefects(DelegatingReader):
         settings = json.dumps(dict(self.settings), sort_keys=True)
         text = f"{DEFECTS_VERSION}{settings}{self.reader.treatment}"
         digest = hashlib.blake2b(text.encode(), digest_size=10)
-        for state in file_states(self.reader, samples):
+        for state in file_states(self.reader.paths(samples)):
             digest.update(state.encode())
         return digest.hexdigest()
 

@@ -82,9 +82,18 @@ def require_login() -> None:
 
 def recorded_id(folder: Path) -> str | None:
     """Return the id of the run to which a record was logged last; None if there is none."""
-    path = folder / "wandb.json"
-    identity: str | None = json.loads(path.read_text())["id"] if path.is_file() else None
+    identity: str | None = recorded(folder).get("id")
     return identity
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    """Read `wandb.json` of a record; empty if it is missing or damaged, which starts a new run."""
+    try:
+        content = json.loads((folder / "wandb.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    is_valid = isinstance(content, dict) and isinstance(content.get("id"), str)
+    return content if is_valid else {}
 
 
 def run_id(folder: Path, trial: Trial | None = None) -> str:
@@ -94,9 +103,9 @@ def run_id(folder: Path, trial: Trial | None = None) -> str:
         folder: the record; a new record at the path of a replaced one gets a new id.
         trial: the trial that the record is the score of, whose run replaces another one.
     """
-    recorded = recorded_id(folder)
-    identity = trial.run if trial else recorded or secrets.token_hex(6)
-    if identity != recorded:  # what else was recorded belongs to the run of the other id
+    previous = recorded_id(folder)
+    identity = trial.run if trial else previous or secrets.token_hex(6)
+    if identity != previous:  # what else was recorded belongs to the run of the other id
         write_json(folder / "wandb.json", {"id": identity})
     return identity
 

@@ -120,7 +120,7 @@ class WandbTracker(Tracker):
         digest = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
         path, trial = subject.folder / "wandb.json", environment.current_trial()
         client.run_id(subject.folder, trial)
-        previous = json.loads(path.read_text())
+        previous = client.recorded(subject.folder)
         if previous.get("summary") == digest:
             return
         from clothseg.logger import wandb_media as media

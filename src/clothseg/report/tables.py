@@ -32,10 +32,6 @@ STATUS_STYLE: dict[Status, str] = {
     "failed": "bold red",
 }
 
-Severity = Literal["error", "warning"]
-
-SEVERITY_STYLE: dict[Severity, str] = {"error": "bold red", "warning": "yellow"}
-
 
 def score_tables(
     cards: Sequence[Scorecard], title: str, validation: Sequence[Scorecard] = ()
@@ -65,10 +61,10 @@ def source_table(cards: Mapping[str, Sequence[Scorecard]], title: str) -> Table:
     """
     totals = {name: aggregate(folds) for name, folds in cards.items()}
     numbers = sorted({total["folds"] for total in totals.values()})
-    table = _table(title, f"percent, means over classes that occur{_over(*numbers)}")
+    table = new_table(title, f"percent, means over classes that occur{_over(*numbers)}")
     table.add_column("source", overflow="fold")
     headings = [score.heading for score in (*CLASS_SCORES, ACCURACY)]
-    _add_score_columns(table, ["images", *headings])
+    add_score_columns(table, ["images", *headings])
     for name, total in totals.items():
         images = str(sum(card["num_images"] for card in cards[name]))
         scores = (_total(total, score) for score in (*CLASS_SCORES, ACCURACY))
@@ -95,9 +91,9 @@ def fold_table(
     total = aggregate(cards)
     folds = total["folds"]
     counted = [_folds_counted(row, folds) for row in total["per_class"]]
-    table = _table(title, f"percent{_over(folds)}")
+    table = new_table(title, f"percent{_over(folds)}")
     table.add_column("class", overflow="fold")
-    _add_score_columns(table, [score.heading for score in CLASS_SCORES])
+    add_score_columns(table, [score.heading for score in CLASS_SCORES])
     if any(counted):
         table.add_column("folds", justify="right", style="dim", no_wrap=True)
     for row, count in zip(total["per_class"], counted, strict=True):
@@ -143,9 +139,9 @@ def comparison_table(
     rule = added[0] if added else BEST_BY_TEST
     over = _over(*numbers, repeat=repeat)
     best_is = "highest mean" if not selection or selection.score.higher_is_better else "lowest mean"
-    table = _table(title, f"percent, means over classes{over}; bold: {best_is} {rule}")
+    table = new_table(title, f"percent, means over classes{over}; bold: {best_is} {rule}")
     table.add_column("config", overflow="fold")
-    _add_score_columns(table, [*(score.heading for score in COMPARED), *added])
+    add_score_columns(table, [*(score.heading for score in COMPARED), *added])
     for name, total in totals.items():
         cells = [_percent(_total(total, score)) for score in COMPARED]
         if selection:
@@ -166,7 +162,7 @@ def sweep_table(jobs: Sequence[tuple[str, Status, str]]) -> Table:
     """
     count = Counter(status for _, status, _ in jobs)
     ends = ", ".join(f"{count[status]} {status}" for status in STATUS_STYLE if count[status])
-    table = _table("sweep", f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {ends or 'none'}")
+    table = new_table("sweep", f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {ends or 'none'}")
     table.add_column("job", overflow="fold")
     table.add_column("status", no_wrap=True)
     table.add_column("detail", overflow="fold")
@@ -185,10 +181,10 @@ def benchmark_table(comparison: Mapping[str, Any]) -> Table:
     if comparison["goal"]:
         met = "met" if comparison["goal_met"] else "missed"
         caption += f"; goal on CCP: ratio {comparison['goal']}, here {met}"
-    table = _table(comparison["title"], caption)
+    table = new_table(comparison["title"], caption)
     table.add_column("", no_wrap=True)
     table.add_column("measured", style="dim", overflow="fold")
-    _add_score_columns(table, [comparison["unit"], "quartiles", "n"])
+    add_score_columns(table, [comparison["unit"], "quartiles", "n"])
     for name in ("clothseg", "rival"):
         side = comparison[name]
         low, high = map(measurement, side["quartiles"])
@@ -200,51 +196,14 @@ def benchmark_table(comparison: Mapping[str, Any]) -> Table:
     return table
 
 
-def audit_table(kinds: Mapping[str, tuple[Severity, Sequence[str]]], title: str) -> Table:
-    """Table of the findings of an audit: one row per kind, with the first locations.
-
-    Args:
-        kinds: severity and locations of the findings of each kind.
-        title: title of the table.
-    """
-    table = _table(title, "audit.json lists all of them")
-    table.add_column("kind", no_wrap=True)
-    table.add_column("count", justify="right", no_wrap=True)
-    table.add_column("first locations", overflow="fold")
-    for kind, (severity, locations) in kinds.items():
-        first = "\n".join([*locations[:3], *(["…"] if locations[3:] else [])])
-        table.add_row(Text(kind, SEVERITY_STYLE[severity]), str(len(locations)), Text(first))
-    return table
-
-
-def class_table(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> Table:
-    """Table of the frequencies of the classes of a dataset.
-
-    Args:
-        rows: result of :func:`clothseg.commands.dataset.statistics.counting.class_rows`.
-        title: title of the table.
-        caption: text below the table.
-    """
-    table = _table(title, caption)
-    table.add_column("class", overflow="fold")
-    _add_score_columns(table, ["pixels", "%", "images", "%", "instances", "area", "%"])
-    for row in rows:
-        area = "-" if row["mean_area"] is None else f"{row['mean_area']:,.0f}"
-        fractions = [row["pixel_share"], row["image_share"], row["mean_area_share"]]
-        percent = ["-" if value is None else f"{100 * value:.2f}" for value in fractions]
-        counts = [f"{row[key]:,}" for key in ("pixels", "images", "instances")]
-        cells = [counts[0], percent[0], counts[1], percent[1], counts[2], area, percent[2]]
-        table.add_row(Text(row["name"]), *cells)
-    return table
-
-
 def measurement(value: float) -> str:
     """Format a value with three or more significant digits."""
     decimals = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     return f"{value:,.{0 if abs(value) >= 1000 else decimals}f}"
 
 
-def _table(title: str, caption: str) -> Table:
+def new_table(title: str, caption: str) -> Table:
+    """Create a table without columns, in the style of all tables."""
     return Table(
         title=Text(title, style="bold"),
         caption=Text(caption, style="dim"),
@@ -256,7 +215,8 @@ def _table(title: str, caption: str) -> Table:
     )
 
 
-def _add_score_columns(table: Table, headings: Sequence[str]) -> None:
+def add_score_columns(table: Table, headings: Sequence[str]) -> None:
+    """Add columns of numbers."""
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
 

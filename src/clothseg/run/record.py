@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from filelock import SoftFileLease, Timeout
 
-from clothseg.checkpoint import BEST, LAST, PREVIOUS
+from clothseg.checkpoint import BEST, FOLDER, LAST, PREVIOUS
 from clothseg.config.renamed import current_record
 from clothseg.error import ClaimedError, ConfigError, DataError
 from clothseg.files import remove_temporary_files, write_json, write_text
@@ -47,7 +47,7 @@ SEALED = (
     *("config.yaml", "split.json", "environment.json", "metrics.json", "skipped.json"),
     "init_from.json",
     *("history.csv", "per_class.csv", "confusion_matrix.npy", "image_scores.npz"),
-    *("confusion_matrix.png", "figures/*.png", "checkpoints/best.ckpt"),
+    *("confusion_matrix.png", "figures/*.png", f"{FOLDER}/{BEST}"),
 )
 """Files of a finished run that have checksums."""
 
@@ -186,7 +186,7 @@ class Record:
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
-        return self.folder / "checkpoints"
+        return self.folder / FOLDER
 
     @property
     def is_resumable(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clothseg import build
-from clothseg.checkpoint import BEST, read_checkpoint
+from clothseg.checkpoint import BEST, FOLDER, read_checkpoint
 from clothseg.config.run_config import RunConfig
 from clothseg.config.source_code import code_hashes
 from clothseg.error import ConfigError, DataError
@@ -208,7 +208,7 @@ def best_state(record: Record) -> "dict[str, Tensor]":
     Raises:
         DataError: the checkpoint is damaged, or its weights are not finite.
     """
-    require_unchanged(record.folder, f"checkpoints/{BEST}")
+    require_unchanged(record.folder, f"{FOLDER}/{BEST}")
     path = record.best_checkpoint
     state = read_checkpoint(path)["state_dict"]
     names = [name for name in state if name.startswith(NETWORK)]

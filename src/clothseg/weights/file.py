@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clothseg.checkpoint import BEST, FOLDER, require_intact
 from clothseg.error import ConfigError, first_line
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ WRAPPERS = (
 )
 """Keys under which training programs store the tensors of a network, by precedence."""
 
-CHECKPOINT = Path("checkpoints") / "best.ckpt"
+CHECKPOINT = Path(FOLDER) / BEST
 """File of a run folder with the weights of its best epoch."""
 
 FOREIGN = {
@@ -76,6 +77,8 @@ def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
     try:
         if _is_safetensors(path):
             return load_file(path)
+        if zipfile.is_zipfile(path):
+            require_intact(path)
         with path.open("rb") as file:  # given a path, torch would believe its suffix
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # both libraries raise many exception types for damaged files

@@ -25,7 +25,7 @@ from clothseg.dataset import Reader
 from clothseg.dataset.listing import complete_samples
 from clothseg.files import write_json, write_text
 from clothseg.labels import LabelSpace
-from clothseg.report.tables import audit_table
+from clothseg.report.dataset_tables import audit_table
 from clothseg.terminal.screen import console, progress_bar
 from clothseg.threads import map_in_order
 

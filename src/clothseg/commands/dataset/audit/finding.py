@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from clothseg.dataset.defect import DefectKind
-from clothseg.report.tables import Severity
+from clothseg.report.dataset_tables import Severity
 
 WarningKind = Literal[
     "background only",

@@ -17,7 +17,7 @@ from clothseg.commands.dataset.statistics.counting import (
     image_rows,
 )
 from clothseg.files import write_csv, write_json
-from clothseg.report.tables import class_table
+from clothseg.report.dataset_tables import class_table
 from clothseg.terminal.screen import console
 
 

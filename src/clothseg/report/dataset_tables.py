@@ -1,0 +1,51 @@
+"""Tables about a dataset for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from rich.table import Table
+from rich.text import Text
+
+from clothseg.report.tables import add_score_columns, new_table
+
+Severity = Literal["error", "warning"]
+
+SEVERITY_STYLE: dict[Severity, str] = {"error": "bold red", "warning": "yellow"}
+
+
+def audit_table(kinds: Mapping[str, tuple[Severity, Sequence[str]]], title: str) -> Table:
+    """Table of the findings of an audit: one row per kind, with the first locations.
+
+    Args:
+        kinds: severity and locations of the findings of each kind.
+        title: title of the table.
+    """
+    table = new_table(title, "audit.json lists all of them")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("first locations", overflow="fold")
+    for kind, (severity, locations) in kinds.items():
+        first = "\n".join([*locations[:3], *(["…"] if locations[3:] else [])])
+        table.add_row(Text(kind, SEVERITY_STYLE[severity]), str(len(locations)), Text(first))
+    return table
+
+
+def class_table(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> Table:
+    """Table of the frequencies of the classes of a dataset.
+
+    Args:
+        rows: result of :func:`clothseg.commands.dataset.statistics.counting.class_rows`.
+        title: title of the table.
+        caption: text below the table.
+    """
+    table = new_table(title, caption)
+    table.add_column("class", overflow="fold")
+    add_score_columns(table, ["pixels", "%", "images", "%", "instances", "area", "%"])
+    for row in rows:
+        area = "-" if row["mean_area"] is None else f"{row['mean_area']:,.0f}"
+        fractions = [row["pixel_share"], row["image_share"], row["mean_area_share"]]
+        percent = ["-" if value is None else f"{100 * value:.2f}" for value in fractions]
+        counts = [f"{row[key]:,}" for key in ("pixels", "images", "instances")]
+        cells = [counts[0], percent[0], counts[1], percent[1], counts[2], area, percent[2]]
+        table.add_row(Text(row["name"]), *cells)
+    return table
