@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from PIL import Image
 
 from clothseg.commands import predict
 from clothseg.commands.main import main
-from clothseg.commands.predict import find_photos, other_files
+from clothseg.commands.predict import PhotoSegmenter, find_photos, other_files
+from clothseg.config.command_line import check_command
 from clothseg.dataset.image import read_image
+from clothseg.dataset.person_segmenter import PersonSegmenter
 from clothseg.error import DataError
 from clothseg.report.overlay import overlay
 from support.command_line import records
@@ -136,6 +139,42 @@ def test_photos_are_rotated_by_their_exif_orientation(tmp_path):
     assert upright[:18].mean() > 190
     assert upright[22:].mean() < 10
     assert read_image(tmp_path / "rotated.jpg").shape == (20, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "person"),
+    [(60, 40, (10, 20, 30, 50)), (40, 90, (60, 5, 80, 35))],  # left, top, right, bottom
+)
+def test_photos_are_cropped_to_the_person_that_the_detector_of_the_run_finds(
+    height, width, person, monkeypatch
+):
+    """Selfie segmentation finds the bright pixels, and the network labels all of its input."""
+
+    class Network:
+        def to(self, device):
+            return self
+
+        def predict(self, images, size):
+            assert images.shape[1:] == (64, 64, 3)
+            return np.ones((len(images), *size), np.uint8)
+
+    monkeypatch.setattr(PersonSegmenter, "require", lambda self: None)
+    monkeypatch.setattr(predict, "load_segmenter", lambda *_: Network())
+    keys = ["crop=detector", "detector=selfie", "crop_margin=0.1", "root=none"]
+    settings = ["dataset=ccp", "data.image_size=64", *(f"dataset.{key}" for key in keys)]
+    (composed,) = check_command(settings)
+    segment = PhotoSegmenter(composed.config, [], "none", [1.0])
+    bright = SimpleNamespace(setInput=lambda values: bright.__dict__.update(values=values))
+    bright.forward = lambda: bright.values.mean(1, keepdims=True)
+    segment.detector.__dict__["_network"] = bright
+    photo = np.zeros((height, width, 3), np.uint8)
+    left, top, right, bottom = person
+    photo[top:bottom, left:right] = 255
+    rows, columns = np.nonzero(segment(photo))
+    beside, above = 0.1 * (right - left), 0.1 * (bottom - top)
+    expected = [left - beside, top - above, right + beside, bottom + above]
+    found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    assert np.abs(np.subtract(found, expected)).max() <= 2
 
 
 @pytest.fixture

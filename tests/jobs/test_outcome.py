@@ -1,10 +1,18 @@
 """Outcomes of jobs: the score that Hydra's sweeper is given."""
 
+import shutil
+
 import pytest
 
+from clothseg.config.command_line import check_command
 from clothseg.files import write_json
-from clothseg.jobs.outcome import Outcome, sweep_score
+from clothseg.jobs.ending import Done
+from clothseg.jobs.inputs import Inputs
+from clothseg.jobs.machine import Machine
+from clothseg.jobs.outcome import Outcome, run_here, sweep_score
+from clothseg.jobs.plan import plan_jobs
 from clothseg.run.record import Record
+from support.command_line import files
 
 
 def card(iou, accuracy=0.9):
@@ -44,3 +52,17 @@ def test_a_run_of_an_earlier_version_gives_its_test_score_with_a_warning(tmp_pat
 @pytest.mark.parametrize("result", ["failed", "interrupted", "elsewhere"])
 def test_a_job_that_did_not_finish_gives_no_score(result, tmp_path):
     assert sweep_score(outcome(tmp_path, result)) is None
+
+
+@pytest.mark.slow(seconds=5)
+def test_a_repetition_keeps_a_record_that_another_command_has_finished_in_the_meantime(
+    swept, command_line, tmp_path
+):
+    """A job moves the record that it replaces aside, and then may wait for another command."""
+    output = shutil.copytree(swept[0], tmp_path / "outputs")
+    command = command_line.tiny(output, "split.fold=0", "rerun=true", "report.figures=all")
+    (job,) = plan_jobs(check_command(command[1:]), Machine.here(), Inputs())
+    before = files(job.folder)
+    assert Record(job.folder).is_done()
+    assert run_here(job) == Done("skipped")
+    assert files(job.folder) == before

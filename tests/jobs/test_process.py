@@ -13,30 +13,46 @@ from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
 
 
-def rank_and_environment(rank):
-    return rank, os.environ["LOCAL_RANK"], os.environ["WORLD_SIZE"], os.getpid()
+def rank_and_environment(member):
+    return member.rank, os.environ["LOCAL_RANK"], os.environ["WORLD_SIZE"], os.getpid()
 
 
-def kill_rank_1(rank):
-    if rank == 1:
+def kill_rank_1(member):
+    if member.rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)
 
 
-def raise_data_error_on_rank_1(rank):
-    if rank == 1:
+def raise_data_error_on_rank_1(member):
+    if member.rank == 1:
         raise DataError("a.png: the image is truncated")
     time.sleep(60)
 
 
-def raise_in_collective_on_rank_1(rank):
+def raise_in_collective_on_rank_1(member):
     """The other process waits in a collective, which then raises its own error."""
     import torch.distributed as dist
 
-    dist.init_process_group("gloo", rank=rank, world_size=2)
-    if rank == 1:
+    dist.init_process_group("gloo", rank=member.rank, world_size=2)
+    if member.rank == 1:
         raise ValueError("no such thing")
     dist.barrier()
+
+
+def follow_rank_0(member):
+    """Rank 0 decides after a while, and returns what each of the others was told."""
+    if member.rank == 0:
+        time.sleep(1)
+        member.lead(["resume", "last.ckpt"])
+        return [peer.recv() for peer in member.peers]
+    member.peers[0].send((member.rank, member.follow()))
+    return None
+
+
+def leave_the_others_without_a_decision(member):
+    if member.rank == 0:
+        raise DataError("no space left on the device")
+    return "skipped" if member.follow() is None else "trained"
 
 
 def run(work, world_size=2):
@@ -69,6 +85,20 @@ def test_the_root_cause_is_reported_without_a_deadlock(work, message):
     assert ending.result == "failed"
     assert ending.detail.startswith(message)
     assert time.monotonic() - start < 40  # includes the start of the fork server
+
+
+@pytest.mark.slow(seconds=3)
+def test_all_processes_follow_the_decision_of_rank_0():
+    assert run(follow_rank_0, 3).value == [(rank, ["resume", "last.ckpt"]) for rank in (1, 2)]
+
+
+@pytest.mark.slow(seconds=3)
+def test_an_error_of_rank_0_before_its_decision_is_the_only_one_reported():
+    start = time.monotonic()
+    assert run(leave_the_others_without_a_decision, 3) == Failure(
+        "failed", "no space left on the device"
+    )
+    assert time.monotonic() - start < 40  # nothing is waited for
 
 
 @pytest.mark.slow(seconds=3)

@@ -3,15 +3,21 @@
 import itertools
 import json
 import os
+import shutil
 import signal
+import time
 
 import pytest
 import torch
 
 from clothseg.metric.names import COSTLY
+from clothseg.run.record import Record
 from support.command_line import all_end, files, job_processes, records, wait_until
 
 TWO = ("trainer=ddp_cpu", "trainer.devices=2", "trainer.threads=1", "split.validation=0.4")
+
+WAIT = 6.0
+"""Seconds in which both processes of a run arrive where they wait for a claim."""
 
 
 def ddp(command_line, output, *overrides):
@@ -45,6 +51,16 @@ def test_a_sweep_with_two_processes_writes_one_record_per_fold(swept, command_li
         assert record.status["state"] == "done"
         assert record.environment["device"].startswith("2 x CPU")
         assert record.metrics["test"]["num_images"] == 9
+
+    # A deleted file is written again by one of them.
+    table = folds[0].folder / "per_class.csv"
+    before = files(output)
+    content = table.read_text()
+    table.unlink()
+    ended = command_line.run([*ddp(command_line, output), "-m"])
+    assert f"{table.name} missing or damaged: written again" in ended.stdout
+    assert files(output).keys() == before.keys()
+    assert table.read_text() == content
     before = files(output)
     again = command_line.run([*ddp(command_line, output), "-m"])
     assert "2 jobs: 2 skipped" in again.stdout
@@ -90,9 +106,19 @@ def test_a_killed_process_ends_the_run_which_can_be_resumed(swept, command_line,
     (record,) = records(tmp_path)
     assert record.status["state"] == "failed"
     assert "SIGKILL" in record.status["error"]
-    ended = command_line.run(command)
-    assert ended.returncode == 0, ended.stderr
-    assert "resumes from" in ended.stdout
+
+    # Another command, which has stopped by now, has written the checkpoint while this one waited.
+    checkpoints, aside = record.folder / "checkpoints", tmp_path / "aside"
+    checkpoints.rename(aside)
+    with Record(record.folder).claimed():
+        process = command_line.start(command)
+        wait_until(lambda: len(job_processes(process.pid)) >= 2, process)
+        time.sleep(WAIT)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        aside.rename(checkpoints)
+    output, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    assert "resumes from" in output
     undisturbed, _ = records(swept[0])
     for name, tensor in weights(undisturbed).items():
         assert torch.equal(tensor, weights(record)[name]), name

@@ -41,7 +41,7 @@ def data(shard, accumulation_steps=1):
     return SegmentationData(cache, split, augmentation, 8, 0, 3, accumulation_steps, shard)
 
 
-def train(folder, world_size, accumulation_steps, batchnorm, loss, rank):
+def train(folder, world_size, accumulation_steps, batchnorm, loss, member):
     """Train for three epochs; returns weights, history and number of steps."""
     torch.set_num_threads(1)
     (job,) = check_command(
@@ -76,7 +76,7 @@ def train(folder, world_size, accumulation_steps, batchnorm, loss, rank):
     )
     history = History()
     trainer = build_trainer(job.config, folder, [history], world_size)
-    trainer.fit(module, datamodule=data(Shard(rank, world_size), accumulation_steps))
+    trainer.fit(module, datamodule=data(Shard(member.rank, world_size), accumulation_steps))
     rows = [{k: v for k, v in row.items() if k != "seconds"} for row in history.rows]
     state = {name: tensor.numpy() for name, tensor in module.network.state_dict().items()}
     return state, rows, trainer.global_step
@@ -174,7 +174,7 @@ def test_micro_batches_form_the_batch_and_keep_its_pixel_counts():
         assert torch.equal(micro_batch["pixels"], batch["pixels"])
 
 
-def score(world_size, rank):
+def score(world_size, member):
     """Score random predictions that are split over three processes; a fourth gets none."""
     import torch.distributed as dist
 
@@ -183,6 +183,7 @@ def score(world_size, rank):
     if world_size > 1:
         dist.init_process_group("gloo")
     metric = SegmentationScores(4, COSTLY)
+    rank = member.rank
     indices = torch.arange(9)[rank :: min(world_size, 3)] if rank < 3 else torch.arange(0)
     for batch in indices.split(2) if len(indices) else ():
         metric.update(torch.tensor(predictions)[batch], torch.tensor(targets)[batch], batch)

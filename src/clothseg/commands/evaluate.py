@@ -14,6 +14,7 @@ from clothseg.jobs.ending import Done
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.process import Processes
 from clothseg.quick_imports import quick_imports
+from clothseg.run.member import Member
 from clothseg.run.restore import (
     ensemble_members,
     load_segmenter,
@@ -73,7 +74,7 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
     world_size = Machine.here().world_size(accelerator, options.devices)
     work = partial(_score, runs, config, options, world_size)
     if world_size == 1:
-        return work(0)
+        return work(Member())
     (slot,) = Machine.here().slots(1, world_size, accelerator)
     processes = Processes()
     with processes.stop_on_signals():
@@ -107,7 +108,7 @@ def _with_root(config: RunConfig, root: str | dict[str, str]) -> RunConfig:
 
 
 def _score(
-    runs: list[Path], config: RunConfig, options: Evaluate, world_size: int, rank: int
+    runs: list[Path], config: RunConfig, options: Evaluate, world_size: int, member: Member
 ) -> dict[str, Any]:
     """Score the shard of one process; every process returns the full scorecard."""
     with quick_imports():
@@ -127,10 +128,10 @@ def _score(
         raise ConfigError(
             [f"subset={options.subset}: the split of this run has none (split.held_out=0)"]
         )
-    data = build.build_batches(config, cache, split, Shard(rank, world_size))
+    data = build.build_batches(config, cache, split, Shard(member.rank, world_size))
     data.require_images("devices", [options.subset])
     limit_threads(config.execution.threads)
-    device = evaluation_device(config.execution.accelerator, rank)
+    device = evaluation_device(config.execution.accelerator, member.rank)
     segmenter = load_segmenter(config, runs, options.tta, options.scales)
     if options.resolution == "original":
         batches = data.at_original_size(names, reader, config.labels)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from clothseg.error import ClaimedError, UserError, first_line
+from clothseg.run.member import Member
 
-Work = Callable[[int], Any]
-"""Function that each process of a run executes, given its rank."""
+Work = Callable[[Member], Any]
+"""Function that each process of a run executes."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from clothseg.metric.selection import validation_score
 from clothseg.quick_imports import quick_imports
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job, missing_results
+from clothseg.run.member import Member
 from clothseg.run.record import Record
 from clothseg.terminal.screen import say
 
@@ -103,7 +104,7 @@ def run_job(job: Job, execute_job: Callable[[Job], Done | Failure]) -> Outcome:
 
 def run_here(job: Job) -> Done | Failure:
     """Run a job in this process."""
-    return attempt(partial(execute, job, 0))
+    return attempt(partial(execute, job, Member()))
 
 
 def run_isolated(job: Job, processes: Processes, slot: Slot) -> Done | Failure:
@@ -111,12 +112,12 @@ def run_isolated(job: Job, processes: Processes, slot: Slot) -> Done | Failure:
     return processes.run(partial(execute, job), job.world_size, slot)
 
 
-def execute(job: Job, rank: int) -> Result:
+def execute(job: Job, member: Member) -> Result:
     """Train and test the job's run in one of its processes; return what was done."""
     with quick_imports():
         from clothseg.run.train import run  # imports torch
 
-    return run(job, rank)
+    return run(job, member)
 
 
 def _record_failure(job: Job, failure: Failure) -> Outcome:

@@ -6,6 +6,7 @@ environment variables, as Lightning expects of a launcher.
 """
 
 import contextlib
+import itertools
 import math
 import multiprocessing
 import os
@@ -22,6 +23,7 @@ from typing import Any, cast
 
 from clothseg.jobs.ending import Done, Failure, Killed, Work, attempt
 from clothseg.jobs.machine import Slot
+from clothseg.run.member import Member
 from clothseg.terminal.screen import Receiver, Sender, Silent, show_on
 from clothseg.terminal.signals import termination_signals
 
@@ -51,11 +53,13 @@ class Processes:
         If one of them fails or is killed, the others are ended as well.
         """
         port = _free_port() if world_size > 1 else None
+        pipes = [_server().Pipe() for _ in range(1, world_size)]
+        peers = [[own for own, _ in pipes], *([other] for _, other in pipes)]
         members: dict[connection.Connection[Any, Any], tuple[int, ForkServerProcess]] = {}
         start_failure: Failure | None = None
         for rank in range(world_size):
             receiver, sender = _server().Pipe(duplex=False)
-            arguments = (work, rank, world_size, port, slot, sender)
+            arguments = (work, Member(rank, peers[rank]), world_size, port, slot, sender)
             process = _server().Process(target=_run_child, args=arguments)
             with self._lock:
                 if self._stopped and not members:
@@ -75,6 +79,8 @@ class Processes:
                     _signal(process, signal.SIGINT)
             sender.close()
             members[receiver] = rank, process
+        for end in itertools.chain(*peers):  # only the processes themselves keep theirs
+            end.close()
         endings = _collect_endings(dict(members))
         for receiver, (_, process) in members.items():
             receiver.close()
@@ -175,7 +181,7 @@ def _combine_endings(endings: list[tuple[int, Done | Failure]]) -> Done | Failur
 
 
 def _run_child(
-    work: Work, rank: int, world_size: int, port: int | None, slot: Slot, sender: Any
+    work: Work, member: Member, world_size: int, port: int | None, slot: Slot, sender: Any
 ) -> None:
     """Main function of a child process."""
     _end_with_parent()
@@ -184,8 +190,8 @@ def _run_child(
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(slot.gpus)
     if port is not None:
         os.environ |= {
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
+            "RANK": str(member.rank),
+            "LOCAL_RANK": str(member.rank),
             "NODE_RANK": "0",
             "WORLD_SIZE": str(world_size),
             "MASTER_ADDR": "127.0.0.1",
@@ -194,16 +200,16 @@ def _run_child(
     import torch
 
     torch.set_num_threads(slot.threads)
-    show_on(Sender(sender.send) if rank == 0 else Silent())
-    sender.send(attempt(partial(_interruptible, work, rank)))
+    show_on(Sender(sender.send) if member.rank == 0 else Silent())
+    sender.send(attempt(partial(_interruptible, work, member)))
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
-def _interruptible(work: Work, rank: int) -> Any:
+def _interruptible(work: Work, member: Member) -> Any:
     """Run work, and raise on a Ctrl-C that arrived while SIGINT was blocked."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    return work(rank)
+    return work(member)
 
 
 def _stop_once() -> None:

@@ -25,6 +25,7 @@ from clothseg.run.content import DERIVED, seal
 from clothseg.run.inference_time import inference_ms
 from clothseg.run.job import Job, missing_results
 from clothseg.run.log import run_log
+from clothseg.run.member import Member
 from clothseg.run.own_code import require_planned_code
 from clothseg.run.record import Record
 from clothseg.run.restore import load_best
@@ -41,12 +42,12 @@ from clothseg.trainer import autocast_dtype, evaluation_device, restore_keyboard
 Say = Callable[[str], None]
 
 
-def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
+def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
     """Execute a run, or resume an interrupted one.
 
     Args:
         job: the run.
-        rank: rank of this process. Rank 0 writes the record and the console output.
+        member: this process. Rank 0 claims the record, and decides where the training begins.
 
     Returns:
         What this process did; `skipped` if another one has finished the run in the meantime.
@@ -65,27 +66,30 @@ def run(job: Job, rank: int) -> Literal["done", "resumed", "skipped"]:
     else:
         split = job.split or build.build_split(job.config, census)
     cache = build.open_pixels(job.config, reader, census, split)
-    data = build.build_data(job.config, cache, split, Shard(rank, job.world_size))
+    data = build.build_data(job.config, cache, split, Shard(member.rank, job.world_size))
     data.require_images("trainer.devices", ["validation", "test"])
     pixels = ClassPixels.of_training(census, split, job.config.data.image_size)
     task = build.build_task(job.config, pixels)
     begun = load_start(task.network, job.config, job.start) if job.start else []
     require_planned_code(job.own_code)  # all modules of the user's own have been imported by now
     record = Record(job.folder)
-    if rank > 0:
-        if record.is_done(rerun=job.config.rerun):
+    if member.rank > 0:
+        beginning = member.follow()
+        if beginning is None:
             return "skipped"
-        checkpoint, _ = latest_checkpoint(record.checkpoints)
+        checkpoint, _ = beginning
         with run_log(None) as say, job_tracking(job, say) as tracking:
             _train_and_test(job, data, task, say, tracking, checkpoint)
         return "done"
     with record.claimed(job.wait) as claim:
-        if record.is_done(rerun=job.config.rerun):  # by the process that held the claim
+        if record.is_done():  # by the process that held the claim, even for rerun=true
+            member.lead(None)
             if missing := missing_results(job):
                 alone = build.build_data(job.config, cache, split, Shard(0, 1))
                 _write_again(job, alone, task, missing)
             return "skipped"
-        checkpoint, problems = latest_checkpoint(record.checkpoints)
+        checkpoint, problems = beginning = latest_checkpoint(record.checkpoints)
+        member.lead(beginning)
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
             plain = dict(job.config.plain)
