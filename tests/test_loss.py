@@ -11,7 +11,7 @@ from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError
 from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels, class_weights, raw_weights
-from clothseg.loss.combined import supervised
+from clothseg.loss.combined import DeepSupervision
 from support.answers import class_weight_answers, loss_cases
 
 NONE = None  # losses without class weights do not use class frequencies
@@ -266,7 +266,8 @@ def test_auxiliary_outputs_add_weighted_terms():
     main_terms = criterion({"logits": main}, batch)
     auxiliary_terms = criterion({"logits": auxiliary}, batch)
     output = {"logits": main, "stage": auxiliary}
-    terms = supervised(criterion, output, batch, {"stage": 0.4})
+    supervised = DeepSupervision(criterion, {"stage": 0.4, "logits": 1.0})
+    terms = supervised(output, batch)
     assert terms == main_terms | {f"stage/{k}": 0.4 * term for k, term in auxiliary_terms.items()}
     # In evaluation mode a network has no auxiliary outputs.
-    assert supervised(criterion, {"logits": main}, batch, {"stage": 0.4}) == main_terms
+    assert supervised({"logits": main}, batch) == main_terms

@@ -12,6 +12,7 @@ from clothseg.build import build_segmenter
 from clothseg.config.command_line import check_command
 from clothseg.model.compatibility import WITHOUT_BACKBONE
 from clothseg.model.network import Auxiliary, Network
+from clothseg.model.sizes import Sizes
 from clothseg.shipped import options
 from support.answers import model_pairs, segnet_parameters
 
@@ -124,6 +125,53 @@ def test_unused_parameters_are_frozen_and_running_statistics_unchanged():
     torch.set_rng_state(before)
     HalfUsed()
     assert torch.equal(torch.get_rng_state(), after)
+
+
+def test_a_network_that_looks_at_values_is_probed_with_values():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 2, 1)
+            self.norm = nn.BatchNorm2d(2)
+
+        def forward(self, image):
+            return self.norm(self.used(image / image.abs().max().item()))
+
+    net = Network(Scaled(), stride=1)
+    frozen = {name for name, p in net.named_parameters() if not p.requires_grad}
+    assert frozen == {"body.unused.weight", "body.unused.bias"}
+    assert net.body.norm.num_batches_tracked == 0
+
+
+def test_a_body_with_several_outputs_keeps_those_of_other_sizes():
+    class Several(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.logits, self.deep = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 5, 4, stride=4)
+
+        def forward(self, image):
+            return {"logits": self.logits(image), "deep": self.deep(image)}
+
+    net = Network(Several(), stride=8)
+    output = net(torch.randn(1, 3, 13, 16))
+    assert output["logits"].shape == (1, 2, 13, 16)
+    assert output["deep"].shape == (1, 5, 4, 4)  # of the padded image
+    assert net.output_weights == {}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "taken", "refused", "smallest", "words"),
+    [
+        (Sizes(), [1, 33], [], 1, "any size"),
+        (Sizes(exact=224), [224], [192, 448], 224, "224 px only"),
+        (Sizes(200, 32), [224, 256], [192, 230], 224, "multiples of 32 px from 224 px"),
+    ],
+)
+def test_the_sizes_that_a_network_takes(sizes, taken, refused, smallest, words):
+    assert all(sizes.take(side) for side in taken)
+    assert not any(sizes.take(side, taken[0]) for side in refused)
+    assert sizes.smallest == smallest
+    assert str(sizes) == words
 
 
 def test_equal_seeds_give_equal_weights():

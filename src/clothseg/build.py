@@ -173,9 +173,10 @@ def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Seman
     """
     from clothseg.task.semantic import SemanticSegmentation
 
+    parts = _segmenter(config)
     return SemanticSegmentation(
-        **_segmenter(config),
-        loss=build_loss(config, pixels),
+        **parts,
+        loss=_supervised(build_loss(config, pixels), parts["network"]),
         seed=config.seed,
         optimizer=config.optimizer,
         scheduler=config.scheduler,
@@ -196,6 +197,13 @@ def build_loss(config: RunConfig, pixels: "ClassPixels | None") -> "PixelLoss":
     from clothseg.loss.plain import as_loss
 
     return as_loss(config.loss.given(pixels))
+
+
+def _supervised(loss: "PixelLoss", network: "Network") -> "PixelLoss":
+    """Apply a loss to the auxiliary outputs of a network, too, if it has any."""
+    from clothseg.loss.combined import DeepSupervision
+
+    return DeepSupervision(loss, network.output_weights) if network.output_weights else loss
 
 
 def _segmenter(config: RunConfig) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from clothseg.build import build_task
 from clothseg.config.command_line import check_command
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError
-from clothseg.loss.combined import supervised
 from clothseg.model.compatibility import pair_problem
 from clothseg.shipped import CONF, options
 from support.answers import model_pairs
@@ -92,7 +91,7 @@ def check_training_step(module):
     optimizer = module.make_optimizer(list(trained.values()))
     output = module.network(module.normalized(images))
     batch = {"mask": mask, "pixels": torch.bincount(mask.flatten(), minlength=256)}
-    terms = supervised(module.loss, output, batch, module.network.output_weights)
+    terms = module.loss(output, batch)
     loss = sum(terms.values())
     loss.backward()
     for name, parameter in module.named_parameters():

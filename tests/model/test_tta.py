@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from clothseg.error import ConfigError
+from clothseg.model.sizes import Sizes
 from clothseg.model.tta import AveragedPredictions, require_scales
 from support.shipped_config import label_space
 
@@ -151,3 +152,14 @@ def test_error_for_a_scale_that_violates_the_stride_lists_valid_scales():
         ConfigError, match=r"0\.8, 1\.1 of 128 px .* allowed are 0\.5, 0\.75, 1, 1\.25"
     ):
         require_scales([0.8, 1.0, 1.1], 128, 32)
+
+
+def test_error_for_a_scale_of_which_the_network_takes_no_images_lists_valid_scales():
+    flexible = Sizes(224, 32)
+    require_scales([1.0, 1.142857], 224, 32, flexible)
+    with pytest.raises(
+        ConfigError, match=r"0\.857143 of 224 px .* from 224 px; allowed are 1, 1\.1"
+    ):
+        require_scales([0.857143], 224, 32, flexible)
+    with pytest.raises(ConfigError, match=r"2 of 224 px .* takes 224 px only; allowed are 1$"):
+        require_scales([1.0, 2.0], 224, 32, Sizes(exact=224))

@@ -40,16 +40,29 @@ def fake_cache(photos, classes=4, seed=0, twins=0):
     )
 
 
-def small_data(workers=0, augmentation=None, first_epoch=0, batch_size=4):
-    """Four folds of 24 random images of 16 pixels; no near-duplicates."""
+def small_data(
+    workers=0, augmentation=None, first_epoch=0, batch_size=4, accumulation_steps=1, ignored=0
+):
+    """Four folds of 24 random images of 16 pixels; no near-duplicates.
+
+    The first `ignored` rows of every third mask are ignored.
+    """
     cache = fake_cache(24)
     random = np.random.default_rng(0)
     images = random.integers(0, 255, (24, 16, 16, 3), np.uint8)
     masks = random.integers(0, 4, (24, 16, 16)).astype(np.uint8)
+    masks[::3, :ignored] = 255
     cache = replace(cache, images=images, masks=masks)
     split = kfold(cache, folds=4, fold=0, validation=0.2, seed=0)
+    augmentation = augmentation or none(16, UNCHANGED)
     module = SegmentationData(
-        cache, split, augmentation or none(16, UNCHANGED), batch_size, workers, seed=3
+        cache,
+        split,
+        augmentation,
+        batch_size,
+        workers,
+        seed=3,
+        accumulation_steps=accumulation_steps,
     )
     module.load_state_dict({"epoch": first_epoch})
     return module

@@ -13,7 +13,9 @@ from clothseg.build import build_trainer
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
 from clothseg.error import DivergedError
+from clothseg.labels import IGNORE
 from clothseg.loss import ce_dice, cross_entropy
+from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.names import SCORES
 from clothseg.metric.segmentation import ConfusionMatrix
 from clothseg.model.network import Network
@@ -44,11 +46,11 @@ def task(normalization="imagenet", scheduler="none", dropout=0.0):
     )
 
 
-def fit(tmp_path, module, *overrides, epochs=2, observers=()):
+def fit(tmp_path, module, *overrides, epochs=2, observers=(), data=None):
     (job,) = check_command(["trainer=cpu", f"trainer.max_epochs={epochs}", *overrides])
     history = History()
     trainer = build_trainer(job.config, tmp_path, [history, *observers])
-    trainer.fit(module, datamodule=small_data())
+    trainer.fit(module, datamodule=data or small_data())
     return trainer, history
 
 
@@ -113,10 +115,74 @@ def test_loss_terms_are_logged_and_sum_to_the_loss(tmp_path):
     module.loss = ce_dice(None, smooth=0.0, squared=False)
     _, history = fit(tmp_path, module)
     for row in history.rows:
-        terms = row["train/cross_entropy"] + row["train/dice"]
-        assert row["train/loss"] == pytest.approx(terms, rel=1e-5)
+        for part in ("train", "val"):
+            terms = row[f"{part}/cross_entropy"] + row[f"{part}/dice"]
+            assert row[f"{part}/loss"] == pytest.approx(terms, rel=1e-5)
     _, history = fit(tmp_path / "alone", task())
     assert [key for key in history.rows[0] if key.startswith("train/")] == ["train/loss"]
+    assert "val/cross_entropy" not in history.rows[0]
+
+
+class Reconstruction(PixelLoss):
+    """Cross-entropy, and the error of a head that reconstructs the image at half its size.
+
+    A second denominator, the number of valid pixels in every second row and column, is unlike that
+    of the cross-entropy.
+    """
+
+    def counts(self, mask):
+        return {"halved": (mask[:, ::2, ::2] != IGNORE).sum()}
+
+    def forward(self, output, batch):
+        small = batch["mask"][:, ::2, ::2]
+        terms = cross_entropy(None)(output, batch)
+        if "halved" in output:
+            photo = batch["photo"].permute(0, 3, 1, 2)[..., ::2, ::2] / 255
+            error = (output["halved"] - photo).square().mean(1)[small != IGNORE]
+            terms["halved"] = error.sum() / batch["counts"]["halved"]
+        return terms
+
+
+class TwoHeads(torch.nn.Module):
+    """Logits, and in training a head of half their size."""
+
+    def __init__(self):
+        super().__init__()
+        self.logits, self.halved = torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.Conv2d(3, 3, 1)
+
+    def forward(self, image):
+        output = {"logits": self.logits(image)}
+        return output | ({"halved": self.halved(image[..., ::2, ::2])} if self.training else {})
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_loss_sees_all_heads_and_the_whole_batch(steps, tmp_path):
+    """Recomputed from the weights before each step; micro-batches share all denominators."""
+    module = task()
+    module.network, module.loss = Network(TwoHeads(), 1), Reconstruction()
+    expected = []
+
+    class Reference(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            if batch_idx % steps == 0:  # the weights are those of the first micro-batch
+                expected.append([])
+            output = pl_module.network(batch["image"])
+            small = batch["mask"][:, ::2, ::2]
+            photo = batch["photo"].permute(0, 3, 1, 2)[..., ::2, ::2] / 255
+            error = (output["halved"] - photo).square().mean(1)[small != IGNORE]
+            pixels = (batch["mask"] != IGNORE).sum()
+            expected[-1].append(torch.stack([error.sum(), (small != IGNORE).sum(), pixels]))
+
+    settings = f"trainer.accumulation_steps={steps}"
+    data = small_data(accumulation_steps=steps, ignored=9)
+    _, history = fit(tmp_path, module, settings, epochs=1, observers=[Reference()], data=data)
+    sums = torch.stack([torch.stack(step).sum(0) for step in expected]).detach().numpy()
+    assert len({*sums[:, 1]}) > 1
+    row = history.rows[0]
+    mean = np.average(sums[:, 0] / sums[:, 1], weights=sums[:, 2])
+    assert row["train/halved"] == pytest.approx(mean, rel=1e-4)
+    assert row["train/loss"] == pytest.approx(row["train/cross_entropy"] + row["train/halved"])
+    assert not any(key.startswith("val/halved") for key in row)  # the head is missing there
 
 
 def test_training_scores_count_the_pixels_of_all_training_batches(tmp_path):

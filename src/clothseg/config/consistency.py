@@ -8,10 +8,11 @@ from typing import Any
 import yaml
 
 from clothseg.config.batch import batch_problem
+from clothseg.config.network_consistency import network_contradictions
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace, later_background, source_names
 from clothseg.metric.names import MONITORS
-from clothseg.model.compatibility import min_batch_size, pair_problem
+from clothseg.model.compatibility import min_batch_size
 from clothseg.shipped import CONF, options
 
 
@@ -31,16 +32,8 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
         )
     problems += _device_contradictions(config)
     problems += _weight_contradictions(config)
-    if choices.get("model") in options("model") and choices.get("backbone") in options("backbone"):
-        stride = _node(config, "model").get("output_stride")
-        problem = pair_problem(
-            choices["model"],
-            choices["backbone"],
-            options("model"),
-            options("backbone"),
-            stride if isinstance(stride, int) else None,
-        )
-        problems += [problem] if problem else []
+    model, loss, data = (_node(config, group) for group in ("model", "loss", "data"))
+    problems += network_contradictions(model, loss, data, choices)
     for group in ("callbacks", "logger"):
         problems += _unselected(group, _node(config, group))
     problems += _label_contradictions(config)

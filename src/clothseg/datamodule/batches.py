@@ -108,12 +108,13 @@ class MicroBatches:
         return len(self.batches) * self.accumulation_steps
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Iterate over micro-batches, each with the pixel counts of its full batch."""
+        """Iterate over micro-batches, each with the pixel counts and masks of its full batch."""
         for batch in self.batches:
             size = len(batch["name"]) // self.accumulation_steps
             for start in range(0, size * self.accumulation_steps, size):
                 selected = slice(start, start + size)
-                yield {k: v if k == "pixels" else v[selected] for k, v in batch.items()}
+                micro_batch = {k: v if k == "pixels" else v[selected] for k, v in batch.items()}
+                yield micro_batch | {"step_mask": batch["mask"]}
 
 
 class SplitBatches:

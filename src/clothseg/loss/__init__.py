@@ -1,16 +1,21 @@
 """Losses, each called as ``loss(output, batch) -> dict``; the sum of the terms is minimized.
 
-``output`` is the output of a network (``logits`` float [B,C,H,W]); ``batch`` holds ``mask`` int64
-[B,H,W] of class ids and ``pixels`` [256], the number of pixels of each mask value, which means are
-normalized by. Pixels of value 255 are ignored; a batch without other pixels gives a loss of 0 that
-is still differentiable. If a training step consists of several micro-batches or runs on several
-processes, ``pixels`` is the average over them; the average of their losses is then the mean over
+``output`` is everything that a network returns: ``logits`` float [B,C,H,W], and by name what its
+further heads return, of any size. Heads that are evaluated in training only are missing in
+validation, and their terms with them. ``batch`` is the whole batch: ``mask`` int64 [B,H,W] of class
+ids, ``image`` float [B,3,H,W] and ``photo`` uint8 [B,H,W,3] (the same before normalization),
+``pixels`` [256], the number of pixels of each mask value, which means are normalized by, and
+``counts``, further denominators by name.
+
+Pixels of value 255 are ignored; a batch without other pixels gives a loss of 0 that is still
+differentiable. If a training step consists of several micro-batches or runs on several processes,
+``pixels`` and ``counts`` are averages over them; the average of their losses is then the mean over
 all pixels of the step, however they are distributed. Region losses sum over all processes, but not
 over micro-batches.
 
-A loss is a :class:`clothseg.loss.pixelwise.PixelLoss`, whose ``mass`` is the denominator of its
-mean. The functions of this module build one; their only positional argument is the class frequency
-in the training part, which class weights depend on.
+A loss is a :class:`clothseg.loss.pixelwise.PixelLoss`: ``mass`` is the denominator of its mean over
+pixels, ``counts`` are those of other means. The functions of this module build one; their only
+positional argument is the class frequency in the training part, which class weights depend on.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal

@@ -1,7 +1,7 @@
 """Sums of losses: of several losses, or of one loss over several outputs of a network."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -23,30 +23,45 @@ class Sum(PixelLoss):
         """Return the terms of all losses."""
         return {key: term for loss in self.losses for key, term in loss(output, batch).items()}
 
+    def counts(self, mask: Tensor) -> dict[str, Tensor]:
+        """Return the denominators of all losses."""
+        losses = cast(Iterable[PixelLoss], self.losses)
+        return {key: count for loss in losses for key, count in loss.counts(mask).items()}
 
-def supervised(
-    loss: nn.Module,
-    output: Mapping[str, Tensor],
-    batch: Mapping[str, Any],
-    weights: Mapping[str, float],
-) -> dict[str, Tensor]:
-    """Apply a loss to the main output of a network and to its auxiliary outputs.
+
+class DeepSupervision(PixelLoss):
+    """Weighted sum of one loss over the main output of a network and over its auxiliary outputs.
+
+    Without auxiliary outputs, as in validation, it is the loss of the main output.
 
     Args:
-        loss: returns terms by name.
-        output: ``logits`` and auxiliary logits, all float [B,C,H,W].
-        batch: as for every loss.
-        weights: weight of each output by name; missing outputs have weight 1.
-
-    Returns:
-        The terms of ``logits`` and, as `<name>/<term>`, of the other outputs, times their weights.
+        loss: the loss of each output.
+        weights: weight of each output by name, the main one is ``logits``; each is float
+            [B,C,H,W].
 
     Source: Zhao et al., Pyramid scene parsing network, 2017, Fig. 4.
     """
-    terms = {}
-    for name, logits in output.items():
-        prefix = "" if name == "logits" else f"{name}/"
-        weight = weights.get(name, 1.0)
-        for key, term in loss({"logits": logits}, batch).items():
-            terms[prefix + key] = weight * term
-    return terms
+
+    def __init__(self, loss: PixelLoss, weights: Mapping[str, float]) -> None:
+        super().__init__()
+        self.loss, self.output_weights = loss, dict(weights)
+
+    def mass(self, pixels: Tensor) -> Tensor:
+        """Return the denominator of the mean of each output."""
+        return self.loss.mass(pixels)
+
+    def counts(self, mask: Tensor) -> dict[str, Tensor]:
+        """Return the denominators of the loss, which are those of each output."""
+        return self.loss.counts(mask)
+
+    def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the weighted terms of ``logits`` and, as `<name>/<term>`, of the other outputs."""
+        present = [name for name in self.output_weights if name in output]
+        if present == ["logits"]:
+            return dict(self.loss(output, batch))
+        terms = {}
+        for name in present:
+            prefix = "" if name == "logits" else f"{name}/"
+            for key, term in self.loss({**output, "logits": output[name]}, batch).items():
+                terms[prefix + key] = self.output_weights[name] * term
+        return terms

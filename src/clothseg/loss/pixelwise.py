@@ -31,6 +31,17 @@ class PixelLoss(nn.Module):
         """Return the denominator of the mean, a scalar, from pixel counts per mask value [256]."""
         return pixels[:IGNORE].sum()
 
+    def counts(self, mask: Tensor) -> dict[str, Tensor]:
+        """Return the denominators of terms that are means over something else than pixels, by name.
+
+        Args:
+            mask: class ids int64 [B,H,W] of all images of a training step.
+
+        Returns:
+            Scalars, which the loss gets back as ``batch["counts"]``; none by default.
+        """
+        return {}
+
 
 class CrossEntropy(PixelLoss):
     r"""Mean over valid pixels of :math:`-w_t \log p_t`, p the softmax and t the true class.

@@ -33,6 +33,5 @@ class PlainLoss(PixelLoss):
 
 
 def as_loss(built: Any) -> PixelLoss:
-    """Adapt a plain loss; one with the interface of :class:`PixelLoss` is returned unchanged."""
-    loss: PixelLoss = built if hasattr(built, "mass") else PlainLoss(built)
-    return loss
+    """Adapt a plain loss; a :class:`PixelLoss` is returned unchanged."""
+    return built if isinstance(built, PixelLoss) else PlainLoss(built)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clothseg.model.sizes import ANY, Sizes
+
 WITHOUT_BACKBONE = ("classic_unet", "segnet", "densenet_decoder")
 """Architectures with a built-in encoder."""
 
@@ -33,6 +35,21 @@ GLOBALLY_POOLED = ("deeplabv3", "deeplabv3plus", "dilated_pspnet", "upernet")
 
 MIN_SIZE_FOR_ONE_IMAGE = 64
 """Image size (pixels) below which the deepest features are 1x1: too few to normalize one image."""
+
+
+PYRAMID_SIZES = {"strict": Sizes(exact=224), "flexible": Sizes(least=224, multiple=32)}
+"""Sizes of images that `pyramid_unet` takes, by its geometry."""
+
+
+def accepted_sizes(model: Mapping[str, Any]) -> Sizes:
+    """Return the sizes of images that an architecture takes.
+
+    Args:
+        model: its node of the configuration, which may violate the schema.
+    """
+    if model.get("_target_") == "clothseg.model.pyramid_unet":
+        return PYRAMID_SIZES.get(str(model.get("geometry")), ANY)
+    return ANY
 
 
 def min_batch_size(config: Mapping[str, Any]) -> int:

@@ -1,6 +1,6 @@
 """Common wrapper of all architectures, which gives them the same interface."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,6 +8,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
+
+from clothseg.model.sizes import ANY, Sizes
+
+PROBE = 64
+"""Height and width of images with which unused parameters are found, unless it takes larger ones,
+pixels."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +37,24 @@ class Auxiliary:
 
 
 class Network(nn.Module):
-    """Architecture that accepts images of any size: pads them to its stride and crops the logits.
+    """Architecture with one interface: pads images to its stride and crops what has their size.
 
     Parameters that never receive a gradient (encoder stages after the last one used) are frozen, so
     that the number of trainable parameters is correct and distributed training does not wait for
     them.
 
     Args:
-        body: maps images [B,3,H,W] to logits [B,C,H,W], H and W multiples of `stride`.
+        body: maps images [B,3,H,W] to logits [B,C,H,W], H and W multiples of `stride`, or to
+            several outputs of any size by name, of which ``logits`` are one.
         stride: height and width are padded to a multiple of this, pixels.
         auxiliaries: classifiers on submodules of the body.
         main_weight: weight of the main output's loss relative to those of the auxiliaries.
-        size: height and width of images with which unused parameters are found, pixels.
+        sizes: sizes of images that the network takes.
+        probe: height and width of images with which unused parameters are found, pixels.
+
+    Attributes:
+        output_weights: weights of the outputs that have the same loss, by name; empty if only
+            ``logits`` has it.
     """
 
     def __init__(
@@ -50,11 +63,12 @@ class Network(nn.Module):
         stride: int,
         auxiliaries: Sequence[Auxiliary] = (),
         main_weight: float = 1.0,
-        size: int = 64,
+        sizes: Sizes = ANY,
+        probe: int = PROBE,
     ) -> None:
         super().__init__()
         self.body = body
-        self.stride = stride
+        self.stride, self.sizes = stride, sizes
         self.heads = nn.ModuleDict({auxiliary.name: auxiliary.head for auxiliary in auxiliaries})
         self.output_weights = {auxiliary.name: auxiliary.weight for auxiliary in auxiliaries}
         if auxiliaries:
@@ -64,15 +78,19 @@ class Network(nn.Module):
             # In a deep copy of the network a bound method refers to the copy; a closure would not.
             hook = partial(self._store_features, auxiliary.name, auxiliary.stage)
             body.get_submodule(auxiliary.part).register_forward_hook(hook)
-        self._freeze_unused(max(size, stride))
+        self._freeze_unused(max(sizes.smallest, stride, probe))
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Return ``logits`` [B,C,H,W] of images [B,3,H,W]; in training also auxiliary logits."""
+        """Return ``logits`` [B,C,H,W] of images [B,3,H,W], and what further heads return.
+
+        In training these are also auxiliary logits [B,C,H,W].
+        """
         height, width = image.shape[-2:]
         right, bottom = -width % self.stride, -height % self.stride
         if right or bottom:
             image = F.pad(image, (0, right, 0, bottom))
-        outputs = {"logits": self.body(image)}  # [B,C,H+bottom,W+right]
+        built = self.body(image)  # [B,C,H+bottom,W+right]
+        outputs = dict(built) if isinstance(built, Mapping) else {"logits": built}
         if self.training:
             for name, head in self.heads.items():
                 outputs[name] = F.interpolate(
@@ -82,7 +100,11 @@ class Network(nn.Module):
                     align_corners=False,
                 )
         self._features.clear()
-        return {name: logits[..., :height, :width] for name, logits in outputs.items()}
+        padded = image.shape[-2:]
+        return {
+            name: maps[..., :height, :width] if maps.shape[-2:] == padded else maps
+            for name, maps in outputs.items()
+        }
 
     @property
     def trainable(self) -> int:
@@ -96,15 +118,26 @@ class Network(nn.Module):
         self._features[name] = output if stage is None else output[stage]
 
     def _freeze_unused(self, size: int) -> None:
-        """Freeze parameters that the outputs do not depend on, found in one forward pass."""
-        states = {name: buffer.clone() for name, buffer in self.named_buffers()}
+        """Freeze parameters that the outputs do not depend on."""
+        try:  # shapes only, without data
+            used = self._used_parameters(size, "meta")
+        except Exception:  # code of the user's own that looks at values
+            used = self._used_parameters(size, "cpu")
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name in used)
+
+    def _used_parameters(self, size: int, device: str) -> set[str]:
+        """Find the parameters that the outputs depend on, in a forward pass of a copy."""
+        parameters = {
+            name: tensor.detach().to(device, copy=True).requires_grad_()
+            for name, tensor in self.named_parameters()
+        }
+        buffers = {name: tensor.to(device, copy=True) for name, tensor in self.named_buffers()}
         with torch.random.fork_rng(devices=[]):
-            outputs = self(torch.randn(2, 3, size, size))
-        used = _leaves(outputs.values())
-        for parameter in self.parameters():
-            parameter.requires_grad_(parameter in used)
-        for name, buffer in self.named_buffers():  # undo the update of the running statistics
-            buffer.copy_(states[name])
+            images = torch.randn(2, 3, size, size, device=device)
+            outputs = functional_call(self, parameters | buffers, (images,))
+        leaves = _leaves(outputs.values())
+        return {name for name, parameter in parameters.items() if parameter in leaves}
 
 
 def as_network(built: nn.Module, image_size: int) -> Network:
@@ -114,7 +147,7 @@ def as_network(built: nn.Module, image_size: int) -> Network:
         built: a :class:`Network`, which is returned unchanged, or a plain one.
         image_size: height and width of its images, pixels.
     """
-    return built if isinstance(built, Network) else Network(built, stride=1, size=image_size)
+    return built if isinstance(built, Network) else Network(built, stride=1, probe=image_size)
 
 
 def _leaves(outputs: Iterable[Tensor]) -> set[Tensor]:

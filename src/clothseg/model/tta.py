@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clothseg.error import ConfigError
+from clothseg.model.sizes import ANY, Sizes
 
 
 class AveragedPredictions(nn.Module):
@@ -27,7 +27,6 @@ class AveragedPredictions(nn.Module):
     """
 
     flip_table: Tensor
-    output_weights: ClassVar[dict[str, float]] = {}
 
     def __init__(
         self,
@@ -60,25 +59,39 @@ class AveragedPredictions(nn.Module):
         return logits.flip(-1)[:, self.flip_table[: logits.shape[1]]] if flip else logits
 
 
-def require_scales(scales: Sequence[float], image_size: int, stride: int) -> None:
-    """Require scaled image sizes that are multiples of the stride, so that nothing is padded.
+def require_scales(
+    scales: Sequence[float], image_size: int, stride: int, sizes: Sizes = ANY
+) -> None:
+    """Require scaled images of sizes that the network takes without padding.
 
     Args:
         scales: scale factors relative to the image size.
         image_size: height and width that the network was trained with, pixels.
         stride: of the network, pixels.
+        sizes: sizes of images that the network takes.
 
     Raises:
         ConfigError: a scale does not fit; lists the scales that do.
     """
-    invalid = [scale for scale in scales if scale != 1 and round(scale * image_size) % stride]
+
+    def fits(scale: float) -> bool:
+        side = round(scale * image_size)
+        return side % stride == 0 and sizes.take(side)
+
+    invalid = [scale for scale in scales if scale != 1 and not fits(scale)]
     if invalid:
         steps = range(max(1, image_size // stride // 2), 2 * image_size // stride + 1)
-        fitting = ", ".join(f"{step * stride / image_size:.6g}" for step in steps)
+        candidates = (step * stride / image_size for step in steps)
+        fitting = ", ".join(f"{scale:.6g}" for scale in candidates if fits(scale))
+        reason = (
+            f"is not a multiple of the network's stride, {stride} px"
+            if sizes == ANY
+            else f"is no size of the network, which takes {sizes}"
+        )
         raise ConfigError(
             [
-                f"scales: {', '.join(f'{scale:g}' for scale in invalid)} of {image_size} px is not "
-                f"a multiple of the network's stride, {stride} px; allowed are {fitting}"
+                f"scales: {', '.join(f'{scale:g}' for scale in invalid)} of {image_size} px "
+                f"{reason}; allowed are {fitting or 1}"
             ]
         )
 

@@ -4,7 +4,7 @@ Without it a diverged network yields scores: where all logits are NaN, the class
 usually the background, and most pixels are background.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ class FiniteCheck:
     def __init__(self) -> None:
         self._pending: tuple[Tensor, torch.cuda.Event, str, Sequence[str]] | None = None
 
-    def __call__(self, values: Sequence[Tensor], where: str, images: Sequence[str]) -> None:
+    def __call__(self, values: Iterable[Tensor], where: str, images: Sequence[str]) -> None:
         """Check the values of a batch.
 
         Args:

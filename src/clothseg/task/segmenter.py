@@ -53,8 +53,13 @@ class Segmenter(nn.Module):
         return images.permute(0, 3, 1, 2).float() * self.scale + self.shift
 
     def prepared(self, batch: Batch) -> Batch:
-        """Convert on the device: images to normalized float [B,3,H,W], masks to int64."""
-        return batch | {"image": self.normalized(batch["image"]), "mask": batch["mask"].long()}
+        """Convert on the device: images to normalized float [B,3,H,W], masks to int64.
+
+        The images as they were, uint8 [B,H,W,3], remain as ``photo``.
+        """
+        photo = batch["image"]
+        prepared = {"photo": photo, "image": self.normalized(photo), "mask": batch["mask"].long()}
+        return batch | prepared
 
     @torch.inference_mode()
     def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:

@@ -1,29 +1,27 @@
 """Semantic segmentation: one class for every pixel."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from torchmetrics import MeanMetric
 
 from clothseg.datamodule.batches import derive_seed
-from clothseg.loss.combined import supervised
 from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.confusion import class_scores
-from clothseg.metric.names import LOSS, PRIMARY
+from clothseg.metric.names import PRIMARY
 from clothseg.metric.scorecard import dataset_values
 from clothseg.metric.segmentation import ConfusionMatrix, Scores, SegmentationScores
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
 from clothseg.task.finite import OUTPUT, FiniteCheck
 from clothseg.task.segmenter import Batch, Segmenter
+from clothseg.task.term_means import TermMeans
 
 
 class ValidationMetrics(nn.Module):
@@ -37,22 +35,24 @@ class ValidationMetrics(nn.Module):
     def __init__(self, classes: int, costly: Collection[str]) -> None:
         super().__init__()
         self.scores = SegmentationScores(classes, costly)
-        self.loss = MeanMetric()
+        self.terms = TermMeans()
 
-    def result(self) -> tuple[Scores, float]:
-        """Return the scores and the mean loss over all valid pixels, and reset the metrics."""
-        scores, loss = self.scores.compute(), float(self.loss.compute())
+    def result(self) -> tuple[Scores, dict[str, float]]:
+        """Return the scores and the mean of the loss over all valid pixels, and reset the metrics.
+
+        The loss is given with its terms, if it has several.
+        """
+        scores = self.scores.compute()
         self.scores.reset()
-        self.loss.reset()
-        return scores, loss
+        return scores, {name: float(value) for name, value in self.terms.result().items()}
 
 
 class SemanticSegmentation(Segmenter, pl.LightningModule):
     """Training of a semantic segmentation network.
 
-    Logs ``train/loss``, each term of a loss with several terms, and with the prefix ``val/`` the
-    loss, ``iou/<class>``, and every computed score of a dataset by its name in
-    :mod:`clothseg.metric.names`, such as ``mean_iou``. All scores are fractions.
+    Logs with the prefixes ``train/`` and ``val/`` the ``loss`` and each term of a loss with several
+    terms, and with the prefix ``val/`` also ``iou/<class>`` and every computed score of a dataset
+    by its name in :mod:`clothseg.metric.names`, such as ``mean_iou``. All scores are fractions.
 
     Args:
         network: as for :class:`Segmenter`, like the next three.
@@ -84,7 +84,7 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
         super().__init__(network, names, normalization, postprocess)
         self.loss, self.seed = loss, seed
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
-        self.train_terms: dict[str, MeanMetric] = {}
+        self.train_terms = TermMeans()
         self.train_matrix = ConfusionMatrix(len(names)) if train_scores else None
         self.val_metrics = ValidationMetrics(len(names), costly)
         self.val_scores: Scores | None = None
@@ -125,23 +125,29 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
         torch.manual_seed(
             derive_seed(self.seed, micro_step * trainer.world_size + trainer.global_rank)
         )
-        # The reduction works in place, and the micro-batches of a batch share one count.
-        pixels = trainer.strategy.reduce(batch["pixels"].clone(), reduce_op="sum")
-        mean_pixels = pixels / (steps * trainer.world_size)
+        batch = batch | self._denominators(batch)
         output, mask = self.network(batch["image"]), batch["mask"]
-        terms = self._terms(output, batch, mean_pixels)
+        terms = self.loss(output, batch)
         total = torch.stack(list(terms.values())).sum()
         place = f"epoch {self.current_epoch + 1}, step {self.global_step + 1}: the loss"
         self.check_finite([total, *output.values()], place, batch["name"])
         if self.train_matrix is not None:
             classes = self.postprocess(output["logits"].detach(), mask.shape[-2:])
             self.train_matrix.update(classes, mask)
-        weight = self.loss.mass(mean_pixels)
-        for name, term in {"loss": total, **terms}.items():
-            if name not in self.train_terms:
-                self.train_terms[name] = MeanMetric().to(self.device)
-            self.train_terms[name].update(term.detach(), weight)
+        self.train_terms.update(terms, self.loss.mass(batch["pixels"]))
         return total
+
+    def _denominators(self, batch: Batch) -> dict[str, Any]:
+        """Average the counts of a training step over its micro-batches and processes."""
+        # The micro-batches of a step share its counts.
+        masks: Tensor = batch["step_mask"] if "step_mask" in batch else batch["mask"]
+        counts = self.loss.counts(masks.long())
+        own = torch.cat([batch["pixels"], *(count.view(1) for count in counts.values())])
+        shares = self.trainer.accumulate_grad_batches * self.trainer.world_size
+        # The reduction works in place, on what may be the counts of the next micro-batch.
+        means = self.trainer.strategy.reduce(own.clone(), reduce_op="sum") / shares
+        pixels, others = means[:256], means[256:]
+        return {"pixels": pixels, "counts": dict(zip(counts, others, strict=True))}
 
     def configure_gradient_clipping(
         self,
@@ -181,26 +187,18 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add the scores and the loss of one validation batch."""
-        logits, mask = self.network(batch["image"])["logits"], batch["mask"]
+        output, mask = self.network(batch["image"]), batch["mask"]
         place = f"epoch {self.current_epoch + 1}, validation: {OUTPUT}"
-        self.check_finite([logits], place, batch["name"])
-        target, pixels = mask, batch["pixels"]
-        if mask.shape[-2:] != logits.shape[-2:]:  # the loss uses the size of the logits
-            target = resize_mask(mask, logits.shape[-2:])
-            pixels = torch.bincount(target.flatten(), minlength=256)
-        terms = self.loss({"logits": logits}, {"mask": target, "pixels": pixels})
-        loss = torch.stack(list(terms.values())).sum()
-        self.val_metrics.loss.update(loss, self.loss.mass(pixels))
-        classes = self.postprocess(logits, mask.shape[-2:])
+        self.check_finite(output.values(), place, batch["name"])
+        terms = self.loss(output, batch | {"counts": self.loss.counts(mask)})
+        self.val_metrics.terms.update(terms, self.loss.mass(batch["pixels"]))
+        classes = self.postprocess(output["logits"], mask.shape[-2:])
         self.val_metrics.scores.update(classes, mask, batch["index"])
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's losses and scores, and step a plateau schedule."""
         self.check_finite.finish()
-        for name, mean in self.train_terms.items():
-            if name == "loss" or len(self.train_terms) > 2:  # a single term is the loss itself
-                self.log(f"train/{name}", mean.compute())
-            mean.reset()
+        self._log("train", self.train_terms.result())
         if self.train_matrix is not None:
             scores = class_scores(self.train_matrix.compute())
             self._log("train", dataset_values(scores.columns()))
@@ -210,24 +208,14 @@ class SemanticSegmentation(Segmenter, pl.LightningModule):
             if isinstance(config.scheduler, ReduceLROnPlateau):
                 config.scheduler.step(self.trainer.callback_metrics[str(config.monitor)])
 
-    def _terms(self, output: dict[str, Tensor], batch: Batch, pixels: Tensor) -> dict[str, Tensor]:
-        """Compute all terms of the loss; their means are normalized by `pixels` [256]."""
-        batch = batch | {"pixels": pixels}
-        return supervised(self.loss, output, batch, self.network.output_weights)
-
     def _log_validation(self) -> Scores:
-        scores, loss = self.val_metrics.result()
+        scores, terms = self.val_metrics.result()
         columns = scores.columns()
-        values = {LOSS.name: loss, **dataset_values(columns)}
+        values = {**terms, **dataset_values(columns)}
         for name, value in zip(self.names, np.asarray(columns[PRIMARY.key]), strict=True):
             values[f"{PRIMARY.key}/{name}"] = float(value)
         self._log("val", values)
         return scores
 
-    def _log(self, part: str, values: dict[str, float]) -> None:
+    def _log(self, part: str, values: Mapping[str, "float | Tensor"]) -> None:
         self.log_dict({f"{part}/{key}": value for key, value in values.items()})
-
-
-def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize class ids int64 [B,H,W] to another height and width by nearest neighbor."""
-    return F.interpolate(mask.unsqueeze(1).float(), tuple(size)).squeeze(1).long()
