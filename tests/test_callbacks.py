@@ -282,6 +282,22 @@ def test_a_costly_score_is_computed_for_whatever_monitors_it(key, tmp_path):
     assert "val/mean_iou_plus" not in history.rows[0]
 
 
+def test_costly_scores_can_be_computed_besides_the_monitored_one(tmp_path):
+    history, *_ = train(tmp_path, "metric.validation=[iou_plus]")
+    best = history.best_epochs
+    assert best.keys() == {*CHEAP, "val/mean_iou_plus"}
+    for monitor, found in best.items():
+        values = [row[monitor] for row in history.rows]
+        assert found["value"] == (min(values) if monitor == "val/loss" else max(values))
+        assert values[int(found["epoch"]) - 1] == found["value"]
+    assert best["val/mean_iou"]["epoch"] == history.best_epoch
+
+
+def test_the_time_of_validation_is_part_of_the_time_of_an_epoch(tmp_path):
+    history, *_ = train(tmp_path)
+    assert all(0 < row["validation_seconds"] < row["seconds"] for row in history.rows)
+
+
 def test_validation_scores_are_those_of_the_averaged_weights(tmp_path):
     history, task, data, _ = train(tmp_path, "trainer.ema_decay=0.9")
     expected = rescored(tmp_path, task, data)

@@ -180,7 +180,7 @@ def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Seman
         seed=config.seed,
         optimizer=config.optimizer,
         scheduler=config.scheduler,
-        costly=costly_keys(_monitors(config)),
+        costly={*costly_keys(_monitors(config)), *config.metric.validation},
         train_scores=config.metric.train,
     )
 

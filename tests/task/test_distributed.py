@@ -77,7 +77,7 @@ def train(folder, world_size, accumulation_steps, batchnorm, loss, member):
     history = History()
     trainer = build_trainer(job.config, folder, [history], world_size)
     trainer.fit(module, datamodule=data(Shard(member.rank, world_size), accumulation_steps))
-    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in history.rows]
+    rows = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in history.rows]
     state = {name: tensor.numpy() for name, tensor in module.network.state_dict().items()}
     return state, rows, trainer.global_step
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from clothseg.metric.names import DEFAULT_MONITOR, VALIDATION_LOSS
+from clothseg.metric.names import DEFAULT_MONITOR, MONITORS, VALIDATION_LOSS
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.selection import rank
 from clothseg.task.semantic import SemanticSegmentation
@@ -30,7 +30,7 @@ class History(Callback):
         epoch kept none."""
         self.first_kept = 1
         """First epoch whose weights exist; later than 1 if the best checkpoint was lost."""
-        self._started = 0.0
+        self._started = self._validation_started = self._validation_seconds = 0.0
         self._learning_rate = 0.0
 
     @classmethod
@@ -66,14 +66,23 @@ class History(Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Record start time and learning rate."""
-        self._started = time.monotonic()
+        self._started, self._validation_seconds = time.monotonic(), 0.0
         self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Record the start time of a validation."""
+        self._validation_started = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add the duration of a validation to that of the epoch."""
+        self._validation_seconds += time.monotonic() - self._validation_started
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Add the epoch's row, and keep the scores of the epoch if it is the best so far."""
         row = {
             "epoch": float(trainer.current_epoch + 1),
             "seconds": time.monotonic() - self._started,
+            "validation_seconds": self._validation_seconds,
             "learning_rate": self._learning_rate,
         }
         row |= {key: float(value) for key, value in sorted(trainer.callback_metrics.items())}
@@ -90,6 +99,19 @@ class History(Callback):
     def best_epoch(self) -> int:
         """The epoch whose weights are in the best checkpoint."""
         return self.best(self.monitor)
+
+    @property
+    def best_epochs(self) -> dict[str, dict[str, float]]:
+        """Best epoch of every score of the validation part and of its loss, with the value.
+
+        The weights exist of the epoch that the monitored one selects only.
+        """
+        best = {}
+        for monitor in MONITORS:
+            if rows := [r for r in self.rows if not math.isnan(r.get(monitor, math.nan))]:
+                row = max(rows, key=lambda r: rank(r, monitor))
+                best[monitor] = {"epoch": row["epoch"], "value": row[monitor]}
+        return best
 
     @property
     def validation_metrics(self) -> dict[str, Any]:

@@ -8,13 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from clothseg.metric.names import CostlyScore
+
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Node = dict[str, Any]
 
 NO_POSTPROCESS = {"_target_": "clothseg.postprocess.none"}
 """Value for records that were written before `postprocess` was introduced."""
 
-NO_METRIC = {"train": False}
+NO_METRIC: Node = {"train": False}
 """Value for records that were written before `metric` was introduced."""
 
 
@@ -124,6 +126,8 @@ class Metric(BaseModel):
 
     train: bool
     """Also compute scores of the training batches in every epoch."""
+    validation: list[CostlyScore] = []
+    """Keys of costly scores to compute in every validation, whether or not they are monitored."""
 
 
 class Config(BaseModel):

@@ -27,8 +27,8 @@ class Score:
         per_image: True if it is defined for a single image too, and hence for each source of a
             merged dataset.
         from_matrix: True if it follows from the confusion matrix of all pixels alone.
-        costly: True if it is computed in validation only where something monitors it: on the CPU,
-            7 to 15 s for 2,400 images.
+        costly: True if it is computed in validation only if something monitors it, or if
+            `metric.validation` names it: on the CPU, 7 to 15 s for 2,400 images.
         tabulated: True if every table of classes has a column for it.
     """
 
@@ -104,9 +104,11 @@ MONITORS = {f"val/{name}": score for name, score in EPOCH_SCORES.items()}
 if TYPE_CHECKING:  # a type checker takes literal strings only
     EpochScore = str
     Monitor = str
+    CostlyScore = str
 else:
     EpochScore = Literal[*EPOCH_SCORES]
     Monitor = Literal[*MONITORS]
+    CostlyScore = Literal[*COSTLY]
 
 
 def task_scores(task: Task) -> tuple[Score, ...]:

@@ -46,7 +46,8 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
     "data.max_train_images": None,
     "data.sampling": "uniform",
     "labels.background_id": 0,
-    "metric": NO_METRIC,
+    "metric.validation": [],
+    "metric": NO_METRIC,  # after its keys
     "model.batchnorm_momentum": 0.01,
     "model.deep_supervision": False,
     "postprocess": NO_POSTPROCESS,
