@@ -67,8 +67,12 @@ def test_castro2019_has_a_file_for_every_row_of_its_tables():
     segnet = composed("castro2019/overfit_one_segnet", "dataset.root=x").config.plain
     common = {key: value for key, value in segnet.items() if key not in ("model", "backbone")}
     assert common == {key: one[key] for key in common}
+    atrous = composed("castro2019/overfit_one_atrous", "dataset.root=x").config.plain
+    assert (atrous["model"]["output_stride"], atrous["backbone"]["weights"]) == (16, "voc")
+    common = {key: value for key, value in atrous.items() if key not in ("model", "backbone")}
+    assert common == {key: one[key] for key in common}
     full = composed("castro2019/full", "dataset.root=x").config.plain
-    assert full["split"]["validation"] == 0.1
+    assert (full["split"]["test"], full["split"]["validation"]) == (0.1, "test")  # trains on 90 %
 
 
 def test_martellozzo2023_has_four_trials():

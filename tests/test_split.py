@@ -19,12 +19,12 @@ from clothseg.split import (
     holdout,
     ignored_parts,
     kfold,
-    limit_split,
     missing_classes,
     official,
     overfit,
     subset,
 )
+from clothseg.split.division import limit_split
 from clothseg.split.stratified import _assign_folds
 from support.answers import ccp_statistics, modanet_split
 from support.random_cache import fake_cache

@@ -97,7 +97,7 @@ def build_split(config: RunConfig, census: "Census") -> "Split":
     Raises:
         ConfigError: the dataset cannot be split in this way, or all pixels of a part are ignored.
     """
-    from clothseg.split import fit_to_dataset, ignored_parts, limit_split
+    from clothseg.split import fit_to_budget, fit_to_dataset, ignored_parts
 
     max_images = config.data.max_train_images
     try:
@@ -109,9 +109,8 @@ def build_split(config: RunConfig, census: "Census") -> "Split":
         sizes = f"{len(fitted.train)} training and {len(fitted.test)} test images instead"
         say(f"warning: data.max_train_images allows {sizes}: {error.problems[0]}")
         split = fitted
-    seed = config.split.arguments.get("seed", 0)
     if max_images is not None:
-        split = limit_split(split, census, max_images, seed)
+        split = fit_to_budget(config.plain["split"], split, census, max_images)
     if ignored := ignored_parts(census, split):
         raise ConfigError([f"split: {problem}" for problem in ignored])
     return split

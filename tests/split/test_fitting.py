@@ -86,6 +86,26 @@ def test_the_minimum_shrinks_in_proportion_and_exists_for_every_class_that_does(
         assert counts[4] >= 10
 
 
+@pytest.mark.parametrize("validation", [0.1, "test"])
+def test_a_reduced_part_keeps_the_minimum_of_every_class_in_proportion(validation):
+    census = fake_cache(400, classes=4)
+    instances = np.zeros((400, 4), int)
+    instances[:, 1] = 3
+    instances[::20, 2] = 4  # in 20 images, of which the full part has 10 at least
+    instances[[3, 77, 150], 3] = 20
+    census = replace(census, instances=instances)
+    numbers = {"test_images": 100, "min_instances": 40, "validation": validation}
+    for seed in range(8):
+        node = CONSTRAINED | numbers | {"seed": seed}
+        full, small = split(census, node, max_images=None), split(census, node, max_images=60)
+        assert set(small.test) < set(full.test)
+        assert len(small.test) == round(60 / len(full.train) * 100)
+        counts = instances[np.isin(census.names, small.test)].sum(0)
+        assert (counts[1:] >= np.ceil(0.4 * len(small.test))).all()
+        assert (small.validation == small.test) == (validation == "test")
+        assert not set(small.train) & {*small.validation, *small.test}
+
+
 def test_a_feasible_number_of_test_images_is_used_for_near_duplicates_only():
     census = fake_cache(20, twins=10)  # ten pairs, of which an odd number of images is impossible
     found = split(census, CONSTRAINED | {"test_images": 3, "min_instances": 1})

@@ -10,10 +10,9 @@ from clothseg.split.division import (
     Split,
     class_frequency_difference,
     ignored_parts,
-    limit_split,
     missing_classes,
 )
-from clothseg.split.fitting import fit_to_dataset
+from clothseg.split.fitting import fit_to_budget, fit_to_dataset
 from clothseg.split.official import official
 from clothseg.split.small import overfit, subset
 from clothseg.split.stratified import holdout, kfold
@@ -22,11 +21,11 @@ __all__ = [
     "Split",
     "class_frequency_difference",
     "constrained",
+    "fit_to_budget",
     "fit_to_dataset",
     "holdout",
     "ignored_parts",
     "kfold",
-    "limit_split",
     "missing_classes",
     "official",
     "overfit",

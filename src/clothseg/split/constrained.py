@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -58,7 +58,7 @@ def constrained(
     if problems:
         raise ConfigError(problems)
     groups = image_groups(census, group_near_duplicates)
-    search = _search(census, groups, test_images, min_instances, seed)
+    search = _search(census.instances[:, 1:], groups, test_images, min_instances, seed)
     chosen = search.run()
     if chosen is None:
         raise ConfigError([_describe_failure(search, names[1:])])
@@ -83,25 +83,74 @@ def relaxed(
     """
     groups = image_groups(census, group_near_duplicates)
     most = min(test_images, max(1, len(census.names) // 5), len(census.names) - 2)
-    for images in range(most, 0, -1):  # the first is possible unless near-duplicates prevent it
-        minimum = np.minimum(
-            math.ceil(min_instances * images / test_images),
-            _most_instances(census.instances[:, 1:], images),
-        )
+    share = min_instances / test_images
+    chosen = _choose_in_proportion(census.instances[:, 1:], groups, most, share, seed)
+    return None if chosen is None else _split(census, groups, chosen, validation, seed)
+
+
+def limited(
+    split: Split,
+    full: Split,
+    census: "Census",
+    min_instances: int,
+    seed: int,
+    group_near_duplicates: bool = True,
+) -> Split:
+    """Choose the images of a reduced evaluation part such that every class keeps instances.
+
+    The minimum of :func:`constrained` shrinks in proportion to the images.
+
+    Args:
+        split: the reduced split.
+        full: the split before.
+        census: the samples.
+        min_instances: minimum of every class in the evaluation part before.
+        seed: random seed of the sample.
+        group_near_duplicates: True if near-duplicates are in the same part.
+    """
+    indices = np.array([census.index_of[name] for name in full.test])
+    groups = np.unique(image_groups(census, group_near_duplicates)[indices], return_inverse=True)[1]
+    instances, share = census.instances[indices, 1:], min_instances / len(full.test)
+    chosen = _choose_in_proportion(instances, groups, len(split.test), share, seed)
+    if chosen is None:
+        return split
+    test = [name for name, group in zip(full.test, groups, strict=True) if chosen[group]]
+    return replace(
+        split, test=test, validation=test if full.validation == full.test else split.validation
+    )
+
+
+def _choose_in_proportion(
+    instances: np.ndarray, groups: np.ndarray, most: int, share: float, seed: int
+) -> np.ndarray | None:
+    """Choose groups of images with instances of every class in proportion to their number.
+
+    Args:
+        instances: instances of each class in each image, int64 [N,K].
+        groups: group of each image, int [N].
+        most: number of images; fewer if groups of near-duplicates prevent it.
+        share: required instances of each class per chosen image; as many as possible where the
+            images have fewer.
+        seed: random seed of the sample.
+
+    Returns:
+        The chosen groups, bool [G]; None if near-duplicates prevent any number.
+    """
+    for images in range(most, 0, -1):
+        minimum = np.minimum(math.ceil(share * images), _most_instances(instances, images))
         while (
-            chosen := _search(census, groups, images, minimum, seed).run()
+            chosen := _search(instances, groups, images, minimum, seed).run()
         ) is None and minimum.any():
             minimum //= 2
         if chosen is not None:
-            return _split(census, groups, chosen, validation, seed)
+            return chosen
     return None
 
 
 def _search(
-    census: "Census", groups: np.ndarray, images: int, minimum: "int | np.ndarray", seed: int
+    instances: np.ndarray, groups: np.ndarray, images: int, minimum: "int | np.ndarray", seed: int
 ) -> "Search":
     """Set up the search for an evaluation part; `minimum` as for :class:`Search`."""
-    instances = census.instances[:, 1:]
     counts = np.zeros((groups.max() + 1, instances.shape[1]), np.int64)
     np.add.at(counts, groups, instances)
     return Search(counts, np.bincount(groups), images, minimum, np.random.default_rng(seed))

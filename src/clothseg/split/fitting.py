@@ -1,10 +1,10 @@
-"""Splits of datasets that are too small for the numbers in a split's configuration."""
+"""Splits that fit a dataset or a budget smaller than the numbers in their configuration."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from clothseg.split.constrained import relaxed
-from clothseg.split.division import Split
+from clothseg.split.constrained import limited, relaxed
+from clothseg.split.division import Split, limit_split
 from clothseg.split.grouping import image_groups
 from clothseg.split.small import overfit, subset
 
@@ -36,3 +36,22 @@ def fit_to_dataset(node: Mapping[str, Any], census: "Census") -> Split | None:
         case "clothseg.split.constrained", _:
             return relaxed(census, **arguments)
     return None
+
+
+def fit_to_budget(node: Mapping[str, Any], split: Split, census: "Census", images: int) -> Split:
+    """Reduce a split to a number of training images, and its other parts by the same factor.
+
+    What a split promises about its parts still holds, in proportion.
+
+    Args:
+        node: configuration of the split.
+        split: the full split.
+        census: the samples.
+        images: largest number of training images.
+    """
+    seed = node.get("seed", 0)
+    reduced = limit_split(split, census, images, seed)
+    if node["_target_"] != "clothseg.split.constrained" or len(reduced.test) == len(split.test):
+        return reduced
+    grouped = node.get("group_near_duplicates", True)
+    return limited(reduced, split, census, node["min_instances"], seed, grouped)
