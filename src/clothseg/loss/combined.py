@@ -1,7 +1,7 @@
 """Sums of losses: of several losses, or of one loss over several outputs of a network."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -18,6 +18,11 @@ class Sum(PixelLoss):
     def __init__(self, losses: Sequence[PixelLoss]) -> None:
         super().__init__()
         self.losses = nn.ModuleList(losses)
+
+    def counts(self, mask: Tensor) -> dict[str, Tensor]:
+        """Return the counts of all losses, whose names are different."""
+        losses = cast("Iterable[PixelLoss]", self.losses)
+        return {name: count for loss in losses for name, count in loss.counts(mask).items()}
 
     def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return the terms of all losses."""

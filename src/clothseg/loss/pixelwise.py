@@ -31,6 +31,13 @@ class PixelLoss(nn.Module):
         """Return the denominator of the mean, a scalar, from pixel counts per mask value [256]."""
         return pixels[:IGNORE].sum()
 
+    def counts(self, mask: Tensor) -> dict[str, Tensor]:
+        """Count the elements of further means in masks int64 [B,H,W]: scalars by name.
+
+        ``batch["counts"]`` has the averages over all micro-batches and processes of a step.
+        """
+        return {}
+
 
 class CrossEntropy(PixelLoss):
     r"""Mean over valid pixels of :math:`-w_t \log p_t`, p the softmax and t the true class.
