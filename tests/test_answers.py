@@ -73,7 +73,19 @@ def test_losses():
     for key, values in found.items():
         assert_equal(values, originals[f"class_weights/{key}"])
     compared |= {f"class_weights/{key}" for key in found}
-    assert all(key.endswith("/softmax_bce") for key in set(originals) - compared)
+    assert compared == set(originals)
+
+
+def test_label_pooling():
+    originals = arrays_of("metrics/dang_losses.npz")
+    for name, case in answers.pooled_label_cases().items():
+        places = {"target": "target"}
+        for level in range(1, 7):
+            places[f"presence_{level}"] = f"expect/p{level}"
+            places[f"valid_{level}"] = f"expect/p{level}_valid"
+        assert set(case) == set(places)
+        for key, place in places.items():
+            assert_equal(case[key], originals[f"{name}/{place}"])
 
 
 def test_openings():

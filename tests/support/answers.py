@@ -84,6 +84,13 @@ def class_weight_answers() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray
     return _array(answers["pixels"]), _array(answers["pixels_of_images_with_class"]), weights
 
 
+def pooled_label_cases() -> dict[str, dict[str, np.ndarray]]:
+    """A mask without and with ignored pixels: `target` [1,H,W], and by level 1 to 6 whether classes
+    occur, `presence_<level>`, and whether that is known, `valid_<level>`, all uint8 [1,4,h,w].
+    """
+    return {name: _arrays("label_pooling", f"{name}/") for name in ("clean", "ignore")}
+
+
 def opening_answers() -> dict[str, np.ndarray]:
     """Probabilities [K,H,W], opened ones, and class maps by mode and kernel."""
     return _arrays("openings")

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clothseg.loss.combined import Sum
+    from clothseg.loss.guided_training import Guided
     from clothseg.loss.pixelwise import CrossEntropy, Focal
     from clothseg.loss.region import Dice, GeneralizedDice
 
 Gamma = Annotated[float, Field(ge=0)]
 Smooth = Annotated[float, Field(ge=0)]
+TermWeight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def cross_entropy(pixels: ClassPixels | None) -> "CrossEntropy":
@@ -138,6 +140,33 @@ def ce_dice(pixels: ClassPixels | None, *, smooth: Smooth, squared: bool) -> "Su
     return Sum([CrossEntropy(), Dice(smooth, squared)])
 
 
+def guided(
+    pixels: ClassPixels | None,
+    *,
+    alpha: TermWeight,
+    beta: TermWeight,
+    gamma: TermWeight,
+    segmentation: Literal["bce", "ce"],
+) -> "Guided":
+    """Weighted mean of cross-entropy and three auxiliary losses for layers at all scales.
+
+    Args:
+        pixels: class frequencies in the training part, of which only the number is used.
+        alpha: weight of the image at four scales; that of cross-entropy is 1.
+        beta: weight of the segmentation at four scales.
+        gamma: weight of the presence of classes in windows at six scales (label pooling).
+        segmentation: loss of the segmentation at four scales: binary cross-entropy of the softmax
+            probabilities, or cross-entropy.
+
+    Source: dang2020, Eq. 4 to 8 and 15.
+    """
+    from clothseg.labels import IGNORE
+    from clothseg.loss.guided_training import Guided
+
+    classes = IGNORE if pixels is None else len(pixels.counts)  # IGNORE exceeds all class ids
+    return Guided(classes, alpha, beta, gamma, segmentation)
+
+
 def _tensor(pixels: ClassPixels | None, weights: ClassWeights, max_weight: Limit) -> "Tensor":
     import torch
 
@@ -153,5 +182,6 @@ __all__ = [
     "dice_focal",
     "focal",
     "generalized_dice",
+    "guided",
     "weighted_cross_entropy",
 ]

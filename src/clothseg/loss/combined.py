@@ -19,14 +19,14 @@ class Sum(PixelLoss):
         super().__init__()
         self.losses = nn.ModuleList(losses)
 
+    def counts(self, mask: Tensor) -> dict[str, Tensor]:
+        """Return the counts of all losses, whose names are different."""
+        losses = cast("Iterable[PixelLoss]", self.losses)
+        return {name: count for loss in losses for name, count in loss.counts(mask).items()}
+
     def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return the terms of all losses."""
         return {key: term for loss in self.losses for key, term in loss(output, batch).items()}
-
-    def counts(self, mask: Tensor) -> dict[str, Tensor]:
-        """Return the denominators of all losses."""
-        losses = cast(Iterable[PixelLoss], self.losses)
-        return {key: count for loss in losses for key, count in loss.counts(mask).items()}
 
 
 class DeepSupervision(PixelLoss):
