@@ -30,9 +30,9 @@ class PooledLabels(NamedTuple):
 
     @property
     def valid(self) -> Tensor:
-        """Whether it is known if the class occurs in the window, bool [B,K,h,w].
+        """Windows and classes of known presence, bool [B,K,h,w].
 
-        A class that occurs is known to occur; any other could be at the window's ignored pixels.
+        A class that does not occur at the other pixels of a window may be at its ignored pixels.
         """
         return self.presence | self.complete
 
