@@ -10,6 +10,7 @@ from torch import nn
 
 from clothseg.build import build_segmenter
 from clothseg.config.command_line import check_command
+from clothseg.model.body.classic_segnet import _unpool
 from clothseg.model.compatibility import WITHOUT_BACKBONE
 from clothseg.model.network import Auxiliary, Network
 from clothseg.model.sizes import Sizes
@@ -255,6 +256,26 @@ def test_segnet_updates_running_statistics_with_the_given_momentum(momentum):
 )
 def test_networks_have_the_parameter_counts_of_the_papers(model, backbone, classes, keys, expected):
     assert count(custom_network(model, classes, backbone, **keys)) == expected
+
+
+def test_classic_segnet_is_vgg16_mirrored():
+    body = custom_network("classic_segnet", 14).body
+
+    def parameters(part, kind):
+        return {
+            name: sum(getattr(m, name).numel() for m in part.modules() if isinstance(m, kind))
+            for name in ("weight", "bias")
+        }
+
+    encoder, decoder = (parameters(part, nn.Conv2d) for part in (body.encoder, body.decoder))
+    assert sum(encoder.values()) == 14_714_688  # of VGG-16's convolutions, as published
+    assert decoder["weight"] == encoder["weight"] + 9 * 64 * (14 - 3)  # 14 classes, not 3 colors
+    assert parameters(body, nn.BatchNorm2d)["bias"] == encoder["bias"] + decoder["bias"] - 14
+
+
+def test_classic_segnet_unpools_to_the_places_of_the_maxima():
+    features, indices = nn.functional.max_pool2d(torch.randn(2, 3, 8, 12), 2, return_indices=True)
+    assert torch.equal(_unpool(features, indices), nn.functional.max_unpool2d(features, indices, 2))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def problems(*overrides):
     [
         (
             "model=fnp",
-            r"model=fnp: no such option; did you mean `fpn`\? Available: classic_unet, ",
+            r"model=fnp: no such option; did you mean `fpn`\? Available: classic_segnet, ",
         ),
         ("trainer=null", r"trainer=null: no such option; available: auto, cpu, ddp, ddp_cpu"),
         ("data=3", r"data=3: must be a valid dictionary"),
@@ -85,7 +85,7 @@ def problems(*overrides):
         ("seed=interval(0,1)", r"interval\(0,1\): interval\(\) cannot be enumerated; use choice"),
         ("model=interval(0,1)", r"interval\(0,1\): interval\(\) cannot be enumerated; use choice"),
         ("seed=glob(*)", r"seed=glob\(\*\): glob\(\) selects options of a group; use choice"),
-        ("model=glob(z*)", r"model=glob\(z\*\): matches no value; available: classic_unet, "),
+        ("model=glob(z*)", r"model=glob\(z\*\): matches no value; available: classic_segnet, "),
         ("logger=glob(*)", r"logger cannot be swept over; 'logger=\[csv,.*\]' selects all"),
         ("seed=range(5,0)", r"seed=range\(5,0\): matches no value"),
         ("seed=range(0,5,0)", r"seed=range\(0,5,0\): invalid range; the step must not be 0"),

@@ -5,7 +5,7 @@ Every function returns a :class:`clothseg.model.network.Network`, which maps ima
 softmax). In training mode the dictionary also holds the logits of auxiliary classifiers.
 """
 
-from clothseg.model.convolutional import classic_unet, dilated_pspnet, fcn, segnet
+from clothseg.model.convolutional import classic_segnet, classic_unet, dilated_pspnet, fcn, segnet
 from clothseg.model.segmentation_models import (
     deeplabv3,
     deeplabv3plus,
@@ -20,6 +20,7 @@ from clothseg.model.segmentation_models import (
 )
 
 __all__ = [
+    "classic_segnet",
     "classic_unet",
     "deeplabv3",
     "deeplabv3plus",

@@ -5,7 +5,7 @@ from typing import Any
 
 from clothseg.model.sizes import ANY, Sizes
 
-WITHOUT_BACKBONE = ("classic_unet", "segnet", "densenet_decoder")
+WITHOUT_BACKBONE = ("classic_unet", "classic_segnet", "segnet", "densenet_decoder")
 """Architectures with a built-in encoder."""
 
 DENSENET = "densenet121"

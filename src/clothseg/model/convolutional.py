@@ -40,6 +40,21 @@ def classic_unet(
     return Network(ClassicUNet(classes, channels), ClassicUNet.stride)
 
 
+def classic_segnet(backbone: Backbone, classes: int) -> "Network":
+    """SegNet as published.
+
+    Args:
+        backbone: `none`.
+        classes: number of classes C.
+
+    Source: Badrinarayanan, Kendall and Cipolla, SegNet, 2017. A baseline in dang2020.
+    """
+    from clothseg.model.body.classic_segnet import ClassicSegNet
+    from clothseg.model.network import Network
+
+    return Network(ClassicSegNet(classes), ClassicSegNet.stride)
+
+
 def segnet(
     backbone: Backbone,
     classes: int,
