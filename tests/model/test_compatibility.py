@@ -154,6 +154,7 @@ def test_refused_pairs_are_those_that_the_library_refuses():
         ("deeplabv3", "vgg16", "downsamples by pooling", "resnet50"),
         ("fcn model.output_stride=16", "densenet121", "downsamples by pooling", "mobilenet_v2"),
         ("segnet", "resnet18", "has a built-in encoder", "none"),
+        ("pyramid_unet", "vgg16", "has a built-in encoder", "none"),
         ("fpn", "none", "needs an encoder", "vgg19"),
         ("densenet_decoder", "resnet50", "a decoder for DenseNet", "densenet121"),
     ],
