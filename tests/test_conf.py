@@ -14,7 +14,7 @@ from clothseg.config.target import resolve_target, targets
 from clothseg.config.validation import argument_model
 from clothseg.shipped import CONF, options
 from support.paths import REPOSITORY
-from support.shipped_config import roots_of
+from support.shipped_config import REQUIREMENTS, roots_of
 from support.small_datasets import write_own_photos
 
 GROUPS = [name for name in group_names("config") if name not in ("experiment", "budget")]
@@ -51,7 +51,8 @@ def composed(group, option, own):
     choices = {"dataset": dataset, group: option}
     if (group, option) == ("backbone", "none"):
         choices["model"] = "segnet"
-    (job,) = check_command([*(f"{key}={value}" for key, value in choices.items()), *roots])
+    chosen = [f"{key}={value}" for key, value in choices.items()]
+    (job,) = check_command([*chosen, *roots, *REQUIREMENTS.get(f"{group}={option}", [])])
     return job
 
 

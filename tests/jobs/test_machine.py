@@ -102,8 +102,9 @@ def test_a_batch_is_split_evenly(batch_size, world_size, accumulation_steps, min
 
 
 def test_networks_that_normalize_pooled_features_need_two_images():
-    def min_images(model, image_size):
-        target = {"_target_": f"clothseg.model.{model}"}
+    def min_images(model, image_size, **keys):
+        target = {"_target_": f"clothseg.model.{model}", **keys}
         return min_batch_size({"model": target, "data": {"image_size": image_size}})
 
     assert [min_images("fpn", 64), min_images("fpn", 32), min_images("deeplabv3", 320)] == [1, 2, 2]
+    assert [min_images("pyramid_unet", 224, norm=norm) for norm in ("none", "batch")] == [1, 2]

@@ -13,8 +13,10 @@ from clothseg.config.command_line import check_command
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError
 from clothseg.model.compatibility import pair_problem
+from clothseg.model.sizes import ANY
 from clothseg.shipped import CONF, options
 from support.answers import model_pairs
+from support.shipped_config import REQUIREMENTS
 
 pytestmark = pytest.mark.usefixtures("cheap_weights")
 MODELS, BACKBONES = options("model"), options("backbone")
@@ -70,7 +72,7 @@ TESTED = {(m, encoder(b)) for m, b in SUPPORTED} | {
 
 @cache
 def composed(model):
-    (job,) = check_command([f"model={model}"])
+    (job,) = check_command([f"model={model}", *REQUIREMENTS.get(f"model={model}", [])])
     return job.config.plain
 
 
@@ -80,11 +82,13 @@ def task(model, backbone):
 
 
 def check_training_step(module):
-    """Train on one batch whose size is not a multiple of any stride, and check the result."""
+    """Train on one batch, if possible of a size that is no multiple of any stride, and check it."""
     shapes = []
     module.network.register_forward_hook(lambda _, __, out: shapes.append(out["logits"].shape))
-    images = torch.randint(0, 256, (2, 33, 47, 3), dtype=torch.uint8)
-    mask = torch.randint(0, 15, (2, 33, 47))
+    sizes = module.network.sizes
+    size = (33, 47) if sizes == ANY else (sizes.smallest, sizes.smallest)
+    images = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8)
+    mask = torch.randint(0, 15, (2, *size))
     trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
     first = next(iter(trained.values()))
     before = first.detach().clone()
@@ -97,7 +101,7 @@ def check_training_step(module):
     for name, parameter in module.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
     optimizer.step()
-    assert shapes == [(2, 15, 33, 47)]
+    assert shapes == [(2, 15, *size)]
     assert torch.isfinite(loss)
     assert torch.isfinite(get_total_norm(trained.values()))
     assert first.grad.any(), "the logits do not depend on the image"
@@ -153,6 +157,7 @@ def test_refused_pairs_are_those_that_the_library_refuses():
         ("deeplabv3", "vgg16", "downsamples by pooling", "resnet50"),
         ("fcn model.output_stride=16", "densenet121", "downsamples by pooling", "mobilenet_v2"),
         ("segnet", "resnet18", "has a built-in encoder", "none"),
+        ("pyramid_unet", "vgg16", "has a built-in encoder", "none"),
         ("fpn", "none", "needs an encoder", "vgg19"),
         ("densenet_decoder", "resnet50", "a decoder for DenseNet", "densenet121"),
     ],

@@ -11,6 +11,18 @@ from clothseg.shipped import CONF
 CCP_NAMES = yaml.safe_load((CONF / "dataset" / "ccp.yaml").read_text())["names"]
 
 
+REQUIREMENTS = {
+    "model=pyramid_unet": ["data.image_size=224"],
+    "loss=guided": [
+        "model=pyramid_unet",
+        "model.image_heads=true",
+        "model.segmentation_heads=true",
+        "data.image_size=224",
+    ],
+}
+"""Overrides without which the default configuration does not fit an option."""
+
+
 def label_space(name):
     """Build a label space of `conf/labels`."""
     return LabelSpace(**yaml.safe_load((CONF / "labels" / f"{name}.yaml").read_text()))

@@ -126,13 +126,15 @@ def _write_and_compare(
     """
     import torch.nn.functional as F
 
-    size, stride = images.shape[-1], network.stride
-    if size % stride == 0:
+    size, stride, sizes = images.shape[-1], network.stride, network.sizes
+    if size % stride == 0 and sizes.exact is None:
         other = F.interpolate(images[:1], (size + stride, 2 * size), mode="bilinear")
         with suppress(DataError):  # a fixed size may work even if arbitrary sizes do not
             write_onnx(network, path, size, options.opset, entries, any_size=True)
             if compare(network, path, other).equal:
-                return compare(network, path, images), f"any multiple of {stride} px"
+                return compare(network, path, images), str(
+                    sizes
+                ) if sizes.least > 1 else f"any multiple of {stride} px"
     write_onnx(network, path, size, options.opset, entries, any_size=False)
     return compare(network, path, images), f"fixed at {size} x {size} px"
 

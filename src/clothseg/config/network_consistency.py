@@ -54,9 +54,9 @@ def _size_problem(model: Node, loss: Node, data: Node) -> str | None:
             f"data.image_size={size}: model={_name(model)} takes {sizes}; "
             f"set data.image_size={sizes.smallest}, after a budget, which changes it, too"
         )
-    if loss.get("_target_") == GUIDED and loss.get("gamma"):
-        return pooling_problem(size, size)
-    return None
+    has_pooling = (model.get("_target_"), loss.get("_target_")) == (GUIDED_MODEL, GUIDED)
+    problem = pooling_problem(size, size) if has_pooling and loss.get("gamma") else None
+    return problem and f"data.image_size={size}: {problem}, or loss.gamma=0"
 
 
 def _head_problems(model: Node, loss: Node) -> list[str]:

@@ -5,7 +5,14 @@ Every function returns a :class:`clothseg.model.network.Network`, which maps ima
 softmax). In training mode the dictionary also holds the logits of auxiliary classifiers.
 """
 
-from clothseg.model.convolutional import classic_segnet, classic_unet, dilated_pspnet, fcn, segnet
+from clothseg.model.convolutional import (
+    classic_segnet,
+    classic_unet,
+    dilated_pspnet,
+    fcn,
+    pyramid_unet,
+    segnet,
+)
 from clothseg.model.segmentation_models import (
     deeplabv3,
     deeplabv3plus,
@@ -30,6 +37,7 @@ __all__ = [
     "fpn",
     "linknet",
     "pspnet",
+    "pyramid_unet",
     "segformer",
     "segnet",
     "unet",

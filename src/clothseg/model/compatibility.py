@@ -5,7 +5,7 @@ from typing import Any
 
 from clothseg.model.sizes import ANY, Sizes
 
-WITHOUT_BACKBONE = ("classic_unet", "classic_segnet", "segnet", "densenet_decoder")
+WITHOUT_BACKBONE = ("classic_unet", "classic_segnet", "segnet", "pyramid_unet", "densenet_decoder")
 """Architectures with a built-in encoder."""
 
 DENSENET = "densenet121"
@@ -55,7 +55,9 @@ def accepted_sizes(model: Mapping[str, Any]) -> Sizes:
 def min_batch_size(config: Mapping[str, Any]) -> int:
     """Return the smallest number of images per training forward pass."""
     package, _, model = config["model"]["_target_"].rpartition(".")
-    is_pooled = package == "clothseg.model" and model in GLOBALLY_POOLED
+    # the deepest features of pyramid_unet are 1x1 at 224 px
+    normalizes_pixels = model == "pyramid_unet" and config["model"].get("norm") == "batch"
+    is_pooled = package == "clothseg.model" and (model in GLOBALLY_POOLED or normalizes_pixels)
     image_size = config["data"]["image_size"]
     return 2 if is_pooled or image_size < MIN_SIZE_FOR_ONE_IMAGE else 1
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from clothseg.backbone import Backbone, load_weights
+from clothseg.model.compatibility import PYRAMID_SIZES
 from clothseg.model.segmentation_models import (
     AuxiliaryWeight,
     Dropout,
@@ -143,6 +144,50 @@ def dilated_pspnet(
     encoder = _encoder(backbone, output_stride)
     pooling = PyramidPooling(encoder.out_channels[-1], classes, (1, 2, 3, 6), dropout)
     return _on_encoder(encoder, pooling, classes, output_stride, auxiliary_weight)
+
+
+def pyramid_unet(
+    backbone: Backbone,
+    classes: int,
+    *,
+    geometry: Literal["strict", "flexible"],
+    image_heads: bool,
+    segmentation_heads: bool,
+    norm: Literal["none", "batch"],
+    init: Literal["lecun", "kaiming"],
+    width: Annotated[float, Field(gt=0, le=2)],
+    compute_aux_at_inference: bool,
+) -> "Network":
+    """U-Net of seven levels whose decoder predicts, at each level, the classes that are present.
+
+    Args:
+        backbone: `none`.
+        classes: number of classes C.
+        geometry: images of 224x224 px only (`strict`), or of 224 px or more per side (`flexible`).
+            At 224x224 px, both are the same network.
+        image_heads: add the blocks that reconstruct the image at four smaller sizes.
+        segmentation_heads: add the blocks that predict the segmentation at four smaller sizes.
+        norm: batch normalization before each ReLU, or none as in the paper, which leaves the deep
+            levels with vanishing gradients unless the losses of all levels are used.
+        init: initial weights, `lecun` as in the paper, or `kaiming` for ReLU.
+        width: factor of the channels; 1 is the network of the paper.
+        compute_aux_at_inference: compute the outputs of both kinds of heads in evaluation mode too.
+
+    Source: dang2020, section III-B and Table II.
+    """
+    from clothseg.model.body.pyramid_unet import PyramidUNet
+    from clothseg.model.network import Network
+
+    body = PyramidUNet(
+        classes,
+        image_heads=image_heads,
+        segmentation_heads=segmentation_heads,
+        norm=norm,
+        init=init,
+        width=width,
+        compute_aux_at_inference=compute_aux_at_inference,
+    )
+    return Network(body, PyramidUNet.stride, sizes=PYRAMID_SIZES[geometry])
 
 
 def _encoder(backbone: Backbone, output_stride: int) -> Any:

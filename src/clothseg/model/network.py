@@ -84,8 +84,13 @@ class Network(nn.Module):
         """Return ``logits`` [B,C,H,W] of images [B,3,H,W], and what further heads return.
 
         In training these are also auxiliary logits [B,C,H,W].
+
+        Raises:
+            ValueError: the network does not take images of this size.
         """
         height, width = image.shape[-2:]
+        if self.sizes != ANY and not self.sizes.take(height, width):
+            raise ValueError(f"images of {height} x {width} px: the network takes {self.sizes}")
         right, bottom = -width % self.stride, -height % self.stride
         if right or bottom:
             image = F.pad(image, (0, right, 0, bottom))
