@@ -37,7 +37,7 @@ def problems(*overrides):
         ),
         (
             [*GUIDED, "data.image_size=288"],
-            "data.image_size=288: label pooling does not cover .* such as 256 or 320, or loss.gamma=0",
+            "data.image_size=288: label pooling does not cover .* 256 or 320, or loss.gamma=0",
         ),
     ],
 )
