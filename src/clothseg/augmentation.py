@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from pydantic import Field
 
+from clothseg.geometry import ImageSize, sides
+
 if TYPE_CHECKING:
     from albumentations import BasicTransform
 
@@ -32,7 +34,7 @@ class GaussianNoise:
     Sampling new noise for every image takes longer than all other transforms together.
 
     Args:
-        image_size: height and width S of images, pixels.
+        image_size: height and width of images, pixels.
         std: range of the standard deviation, in units of the full intensity range.
         probability: probability that an image gets noise.
     """
@@ -40,14 +42,14 @@ class GaussianNoise:
     OFFSETS = 1 << 18
     """Number of possible offsets into the sequence."""
 
-    def __init__(self, image_size: int, std: Sequence[float], probability: float) -> None:
-        self.shape = image_size, image_size, 3
+    def __init__(self, image_size: ImageSize, std: Sequence[float], probability: float) -> None:
+        self.shape = *sides(image_size), 3
         self.std, self.probability = std, probability
         noise = np.random.default_rng(0).standard_normal(math.prod(self.shape) + self.OFFSETS)
         self.sequence = noise.astype(np.float32)
 
     def __call__(self, image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """Return the image uint8 [S,S,3] with or without noise."""
+        """Return the image uint8 [H,W,3] with or without noise."""
         if generator.random() >= self.probability:
             return image
         low, high = self.std
@@ -88,7 +90,7 @@ class Augmentation:
     def __call__(
         self, image: np.ndarray, mask: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Augment an image uint8 [S,S,3] and its mask uint8 [S,S]; equal seeds, equal results."""
+        """Augment an image uint8 [H,W,3] and its mask uint8 [H,W]; equal seeds, equal results."""
         # Share one generator: the library's own seeding gives every transform the same random
         # numbers, so that an image would get either all transforms or none.
         generator = np.random.default_rng(seed)
@@ -101,18 +103,18 @@ class Augmentation:
         return image if self.noise is None else self.noise(image, generator), mask
 
 
-def none(image_size: int, flip_table: np.ndarray) -> Augmentation:
+def none(image_size: ImageSize, flip_table: np.ndarray) -> Augmentation:
     """No augmentation; arguments as in :func:`light`."""
     return Augmentation(flip_table, flip_probability=0)
 
 
-def flip(image_size: int, flip_table: np.ndarray) -> Augmentation:
+def flip(image_size: ImageSize, flip_table: np.ndarray) -> Augmentation:
     """Horizontal flip of half of the images; arguments as in :func:`light`."""
     return Augmentation(flip_table, flip_probability=0.5)
 
 
 def light(
-    image_size: int,
+    image_size: ImageSize,
     flip_table: np.ndarray,
     *,
     rotation: Degrees,
@@ -123,7 +125,7 @@ def light(
     """Flip, small rotation and zoom, brightness and contrast, weak noise.
 
     Args:
-        image_size: height and width of images, pixels.
+        image_size: height and width of images, pixels; one number if they are equal.
         flip_table: class id after a horizontal flip for every class id, uint8 [256].
         rotation: largest rotation in either direction, degrees.
         zoom: range of the scale.
@@ -145,7 +147,7 @@ def light(
 
 
 def inacio2019(
-    image_size: int,
+    image_size: ImageSize,
     flip_table: np.ndarray,
     *,
     rotation: Degrees,
@@ -156,7 +158,7 @@ def inacio2019(
     """Flip, rotation, random crop, brightness and contrast, Gaussian noise.
 
     Args:
-        image_size: height and width of images, pixels.
+        image_size: height and width of images, pixels; one number if they are equal.
         flip_table: class id after a horizontal flip for every class id, uint8 [256].
         rotation: largest rotation in either direction, degrees; half of the images.
         crop_scale: range of the fraction of the area kept by a random crop; half of the images.
@@ -173,7 +175,7 @@ def inacio2019(
             transforms=[
                 library.Rotate((-rotation, rotation), p=0.5, **INTERPOLATION),
                 library.RandomResizedCrop(
-                    (image_size, image_size),
+                    sides(image_size),
                     scale=tuple(crop_scale),
                     ratio=(3 / 4, 4 / 3),
                     p=0.5,
@@ -186,7 +188,7 @@ def inacio2019(
 
 
 def martellozzo2023(
-    image_size: int,
+    image_size: ImageSize,
     flip_table: np.ndarray,
     *,
     rotation: Degrees,
@@ -196,7 +198,7 @@ def martellozzo2023(
     """Flip, rotation, shift and zoom; exposed regions replicate the border, as in Keras.
 
     Args:
-        image_size: height and width of images, pixels.
+        image_size: height and width of images, pixels; one number if they are equal.
         flip_table: class id after a horizontal flip for every class id, uint8 [256].
         rotation: largest rotation in either direction, degrees.
         shift: largest shift in each direction, pixels.

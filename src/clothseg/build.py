@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clothseg.datamodule.batches import SplitBatches
     from clothseg.datamodule.sampling import Shard
     from clothseg.datamodule.segmentation_data import SegmentationData
+    from clothseg.geometry import Frame
     from clothseg.logger.tracker import Tracker
     from clothseg.loss.class_weights import ClassPixels
     from clothseg.loss.pixelwise import PixelLoss
@@ -53,21 +54,21 @@ def build_dataset(config: DatasetConfig) -> Reader:
 
 
 def open_census(
-    config: RunConfig, reader: Reader, sizes: Collection[int] | None = None
+    config: RunConfig, reader: Reader, frames: "Collection[Frame] | None" = None
 ) -> "Census":
     """Open the census of the dataset; build it first if it does not exist.
 
     Args:
         config: the checked configuration.
         reader: the dataset.
-        sizes: image sizes to decode in the same pass; None for that of the configuration, unless
-            its split uses a few of the images only.
+        frames: inputs of networks for which images are decoded in the same pass; None for that of
+            the configuration, unless its split uses a few of the images only.
     """
     from clothseg.cache import open_census
 
-    if sizes is None:
-        sizes = [config.data.image_size] if uses_whole_dataset(config) else []
-    return open_census(reader, config.labels, config.cache, sizes)
+    if frames is None:
+        frames = [config.data.frame] if uses_whole_dataset(config) else []
+    return open_census(reader, config.labels, config.cache, frames)
 
 
 def uses_whole_dataset(config: RunConfig) -> bool:
@@ -79,14 +80,14 @@ def open_pixels(config: RunConfig, reader: Reader, census: "Census", split: "Spl
     """Open the decoded images of a split; decode them first if they are not stored."""
     from clothseg.cache import open_pixels
 
-    return open_pixels(census, reader, config.labels, config.data.image_size, split.names)
+    return open_pixels(census, reader, config.labels, config.data.frame, split.names)
 
 
 def build_cache(config: RunConfig, reader: Reader) -> "Cache":
     """Open the census and the decoded images of all samples."""
     from clothseg.cache import open_cache
 
-    return open_cache(reader, config.labels, config.data.image_size, config.cache)
+    return open_cache(reader, config.labels, config.data.frame, config.cache)
 
 
 def build_split(config: RunConfig, census: "Census") -> "Split":
@@ -147,7 +148,7 @@ def _loading(
     return {
         "cache": cache,
         "split": split,
-        "augmentation": config.augmentation(data.image_size, config.labels.flip_table),
+        "augmentation": config.augmentation(data.frame.image_size, config.labels.flip_table),
         "batch_size": data.batch_size,
         "workers": data.workers,
         "seed": config.seed,
@@ -188,7 +189,7 @@ def build_network(config: RunConfig, classes: int) -> "Network":
     """Build a network with initial weights; a plain one of the user's own is wrapped."""
     from clothseg.model.network import as_network
 
-    return as_network(config.model.given(config.backbone(), classes), config.data.image_size)
+    return as_network(config.model.given(config.backbone(), classes), config.data.frame.image_size)
 
 
 def build_loss(config: RunConfig, pixels: "ClassPixels | None") -> "PixelLoss":

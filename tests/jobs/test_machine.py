@@ -107,3 +107,4 @@ def test_networks_that_normalize_pooled_features_need_two_images():
         return min_batch_size({"model": target, "data": {"image_size": image_size}})
 
     assert [min_images("fpn", 64), min_images("fpn", 32), min_images("deeplabv3", 320)] == [1, 2, 2]
+    assert [min_images("fpn", [64, 32]), min_images("fpn", [48, 32])] == [1, 2]

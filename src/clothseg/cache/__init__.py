@@ -1,7 +1,7 @@
-"""On-disk cache of a dataset: its census, and images decoded to the network's input size.
+"""On-disk cache of a dataset: its census, and images decoded into the network's input.
 
 Both are memory-mapped arrays that are written once. The census does not depend on the image size,
-so another size decodes the images again but neither counts nor hashes them.
+so another size or fit decodes the images again but neither counts nor hashes them.
 """
 
 from clothseg.cache.census import Census

@@ -139,5 +139,5 @@ def _score(
         batches = data.evaluation_batches(names)
     with process_group(world_size, device):
         dtype = autocast_dtype(config.execution.precision)
-        scores = evaluate(segmenter, batches, device, dtype)
+        scores = evaluate(segmenter, batches, device, dtype, config.data.fit)
     return scorecard(scores, segmenter.names, census.sources)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clothseg.geometry import sides
+
 WITHOUT_BACKBONE = ("classic_unet", "segnet", "densenet_decoder")
 """Architectures with a built-in encoder."""
 
@@ -32,15 +34,15 @@ GLOBALLY_POOLED = ("deeplabv3", "deeplabv3plus", "dilated_pspnet", "upernet")
 """Architectures with batch normalization after global pooling, which needs two training images."""
 
 MIN_SIZE_FOR_ONE_IMAGE = 64
-"""Image size (pixels) below which the deepest features are 1x1: too few to normalize one image."""
+"""Longest side below which the deepest features are 1x1, too few to normalize one image, pixels."""
 
 
 def min_batch_size(config: Mapping[str, Any]) -> int:
     """Return the smallest number of images per training forward pass."""
     package, _, model = config["model"]["_target_"].rpartition(".")
     is_pooled = package == "clothseg.model" and model in GLOBALLY_POOLED
-    image_size = config["data"]["image_size"]
-    return 2 if is_pooled or image_size < MIN_SIZE_FOR_ONE_IMAGE else 1
+    longest = max(sides(config["data"]["image_size"]))
+    return 2 if is_pooled or longest < MIN_SIZE_FOR_ONE_IMAGE else 1
 
 
 def pair_problem(

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from clothseg.geometry import ImageSize, sides
+
 
 @dataclass(frozen=True)
 class Auxiliary:
@@ -50,7 +52,7 @@ class Network(nn.Module):
         stride: int,
         auxiliaries: Sequence[Auxiliary] = (),
         main_weight: float = 1.0,
-        size: int = 64,
+        size: ImageSize = 64,
     ) -> None:
         super().__init__()
         self.body = body
@@ -64,7 +66,7 @@ class Network(nn.Module):
             # In a deep copy of the network a bound method refers to the copy; a closure would not.
             hook = partial(self._store_features, auxiliary.name, auxiliary.stage)
             body.get_submodule(auxiliary.part).register_forward_hook(hook)
-        self._freeze_unused(max(size, stride))
+        self._freeze_unused([max(side, stride) for side in sides(size)])
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return ``logits`` [B,C,H,W] of images [B,3,H,W]; in training also auxiliary logits."""
@@ -95,11 +97,11 @@ class Network(nn.Module):
         """Store the features of an auxiliary classifier until it is evaluated (forward hook)."""
         self._features[name] = output if stage is None else output[stage]
 
-    def _freeze_unused(self, size: int) -> None:
+    def _freeze_unused(self, size: Sequence[int]) -> None:
         """Freeze parameters that the outputs do not depend on, found in one forward pass."""
         states = {name: buffer.clone() for name, buffer in self.named_buffers()}
         with torch.random.fork_rng(devices=[]):
-            outputs = self(torch.randn(2, 3, size, size))
+            outputs = self(torch.randn(2, 3, *size))
         used = _leaves(outputs.values())
         for parameter in self.parameters():
             parameter.requires_grad_(parameter in used)
@@ -107,7 +109,7 @@ class Network(nn.Module):
             buffer.copy_(states[name])
 
 
-def as_network(built: nn.Module, image_size: int) -> Network:
+def as_network(built: nn.Module, image_size: ImageSize) -> Network:
     """Wrap a plain network, which maps images [B,3,H,W] to logits [B,C,H,W].
 
     Args:

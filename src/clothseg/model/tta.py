@@ -60,25 +60,32 @@ class AveragedPredictions(nn.Module):
         return logits.flip(-1)[:, self.flip_table[: logits.shape[1]]] if flip else logits
 
 
-def require_scales(scales: Sequence[float], image_size: int, stride: int) -> None:
+def require_scales(scales: Sequence[float], size: tuple[int, int], stride: int) -> None:
     """Require scaled image sizes that are multiples of the stride, so that nothing is padded.
 
     Args:
         scales: scale factors relative to the image size.
-        image_size: height and width that the network was trained with, pixels.
+        size: height and width that the network was trained with, pixels.
         stride: of the network, pixels.
 
     Raises:
         ConfigError: a scale does not fit; lists the scales that do.
     """
-    invalid = [scale for scale in scales if scale != 1 and round(scale * image_size) % stride]
+
+    def fits(scale: float) -> bool:
+        return not any(round(scale * side) % stride for side in size)
+
+    invalid = [scale for scale in scales if scale != 1 and not fits(scale)]
     if invalid:
-        steps = range(max(1, image_size // stride // 2), 2 * image_size // stride + 1)
-        fitting = ", ".join(f"{step * stride / image_size:.6g}" for step in steps)
+        height, width = size
+        steps = range(max(1, height // stride // 2), 2 * height // stride + 1)
+        found = [step * stride / height for step in steps if fits(step * stride / height)]
+        allowed = ", ".join(f"{scale:.6g}" for scale in found) or "none but 1"
         raise ConfigError(
             [
-                f"scales: {', '.join(f'{scale:g}' for scale in invalid)} of {image_size} px is not "
-                f"a multiple of the network's stride, {stride} px; allowed are {fitting}"
+                f"scales: {', '.join(f'{scale:g}' for scale in invalid)} of "
+                f"{height if height == width else f'{height} x {width}'} px is not a multiple of "
+                f"the network's stride, {stride} px; allowed are {allowed}"
             ]
         )
 

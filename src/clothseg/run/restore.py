@@ -179,7 +179,7 @@ def load_segmenter(
     for segmenter, run in zip(segmenters, runs, strict=True):
         load_best(segmenter.network, Record(run))
     first = segmenters[0]
-    require_scales(scales, config.data.image_size, first.network.stride)
+    require_scales(scales, config.data.frame.size, first.network.stride)
     if (tta, list(scales), len(runs)) != ("none", [1.0], 1):
         flip_table = config.labels.flip_table if tta == "flip" else None
         networks = [segmenter.network for segmenter in segmenters]
