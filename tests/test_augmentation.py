@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from clothseg.augmentation import GaussianNoise
+from clothseg.augmentation.library import GaussianNoise
 from clothseg.config.command_line import check_command
 from clothseg.shipped import options
 
@@ -120,9 +120,9 @@ def test_none_returns_the_sample_unchanged(sample):
 
 
 def test_misspelled_argument_of_the_library_raises():
-    from clothseg.augmentation import _strict_library
+    from clothseg.augmentation.library import strict_library
 
-    with _strict_library() as library, pytest.raises(UserWarning, match="blur_limt"):
+    with strict_library() as library, pytest.raises(UserWarning, match="blur_limt"):
         library.Blur(blur_limt=3)
 
 

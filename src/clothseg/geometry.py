@@ -169,6 +169,25 @@ class Frame:
         return target.height * target.width
 
 
+@dataclass(frozen=True)
+class OwnAspect:
+    """Size of images at their own aspect, which differs from image to image.
+
+    Args:
+        longest_side: longest side, pixels; larger images are reduced to it. None: original size.
+    """
+
+    longest_side: int | None
+
+    def placement(self, height: int, width: int) -> Placement:
+        """Place an image of a height and width in pixels in a frame of its own aspect."""
+        size, longest = (height, width), self.longest_side
+        if longest is not None and max(size) > longest:
+            size = inscribed(size, (longest, longest))
+        whole = Window(0, 0, height, width), Window(0, 0, *size)
+        return Placement((height, width), Frame(*size, "letterbox"), *whole)
+
+
 def inscribed(shape: tuple[int, int], outer: tuple[int, int]) -> tuple[int, int]:
     """Compute the largest height and width with the aspect of a shape that fit into another one.
 

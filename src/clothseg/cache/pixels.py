@@ -1,17 +1,26 @@
-"""Images and masks in the network's input, of all samples or of those of one split."""
+"""Images and masks of all samples, or of those of one split, in the network's input.
+
+Images at their own aspect are stored beside them for augmentations that take these.
+"""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from clothseg.cache.arrays import ArrayFolder, Column, Row
+from clothseg.cache.arrays import ArrayFolder, Row
 from clothseg.cache.census import Census
+from clothseg.cache.columns import AnyColumn, Column
 from clothseg.cache.decoding import Decoded, Store
-from clothseg.geometry import Frame, Placement
+from clothseg.cache.own_aspect import COLUMNS, OwnAspectImages, own_aspect_row, row_of
+from clothseg.geometry import Frame, OwnAspect, Placement
+
+Form = Frame | OwnAspect
+"""Form in which pixels are stored: in the network's input, or at the own aspect of each image."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -24,56 +33,59 @@ class Cache(Census):
         masks: uint8 [M,H,W] of class ids, 255 = ignore.
         rows: row of each sample in `images` and `masks`, int64 [N], -1 if it has none; None if
             all samples have one, in order.
+        own_aspect: the training images at their own aspect; None if the augmentation does not take
+            them.
     """
 
     frame: Frame
     images: np.ndarray
     masks: np.ndarray
     rows: np.ndarray | None = None
+    own_aspect: OwnAspectImages | None = None
 
     def image(self, index: int) -> np.ndarray:
         """Image of a sample of the census, uint8 [H,W,3]."""
-        return np.asarray(self.images[self._row(index)])
+        return np.asarray(self.images[row_of(index, self.rows, self.names)])
 
     def mask(self, index: int) -> np.ndarray:
         """Mask of a sample of the census, uint8 [H,W]."""
-        return np.asarray(self.masks[self._row(index)])
+        return np.asarray(self.masks[row_of(index, self.rows, self.names)])
 
     def placement(self, index: int) -> Placement:
         """Placement of a sample of the census in the frame."""
         height, width = self.sizes[index].tolist()
         return self.frame.placement(height, width)
 
-    def _row(self, index: int) -> int:
-        row = index if self.rows is None else int(self.rows[index])
-        if row < 0:
-            raise KeyError(f"{self.names[index]} is not among the decoded images")
-        return row
 
-
-def pixel_store(
-    census: Path, count: int, frame: Frame, names: Sequence[str] | None = None
-) -> Store:
+def pixel_store(census: Path, count: int, form: Form, names: Sequence[str] | None = None) -> Store:
     """Define the arrays of decoded images, in a folder beside that of their census.
 
     Args:
         census: folder of the census; its name is part of the name of the folder.
         count: number of samples with pixels.
-        frame: the network's input.
+        form: form of the pixels.
         names: names of the samples; None for all samples of the census.
     """
-    # Folders of squares into which images are squeezed have the names of earlier versions.
-    squeezed = frame.fit == "squeeze"
-    form = frame.image_size if squeezed else [*frame.size, frame.fit]
-    content = json.dumps([census.name, form, *([] if names is None else [list(names)])])
+    content = json.dumps([census.name, _key(form), *([] if names is None else [list(names)])])
     key = hashlib.blake2b(content.encode(), digest_size=10).hexdigest()
-    columns = [
-        Column("images", np.uint8, (*frame.size, 3)),
-        Column("masks", np.uint8, frame.size),
-    ]
 
     def row(decoded: Decoded) -> Row:
-        placement = frame.placement(*decoded.mask.shape)
-        return placement.image(decoded.image), placement.mask(decoded.mask)
+        placement = form.placement(*decoded.mask.shape)
+        pair = placement.image(decoded.image), placement.mask(decoded.mask)
+        return pair if isinstance(form, Frame) else own_aspect_row(*pair)
 
-    return Store(ArrayFolder(census.with_name(f"pixels-{key}"), columns, count), row)
+    return Store(ArrayFolder(census.with_name(f"pixels-{key}"), _columns(form), count), row)
+
+
+def _columns(form: Form) -> Sequence[AnyColumn]:
+    if isinstance(form, OwnAspect):
+        return COLUMNS
+    images = Column("images", np.uint8, (*form.size, 3))
+    return images, Column("masks", np.uint8, form.size)
+
+
+def _key(form: Form) -> Any:
+    """Part of a folder's name; that of squares into which images are squeezed must not change."""
+    if isinstance(form, OwnAspect):
+        return ["own aspect", form.longest_side]
+    return form.image_size if form.fit == "squeeze" else [*form.size, form.fit]

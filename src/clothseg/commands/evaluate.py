@@ -120,7 +120,8 @@ def _score(
     given = {""} if isinstance(options.root, str) else {*(options.root or ())}
     reader = recorded_reader(config, given=given)
     split = Split.read(runs[0] / "split.json")
-    census = build.open_census(config, reader)
+    forms = [config.data.frame] if build.uses_whole_dataset(config) else []
+    census = build.open_census(config, reader, forms)
     split.require(census.names)
     cache = build.open_pixels(config, reader, census, split)
     names: list[str] = getattr(split, options.subset)

@@ -65,7 +65,7 @@ def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
         split.require(census.names)
     else:
         split = job.split or build.build_split(job.config, census)
-    cache = build.open_pixels(job.config, reader, census, split)
+    cache = build.open_training_pixels(job.config, reader, census, split)
     data = build.build_data(job.config, cache, split, Shard(member.rank, job.world_size))
     data.require_images("trainer.devices", ["validation", "test"])
     pixels = ClassPixels.of_training(census, split, job.config.data.frame)
