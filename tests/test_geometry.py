@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clothseg.geometry import PADDING_COLOR, Fit, Frame, inscribed, sides
+from clothseg.geometry import PADDING_COLOR, Fit, Frame, OwnAspect, inscribed, sides
 from clothseg.labels import IGNORE
 
 FITS = get_args(Fit)
@@ -82,6 +82,19 @@ def test_the_largest_window_of_an_aspect_touches_two_sides(shape, outer):
     height, width = inscribed(shape, outer)
     assert (height, width) <= outer
     assert height == outer[0] or width == outer[1]
+
+
+@given(SIZE, st.integers(1, 2000) | st.none())
+def test_images_at_their_own_aspect_are_reduced_but_never_enlarged_or_cut(size, longest_side):
+    placement = OwnAspect(longest_side).placement(*size)
+    assert placement.source.size == size
+    assert placement.target.size == placement.frame.size
+    if longest_side is None or max(size) <= longest_side:
+        assert placement.target.size == size
+        return
+    assert max(placement.target.size) == longest_side
+    for found, side in zip(placement.target.size, size, strict=True):
+        assert abs(found - side * longest_side / max(size)) <= 0.5 or found == 1
 
 
 @given(SMALL, SMALL, st.sampled_from(FITS), st.integers(0, 2**31 - 1))

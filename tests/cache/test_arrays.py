@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clothseg.cache.arrays import ArrayFolder
-from clothseg.cache.columns import Column
+from clothseg.cache.columns import Column, FlatColumn
 from clothseg.cache.decoding import Store, fill
 from clothseg.labels import LabelSpace
 
@@ -26,7 +26,7 @@ LABELS = LabelSpace("plain", ["a", "b"], ["#000000", "#ffffff"], {"a": ["a"], "b
 def row(number):
     """Row of a folder as a function of its number."""
     counts = [number, -number, number**2, 0]
-    return np.full((2, 3), number), counts, number % 3 == 0, np.full(number % 4, number)
+    return np.full((2, 3), number), counts, number % 3 == 0, np.full(number % 4 + 1, number)
 
 
 def expected(rows):

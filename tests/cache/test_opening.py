@@ -10,13 +10,20 @@ import cv2
 import numpy as np
 import pytest
 
-from clothseg.cache import Census, open_cache, open_census, open_pixels, read_census
+from clothseg.cache import (
+    Census,
+    open_cache,
+    open_census,
+    open_own_aspect,
+    open_pixels,
+    read_census,
+)
 from clothseg.cache.pixels import pixel_store
 from clothseg.dataset import ccp
 from clothseg.dataset.near_duplicates import Appearance
 from clothseg.dataset.reader import Reader
 from clothseg.error import DataError
-from clothseg.geometry import Fit, Frame
+from clothseg.geometry import Fit, Frame, OwnAspect
 from support.answers import ccp_statistics
 from support.shipped_config import CCP_NAMES, label_space
 from support.small_datasets import write_mask
@@ -123,6 +130,63 @@ def test_each_fit_has_a_folder_of_its_own_and_squeezed_squares_that_of_earlier_v
     assert names[0] == names[-2] == "pixels-bc279d10f73f60510f89"
     some = pixel_store(tmp_path / "census-0123456789abcdef0123", 2, Frame.of(32), ["a", "b"])
     assert some.arrays.path.name == "pixels-232426636ab4109f4377"
+
+
+def images_at_their_own_aspect(root, folder, form, names=None):
+    census = open_census(reader_of(root), LABELS, folder)
+    return open_own_aspect(census, reader_of(root), LABELS, form, names)
+
+
+@pytest.mark.parametrize(
+    ("longest_side", "size"), [(None, (40, 30)), (40, (40, 30)), (20, (20, 15))]
+)
+def test_images_are_stored_at_their_own_aspect(small_ccp, tmp_path, longest_side, size):
+    cv2.imwrite(str(small_ccp / "photos" / "0002.jpg"), np.full((16, 36, 3), 200, np.uint8))
+    write_mask(small_ccp, 2, np.full((16, 36), 19, np.uint8))
+    form, reader = OwnAspect(longest_side), reader_of(small_ccp)
+    images = images_at_their_own_aspect(small_ccp, tmp_path / "cache", form)
+    table = LABELS.lookup_table(CCP_NAMES)
+    sizes = [images.mask(index).shape for index in range(3)]
+    assert sizes == [size, (9, 20) if longest_side == 20 else (16, 36), size]
+    for index, sample in enumerate(reader.samples()):
+        image, source = reader.read(sample)
+        placement = form.placement(*source.shape)
+        assert np.array_equal(images.image(index), placement.image(image))
+        assert np.array_equal(images.mask(index), placement.mask(table[source]))
+        if longest_side != 20:
+            assert np.array_equal(images.image(index), image)
+            assert np.array_equal(images.mask(index), table[source])
+
+
+def test_some_images_at_their_own_aspect_are_those_of_all(small_ccp, tmp_path, reads):
+    form = OwnAspect(None)
+    some = images_at_their_own_aspect(small_ccp, tmp_path / "cache", form, ["0003", "0001"])
+    assert sorted(reads) == ["0001", "0001", "0002", "0003", "0003"]
+    everything = images_at_their_own_aspect(small_ccp, tmp_path / "cache", form)
+    for index in (0, 2):
+        assert np.array_equal(some.image(index), everything.image(index))
+        assert np.array_equal(some.mask(index), everything.mask(index))
+    with pytest.raises(KeyError, match="0002 is not among the decoded images"):
+        some.mask(1)
+
+
+def test_all_forms_are_decoded_in_one_pass(small_ccp, tmp_path, reads):
+    forms = [Frame.of(32), OwnAspect(None), OwnAspect(20), Frame.of([48, 32], "crop")]
+    census = open_census(reader_of(small_ccp), LABELS, tmp_path / "cache", forms)
+    for form in forms:
+        opened = open_pixels if isinstance(form, Frame) else open_own_aspect
+        opened(census, reader_of(small_ccp), LABELS, form)
+    assert len(reads) == 3
+
+
+def test_damaged_images_at_their_own_aspect_are_rebuilt(small_ccp, tmp_path):
+    first = images_at_their_own_aspect(small_ccp, tmp_path / "cache", OwnAspect(None))
+    expected = np.array(first.image(2))
+    (folder,) = folders(tmp_path / "cache", "pixels")
+    for file in sorted(folder.iterdir()):
+        os.truncate(file, file.stat().st_size - 1)
+        again = images_at_their_own_aspect(small_ccp, tmp_path / "cache", OwnAspect(None))
+        assert np.array_equal(again.image(2), expected)
 
 
 def test_another_size_keeps_the_census(small_ccp, tmp_path, reads):

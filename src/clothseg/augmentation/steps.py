@@ -128,9 +128,10 @@ class AreaCrop:
 
     def __call__(self, image: np.ndarray, mask: np.ndarray, generator: np.random.Generator) -> Pair:
         """Return the pair inside the window."""
-        height, width = self.window(*mask.shape, generator)
-        top = int(generator.integers(mask.shape[0] - height + 1))
-        left = int(generator.integers(mask.shape[1] - width + 1))
+        rows, columns = mask.shape
+        height, width = self.window(rows, columns, generator)
+        top = int(generator.integers(rows - height + 1))
+        left = int(generator.integers(columns - width + 1))
         inside = slice(top, top + height), slice(left, left + width)
         return image[inside], mask[inside]
 
@@ -175,8 +176,8 @@ class Noise:
     def __call__(self, image: np.ndarray, mask: np.ndarray, generator: np.random.Generator) -> Pair:
         """Return the image with noise, and the same mask."""
         noise = generator.standard_normal(image.shape, np.float32)
-        noisy = np.rint(noise * np.float32(self.std) + image)
-        return noisy.clip(0, 255).astype(np.uint8), mask
+        noisy: np.ndarray = cv2.addWeighted(image, 1, noise, self.std, 0, dtype=cv2.CV_8U)
+        return noisy, mask
 
 
 @dataclass(frozen=True)

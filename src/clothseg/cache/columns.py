@@ -1,6 +1,6 @@
 """Columns of a folder of arrays: how their rows are written to files and mapped into memory.
 
-Rows of a :class:`Column` have one shape. Rows of a :class:`FlatColumn` are bytes of any number, one
+Rows of a :class:`Column` have one shape. Rows of a :class:`FlatColumn` are one byte or more, one
 after the other in one file, beside the position in which each of them ends. Both are appended row
 by row, and both tell how many rows are complete, so that an interrupted pass continues after them.
 """
