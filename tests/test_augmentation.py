@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from clothseg.augmentation import GaussianNoise
+from clothseg.augmentation.library import GaussianNoise
+from clothseg.augmentation.steps import takes_own_aspect
 from clothseg.config.command_line import check_command
+from clothseg.error import ConfigError
 from clothseg.shipped import options
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
@@ -16,9 +18,9 @@ SWAPPED = np.arange(256, dtype=np.uint8)
 SWAPPED[[LEFT, RIGHT]] = RIGHT, LEFT
 
 
-def augmentation(option, *overrides):
+def augmentation(option, *overrides, size=SIZE):
     (job,) = check_command([f"augmentation={option}", *overrides])
-    return job.config.augmentation(SIZE, SWAPPED)
+    return job.config.augmentation(size, SWAPPED)
 
 
 @pytest.fixture
@@ -64,6 +66,18 @@ def test_image_and_mask_are_transformed_together_and_differ_by_seed(option, samp
         if garment.size > 20:
             assert garment.mean() > 200 > 140 > background.mean()
     assert len({mask.tobytes() for _, mask in augmented}) > 10
+
+
+@pytest.mark.parametrize("option", options("augmentation"))
+def test_augmented_images_need_not_be_square(option, sample):
+    augment = augmentation(option, "data.image_size=[64,32]", size=(64, 32))
+    image, mask = (
+        np.ascontiguousarray(np.resize(part, (64, 32, *part.shape[2:]))) for part in sample
+    )
+    for seed in range(5):
+        augmented, labels = augment(image, mask, seed)
+        assert augmented.shape == (64, 32, 3)
+        assert labels.shape == (64, 32)
 
 
 @pytest.mark.parametrize("option", [o for o in options("augmentation") if o != "none"])
@@ -120,9 +134,9 @@ def test_none_returns_the_sample_unchanged(sample):
 
 
 def test_misspelled_argument_of_the_library_raises():
-    from clothseg.augmentation import _strict_library
+    from clothseg.augmentation.library import strict_library
 
-    with _strict_library() as library, pytest.raises(UserWarning, match="blur_limt"):
+    with strict_library() as library, pytest.raises(UserWarning, match="blur_limt"):
         library.Blur(blur_limt=3)
 
 
@@ -144,3 +158,53 @@ def test_noise_has_the_given_probability_and_saturates():
     noisy = [noise(white, np.random.default_rng(seed)) for seed in range(300)]
     assert np.mean([not np.array_equal(n, white) for n in noisy]) == pytest.approx(0.2, abs=0.07)
     assert min(n.min() for n in noisy) > 180  # nothing wraps around to black
+
+
+def numbered(rows, columns):
+    """Image and mask without a pixel of 0."""
+    image = np.random.default_rng(0).integers(1, 256, (rows, columns, 3), np.uint8)
+    return image, np.full((rows, columns), 7, np.uint8)
+
+
+@pytest.mark.parametrize("size", [(90, 60), (60, 90), (200, 20), (1, 1), (5, 300)])
+def test_images_of_any_aspect_become_inputs_of_the_network(size):
+    augment = augmentation("dang2020", size=(48, 32))
+    image, mask = numbered(*size)
+    for seed in range(10):
+        augmented, labels = augment(image, mask, seed)
+        assert augmented.shape == (48, 32, 3)
+        assert labels.shape == (48, 32)
+        assert set(np.unique(labels)) <= {0, 7}
+
+
+@pytest.mark.parametrize("option", options("augmentation"))
+def test_only_some_augmentations_take_images_at_their_own_aspect(option):
+    (job,) = check_command([f"augmentation={option}"])
+    assert takes_own_aspect(job.config.augmentation.function) == (option == "dang2020")
+
+
+def test_bars_may_be_ignored_and_images_resized_to_the_nearest_pixel():
+    options = ["augmentation.expand_mask=ignore", "augmentation.interpolation=nearest"]
+    augment = augmentation("dang2020", *options, "augmentation.noise=0")
+    image, mask = numbered(60, 40)
+    for seed in range(20):
+        augmented, labels = augment(image, mask, seed)
+        assert set(np.unique(labels)) <= {7, 255}
+        assert not augmented[labels == 255].any()
+        assert augmented[labels == 7].all()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("crop_area=[1.0,0.5]", r"must be two numbers, the smaller one first"),
+        ("crop_area=[0.5]", r"at least 2 items"),
+        ("crop_aspect=[0,1]", r"must be greater than 0"),
+        ("expand_ratio=0.5", r"must be greater than or equal to 1"),
+        ("expand_mask=black", r"must be 'background' or 'ignore'"),
+        ("longest_side=8", r"must be greater than or equal to 32"),
+    ],
+)
+def test_impossible_settings_are_rejected(override, message):
+    with pytest.raises(ConfigError, match=rf"augmentation\.{override.split('=')[0]}.*{message}"):
+        augmentation("dang2020", f"augmentation.{override}")

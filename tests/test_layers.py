@@ -29,7 +29,7 @@ LAYERS = (
     ("dataset",),
     ("report",),
     ("metric",),
-    ("label_file",),
+    ("label_file", "geometry"),
     ("labels",),
     ("weights",),
     ("checkpoint",),

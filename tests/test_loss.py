@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from clothseg import loss
 from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError
+from clothseg.geometry import Frame
 from clothseg.labels import IGNORE
 from clothseg.loss.class_weights import ClassPixels, class_weights, raw_weights
 from clothseg.loss.combined import DeepSupervision
@@ -241,10 +242,11 @@ def test_sum_over_a_million_equal_pixels_is_exact():
 
 
 class FakeCensus:
-    """Names and pixel counts of a census."""
+    """Names, pixel counts and image sizes of a census."""
 
     names = ("a", "b", "c")
     pixels = np.array([[50, 50, 0], [1, 0, 3], [0, 0, 1000]])
+    sizes = np.array([[10, 10], [10, 5], [1, 1]])
 
 
 class FakeSplit:
@@ -254,9 +256,15 @@ class FakeSplit:
 
 
 def test_class_frequencies_weight_training_images_equally_and_exclude_others():
-    pixels = ClassPixels.of_training(FakeCensus, FakeSplit, image_size=10)
+    pixels = ClassPixels.of_training(FakeCensus, FakeSplit, Frame.of(10))
     assert pixels.counts.tolist() == [50 + 25, 50, 75]
     assert pixels.of_images.tolist() == [200, 100, 100]
+
+
+def test_class_frequencies_do_not_count_the_padding_of_a_letterbox():
+    pixels = ClassPixels.of_training(FakeCensus, FakeSplit, Frame(10, 10, "letterbox"))
+    assert pixels.counts.tolist() == [50 + 12.5, 50, 37.5]  # the second image fills half of it
+    assert pixels.of_images.tolist() == [150, 100, 50]
 
 
 def test_auxiliary_outputs_add_weighted_terms():

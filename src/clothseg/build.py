@@ -1,9 +1,11 @@
 """Construction of all objects from a checked configuration, top-down."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clothseg.augmentation.steps import takes_own_aspect
 from clothseg.config.run_config import DatasetConfig, RunConfig
 from clothseg.config.schema import Preparation
 from clothseg.config.source_code import code_hashes
@@ -12,13 +14,14 @@ from clothseg.dataset import Reader
 from clothseg.dataset.cropped import crop_to_persons
 from clothseg.dataset.skip_defects import skip_defects
 from clothseg.error import ConfigError
+from clothseg.geometry import OwnAspect
 from clothseg.metric.names import costly_keys
 from clothseg.terminal.screen import say
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
 
-    from clothseg.cache import Cache, Census
+    from clothseg.cache import Cache, Census, Form
     from clothseg.datamodule.batches import SplitBatches
     from clothseg.datamodule.sampling import Shard
     from clothseg.datamodule.segmentation_data import SegmentationData
@@ -53,21 +56,35 @@ def build_dataset(config: DatasetConfig) -> Reader:
 
 
 def open_census(
-    config: RunConfig, reader: Reader, sizes: Collection[int] | None = None
+    config: RunConfig, reader: Reader, forms: "Collection[Form] | None" = None
 ) -> "Census":
     """Open the census of the dataset; build it first if it does not exist.
 
     Args:
         config: the checked configuration.
         reader: the dataset.
-        sizes: image sizes to decode in the same pass; None for that of the configuration, unless
-            its split uses a few of the images only.
+        forms: forms in which images are decoded in the same pass; None for those that a training
+            needs, unless its split uses a few of the images only.
     """
     from clothseg.cache import open_census
 
-    if sizes is None:
-        sizes = [config.data.image_size] if uses_whole_dataset(config) else []
-    return open_census(reader, config.labels, config.cache, sizes)
+    if forms is None:
+        forms = pixel_forms(config) if uses_whole_dataset(config) else []
+    return open_census(reader, config.labels, config.cache, forms)
+
+
+def pixel_forms(config: RunConfig) -> "list[Form]":
+    """Forms of the images that a training needs: the network's input, and often nothing else."""
+    own = own_aspect_form(config)
+    return [config.data.frame, *([own] if own else [])]
+
+
+def own_aspect_form(config: RunConfig) -> OwnAspect | None:
+    """Form of the images that the augmentation takes; None if they are in the network's input."""
+    if not takes_own_aspect(config.augmentation.function):
+        return None
+    built = config.augmentation(config.data.frame.image_size, config.labels.flip_table)
+    return OwnAspect(getattr(built, "longest_side", None))
 
 
 def uses_whole_dataset(config: RunConfig) -> bool:
@@ -79,14 +96,27 @@ def open_pixels(config: RunConfig, reader: Reader, census: "Census", split: "Spl
     """Open the decoded images of a split; decode them first if they are not stored."""
     from clothseg.cache import open_pixels
 
-    return open_pixels(census, reader, config.labels, config.data.image_size, split.names)
+    return open_pixels(census, reader, config.labels, config.data.frame, split.names)
+
+
+def open_training_pixels(
+    config: RunConfig, reader: Reader, census: "Census", split: "Split"
+) -> "Cache":
+    """Open the decoded images of a split with those that the augmentation takes."""
+    from clothseg.cache import open_own_aspect
+
+    cache, form = open_pixels(config, reader, census, split), own_aspect_form(config)
+    if form is None:
+        return cache
+    images = open_own_aspect(census, reader, config.labels, form, split.train)
+    return replace(cache, own_aspect=images)
 
 
 def build_cache(config: RunConfig, reader: Reader) -> "Cache":
     """Open the census and the decoded images of all samples."""
     from clothseg.cache import open_cache
 
-    return open_cache(reader, config.labels, config.data.image_size, config.cache)
+    return open_cache(reader, config.labels, config.data.frame, config.cache)
 
 
 def build_split(config: RunConfig, census: "Census") -> "Split":
@@ -146,7 +176,7 @@ def _loading(
     return {
         "cache": cache,
         "split": split,
-        "augmentation": config.augmentation(data.image_size, config.labels.flip_table),
+        "augmentation": config.augmentation(data.frame.image_size, config.labels.flip_table),
         "batch_size": data.batch_size,
         "workers": data.workers,
         "seed": config.seed,
@@ -188,7 +218,7 @@ def build_network(config: RunConfig, classes: int) -> "Network":
     """Build a network with initial weights; a plain one of the user's own is wrapped."""
     from clothseg.model.network import as_network
 
-    return as_network(config.model.given(config.backbone(), classes), config.data.image_size)
+    return as_network(config.model.given(config.backbone(), classes), config.data.frame.image_size)
 
 
 def build_loss(config: RunConfig, pixels: "ClassPixels | None") -> "PixelLoss":

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clothseg.cache.arrays import ArrayFolder, Column
+from clothseg.cache.arrays import ArrayFolder
+from clothseg.cache.columns import Column, FlatColumn
 from clothseg.cache.decoding import Store, fill
 from clothseg.labels import LabelSpace
 
@@ -15,19 +16,22 @@ COLUMNS = (
     Column("pictures", np.uint8, (2, 3)),
     Column("counts", np.int64, (4,)),
     Column("flags", np.bool_),
+    FlatColumn("words"),
 )
 NAMES = [column.name for column in COLUMNS]
+FILES = [name for column in COLUMNS for name in column.files]
 LABELS = LabelSpace("plain", ["a", "b"], ["#000000", "#ffffff"], {"a": ["a"], "b": ["b"]})
 
 
 def row(number):
     """Row of a folder as a function of its number."""
-    return np.full((2, 3), number), [number, -number, number**2, 0], number % 3 == 0
+    counts = [number, -number, number**2, 0]
+    return np.full((2, 3), number), counts, number % 3 == 0, np.full(number % 4 + 1, number)
 
 
 def expected(rows):
-    columns = zip(*map(row, range(rows)), strict=True)
-    return dict(zip(NAMES, map(np.array, columns), strict=True))
+    *columns, words = zip(*map(row, range(rows)), strict=True)
+    return dict(zip(NAMES, [*map(np.array, columns), words], strict=True))
 
 
 def write(folder, stop=None):
@@ -44,8 +48,10 @@ def assert_complete(folder):
     assert folder.is_complete()
     arrays = folder.load()
     assert arrays.keys() == set(NAMES)
-    for name, array in expected(folder.rows).items():
-        assert np.array_equal(arrays[name], array)
+    for name, rows in expected(folder.rows).items():
+        assert len(arrays[name]) == len(rows)
+        for found, one in zip(arrays[name], rows, strict=True):
+            assert np.array_equal(found, one)
     assert not folder.path.with_name(f"{folder.path.name}.building").exists()
 
 
@@ -55,7 +61,7 @@ def assert_complete(folder):
 @given(
     rows=st.integers(1, 12),
     stops=st.lists(st.integers(0, 11), max_size=3),
-    lost=st.dictionaries(st.sampled_from(NAMES), st.integers(0, 400)),
+    lost=st.dictionaries(st.sampled_from(FILES), st.integers(0, 400)),
 )
 def test_interrupted_folders_are_completed_with_equal_rows(rows, stops, lost, tmp_path_factory):
     folder = ArrayFolder(tmp_path_factory.mktemp("arrays") / "folder", COLUMNS, rows)
@@ -67,7 +73,7 @@ def test_interrupted_folders_are_completed_with_equal_rows(rows, stops, lost, tm
         except KeyboardInterrupt:
             assert not folder.path.exists()
             for name, count in lost.items():  # not flushed before a power failure
-                path = folder.path.with_name("folder.building") / f"{name}.npy"
+                path = folder.path.with_name("folder.building") / name
                 os.truncate(path, max(0, path.stat().st_size - count))
     if not folder.is_complete():
         write(folder)
@@ -88,7 +94,7 @@ def test_an_error_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write(folder, stop=2)
     with pytest.raises(ValueError, match="invalid literal"), folder.writing() as writer:
-        writer.append(("not a number",) * 3)
+        writer.append(("not a number",) * 4)
     assert list(tmp_path.iterdir()) == []
 
 

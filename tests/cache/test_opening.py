@@ -4,16 +4,26 @@ import multiprocessing
 import os
 import resource
 from dataclasses import fields, replace
+from typing import get_args
 
 import cv2
 import numpy as np
 import pytest
 
-from clothseg.cache import Census, open_cache, open_census, open_pixels, read_census
+from clothseg.cache import (
+    Census,
+    open_cache,
+    open_census,
+    open_own_aspect,
+    open_pixels,
+    read_census,
+)
+from clothseg.cache.pixels import pixel_store
 from clothseg.dataset import ccp
 from clothseg.dataset.near_duplicates import Appearance
 from clothseg.dataset.reader import Reader
 from clothseg.error import DataError
+from clothseg.geometry import Fit, Frame, OwnAspect
 from support.answers import ccp_statistics
 from support.shipped_config import CCP_NAMES, label_space
 from support.small_datasets import write_mask
@@ -26,8 +36,8 @@ def reader_of(root):
     return ccp(root=str(root), names=CCP_NAMES)
 
 
-def cache_of(root, folder, labels="refined15", size=32):
-    return open_cache(reader_of(root), label_space(labels), size, folder)
+def cache_of(root, folder, labels="refined15", size=32, fit="squeeze"):
+    return open_cache(reader_of(root), label_space(labels), Frame.of(size, fit), folder)
 
 
 def folders(root, kind=""):
@@ -87,10 +97,96 @@ def test_both_are_decoded_in_one_pass_and_only_once(small_ccp, tmp_path, reads):
 
 
 def test_several_sizes_are_decoded_in_one_pass(small_ccp, tmp_path, reads):
-    open_census(reader_of(small_ccp), LABELS, tmp_path / "cache", [40, 32, 40])
+    frames = [Frame.of(size) for size in (40, 32, 40)]
+    open_census(reader_of(small_ccp), LABELS, tmp_path / "cache", frames)
     for size in (32, 40):
         assert cache_of(small_ccp, tmp_path / "cache", size=size).images.shape[1] == size
     assert len(reads) == 3
+
+
+@pytest.mark.parametrize("size", [40, [48, 32]])
+@pytest.mark.parametrize("fit", ["squeeze", "letterbox", "crop"])
+def test_rows_are_placed_in_the_frame_and_masks_with_them(small_ccp, tmp_path, size, fit):
+    cache = cache_of(small_ccp, tmp_path / "cache", size=size, fit=fit)
+    reader = reader_of(small_ccp)
+    frame, table = Frame.of(size, fit), LABELS.lookup_table(CCP_NAMES)
+    assert cache.images.shape == (3, *frame.size, 3)
+    for row, sample in enumerate(reader.samples()):
+        image, source = reader.read(sample)
+        placement = frame.placement(40, 30)
+        assert cache.placement(row) == placement
+        assert np.array_equal(cache.image(row), placement.image(image))
+        assert np.array_equal(cache.mask(row), placement.mask(table[source]))
+        padding = frame.height * frame.width - np.prod(placement.target.size)
+        assert (cache.mask(row) == 255).sum() == padding
+
+
+def test_each_fit_has_a_folder_of_its_own_and_squeezed_squares_that_of_earlier_versions(tmp_path):
+    frames = [Frame.of(size, fit) for fit in get_args(Fit) for size in (32, [32, 48], [48, 32])]
+    frames += [Frame.of([32, 32]), Frame.of(40)]
+    stores = [pixel_store(tmp_path / "census-0123456789abcdef0123", 3, frame) for frame in frames]
+    names = [store.arrays.path.name for store in stores]
+    assert len(set(names)) == len(frames) - 1
+    assert names[0] == names[-2] == "pixels-bc279d10f73f60510f89"
+    some = pixel_store(tmp_path / "census-0123456789abcdef0123", 2, Frame.of(32), ["a", "b"])
+    assert some.arrays.path.name == "pixels-232426636ab4109f4377"
+
+
+def images_at_their_own_aspect(root, folder, form, names=None):
+    census = open_census(reader_of(root), LABELS, folder)
+    return open_own_aspect(census, reader_of(root), LABELS, form, names)
+
+
+@pytest.mark.parametrize(
+    ("longest_side", "size"), [(None, (40, 30)), (40, (40, 30)), (20, (20, 15))]
+)
+def test_images_are_stored_at_their_own_aspect(small_ccp, tmp_path, longest_side, size):
+    cv2.imwrite(str(small_ccp / "photos" / "0002.jpg"), np.full((16, 36, 3), 200, np.uint8))
+    write_mask(small_ccp, 2, np.full((16, 36), 19, np.uint8))
+    form, reader = OwnAspect(longest_side), reader_of(small_ccp)
+    images = images_at_their_own_aspect(small_ccp, tmp_path / "cache", form)
+    table = LABELS.lookup_table(CCP_NAMES)
+    sizes = [images.mask(index).shape for index in range(3)]
+    assert sizes == [size, (9, 20) if longest_side == 20 else (16, 36), size]
+    for index, sample in enumerate(reader.samples()):
+        image, source = reader.read(sample)
+        placement = form.placement(*source.shape)
+        assert np.array_equal(images.image(index), placement.image(image))
+        assert np.array_equal(images.mask(index), placement.mask(table[source]))
+        if longest_side != 20:
+            assert np.array_equal(images.image(index), image)
+            assert np.array_equal(images.mask(index), table[source])
+
+
+def test_some_images_at_their_own_aspect_are_those_of_all(small_ccp, tmp_path, reads):
+    form = OwnAspect(None)
+    some = images_at_their_own_aspect(small_ccp, tmp_path / "cache", form, ["0003", "0001"])
+    assert sorted(reads) == ["0001", "0001", "0002", "0003", "0003"]
+    everything = images_at_their_own_aspect(small_ccp, tmp_path / "cache", form)
+    for index in (0, 2):
+        assert np.array_equal(some.image(index), everything.image(index))
+        assert np.array_equal(some.mask(index), everything.mask(index))
+    with pytest.raises(KeyError, match="0002 is not among the decoded images"):
+        some.mask(1)
+
+
+def test_all_forms_are_decoded_in_one_pass(small_ccp, tmp_path, reads):
+    forms = [Frame.of(32), OwnAspect(None), OwnAspect(20), Frame.of([48, 32], "crop")]
+    census = open_census(reader_of(small_ccp), LABELS, tmp_path / "cache", forms)
+    for form in forms:
+        opened = open_pixels if isinstance(form, Frame) else open_own_aspect
+        opened(census, reader_of(small_ccp), LABELS, form)
+    assert len(reads) == 3
+
+
+def test_damaged_images_at_their_own_aspect_are_rebuilt(small_ccp, tmp_path):
+    first = images_at_their_own_aspect(small_ccp, tmp_path / "cache", OwnAspect(None))
+    expected = np.array(first.image(2))
+    (folder,) = folders(tmp_path / "cache", "pixels")
+    for file in sorted(folder.iterdir()):
+        os.truncate(file, file.stat().st_size - 1)
+        again = images_at_their_own_aspect(small_ccp, tmp_path / "cache", OwnAspect(None))
+        assert np.array_equal(again.image(2), expected)
 
 
 def test_another_size_keeps_the_census(small_ccp, tmp_path, reads):
@@ -113,17 +209,17 @@ def test_a_census_alone_has_no_pixels(small_ccp, tmp_path):
 def test_pixels_of_some_samples_are_those_of_all(small_ccp, tmp_path, reads):
     reader, root = reader_of(small_ccp), tmp_path / "cache"
     census = open_census(reader, LABELS, root)
-    some = open_pixels(census, reader, LABELS, 32, {"0003", "0001"})
+    some = open_pixels(census, reader, LABELS, Frame.of(32), {"0003", "0001"})
     assert sorted(reads) == ["0001", "0001", "0002", "0003", "0003"]
     assert some.images.shape[0] == 2
-    everything = open_pixels(census, reader, LABELS, 32)
+    everything = open_pixels(census, reader, LABELS, Frame.of(32))
     for index in (0, 2):
         assert np.array_equal(some.image(index), everything.images[index])
         assert np.array_equal(some.mask(index), everything.masks[index])
     with pytest.raises(KeyError, match="0002 is not among the decoded images"):
         some.image(1)
     del reads[:]
-    again = open_pixels(census, reader, LABELS, 32, ["0002"])  # from the pixels of all samples
+    again = open_pixels(census, reader, LABELS, Frame.of(32), ["0002"])  # from those of all
     assert np.array_equal(again.mask(1), everything.masks[1])
     assert not reads
 

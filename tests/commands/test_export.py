@@ -53,6 +53,8 @@ def test_the_metadata_has_labels_normalization_and_size(exported):
     assert entries["image_size"] == 32
     assert entries["postprocess"] == {"_target_": "clothseg.postprocess.none"}
     assert entries["crop"] == "none"
+    assert entries["fit"] == "squeeze"
+    assert entries["padding"] == [124, 116, 104]
     signature = record.folder.parent.name
     assert entries["run"] == f"unet-mobilenet_v2/{signature}/fold-0"
 

@@ -79,14 +79,26 @@ def test_masks_have_the_size_of_the_photos_and_match_the_areas(predicted):
         assert [int(table[name][label]) for label in names] == counts
 
 
-@pytest.mark.slow
-def test_predictions_match_those_of_evaluate(swept, command_line, tmp_path):
+@pytest.fixture(params=["squeeze", "letterbox", "crop"])
+def record_of_a_fit(request, swept, command_line, tmp_path):
+    """Finished run whose images were fitted in one of the ways; not all are square."""
+    if request.param == "squeeze":
+        return records(swept[0])[0]
+    keys = ["data.image_size=[64,32]", f"data.fit={request.param}", "report.figures=all"]
+    result = command_line.run(command_line.tiny(tmp_path / "outputs", *keys))
+    assert result.returncode == 0, result.stderr
+    (record,) = records(tmp_path / "outputs")
+    return record
+
+
+@pytest.mark.slow(seconds=20)
+def test_predictions_match_those_of_evaluate(record_of_a_fit, command_line, tmp_path):
     """The command predicts the same classes as `scripts/evaluate.py resolution=original`.
 
     On some processors a different batch size changes rounding, which can flip pixels at which two
     classes have almost equal logits.
     """
-    record = records(swept[0])[0]
+    record = record_of_a_fit
     roots = (command_line.folder / "datasets").iterdir()
     root = next(path for path in roots if (path / "photos").is_dir())
     names = json.loads((record.folder / "split.json").read_text())["test"]
@@ -154,9 +166,9 @@ def test_photos_are_cropped_to_the_person_that_the_detector_of_the_run_finds(
         def to(self, device):
             return self
 
-        def predict(self, images, size):
+        def predict(self, images, placement):
             assert images.shape[1:] == (64, 64, 3)
-            return np.ones((len(images), *size), np.uint8)
+            return np.ones((len(images), *placement.size), np.uint8)
 
     monkeypatch.setattr(PersonSegmenter, "require", lambda self: None)
     monkeypatch.setattr(predict, "load_segmenter", lambda *_: Network())

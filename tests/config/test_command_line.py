@@ -13,6 +13,11 @@ from clothseg.config.target import resolve_target
 from clothseg.error import ConfigError
 from clothseg.shipped import options
 
+IMAGE_SIZE = (
+    r"must be one number of pixels for both sides, or a list of two, \[height,width\]; each a "
+    "whole number from 32 to 4096"
+)
+
 
 def problems(*overrides):
     with pytest.raises(ConfigError) as error:
@@ -35,6 +40,15 @@ def problems(*overrides):
             r"optimizer\.lrr: no such key; did you mean `lr`\? Available: betas, lr",
         ),
         ("data.image_sise=64", r"data\.image_sise: no such key; did you mean `image_size`\?"),
+        ("data.image_size=[128]", rf"data\.image_size=\[128\]: {IMAGE_SIZE}$"),
+        ("data.image_size=[128,96,3]", rf"data\.image_size=\[128, 96, 3\]: {IMAGE_SIZE}$"),
+        ("data.image_size=[128,-96]", rf"data\.image_size=\[128, -96\]: {IMAGE_SIZE}$"),
+        ("data.image_size=[]", rf"data\.image_size=\[\]: {IMAGE_SIZE}$"),
+        ("data.image_size=[128,true]", rf"data\.image_size=\[128, True\]: {IMAGE_SIZE}$"),
+        ("data.image_size=16", rf"data\.image_size=16: {IMAGE_SIZE}$"),
+        ("data.image_size=64.5", rf"data\.image_size=64\.5: {IMAGE_SIZE}$"),
+        ("data.image_size={h:1}", rf"data\.image_size=.*: {IMAGE_SIZE}$"),
+        ("data.fit=pad", r"data\.fit=pad: must be 'squeeze', 'letterbox' or 'crop'$"),
         ("+data.more=1", r"data\.more: no such key"),
         ("optimizer.lr=abc", r"optimizer\.lr=abc: must be a valid number"),
         ("optimizer.lr=-1", r"optimizer\.lr=-1: must be greater than 0"),

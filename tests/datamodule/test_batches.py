@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from clothseg.augmentation import light
+from clothseg.cache import OwnAspectImages
+from clothseg.cache.columns import FlatRows
 from clothseg.datamodule.batches import derive_seed
 from clothseg.datamodule.sampling import EpochOrder, Shard, image_weights
 from clothseg.error import ConfigError
@@ -169,3 +171,40 @@ def test_derived_seeds_are_deterministic_and_distinct():
     seeds = {derive_seed(0, epoch, index) for epoch in range(50) for index in range(50)}
     assert len(seeds) == 2500
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+class Corner:
+    """Augmentation that returns the upper left corner of images at their own aspect."""
+
+    def __call__(self, image, mask, seed):
+        assert image.shape[:2] == mask.shape != (16, 16)
+        return image[:16, :16], mask[:16, :16]
+
+
+def data_with_own_aspects(workers=0):
+    """Random images with larger versions of different sizes for the augmentation."""
+    data = small_data(workers, augmentation=Corner())
+    random = np.random.default_rng(1)
+    shapes = random.integers(17, 40, (24, 2))
+    lengths = 4 * shapes.prod(1)
+    content = random.integers(0, 4, lengths.sum()).astype(np.uint8)
+    own_aspect = OwnAspectImages(
+        names=data.cache.names, shapes=shapes, pixels=FlatRows(content, lengths.cumsum())
+    )
+    data.cache = replace(data.cache, own_aspect=own_aspect)
+    return data
+
+
+def test_only_training_images_are_augmented_from_their_own_aspect():
+    data = data_with_own_aspects()
+    (batch, *_) = data.training_batches()
+    for index, image, mask in zip(batch["index"], batch["image"], batch["mask"], strict=True):
+        assert np.array_equal(data.cache.own_aspect.image(index)[:16, :16], image.numpy())
+        assert np.array_equal(data.cache.own_aspect.mask(index)[:16, :16], mask.numpy())
+    (batch, *_) = data.evaluation_batches(data.split.test)
+    for index, image in zip(batch["index"], batch["image"], strict=True):
+        assert np.array_equal(data.cache.images[index], image.numpy())
+
+
+def test_workers_read_the_same_images_at_their_own_aspect():
+    assert equal(read_epochs(data_with_own_aspects(0), 1), read_epochs(data_with_own_aspects(2), 1))

@@ -18,6 +18,7 @@ from clothseg.dataset.cropped import Cropped, crop_to_persons, cropped_readers, 
 from clothseg.dataset.merged import Merged
 from clothseg.dataset.person_boxes import DetectedBoxes, MaskBoxes
 from clothseg.error import ConfigError
+from clothseg.geometry import Frame
 from clothseg.jobs.inputs import Inputs
 from support.shipped_config import CCP_NAMES, label_space, reader_of
 from support.small_datasets import write_mask
@@ -92,7 +93,7 @@ def test_crop_settings_enter_cache_key_and_fingerprint(reader, tmp_path):
 def test_a_cropped_dataset_is_cached_and_detects_boxes_only_once(reader, tmp_path):
     detector = StubDetector(((5, 10, 15, 30), PERSON, 0.8))
     cropped = Cropped(reader, DetectedBoxes(reader, detector, tmp_path / "boxes"), 0)
-    cache = open_cache(cropped, label_space("refined15"), 32, tmp_path)
+    cache = open_cache(cropped, label_space("refined15"), Frame.of(32), tmp_path)
     image = reader.read(reader.samples()[1])[0][10:30, 5:15]
     resized = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
     assert np.array_equal(cache.images[1], resized)

@@ -80,6 +80,15 @@ def test_sizes_of_a_sweep_are_decoded_in_one_pass(own, reads):
     assert len(reads) == 12
 
 
+def test_images_at_their_own_aspect_are_decoded_in_the_same_pass(own, reads):
+    jobs = share_inputs(jobs_of(own, (), ("augmentation=dang2020",)), Inputs())
+    for job, has_own_aspect in zip(jobs, (False, False, True, True), strict=True):
+        census, reader = read_census(job.census), build.build_dataset(job.config)
+        cache = build.open_training_pixels(job.config, reader, census, job.split)
+        assert (cache.own_aspect is not None) == has_own_aspect
+    assert len(reads) == 12
+
+
 def test_a_budget_decodes_the_pixels_of_its_own_images_only(own, reads):
     job = share_inputs(jobs_of(own, ("data.max_train_images=2",)), Inputs())[0]
     assert len(reads) == 12

@@ -108,3 +108,4 @@ def test_networks_that_normalize_pooled_features_need_two_images():
 
     assert [min_images("fpn", 64), min_images("fpn", 32), min_images("deeplabv3", 320)] == [1, 2, 2]
     assert [min_images("pyramid_unet", 224, norm=norm) for norm in ("none", "batch")] == [1, 2]
+    assert [min_images("fpn", [64, 32]), min_images("fpn", [48, 32])] == [1, 2]

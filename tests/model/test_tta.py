@@ -145,21 +145,27 @@ def test_scaled_predictions_are_resized_to_the_image():
 
 
 def test_error_for_a_scale_that_violates_the_stride_lists_valid_scales():
-    require_scales([0.5, 1.0, 1.5], 128, 32)
-    require_scales([1.0], 100, 32)  # the training size may be padded
-    require_scales([0.333333, 1.66667], 96, 32)  # as the message prints them
+    require_scales([0.5, 1.0, 1.5], (128, 128), 32)
+    require_scales([1.0], (100, 70), 32)  # the training size may be padded
+    require_scales([0.333333, 1.66667], (96, 96), 32)  # as the message prints them
     with pytest.raises(
         ConfigError, match=r"0\.8, 1\.1 of 128 px .* allowed are 0\.5, 0\.75, 1, 1\.25"
     ):
-        require_scales([0.8, 1.0, 1.1], 128, 32)
+        require_scales([0.8, 1.0, 1.1], (128, 128), 32)
+    with pytest.raises(
+        ConfigError, match=r"0\.75 of 128 x 256 px .* allowed are 0\.5, 1, 1\.5, 2$"
+    ):
+        require_scales([0.5, 0.75], (128, 256), 64)
+    with pytest.raises(ConfigError, match=r"allowed are none but 1$"):
+        require_scales([2.0], (40, 50), 32)
 
 
 def test_error_for_a_scale_of_which_the_network_takes_no_images_lists_valid_scales():
     flexible = Sizes(224, 32)
-    require_scales([1.0, 1.142857], 224, 32, flexible)
+    require_scales([1.0, 1.142857], (224, 224), 32, flexible)
     with pytest.raises(
         ConfigError, match=r"0\.857143 of 224 px .* from 224 px; allowed are 1, 1\.1"
     ):
-        require_scales([0.857143], 224, 32, flexible)
+        require_scales([0.857143], (224, 224), 32, flexible)
     with pytest.raises(ConfigError, match=r"2 of 224 px .* takes 224 px only; allowed are 1$"):
-        require_scales([1.0, 2.0], 224, 32, Sizes(exact=224))
+        require_scales([1.0, 2.0], (224, 224), 32, Sizes(exact=224))

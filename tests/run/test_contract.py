@@ -30,6 +30,15 @@ class Net(nn.Module):
         return self.body(image)
 
 
+class Positional(Net):
+    def __init__(self, classes):
+        super().__init__(classes)
+        self.position = nn.Parameter(torch.zeros(3, 64, 32))
+
+    def forward(self, image):
+        return super().forward(image + self.position)
+
+
 def with_backbone(backbone, classes):
     assert backbone.name == "resnet18"
     return Net(classes)
@@ -164,6 +173,16 @@ def test_a_plain_network_is_trained_like_any_other():
     assert built(torch.zeros(1, 3, 20, 12))["logits"].shape == (1, 16, 20, 12)
     assert built.trainable == 8 * 28 + 16 * 9  # without the parameters that are not used
     assert not built.body.unused.weight.requires_grad
+
+
+def test_a_plain_network_is_built_for_images_that_are_not_square():
+    config = network("Positional", "data.image_size=[64,32]")
+    require_contract(config)
+    built = build.build_network(config, 16)
+    assert built(torch.zeros(1, 3, 64, 32))["logits"].shape == (1, 16, 64, 32)
+    assert built.body.position.requires_grad
+    with pytest.raises(ConfigError, match=r"must match the size of tensor"):
+        require_contract(network("Positional", "data.image_size=[32,64]"))
 
 
 def test_a_plain_network_may_take_a_backbone():

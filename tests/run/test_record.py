@@ -49,6 +49,7 @@ def test_the_signature_of_a_frozen_configuration_never_changes():
         "trainer=cpu",
         "trainer.threads=1",
         "split.fold=3",
+        "data.image_size=[96,96]",  # the same square
         "trust=[mine]",
         "logger=csv",
     ],
@@ -64,6 +65,10 @@ def test_keys_that_cannot_affect_the_result_are_not_in_the_signature(override):
     [
         "seed=1",
         "data.image_size=128",
+        "data.image_size=[96,64]",
+        "data.image_size=[64,96]",
+        "data.fit=letterbox",
+        "data.fit=crop",
         "optimizer.lr=1e-4",
         "model=unet",
         "backbone=resnet18",
@@ -106,6 +111,7 @@ def test_runs_older_than_other_keys_keep_their_signature():
         ("data", "max_train_images"),
         ("data", "sampling"),
         ("data", "repeat_threshold"),
+        ("data", "fit"),
     ):
         before[group] = {k: v for k, v in before[group].items() if k != key}
     del before["metric"]

@@ -9,6 +9,7 @@ from clothseg.augmentation import none
 from clothseg.cache import Cache
 from clothseg.datamodule.segmentation_data import SegmentationData
 from clothseg.dataset import Sample
+from clothseg.geometry import Frame
 from clothseg.split import kfold
 
 UNCHANGED = np.arange(256, dtype=np.uint8)
@@ -35,6 +36,7 @@ def fake_cache(photos, classes=4, seed=0, twins=0):
         thumbnails=thumbnails,
         source_values=np.pad(pixels > 0, ((0, 0), (0, 256 - classes))),
         suspicious=np.zeros(photos, bool),
+        frame=Frame.of(2),
         images=empty,
         masks=empty,
     )
@@ -52,7 +54,7 @@ def small_data(
     images = random.integers(0, 255, (24, 16, 16, 3), np.uint8)
     masks = random.integers(0, 4, (24, 16, 16)).astype(np.uint8)
     masks[::3, :ignored] = 255
-    cache = replace(cache, images=images, masks=masks)
+    cache = replace(cache, frame=Frame.of(16), images=images, masks=masks)
     split = kfold(cache, folds=4, fold=0, validation=0.2, seed=0)
     augmentation = augmentation or none(16, UNCHANGED)
     module = SegmentationData(

@@ -13,6 +13,7 @@ from clothseg.build import build_trainer
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
 from clothseg.error import DivergedError
+from clothseg.geometry import Frame
 from clothseg.labels import IGNORE
 from clothseg.loss import ce_dice, cross_entropy
 from clothseg.loss.pixelwise import PixelLoss
@@ -312,7 +313,8 @@ def test_ema_weights_are_validated_and_saved(tmp_path):
 
 def test_prediction_at_another_size():
     image = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
-    assert task().predict(image, (40, 30)).shape == (1, 40, 30)
+    placement = Frame.of(16).placement(40, 30)
+    assert task().predict(image, placement).shape == (1, 40, 30)
 
 
 class Diverging(torch.nn.Module):

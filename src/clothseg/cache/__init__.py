@@ -1,11 +1,29 @@
-"""On-disk cache of a dataset: its census, and images decoded to the network's input size.
+"""On-disk cache of a dataset: its census, and decoded images.
 
-Both are memory-mapped arrays that are written once. The census does not depend on the image size,
-so another size decodes the images again but neither counts nor hashes them.
+Both are memory-mapped arrays that are written once. The census does not depend on the form of the
+pixels, so another one decodes the images again but neither counts nor hashes them. Images are in
+the network's input, or at their own aspect for augmentations that bring them there.
 """
 
 from clothseg.cache.census import Census
-from clothseg.cache.opening import open_cache, open_census, open_pixels, read_census
-from clothseg.cache.pixels import Cache
+from clothseg.cache.opening import (
+    open_cache,
+    open_census,
+    open_own_aspect,
+    open_pixels,
+    read_census,
+)
+from clothseg.cache.own_aspect import OwnAspectImages
+from clothseg.cache.pixels import Cache, Form
 
-__all__ = ["Cache", "Census", "open_cache", "open_census", "open_pixels", "read_census"]
+__all__ = [
+    "Cache",
+    "Census",
+    "Form",
+    "OwnAspectImages",
+    "open_cache",
+    "open_census",
+    "open_own_aspect",
+    "open_pixels",
+    "read_census",
+]

@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from clothseg.cache.arrays import ArrayFolder, Column, Row
+from clothseg.cache.arrays import ArrayFolder, Row
+from clothseg.cache.columns import Column
 from clothseg.cache.decoding import Decoded, Store
 from clothseg.cache.listing import REMEDY, Listing
 from clothseg.dataset.defect import SkippedSample

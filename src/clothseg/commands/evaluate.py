@@ -120,7 +120,8 @@ def _score(
     given = {""} if isinstance(options.root, str) else {*(options.root or ())}
     reader = recorded_reader(config, given=given)
     split = Split.read(runs[0] / "split.json")
-    census = build.open_census(config, reader)
+    forms = [config.data.frame] if build.uses_whole_dataset(config) else []
+    census = build.open_census(config, reader, forms)
     split.require(census.names)
     cache = build.open_pixels(config, reader, census, split)
     names: list[str] = getattr(split, options.subset)
@@ -139,5 +140,5 @@ def _score(
         batches = data.evaluation_batches(names)
     with process_group(world_size, device):
         dtype = autocast_dtype(config.execution.precision)
-        scores = evaluate(segmenter, batches, device, dtype)
+        scores = evaluate(segmenter, batches, device, dtype, config.data.fit)
     return scorecard(scores, segmenter.names, census.sources)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from clothseg.config.command_line import check_settings
@@ -20,7 +19,9 @@ from clothseg.dataset.image import read_image
 from clothseg.error import ConfigError, DataError, first_line
 from clothseg.extras import require_extra
 from clothseg.files import replacing
+from clothseg.geometry import PADDING_COLOR, ImageSize, sides
 from clothseg.label_file import label_rows
+from clothseg.model.sizes import ANY
 from clothseg.run.restore import (
     load_segmenter,
     recorded_config,
@@ -126,17 +127,17 @@ def _write_and_compare(
     """
     import torch.nn.functional as F
 
-    size, stride, sizes = images.shape[-1], network.stride, network.sizes
-    if size % stride == 0 and sizes.exact is None:
-        other = F.interpolate(images[:1], (size + stride, 2 * size), mode="bilinear")
+    (height, width), stride, sizes = images.shape[-2:], network.stride, network.sizes
+    size = height, width
+    if height % stride == width % stride == 0 and sizes.exact is None:
+        other = F.interpolate(images[:1], (height + stride, 2 * width), mode="bilinear")
         with suppress(DataError):  # a fixed size may work even if arbitrary sizes do not
             write_onnx(network, path, size, options.opset, entries, any_size=True)
             if compare(network, path, other).equal:
-                return compare(network, path, images), str(
-                    sizes
-                ) if sizes.least > 1 else f"any multiple of {stride} px"
+                described = f"any multiple of {stride} px" if sizes == ANY else str(sizes)
+                return compare(network, path, images), described
     write_onnx(network, path, size, options.opset, entries, any_size=False)
-    return compare(network, path, images), f"fixed at {size} x {size} px"
+    return compare(network, path, images), f"fixed at {height} x {width} px"
 
 
 def metadata(config: RunConfig, run: Path) -> dict[str, str]:
@@ -144,9 +145,11 @@ def metadata(config: RunConfig, run: Path) -> dict[str, str]:
 
     `labels` are the rows of a `labels.json`, with the number of the channel as id. `mean` and
     `deviation` (standard deviation) of R, G, B normalize images in [0, 1]. `image_size` is the
-    height and width used in training, pixels. `postprocess` converts logits to labels;
+    height and width used in training, pixels; one number for a square. `fit` is the rule by which
+    images were brought to it, see :mod:`clothseg.geometry`, and `padding` the R, G, B of 0 to 255
+    around images in a letterbox. `postprocess` converts logits to labels;
     `clothseg.postprocess.none` is their argmax. `crop` is the source of the person box that images
-    were cropped to. `run` is the short name of the run.
+    were cropped to before. `run` is the short name of the run.
     """
     from clothseg.task.segmenter import NORMALIZATIONS
 
@@ -155,7 +158,9 @@ def metadata(config: RunConfig, run: Path) -> dict[str, str]:
         "labels": label_rows(replace(config.labels, background_id=0)),
         "mean": mean,
         "deviation": std,
-        "image_size": config.data.image_size,
+        "image_size": config.data.frame.image_size,
+        "fit": config.data.fit,
+        "padding": PADDING_COLOR,
         "input": "images float32 [batch,3,height,width], RGB, scaled to [0, 1], then normalized",
         "output": "logits float32 [batch,classes,height,width]; `postprocess` tells the labels",
         "postprocess": config.plain.get("postprocess", NO_POSTPROCESS),
@@ -168,7 +173,7 @@ def metadata(config: RunConfig, run: Path) -> dict[str, str]:
 def write_onnx(
     network: "Network",
     path: Path,
-    image_size: int,
+    image_size: ImageSize,
     opset: int,
     entries: Mapping[str, str],
     any_size: bool,
@@ -178,7 +183,7 @@ def write_onnx(
     Args:
         network: network in evaluation mode that returns ``logits``.
         path: the file.
-        image_size: height and width of the images for tracing, pixels.
+        image_size: height and width of the images for tracing, pixels; one number if equal.
         opset: ONNX opset version.
         entries: entries of the metadata.
         any_size: allow any height and width that are multiples of the stride.
@@ -190,10 +195,10 @@ def write_onnx(
     import torch
 
     batch, rows, columns = (torch.export.Dim(name) for name in ("batch", "rows", "columns"))
-    sides = {2: network.stride * rows, 3: network.stride * columns} if any_size else {}
+    variable = {2: network.stride * rows, 3: network.stride * columns} if any_size else {}
     # A side of exactly one stride would be specialized to a constant.
-    side = max(image_size, 2 * network.stride) if any_size else image_size
-    example = torch.zeros(2, 3, side, side)
+    least = 2 * network.stride if any_size else 1
+    example = torch.zeros(2, 3, *(max(side, least) for side in sides(image_size)))
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -203,7 +208,7 @@ def write_onnx(
                 opset_version=opset,
                 input_names=["image"],
                 output_names=["logits"],
-                dynamic_shapes={"image": {0: batch, **sides}},
+                dynamic_shapes={"image": {0: batch, **variable}},
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
@@ -250,16 +255,14 @@ def _normalized_images(segmenter: "Segmenter", config: RunConfig) -> "Tensor":
     """Preprocessed images of the dataset, or noise if the dataset is not available."""
     import torch
 
-    size = config.data.image_size
+    frame = config.data.frame
     try:
         samples = recorded_reader(config).samples()[:NUM_COMPARED]
         original = [read_image(sample.image) for sample in samples]
-        images = np.stack(
-            [cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in original]
-        )
+        images = np.stack([frame.placement(*p.shape[:2]).image(p) for p in original])
     except (ConfigError, DataError) as error:
         console.print(f"comparing on random noise: {error}", soft_wrap=True, markup=False)
-        images = np.random.default_rng(0).integers(0, 256, (NUM_COMPARED, size, size, 3), np.uint8)
+        images = np.random.default_rng(0).integers(0, 256, (NUM_COMPARED, *frame.size, 3), np.uint8)
     return segmenter.normalized(torch.from_numpy(images))
 
 

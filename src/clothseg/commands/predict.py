@@ -173,8 +173,9 @@ def _is_output(path: Path, output: Path) -> bool:
 class PhotoSegmenter:
     """Segments photos of any size with the preprocessing of a recorded run.
 
-    Photos are cropped to the person if the run's were, resized, and passed to the network. The
-    logits are resized to the photo's size; pixels outside the crop are background.
+    Photos are cropped to the person if the run's were, placed in the network's input by the run's
+    `data.fit`, and passed to the network. The logits are resized to the photo's size; pixels that
+    the network has not seen, outside the person or cut off by `data.fit=crop`, are background.
 
     Args:
         config: configuration of a recorded run.
@@ -203,7 +204,7 @@ class PhotoSegmenter:
             self.detector.require()
         self.labels = config.labels
         self.memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        self.size = config.data.image_size
+        self.frame = config.data.frame
         self.segmenter = _on_device(load_segmenter(config, runs, tta, scales), config)
 
     def __call__(self, photo: np.ndarray) -> np.ndarray:
@@ -223,9 +224,10 @@ class PhotoSegmenter:
         box = largest_person(self.detector(photo), *photo.shape[:2]) if self.detector else None
         left, top, right, bottom = widen(box, self.margin, *photo.shape[:2])
         crop = photo[top:bottom, left:right]
-        resized = cv2.resize(crop, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        placement = self.frame.placement(*crop.shape[:2])
+        images = placement.image(crop)[None]
         mask = np.zeros(photo.shape[:2], np.uint8)
-        mask[top:bottom, left:right] = self.segmenter.predict(resized[None], crop.shape[:2])[0]
+        mask[top:bottom, left:right] = self.segmenter.predict(images, placement)[0]
         return mask
 
 

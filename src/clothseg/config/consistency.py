@@ -63,7 +63,7 @@ def _device_contradictions(config: Mapping[str, Any]) -> list[str]:
     counts = [size for size in sizes if isinstance(size, int) and size > 0]
     problems: list[str | None] = []
     if len(counts) == len(sizes):  # devices=null is resolved on the machine that runs the job
-        with suppress(KeyError, TypeError, AttributeError):  # reported by the schema
+        with suppress(KeyError, TypeError, ValueError, AttributeError):  # reported by the schema
             batch_size, world_size, accumulation_steps = counts
             problems += [
                 batch_problem(batch_size, world_size, accumulation_steps, min_batch_size(config))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from clothseg.geometry import sides
 from clothseg.loss.pooling_sizes import pooling_problem
 from clothseg.model.compatibility import accepted_sizes, pair_problem
 from clothseg.shipped import options
@@ -47,15 +48,18 @@ def network_contradictions(
 def _size_problem(model: Node, loss: Node, data: Node) -> str | None:
     """Explain why a network or its loss does not take the images; None if they do."""
     size, sizes = data.get("image_size"), accepted_sizes(model)
-    if not isinstance(size, int):  # reported by the schema
+    try:
+        height, width = sides(size)  # type: ignore[arg-type]
+        taken = sizes.take(height, width)
+    except (TypeError, ValueError):  # reported by the schema
         return None
-    if not sizes.take(size):
+    if not taken:
         return (
             f"data.image_size={size}: model={_name(model)} takes {sizes}; "
             f"set data.image_size={sizes.smallest}, after a budget, which changes it, too"
         )
     has_pooling = (model.get("_target_"), loss.get("_target_")) == (GUIDED_MODEL, GUIDED)
-    problem = pooling_problem(size, size) if has_pooling and loss.get("gamma") else None
+    problem = pooling_problem(height, width) if has_pooling and loss.get("gamma") else None
     return problem and f"data.image_size={size}: {problem}, or loss.gamma=0"
 
 

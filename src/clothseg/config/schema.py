@@ -6,12 +6,17 @@ function, see :mod:`.validation`. This module does not import torch.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
+from clothseg.geometry import Fit, Frame
 from clothseg.metric.names import CostlyScore
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Node = dict[str, Any]
+
+MIN_SIDE, MAX_SIDE = 32, 4096
+"""Range of the height and of the width of the network's input, pixels."""
 
 NO_POSTPROCESS = {"_target_": "clothseg.postprocess.none"}
 """Value for records that were written before `postprocess` was introduced."""
@@ -26,13 +31,28 @@ class Arguments(BaseModel):
     model_config = STRICT
 
 
+def _require_image_size(value: Any) -> Any:
+    """Accept one side of a square, or a list of height and width."""
+    found = value if isinstance(value, list) else [value, value]
+    whole = [side for side in found if isinstance(side, int) and not isinstance(side, bool)]
+    if len(found) == len(whole) == 2 and all(MIN_SIDE <= side <= MAX_SIDE for side in whole):
+        return value
+    raise PydanticCustomError(
+        "image_size",
+        "must be one number of pixels for both sides, or a list of two, [height,width]; each a "
+        f"whole number from {MIN_SIDE} to {MAX_SIDE}",
+    )
+
+
 class Data(BaseModel):
     """Input pipeline settings."""
 
     model_config = STRICT
 
-    image_size: Annotated[int, Field(ge=32, le=4096)]
-    """Height and width of the network input, pixels."""
+    image_size: Annotated[int | list[int], PlainValidator(_require_image_size)]
+    """Height and width of the network input, pixels: one number for a square, or a list of two."""
+    fit: Fit = "squeeze"
+    """Rule by which images are fitted into the network input, see :mod:`clothseg.geometry`."""
     batch_size: Annotated[int, Field(ge=1)]
     """Images per training step, over all devices; some networks need two."""
     workers: Annotated[int, Field(ge=0)]
@@ -48,6 +68,11 @@ class Data(BaseModel):
     """Sampling frequency of images in an epoch, see :mod:`clothseg.datamodule.sampling`."""
     repeat_threshold: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Fraction of the images below which `repeat_factor` treats a class as rare."""
+
+    @property
+    def frame(self) -> Frame:
+        """Size of the network input, and how images are fitted into it."""
+        return Frame.of(self.image_size, self.fit)
 
 
 class Preparation(BaseModel):

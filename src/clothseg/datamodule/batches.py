@@ -32,7 +32,8 @@ class CachedImages(Dataset[dict[str, Any]]):
     Args:
         cache: the decoded images.
         names: names of the images of this part.
-        augmentation: random augmentation; None for unchanged images.
+        augmentation: random augmentation of images at their own aspect, if the cache has these, or
+            in the network's input; None for unchanged images in the network's input.
         seed: seed of the run.
     """
 
@@ -50,10 +51,12 @@ class CachedImages(Dataset[dict[str, Any]]):
         """Return one sample in the format documented in :mod:`clothseg.dataset`."""
         epoch, position, *repetition = key if isinstance(key, tuple) else (0, key)
         index = self.indices[position]
-        image, mask = self.cache.image(index), self.cache.mask(index)
-        if self.augmentation is not None:
+        if self.augmentation is None:
+            image, mask = self.cache.image(index), self.cache.mask(index)
+        else:
+            pixels = self.cache.own_aspect or self.cache
             seed = derive_seed(self.seed, epoch, index, *repetition)
-            image, mask = self.augmentation(image, mask, seed)
+            image, mask = self.augmentation(pixels.image(index), pixels.mask(index), seed)
         return {
             "image": _writable_tensor(image),
             "mask": _writable_tensor(mask),

@@ -177,10 +177,11 @@ def share_inputs(
 def _share_census(jobs: Sequence[Job], inputs: Inputs, errors: list[UserError]) -> list[Job]:
     """Open the census of jobs with one dataset and label space, and compute their splits."""
     configs = [job.config for job in jobs]
-    sizes = [config.data.image_size for config in configs if build.uses_whole_dataset(config)]
+    whole = [config for config in configs if build.uses_whole_dataset(config)]
+    forms = [form for config in whole for form in build.pixel_forms(config)]
     shared = list(jobs)
     try:
-        census = build.open_census(configs[0], inputs.reader(configs[0]), sizes)
+        census = build.open_census(configs[0], inputs.reader(configs[0]), forms)
     except UserError as error:
         errors.append(error)
         return shared

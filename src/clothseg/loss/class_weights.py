@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from clothseg.geometry import Frame
+
 if TYPE_CHECKING:
     from clothseg.cache import Census
     from clothseg.split import Split
@@ -24,9 +26,10 @@ Limit = Annotated[float, Field(gt=0)] | None
 
 @dataclass(frozen=True)
 class ClassPixels:
-    """Class frequencies in a set of images, in pixels after resizing.
+    """Class frequencies in a set of images, in pixels of the network's input.
 
-    Every image has equal weight, because the network sees all of them at the same size.
+    The weight of an image is the part of the input that it fills, which is equal for all of them
+    except in a letterbox. The classes of an image are those of all of it, also if it is cropped.
 
     Args:
         counts: pixels of each class, float64 [K].
@@ -37,13 +40,15 @@ class ClassPixels:
     of_images: np.ndarray
 
     @classmethod
-    def of_training(cls, census: "Census", split: "Split", image_size: int) -> "ClassPixels":
+    def of_training(cls, census: "Census", split: "Split", frame: Frame) -> "ClassPixels":
         """Class frequencies in the training part of a split, from the counts of a census."""
-        pixels = census.pixels[np.isin(census.names, split.train)]
+        train = np.isin(census.names, split.train)
+        pixels, filled = census.pixels[train], frame.filled(census.sizes[train])[:, None]
         total = pixels.sum(1, keepdims=True)
         fractions = np.divide(pixels, total, out=np.zeros(pixels.shape), where=total > 0)
-        area = image_size**2
-        return cls(area * fractions.sum(0), area * (fractions > 0).sum(0).astype(float))
+        area = frame.height * frame.width
+        of_images = (filled * (fractions > 0)).sum(0)
+        return cls(area * (filled * fractions).sum(0), area * of_images)
 
 
 def class_weights(pixels: ClassPixels, weights: ClassWeights, max_weight: Limit) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clothseg.geometry import sides
 from clothseg.model.sizes import ANY, Sizes
 
 WITHOUT_BACKBONE = ("classic_unet", "classic_segnet", "segnet", "pyramid_unet", "densenet_decoder")
@@ -34,7 +35,7 @@ GLOBALLY_POOLED = ("deeplabv3", "deeplabv3plus", "dilated_pspnet", "upernet")
 """Architectures with batch normalization after global pooling, which needs two training images."""
 
 MIN_SIZE_FOR_ONE_IMAGE = 64
-"""Image size (pixels) below which the deepest features are 1x1: too few to normalize one image."""
+"""Longest side below which the deepest features are 1x1, too few to normalize one image, pixels."""
 
 
 PYRAMID_SIZES = {"strict": Sizes(exact=224), "flexible": Sizes(least=224, multiple=32)}
@@ -58,8 +59,8 @@ def min_batch_size(config: Mapping[str, Any]) -> int:
     # the deepest features of pyramid_unet are 1x1 at 224 px
     normalizes_pixels = model == "pyramid_unet" and config["model"].get("norm") == "batch"
     is_pooled = package == "clothseg.model" and (model in GLOBALLY_POOLED or normalizes_pixels)
-    image_size = config["data"]["image_size"]
-    return 2 if is_pooled or image_size < MIN_SIZE_FOR_ONE_IMAGE else 1
+    longest = max(sides(config["data"]["image_size"]))
+    return 2 if is_pooled or longest < MIN_SIZE_FOR_ONE_IMAGE else 1
 
 
 def pair_problem(

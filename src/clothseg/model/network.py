@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from clothseg.geometry import ImageSize, sides
 from clothseg.model.sizes import ANY, Sizes
 
 PROBE = 64
@@ -64,7 +65,7 @@ class Network(nn.Module):
         auxiliaries: Sequence[Auxiliary] = (),
         main_weight: float = 1.0,
         sizes: Sizes = ANY,
-        probe: int = PROBE,
+        probe: ImageSize = PROBE,
     ) -> None:
         super().__init__()
         self.body = body
@@ -78,7 +79,8 @@ class Network(nn.Module):
             # In a deep copy of the network a bound method refers to the copy; a closure would not.
             hook = partial(self._store_features, auxiliary.name, auxiliary.stage)
             body.get_submodule(auxiliary.part).register_forward_hook(hook)
-        self._freeze_unused(max(sizes.smallest, stride, probe))
+        least = max(sizes.smallest, stride)
+        self._freeze_unused([max(side, least) for side in sides(probe)])
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return ``logits`` [B,C,H,W] of images [B,3,H,W], and what further heads return.
@@ -122,7 +124,7 @@ class Network(nn.Module):
         """Store the features of an auxiliary classifier until it is evaluated (forward hook)."""
         self._features[name] = output if stage is None else output[stage]
 
-    def _freeze_unused(self, size: int) -> None:
+    def _freeze_unused(self, size: Sequence[int]) -> None:
         """Freeze parameters that the outputs do not depend on."""
         try:  # shapes only, without data
             used = self._used_parameters(size, "meta")
@@ -131,7 +133,7 @@ class Network(nn.Module):
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(name in used)
 
-    def _used_parameters(self, size: int, device: str) -> set[str]:
+    def _used_parameters(self, size: Sequence[int], device: str) -> set[str]:
         """Find the parameters that the outputs depend on, in a forward pass of a copy."""
         parameters = {
             name: tensor.detach().to(device, copy=True).requires_grad_()
@@ -139,13 +141,13 @@ class Network(nn.Module):
         }
         buffers = {name: tensor.to(device, copy=True) for name, tensor in self.named_buffers()}
         with torch.random.fork_rng(devices=[]):
-            images = torch.randn(2, 3, size, size, device=device)
+            images = torch.randn(2, 3, *size, device=device)
             outputs = functional_call(self, parameters | buffers, (images,))
         leaves = _leaves(outputs.values())
         return {name for name, parameter in parameters.items() if parameter in leaves}
 
 
-def as_network(built: nn.Module, image_size: int) -> Network:
+def as_network(built: nn.Module, image_size: ImageSize) -> Network:
     """Wrap a plain network, which maps images [B,3,H,W] to logits [B,C,H,W].
 
     Args:

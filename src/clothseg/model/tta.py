@@ -60,13 +60,13 @@ class AveragedPredictions(nn.Module):
 
 
 def require_scales(
-    scales: Sequence[float], image_size: int, stride: int, sizes: Sizes = ANY
+    scales: Sequence[float], size: tuple[int, int], stride: int, sizes: Sizes = ANY
 ) -> None:
     """Require scaled images of sizes that the network takes without padding.
 
     Args:
         scales: scale factors relative to the image size.
-        image_size: height and width that the network was trained with, pixels.
+        size: height and width that the network was trained with, pixels.
         stride: of the network, pixels.
         sizes: sizes of images that the network takes.
 
@@ -75,14 +75,15 @@ def require_scales(
     """
 
     def fits(scale: float) -> bool:
-        side = round(scale * image_size)
-        return side % stride == 0 and sizes.take(side)
+        scaled = [round(scale * side) for side in size]
+        return not any(side % stride for side in scaled) and sizes.take(*scaled)
 
     invalid = [scale for scale in scales if scale != 1 and not fits(scale)]
     if invalid:
-        steps = range(max(1, image_size // stride // 2), 2 * image_size // stride + 1)
-        candidates = (step * stride / image_size for step in steps)
-        fitting = ", ".join(f"{scale:.6g}" for scale in candidates if fits(scale))
+        height, width = size
+        steps = range(max(1, height // stride // 2), 2 * height // stride + 1)
+        found = [step * stride / height for step in steps if fits(step * stride / height)]
+        allowed = ", ".join(f"{scale:.6g}" for scale in found) or "none but 1"
         reason = (
             f"is not a multiple of the network's stride, {stride} px"
             if sizes == ANY
@@ -90,8 +91,9 @@ def require_scales(
         )
         raise ConfigError(
             [
-                f"scales: {', '.join(f'{scale:g}' for scale in invalid)} of {image_size} px "
-                f"{reason}; allowed are {fitting or 1}"
+                f"scales: {', '.join(f'{scale:g}' for scale in invalid)} of "
+                f"{height if height == width else f'{height} x {width}'} px {reason}; "
+                f"allowed are {allowed}"
             ]
         )
 

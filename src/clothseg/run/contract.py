@@ -81,12 +81,12 @@ def _require_network(config: RunConfig) -> None:
 
     from clothseg.model.network import Network
 
-    size, classes = config.data.image_size, len(config.labels.names)
+    size, classes = config.data.frame.size, len(config.labels.names)
     with _in_words(config, "model"):
         built = config.model.given(config.backbone(), classes)
     if not isinstance(built, nn.Module):
         raise _problem(config, "model", f"returned {_kind(built)}; it must return an nn.Module")
-    images = torch.randn(BATCH, 3, size, size)
+    images = torch.randn(BATCH, 3, *size)
     with _in_words(config, "model"):
         output = built.train()(images)
     if isinstance(built, Network):
@@ -95,7 +95,7 @@ def _require_network(config: RunConfig) -> None:
         raise _problem(
             config, "model", f"its forward returned {_kind(output)}; it must return the logits only"
         )
-    shape, expected = tuple(output.shape), (BATCH, classes, size, size)
+    shape, expected = tuple(output.shape), (BATCH, classes, *size)
     if shape != expected:
         raise _problem(config, "model", _shape_reason(shape, expected))
     _require_differentiable(config, "model", output, "its logits")

@@ -11,9 +11,9 @@ WARM_UP, TIMED = (10, 0.05), (50, 0.2)
 measurement of the inference time: a quarter of a second, or two passes of a slow network."""
 
 
-def inference_ms(segmenter: Segmenter, image_size: int) -> float:
-    """Median inference time for one image, milliseconds."""
-    image = np.zeros((1, image_size, image_size, 3), np.uint8)
+def inference_ms(segmenter: Segmenter, size: tuple[int, int]) -> float:
+    """Median inference time for one image of a height and width in pixels, milliseconds."""
+    image = np.zeros((1, *size, 3), np.uint8)
     _pass_seconds(segmenter, image, *WARM_UP)
     return 1000 * float(np.median(_pass_seconds(segmenter, image, *TIMED)))
 

@@ -180,7 +180,7 @@ def load_segmenter(
         load_best(segmenter.network, Record(run))
     first = segmenters[0]
     network = first.network
-    require_scales(scales, config.data.image_size, network.stride, network.sizes)
+    require_scales(scales, config.data.frame.size, network.stride, network.sizes)
     if (tta, list(scales), len(runs)) != ("none", [1.0], 1):
         flip_table = config.labels.flip_table if tta == "flip" else None
         networks = [segmenter.network for segmenter in segmenters]

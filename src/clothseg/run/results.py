@@ -76,11 +76,12 @@ def draw_examples(
 
 
 def _example(index: int, iou: float, cache: Cache, task: SemanticSegmentation) -> Example:
-    image = np.array(cache.image(index))
+    """Create the example of a test image, without the padding of a letterbox."""
+    image, visible = np.array(cache.image(index)), cache.placement(index).target.slices
     return Example(
         name=cache.names[index],
-        image=image,
-        ground_truth=np.array(cache.mask(index)),
-        prediction=task.predict(image[None])[0],
+        image=image[visible],
+        ground_truth=np.array(cache.mask(index)[visible]),
+        prediction=task.predict(image[None])[0][visible],
         iou=iou,
     )

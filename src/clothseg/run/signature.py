@@ -43,6 +43,7 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
     "init_from": None,
     "backbone.normalization": "imagenet",
     "dataset.crop": "none",
+    "data.fit": "squeeze",
     "data.max_train_images": None,
     "data.sampling": "uniform",
     "labels.background_id": 0,
@@ -85,6 +86,9 @@ def signature(
         _drop(relevant, "dataset.crop_margin")
     if _look_up(relevant, "data.sampling") != "repeat_factor":
         _drop(relevant, "data.repeat_threshold")
+    size = _look_up(relevant, "data.image_size")
+    if isinstance(size, list) and len(set(size)) == 1:  # a square by its two sides
+        relevant["data"]["image_size"] = size[0]
     for key in IRRELEVANT_KEYS:
         _drop(relevant, key)
     for key, neutral in NEUTRAL_DEFAULTS.items():

@@ -65,10 +65,10 @@ def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
         split.require(census.names)
     else:
         split = job.split or build.build_split(job.config, census)
-    cache = build.open_pixels(job.config, reader, census, split)
+    cache = build.open_training_pixels(job.config, reader, census, split)
     data = build.build_data(job.config, cache, split, Shard(member.rank, job.world_size))
     data.require_images("trainer.devices", ["validation", "test"])
-    pixels = ClassPixels.of_training(census, split, job.config.data.image_size)
+    pixels = ClassPixels.of_training(census, split, job.config.data.frame)
     task = build.build_task(job.config, pixels)
     begun = load_start(task.network, job.config, job.start) if job.start else []
     require_planned_code(job.own_code)  # all modules of the user's own have been imported by now
@@ -207,7 +207,7 @@ def _write_results(
         "validation_seconds": sum(row.get("validation_seconds", 0.0) for row in history.rows),
         "images_per_second": images / seconds,
         "parameters": task.network.trainable,
-        "inference_ms": inference_ms(task, job.config.data.image_size),
+        "inference_ms": inference_ms(task, job.config.data.frame.size),
         "division": data.split.division,
         "fold_deviation": data.split.deviation,
     }

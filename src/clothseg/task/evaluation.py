@@ -7,6 +7,7 @@ import torch
 from torch import distributed
 
 from clothseg.datamodule.batches import Batches
+from clothseg.geometry import Fit, Frame
 from clothseg.metric.names import COSTLY
 from clothseg.metric.segmentation import Scores, SegmentationScores
 from clothseg.task.finite import OUTPUT, FiniteCheck
@@ -15,7 +16,11 @@ from clothseg.task.segmenter import Segmenter
 
 @torch.no_grad()  # torchmetrics states that are created in inference mode cannot be gathered
 def evaluate(
-    segmenter: Segmenter, batches: Batches, device: torch.device, dtype: torch.dtype | None
+    segmenter: Segmenter,
+    batches: Batches,
+    device: torch.device,
+    dtype: torch.dtype | None,
+    fit: Fit = "squeeze",
 ) -> Scores:
     """Score a network on batches of images; the processes together see each image once.
 
@@ -24,6 +29,8 @@ def evaluate(
         batches: the batches of this process.
         device: the device of this process.
         dtype: number format of the forward pass; None for that of the weights.
+        fit: rule by which the images are fitted into the network's input, which is undone for masks
+            at their original size; has no effect on masks at the size of the input.
 
     Raises:
         DivergedError: the network's output for an image is not finite.
@@ -40,7 +47,8 @@ def evaluate(
             prepared = segmenter.prepared(moved)
             logits, mask = segmenter.network(prepared["image"])["logits"], prepared["mask"]
             check_finite([logits], OUTPUT, batch["name"])
-            scores.update(segmenter.postprocess(logits, mask.shape[-2:]), mask, prepared["index"])
+            placement = Frame.of(logits.shape[-2:], fit).placement(*mask.shape[-2:])
+            scores.update(segmenter.classes(logits, placement), mask, prepared["index"])
     check_finite.finish()
     return scores.compute()
 

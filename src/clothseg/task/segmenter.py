@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clothseg.geometry import Placement
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
 from clothseg.task.finite import require_finite
@@ -61,13 +62,31 @@ class Segmenter(nn.Module):
         prepared = {"photo": photo, "image": self.normalized(photo), "mask": batch["mask"].long()}
         return batch | prepared
 
-    @torch.inference_mode()
-    def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-        """Predict class ids uint8 [B,H,W] for RGB images uint8 [B,h,w,3]; sets evaluation mode.
+    def classes(self, logits: Tensor, placement: Placement) -> Tensor:
+        """Assign the pixels of placed images their classes; what a crop cut off is background.
 
         Args:
-            images: images at the input size of the network.
-            size: height and width of the result in pixels; None for the size of the images.
+            logits: float [B,C,H,W], of images in the frame of the placement.
+            placement: the one of all these images.
+
+        Returns:
+            Class ids int64 [B,h,w] at the original size.
+        """
+        visible = logits[(..., *placement.target.slices)]
+        found = self.postprocess(visible, placement.source.size)
+        if placement.source.size == placement.size:
+            return found
+        classes = found.new_zeros((len(found), *placement.size))
+        classes[(..., *placement.source.slices)] = found
+        return classes
+
+    @torch.inference_mode()
+    def predict(self, images: np.ndarray, placement: Placement | None = None) -> np.ndarray:
+        """Predict class ids uint8 [B,h,w] of RGB images uint8 [B,H,W,3]; sets evaluation mode.
+
+        Args:
+            images: images in the network's input.
+            placement: the one of all these images, if the result has to have their original size.
 
         Raises:
             DivergedError: the output is not finite.
@@ -76,4 +95,8 @@ class Segmenter(nn.Module):
         pixels = torch.from_numpy(images).to(self.scale.device)
         logits = self.network(self.normalized(pixels))["logits"]
         require_finite(logits)
-        return self.postprocess(logits, size).to(torch.uint8).cpu().numpy()
+        if placement is None:
+            found = self.postprocess(logits, None)
+        else:
+            found = self.classes(logits, placement)
+        return found.to(torch.uint8).cpu().numpy()

@@ -21,6 +21,7 @@ from clothseg.commands.dataset.statistics.counting import (
 from clothseg.commands.main import main
 from clothseg.dataset import Sample, ccp, merged
 from clothseg.dataset.reader import Reader
+from clothseg.geometry import Frame
 from clothseg.labels import LabelSpace
 from support.answers import ccp_statistics
 from support.clean_ccp import stripes
@@ -223,7 +224,7 @@ def test_sizes_patterns_and_colors_are_counted(drawn_datasets, tmp_path):
 
 def test_statistics_after_a_training_decode_nothing(clean_ccp, capsys, monkeypatch):
     cache, reader = clean_ccp.parent / "cache", ccp(root=str(clean_ccp), names=CCP_NAMES)
-    open_census(reader, label_space("refined15"), cache, [32])  # as a training does
+    open_census(reader, label_space("refined15"), cache, [Frame.of(32)])  # as a training does
     monkeypatch.setattr(Reader, "read", None)
     capsys.readouterr()
     assert run(clean_ccp) == 0
