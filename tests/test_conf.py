@@ -14,7 +14,7 @@ from clothseg.config.target import resolve_target, targets
 from clothseg.config.validation import argument_model
 from clothseg.shipped import CONF, options
 from support.paths import REPOSITORY
-from support.shipped_config import REQUIREMENTS, roots_of
+from support.shipped_config import REQUIREMENTS, roots_of, size_of
 from support.small_datasets import write_own_photos
 
 GROUPS = [name for name in group_names("config") if name not in ("experiment", "budget")]
@@ -92,7 +92,8 @@ BUDGETS = [
 @pytest.mark.parametrize("budget", BUDGETS)
 @pytest.mark.parametrize("name", options("experiment"))
 def test_every_experiment_composes_and_is_short(name, budget):
-    (job,) = check_command([f"experiment={name}", f"budget={budget}", *root_overrides(name)])
+    chosen = [f"experiment={name}", f"budget={budget}", *size_of(name)]
+    (job,) = check_command([*chosen, *root_overrides(name)])
     assert (job.choices["experiment"], job.choices["budget"]) == (name, budget)
     lines = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()
     assert len(lines) <= 20

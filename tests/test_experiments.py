@@ -11,7 +11,7 @@ from clothseg.config.command_line import check_command
 from clothseg.dataset.wardrobe import LAYOUTS
 from clothseg.shipped import options
 from support.command_line import records
-from support.shipped_config import roots_of
+from support.shipped_config import roots_of, size_of
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
@@ -92,6 +92,37 @@ def test_martellozzo2023_has_four_trials():
         assert job.config.plain["backbone"]["weights"] is None
 
 
+def test_dang2020_has_the_eight_configurations_and_four_baselines():
+    switches = {"a": "111", "b": "110", "c": "101", "d": "100", "e": "011", "f": "010", "g": "001"}
+    for name, weights in (switches | {"h": "000"}).items():  # Table V
+        plain = composed(f"dang2020/{name}", "dataset.root=x").config.plain
+        loss, model = plain["loss"], plain["model"]
+        assert "".join(f"{loss[key]:g}" for key in ("alpha", "beta", "gamma")) == weights
+        assert [model["image_heads"], model["segmentation_heads"]] == [
+            w == "1" for w in weights[:2]
+        ]
+        assert (model["geometry"], model["norm"], model["init"]) == ("strict", "none", "lecun")
+        assert (model["width"], loss["segmentation"]) == (1, "bce")
+    baselines = {
+        "unet": "classic_unet",
+        "segnet": "classic_segnet",
+        "pspnet": "dilated_pspnet",
+        "deeplabv3plus": "deeplabv3plus",
+    }
+    for name in (*switches, *baselines):
+        job = composed(f"dang2020/{name}", "dataset.root=x")
+        plain = job.config.plain
+        assert job.choices["model"] == baselines.get(name, "pyramid_unet")
+        assert (plain["split"]["test_images"], plain["split"]["min_instances"]) == (2400, 280)
+        assert plain["split"]["validation"] == "test"
+        assert (plain["data"]["image_size"], plain["trainer"]["max_epochs"]) == (224, 100)
+        assert (plain["optimizer"]["lr"], plain["scheduler"]["gamma"]) == (1e-3, 0.99)
+        assert (plain["augmentation"]["_target_"], plain["backbone"].get("weights")) == (
+            "clothseg.augmentation.dang2020",
+            None,
+        )
+
+
 @pytest.fixture(scope="module")
 def census_of(tmp_path_factory):
     """Function that returns the census of a configuration's dataset, enlarged to 36 images.
@@ -133,11 +164,13 @@ def census_of(tmp_path_factory):
 @pytest.mark.parametrize("name", options("experiment"))
 def test_every_experiment_can_be_split_within_every_budget(name, census_of):
     """With its own dataset, and with rendered photos in its place."""
-    own = {"inacio2019": "ccp_cfpd", "castro2019": "imaterialist"}.get(name.split("/")[0], "ccp")
+    papers = {"inacio2019": "ccp_cfpd", "castro2019": "imaterialist", "dang2020": "modanet"}
+    own = papers.get(name.split("/")[0], "ccp")
     for dataset in (own, "synthetic"):
         for budget in ("smoke", "small"):
             roots = [f"{key}=x" for key in roots_of(dataset)]
-            job = composed(name, f"dataset={dataset}", f"budget={budget}", *roots)
+            choices = [f"dataset={dataset}", f"budget={budget}", *size_of(name)]
+            job = composed(name, *choices, *roots)
             data, split = job.config.plain["data"], build.build_split(job.config, census_of(job))
             assert data["batch_size"] <= len(split.train) <= data["max_train_images"]
             assert split.validation
@@ -152,15 +185,19 @@ def test_every_experiment_can_be_split_within_every_budget(name, census_of):
         ("castro2019/overfit_one", ["imaterialist"]),
         ("castro2019/table5_atrous", ["imaterialist"]),
         ("martellozzo2023/vgg16_59", ["ccp"]),
+        ("dang2020/a", ["modanet"]),
+        ("dang2020/segnet", ["modanet"]),
     ],
 )
 def test_an_experiment_runs_end_to_end(experiment, layouts, command_line, tmp_path):
     for name in layouts:
-        LAYOUTS[name](tmp_path / name, 20, 0, lambda count: None)
+        LAYOUTS[name](tmp_path / name, 26, 0, lambda count: None)
     roots = [f"dataset.sources.{name}.root={tmp_path / name}" for name in layouts]
     result = command_line.run(
         [
             *("train.py", f"experiment={experiment}", "budget=smoke", f"output={tmp_path}/outputs"),
+            *size_of(experiment),
+            *(["model.width=0.1"] if experiment == "dang2020/a" else []),
             *(roots if len(layouts) > 1 else [f"dataset.root={tmp_path / layouts[0]}"]),
             *(f"data.cache={tmp_path}/cache", "trainer.threads=1", "report.figures=none"),
         ]
@@ -168,4 +205,5 @@ def test_an_experiment_runs_end_to_end(experiment, layouts, command_line, tmp_pa
     assert result.returncode == 0, result.stderr
     (record,) = records(tmp_path / "outputs")
     assert record.metrics["epochs"] == 1
-    assert record.config["config"]["data"]["image_size"] == 64
+    size = 224 if size_of(experiment) else 64
+    assert record.config["config"]["data"]["image_size"] == size
