@@ -6,6 +6,7 @@ unchanged.
 
 import contextlib
 import csv
+import errno
 import io
 import itertools
 import json
@@ -15,13 +16,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clothseg.error import WriteError
+from filelock import FileLock
+
+from clothseg.error import DataError, WriteError
 
 if TYPE_CHECKING:
     import numpy as np
 
 TEMPORARY = ".tmp"
 """Suffix of the temporary files."""
+
+CACHE_ADVICE = "choose another folder with data.cache=<folder>"
+"""Remedy for a cache that cannot be written."""
 
 
 @contextlib.contextmanager
@@ -38,6 +44,8 @@ def replacing(path: Path, previous: Path | None = None) -> Iterator[Path]:
     Raises:
         WriteError: the file or its folder cannot be written.
     """
+    if path.name in ("", ".."):
+        raise WriteError(path, IsADirectoryError(errno.EISDIR, "it is a folder, not a file"))
     temporary = path.with_name(f".{os.getpid()}-{hash(path.name) & 0xFFFFFFFF:08x}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +61,29 @@ def replacing(path: Path, previous: Path | None = None) -> Iterator[Path]:
                 temporary.unlink()
     except OSError as error:
         raise WriteError(path, error) from error
+
+
+@contextlib.contextmanager
+def locked(path: Path, advice: str) -> Iterator[None]:
+    """Exclude other processes that lock the same path; create its folder if it is missing.
+
+    Args:
+        path: a file or a folder, beside which the lock file is.
+        advice: what to do if that cannot be written.
+
+    Raises:
+        DataError: the lock file cannot be written.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()  # FileLock, where it cannot create a file, tries again for ever
+    except OSError as error:
+        is_file = error.errno in (errno.EEXIST, errno.ENOTDIR)
+        reason = "it is not a folder" if is_file else error.strerror
+        raise DataError(f"{lock.parent} cannot be written: {reason}; {advice}") from error
+    with FileLock(lock):
+        yield
 
 
 def remove_temporary_files(folder: Path) -> None:

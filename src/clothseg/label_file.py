@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -20,6 +20,9 @@ from clothseg.untrusted import MAX_NOTE_BYTES, parse_json, read_file
 
 LABEL_FILE = "labels.json"
 BLACK = "#000000"
+PARTS = ("names", "colors", "flip_pairs", "gathers", "background_id")
+"""Attributes of a label file that a configuration may refer to."""
+_PARTS_ADVICE = f"write ${{labels_json:<folder>,<part>}} with one of {', '.join(PARTS)}"
 EXAMPLE = '[{"id": 0, "name": "background", "color": "#000000"}, …]'
 
 
@@ -106,18 +109,18 @@ def label_rows(labels: LabelSpace) -> list[dict[str, object]]:
     return listed
 
 
-def label_file_part(
-    root: str, part: Literal["names", "colors", "flip_pairs", "gathers", "background_id"]
-) -> list[Any] | dict[str, Any] | int:
+def label_file_part(root: str, part: str = "") -> list[Any] | dict[str, Any] | int:
     """Resolve `${labels_json:<root>,<part>}` in a configuration.
 
     Args:
         root: folder that contains the file.
-        part: an attribute of :class:`LabelFile`.
+        part: one of :data:`PARTS`.
 
     Raises:
-        ConfigError: the file is missing or malformed.
+        ConfigError: the file is missing or malformed, or has no such part.
     """
+    if part not in PARTS:
+        raise ConfigError([f"labels_json: {part or 'nothing'} is no part; {_PARTS_ADVICE}"])
     value: list[Any] | dict[str, Any] | int = getattr(
         read_label_file(Path(root) / LABEL_FILE), part
     )

@@ -17,7 +17,10 @@ PRECISIONS: dict[int | str, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
     16: "16-mixed",
     "bf16": "bf16-mixed",
 }
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+"""Number of epochs, steps or images; larger ones overflow in a library after a run has begun."""
+Processes = Annotated[int, Field(ge=1, le=1024)]
+"""Number of threads, processes or devices."""
 
 
 def trainer(
@@ -25,7 +28,7 @@ def trainer(
     world_size: int,
     *,
     accelerator: Literal["auto", "cpu", "gpu"],
-    devices: Count | None,
+    devices: Processes | None,
     sync_batchnorm: bool,
     precision: Literal[32, 16, "bf16"],
     channels_last: bool,
@@ -33,7 +36,7 @@ def trainer(
     accumulation_steps: Count,
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None,
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None,
-    threads: Count | None,
+    threads: Processes | None,
     max_epochs: Count,
 ) -> "Trainer":
     """Create the trainer of one process of a run.

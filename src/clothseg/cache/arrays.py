@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from clothseg.cache.columns import AnyColumn, ColumnWriter
 from clothseg.error import DataError
+from clothseg.files import CACHE_ADVICE, locked
 
 Row = Sequence[Any]
 """One value for each column: an array or a number."""
@@ -48,9 +47,12 @@ class ArrayFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Exclude other processes from writing the folder."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.path}.lock"):
+        """Exclude other processes from writing the folder.
+
+        Raises:
+            DataError: its parent is not a folder that can be written.
+        """
+        with locked(self.path, CACHE_ADVICE):
             yield
 
     @contextmanager

@@ -5,6 +5,7 @@ Hydra's own grammar, lets it compose the configurations, and checks every one of
 :mod:`clothseg.config.validation`, without importing torch.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,16 @@ from pydantic import BaseModel
 from clothseg.config.composition import Composed, Composer, Plain
 from clothseg.config.consistency import contradictions
 from clothseg.config.flags import HYDRA_GROUPS, LAUNCHER, SWEEPER, hydra_problem, is_hydra_key
-from clothseg.config.override import option_problems, parse, sweep_problem, text_of, values_of
+from clothseg.config.override import (
+    MAX_JOBS,
+    number_of_values,
+    option_problems,
+    parse,
+    sweep_problem,
+    text_of,
+    too_many,
+    values_of,
+)
 from clothseg.config.query import query_overrides
 from clothseg.config.run_config import DatasetConfig, RunConfig
 from clothseg.config.schema import Config
@@ -28,20 +38,27 @@ from clothseg.config.validation import config_problems, launcher_problems
 from clothseg.error import ConfigError
 from clothseg.shipped import CONF
 
+SINGLE = "several values for one key: this command accepts a single value"
+"""Message about a sweep for the commands that have none."""
+
 S = TypeVar("S", bound=BaseModel)
 
 
-def check_command(overrides: Sequence[str], every_fold: bool = False) -> list[Composed[RunConfig]]:
+def check_command(
+    overrides: Sequence[str], every_fold: bool = False, sweeps: bool = True
+) -> list[Composed[RunConfig]]:
     """Compose and check all configurations of a training command.
 
     Args:
         overrides: arguments such as `model=fpn` or `optimizer.lr=1e-3,1e-4`.
         every_fold: add the other folds to a configuration whose fold is not chosen.
+        sweeps: accept several values for one key.
 
     Raises:
         ConfigError: lists each problem of all configurations once.
     """
-    composed = _check("config", overrides, Config, every_fold)
+    advice = "" if sweeps else "several values for one key require a sweep: add -m to the command"
+    composed = _check("config", overrides, Config, every_fold, advice)
     return [one.with_config(RunConfig(one.config)) for one in composed]
 
 
@@ -51,7 +68,7 @@ def check_dataset(overrides: Sequence[str]) -> Composed[DatasetConfig]:
     Raises:
         ConfigError: lists each problem once.
     """
-    composed = _single(_check("dataset", overrides, DatasetTask))
+    (composed,) = _check("dataset", overrides, DatasetTask, single=SINGLE)
     return composed.with_config(DatasetConfig(composed.config))
 
 
@@ -66,21 +83,33 @@ def check_settings(overrides: Sequence[str], name: str, schema: type[S]) -> S:
     Raises:
         ConfigError: lists each problem once.
     """
-    return schema(**_single(_check(name, overrides, schema)).config)
-
-
-def _single(composed: list[Composed[Plain]]) -> Composed[Plain]:
-    first, *others = composed
-    if others:
-        raise ConfigError(["several values for one key: this command accepts a single value"])
-    return first
+    (composed,) = _check(name, overrides, schema, single=SINGLE)
+    return schema(**composed.config)
 
 
 def _check(
-    name: str, overrides: Sequence[str], schema: type[BaseModel], every_fold: bool = False
+    name: str,
+    overrides: Sequence[str],
+    schema: type[BaseModel],
+    every_fold: bool = False,
+    single: str = "",
 ) -> list[Composed[Plain]]:
+    """Compose and check all configurations of a command line.
+
+    Args:
+        name: main configuration, a file in `conf/`.
+        overrides: as for :func:`check_command`.
+        schema: keys and types.
+        every_fold: as for :func:`check_command`.
+        single: message, if a command accepts no sweeps; they are counted, never enumerated.
+    """
     problems: list[str] = []
     parsed = _parse(overrides, name, problems)
+    jobs = math.prod(map(number_of_values, parsed.valid))
+    if jobs > 1 and single:
+        raise ConfigError([*problems, single])
+    if jobs > MAX_JOBS:
+        raise ConfigError([*problems, too_many(jobs, "combinations of values")])
     composer = Composer(name, parsed.settings, every_fold, problems)
     groups = group_names(name)
     composed = composer.compose(parsed.valid, (*groups, *HYDRA_GROUPS))

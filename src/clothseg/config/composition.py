@@ -14,17 +14,18 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import (
-    InterpolationKeyError,
-    InterpolationToMissingValueError,
-    OmegaConfBaseException,
-)
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
+from clothseg.config.explanation import (
+    composition_problem,
+    interpolation_problems,
+    unsettable,
+)
 from clothseg.config.flags import is_hydra_key
-from clothseg.config.override import Variant, variants
+from clothseg.config.override import MAX_JOBS, Variant, too_many, variants
 from clothseg.config.replacement import functions_first, set_value, shown_choices
 from clothseg.config.suggestion import did_you_mean
-from clothseg.error import ConfigError, first_line
+from clothseg.error import ConfigError
 from clothseg.label_file import label_file_part
 from clothseg.shipped import CONF
 from clothseg.terminal.screen import progress_bar, say
@@ -102,7 +103,11 @@ class Composer:
             overrides: valid overrides in the order of the command line, the last of which varies
                 fastest.
             groups: config groups of the main configuration.
+
+        Raises:
+            ConfigError: there are too many.
         """
+        counted = 0
         by_options: dict[tuple[str, ...], list[tuple[int, Combination]]] = {}
         choices = [variants(o, is_option=o.key_or_group in groups) for o in overrides]
         for number, combination in enumerate(itertools.product(*choices)):
@@ -117,8 +122,12 @@ class Composer:
                     continue
                 for number, combination in members:
                     found[number] = self._complete(base, combination)
+                    counted += len(found[number])
+                    expected = total * len(found[number]) if len(found) == 1 else counted
+                    if expected > MAX_JOBS:
+                        raise ConfigError([*self.problems, too_many(expected, "jobs")])
                     if len(found) == 1:
-                        self._announce(total * max(1, len(found[number])))
+                        self._announce(max(total, expected))
                     advance(1)
         return [composed for number in sorted(found) for composed in found[number]]
 
@@ -132,7 +141,7 @@ class Composer:
             with initialize_config_dir(str(CONF), version_base="1.3"):
                 full = compose(self.name, [*options, *self.settings], return_hydra_config=True)
         except (HydraException, OmegaConfBaseException) as error:
-            self.problems.append(first_line(error))
+            self.problems.append(composition_problem(error))
             return None
         choices = {k: v for k, v in full.hydra.runtime.choices.items() if "/" not in k and v}
         config = OmegaConf.masked_copy(full, [str(key) for key in full if key != "hydra"])
@@ -146,12 +155,13 @@ class Composer:
                 if not variant.is_option:
                     self._apply(config, variant, base.config)
             except (OmegaConfBaseException, ValueError, TypeError) as error:  # all from OmegaConf
-                self.problems.append(f"{variant.text}: cannot be set ({first_line(error)})")
+                reason = unsettable(config, variant.key, error)
+                self.problems.append(f"{variant.text}: cannot be set ({reason})")
                 return []
         try:
             folds = self._folds(config, combination)
         except OmegaConfBaseException as error:
-            self.problems.append(f"split: {first_line(error)}")
+            self.problems += interpolation_problems(error)
             return []
         texts = [v.text for v in combination if not is_hydra_key(v.key)]
         swept = [v.text for v in combination if v.is_swept and v.key != FOLD]
@@ -217,12 +227,8 @@ class Composer:
             return plain_config(config)
         except InterpolationToMissingValueError:  # already reported
             return None
-        except OmegaConfBaseException as error:
-            missing_key = isinstance(error, InterpolationKeyError)
-            advice = f"; add {error.full_key}=<value> to the command" if missing_key else ""
-            reason = f"{error.full_key}: {first_line(error)}{advice}"
-            reported = _resolver_problems(error) or [reason]
-            self.problems += reported
+        except (OmegaConfBaseException, RecursionError) as error:
+            self.problems += interpolation_problems(error)
             return None
 
 
@@ -247,10 +253,3 @@ def _missing_keys(node: Any, path: str = "") -> list[str]:
         children = [(f"{path}.{key}" if path else str(key), value) for key, value in node.items()]
         return sorted(key for child, value in children for key in _missing_keys(value, child))
     return [path] if node == "???" else []
-
-
-def _resolver_problems(error: BaseException | None) -> list[str]:
-    """Problems raised by one of our resolvers; OmegaConf wraps the error."""
-    while error is not None and not isinstance(error, ConfigError):
-        error = error.__context__
-    return [] if error is None else error.problems

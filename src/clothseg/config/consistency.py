@@ -23,7 +23,11 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
         config: plain containers, interpolations resolved; may violate the schema.
         choices: the selected option of each group, or the function in its place.
     """
-    problems = []
+    problems = [
+        f"{key}=: is empty; name the folder of a run, or null for none"
+        for key in ("init_from", "rerun_from")
+        if config.get(key) == ""
+    ]
     split = _node(config, "split")
     fold, folds = split.get("fold"), split.get("folds")
     if isinstance(fold, int) and isinstance(folds, int) and fold >= folds:

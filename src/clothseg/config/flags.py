@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from clothseg.config.suggestion import did_you_mean
+
 VALUE_FLAGS = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
 """Hydra's flags that are followed by a value."""
 
@@ -16,12 +18,20 @@ QUERY_FLAGS = (
     "-sc",
 )
 """Flags that query Hydra without training anything."""
+CHOICES = {
+    "--cfg": ("job", "hydra", "all"),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+}
+"""Values of Hydra's flags that are not free."""
+SHORT = {"-c": "--cfg", "-i": "--info", "-p": "--package"}
+"""Flags by their short forms."""
 QUERY_MODIFIERS = ("--package", "-p", "--resolve")
 """Flags that control the output of `--cfg`."""
 MULTIRUN_FLAGS = ("-m", "--multirun")
 """Flags that run all folds and all combinations."""
 
-HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
+SWEEPERS = "hydra/sweeper"
+HYDRA_GROUPS = ("hydra/launcher", SWEEPERS)
 """Hydra's own config groups that may be selected on the command line."""
 LAUNCHER, SWEEPER = "hydra.launcher.", "hydra.sweeper."
 """Prefixes of Hydra's own keys that may be set on the command line."""
@@ -39,6 +49,25 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         value = bool(flags) and flags[-1] in VALUE_FLAGS and not argument.startswith("-")
         (flags if argument.startswith("-") or value else overrides).append(argument)
     return overrides, flags
+
+
+def query_problems(flags: Sequence[str]) -> list[str]:
+    """Find the flags whose value is missing or unknown, one sentence each.
+
+    Args:
+        flags: the flags of a command line, each followed by its value.
+    """
+    problems = []
+    for flag, following in zip(flags, [*flags[1:], "-"], strict=True):
+        name = SHORT.get(flag, flag)
+        value = "" if following.startswith("-") else following
+        known = CHOICES.get(name, ())
+        if value and known and value not in known:
+            problems.append(f"{flag} {value}: no such value; {did_you_mean(value, known)}")
+        elif not value and name in ("--cfg", "--package"):
+            listed = "|".join(known) or "<key>"
+            problems.append(f"{flag}: its value is missing; write {flag} {listed}")
+    return problems
 
 
 def is_hydra_key(key: str) -> bool:

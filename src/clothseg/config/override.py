@@ -1,24 +1,30 @@
 """Parsing of single command-line overrides in Hydra's grammar, with their values and problems."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, QuotedString
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, RangeSweep
 
-from clothseg.config.flags import is_hydra_key
+from clothseg.config.flags import SWEEPERS, is_hydra_key
+from clothseg.config.grammar import parse_override, shortened
 from clothseg.config.renamed import OPTIONS
 from clothseg.config.suggestion import did_you_mean
-from clothseg.error import first_line
+from clothseg.error import ConfigError
 from clothseg.shipped import options
+
+MAX_JOBS = 10_000
+"""Maximum number of jobs of a command, which nobody reaches on purpose."""
+ENDLESS = 1e12
+"""Number of values from which a message does not state it."""
 
 
 def parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
     """Parse overrides; append a message to `problems` for each one that cannot be parsed."""
-    parser = OverridesParser.create()
     parsed = []
     for text in overrides:
         if home := re.search(r"""=["']?~(/[^"']*)?["']?$""", text):
@@ -26,17 +32,15 @@ def parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
             problems.append(f"{text}: `~` is not expanded after `=`; write {advice}")
             continue
         try:
-            override = parser.parse_override(text)
-            if override.is_delete() and not isinstance(override.value(), str | None):
-                key = override.get_key_element()
-                problems.append(f"{text}: removes a key, which has no value; write {key}")
-            else:
-                parsed.append(override)
-        except HydraException as error:
-            reason = first_line(error)
-            quoted = text.replace("=", '="', 1) + '"'
-            advice = f"; quote special characters twice: '{quoted}'" if "=" in text else ""
-            problems.append(f"`{text}` is not of the form key=value ({reason}){advice}")
+            override = parse_override(text)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if override.is_delete() and not isinstance(override.value(), str | None):
+            key = override.get_key_element()
+            problems.append(f"{text}: removes a key, which has no value; write {key}")
+        else:
+            parsed.append(override)
     return parsed
 
 
@@ -50,6 +54,7 @@ def sweep_problem(override: Override, is_group: bool) -> str | None:
     if not override.is_sweep_override():
         return None
     known = options(override.key_or_group) if is_group else []
+    shown = shortened(str(override.input_line))
     if is_hydra_key(override.key_or_group):
         reason = "this setting applies to the entire sweep; pass a single value"
     elif override.is_interval_sweep():
@@ -58,12 +63,46 @@ def sweep_problem(override: Override, is_group: bool) -> str | None:
         reason = "glob() selects options of a group; use choice() or range()"
     else:
         try:
-            if values_of(override):
+            number = number_of_values(override)
+        except (ArithmeticError, ValueError):  # not a number, or a step of 0
+            reason = "invalid range; the step must not be 0"
+        else:
+            if number > MAX_JOBS:
+                return f"{shown}: {too_many(number)}"
+            if number:
                 return None
             reason = f"matches no value{'; available: ' if known else ''}{', '.join(known)}"
-        except (HydraException, ValueError):  # raised for a step of 0
-            reason = "invalid range; the step must not be 0"
-    return f"{override.input_line}: {reason}"
+    return f"{shown}: {reason}"
+
+
+def number_of_values(override: Override) -> float:
+    """Number of values that an override assigns to its key, without enumerating them.
+
+    Raises:
+        ValueError: a range has a step of 0.
+        ArithmeticError: a limit or the step of a range is not a number.
+    """
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if not isinstance(value, RangeSweep):
+        return len(values_of(override))
+    start, stop, step = (Decimal(limit or 0) for limit in (value.start, value.stop, value.step))
+    if step == 0:
+        raise ValueError
+    if not (start < stop if step > 0 else start > stop):
+        return 0
+    number = (stop - start) / step
+    return max(1, math.ceil(number)) if number < MAX_JOBS else float(number)
+
+
+def too_many(number: float, things: str = "values") -> str:
+    """Message for a sweep with too many values or jobs."""
+    many = f"{number:,.0f}" if number < ENDLESS else "more than a trillion"
+    return (
+        f"{many if math.isfinite(number) else 'endlessly many'} {things}, but a command has at "
+        f"most {MAX_JOBS:,} jobs; choose fewer values, or split the sweep into several commands"
+    )
 
 
 def option_problems(
@@ -76,8 +115,13 @@ def option_problems(
         problem = sweep_problem(override, is_group=True)
         if problem:
             found = [problem]
-        elif group == "hydra/sweeper" and values_of(override) != [None]:
-            continue  # a sweeper from Hydra or from an installed plugin
+        elif group == SWEEPERS and values_of(override) != [None]:
+            # A sweeper from Hydra or from an installed plugin; Hydra knows which there are.
+            found = [
+                f"{group}={text_of(value)}: must be the name of a sweeper, such as basic"
+                for value in values_of(override)
+                if not isinstance(value, str)
+            ]
         elif group in lists:
             found = _list_problems(group, override)
         else:
@@ -134,8 +178,12 @@ def values_of(override: Override) -> list[Any]:
         return value.filter(options(override.key_or_group))
     if not override.is_sweep_override():
         return [_plain(value)]
+    return _values(override.sweep_string_iterator())
+
+
+def _values(texts: Iterable[str]) -> list[Any]:
+    """Plain values that stand behind the `=` of an override."""
     parser = OverridesParser.create()
-    texts = override.sweep_string_iterator()
     return [_plain(parser.parse_override(f"key={text}").value()) for text in texts]
 
 
@@ -168,13 +216,14 @@ def variants(override: Override, is_option: bool) -> list[Variant]:
         is_option: whether its key is a config group.
     """
     element, swept = override.get_key_element(), override.is_sweep_override()
-    values = values_of(override)
     if is_option and not override.is_delete():
+        values = values_of(override)
         texts = [f"{element}={text_of(value)}" for value in values]
     elif swept:
-        texts = [f"{element}={text}" for text in override.sweep_string_iterator()]
+        listed = list(override.sweep_string_iterator())  # once: shuffle() has another order then
+        values, texts = _values(listed), [f"{element}={text}" for text in listed]
     else:
-        texts = [str(override.input_line)]
+        values, texts = values_of(override), [str(override.input_line)]
     return [
         Variant(
             key=element.lstrip("+~"),

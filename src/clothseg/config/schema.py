@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from clothseg.geometry import Fit, Frame
 from clothseg.metric.names import CostlyScore
+from clothseg.trainer import Count, Processes
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Node = dict[str, Any]
@@ -53,15 +54,15 @@ class Data(BaseModel):
     """Height and width of the network input, pixels: one number for a square, or a list of two."""
     fit: Fit = "squeeze"
     """Rule by which images are fitted into the network input, see :mod:`clothseg.geometry`."""
-    batch_size: Annotated[int, Field(ge=1)]
+    batch_size: Count
     """Images per training step, over all devices; some networks need two."""
-    workers: Annotated[int, Field(ge=0)]
+    workers: Annotated[int, Field(ge=0, le=1024)]
     """Data loader processes; 0 loads in the training process."""
     normalization: Literal["imagenet", "inception", "unit"]
     """Mean and standard deviation for normalizing images."""
     cache: str
     """Folder of the decoded images and of their counts."""
-    max_train_images: Annotated[int, Field(ge=1)] | None = None
+    max_train_images: Count | None = None
     """Maximum number of training images; the other subsets shrink in proportion, and numbers of the
     split to what the dataset has. None: all."""
     sampling: Literal["uniform", "class_balanced", "repeat_factor"] = "uniform"
@@ -102,11 +103,11 @@ class Execution(BaseModel):
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Kind of device; `auto` uses a GPU if one is available."""
-    devices: Annotated[int, Field(ge=1)] | None = 1
+    devices: Processes | None = 1
     """Number of devices; None: one per GPU."""
-    accumulation_steps: Annotated[int, Field(ge=1)] = 1
+    accumulation_steps: Count = 1
     """Micro-batches whose gradients are accumulated."""
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Processes | None = None
     """CPU threads of PyTorch."""
     precision: Literal[32, 16, "bf16"] = 32
     """Number format of the forward pass."""

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from clothseg.config.output_path import OutputFile, OutputPicture
 from clothseg.config.schema import STRICT, Labels, Node
 from clothseg.metric.names import EpochScore, Task
+from clothseg.trainer import Count, Processes
 
 Scales = Annotated[list[Annotated[float, Field(ge=0.25, le=4)]], Field(min_length=1)]
 
@@ -26,7 +28,7 @@ class Evaluate(BaseModel):
     """New folder of the dataset if it has moved; for a merged dataset, one per source."""
     cache: str
     """Folder of decoded images; that of the record is not used."""
-    devices: Annotated[int, Field(ge=1)]
+    devices: Processes
     """Number of processes, one per GPU; does not affect the scores."""
     tta: Literal["none", "flip"]
     """Test-time augmentation: `flip` averages over the image and its horizontal flip."""
@@ -36,7 +38,7 @@ class Evaluate(BaseModel):
     """`folds` averages the networks of all folds of the run's cross-validation."""
     resolution: Literal["network", "original"]
     """Resolution of the scored masks: that of the network input, or of the original images."""
-    output: str | None
+    output: OutputFile | None
     """JSON file to write."""
     trust: list[str]
     """Packages whose functions the recorded configuration may use."""
@@ -76,7 +78,7 @@ class Export(BaseModel):
     """Run folder."""
     format: Literal["onnx"]
     """File format."""
-    output: str
+    output: OutputFile
     """File to write."""
     opset: Annotated[int, Field(ge=18, le=23)]
     """ONNX opset version."""
@@ -97,7 +99,7 @@ class Score(BaseModel):
     """Folder of ground-truth masks."""
     labels: str
     """Label space in conf/labels, or path of a labels.json."""
-    output: str
+    output: OutputFile
     """JSON file to write."""
 
 
@@ -114,7 +116,7 @@ class Report(BaseModel):
     """Validation scores, one panel each."""
     train: bool
     """Also draw the scores of the training batches, where they are recorded."""
-    output: str
+    output: OutputPicture
     """PNG file to write."""
 
 
@@ -139,7 +141,7 @@ class DatasetTask(BaseModel):
     data: CacheFolder
     output: str
     """Output folder."""
-    num_images: Annotated[int, Field(ge=1)]
+    num_images: Count
     """Number of images that `draw` renders."""
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     """Random seed of `draw`."""
@@ -167,13 +169,13 @@ class Benchmark(BaseModel):
     """Folder of Clothing Co-Parsing; None: the synthetic dataset."""
     image_size: Annotated[int, Field(ge=32, le=4096)] | None
     """Height and width of images, pixels; None: the benchmark's default."""
-    batch_size: Annotated[int, Field(ge=2)]
+    batch_size: Annotated[int, Field(ge=2, le=4096)]
     """Images per batch."""
-    batches: Annotated[int, Field(ge=1)]
+    batches: Count
     """Batches that a contestant processes per turn; the two contestants alternate."""
-    repetitions: Annotated[int, Field(ge=1)] | None
+    repetitions: Count | None
     """Measured turns of each contestant; None: the benchmark's default."""
-    threads: Annotated[int, Field(ge=1)]
+    threads: Processes
     """CPU threads of PyTorch and OpenCV."""
     output: str
     """Folder of the JSON files."""

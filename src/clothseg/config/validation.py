@@ -4,6 +4,7 @@ The schema of a node with a `_target_` is the settings of that function, see :mo
 schema of all other nodes is a class in :mod:`.schema`. This module does not import torch.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
@@ -22,6 +23,8 @@ MAX_SHOWN = 200
 """Longest part of an invalid value in a message, characters."""
 PLAIN_WORDS = {
     "input should be": "must be",
+    " should have": " must have",
+    " after validation": "",
     "an instance of Sequence": "a list",
     "an instance of Mapping": "a dictionary",
 }
@@ -215,13 +218,18 @@ def _sentence(
     if detail["type"] == "missing":
         missing = ".".join([*([path] if path else []), *map(str, detail["loc"])])
         return f"{missing}: ", "required key is missing"
-    message = detail["msg"][0].lower() + detail["msg"][1:]
     shown = str(_value(values, location))
     if len(shown) > MAX_SHOWN:
         shown = f"{shown[:MAX_SHOWN]} …"
+    return f"{key}={shown}: ", plain_words(detail["msg"])
+
+
+def plain_words(message: str) -> str:
+    """Convert a message of pydantic to the predicate of a sentence about a value."""
+    message = re.sub(r" or instance of \w+", "", message[0].lower() + message[1:])
     for technical, plain in PLAIN_WORDS.items():
         message = message.replace(technical, plain)
-    return f"{key}={shown}: ", message
+    return message
 
 
 def _existing(location: Sequence[Any], values: Any) -> list[Any]:

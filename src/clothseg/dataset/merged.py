@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from clothseg.dataset.defect import SkippedSample
 from clothseg.dataset.reader import Inspection, Reader
@@ -113,7 +115,17 @@ def _native(sample: Sample) -> Sample:
     return replace(sample, name=sample.name.removeprefix(f"{sample.source}-"), source="")
 
 
-def merged(*, sources: dict[str, Any]) -> Merged:
+def _configured(source: Any) -> Any:
+    """Return the configuration of a source if it names a function."""
+    if isinstance(source, Mapping) and "_target_" in source:
+        return source
+    raise PydanticCustomError("source", "must be a dataset: a dictionary with a `_target_`")
+
+
+Sources = Annotated[dict[str, Annotated[Any, AfterValidator(_configured)]], Field(min_length=1)]
+
+
+def merged(*, sources: Sources) -> Merged:
     """Merge datasets into one.
 
     Args:

@@ -10,13 +10,12 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from filelock import FileLock
 
 from clothseg.dataset.image import read_image
 from clothseg.dataset.person_detections import MIN_SCORE, PERSON, Detections, Detector
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.files import write_json
+from clothseg.files import CACHE_ADVICE, locked, write_json
 from clothseg.labels import IGNORE
 from clothseg.terminal.screen import progress_bar, say
 from clothseg.threads import map_in_order
@@ -136,8 +135,7 @@ class DetectedBoxes(Boxes):
     def find_all(self) -> dict[str, Box | None]:
         """Return the boxes of all samples by name; resumes an interrupted pass."""
         samples, path = self.reader.samples(), self._file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
+        with locked(path, CACHE_ADVICE):
             boxes = _load_boxes(path)
             remaining = [sample for sample in samples if sample.name not in boxes]
             if remaining:

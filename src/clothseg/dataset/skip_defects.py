@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from clothseg.dataset.defect import Defect, SkippedSample
 from clothseg.dataset.delegating import DelegatingReader
 from clothseg.dataset.fingerprint import file_states
@@ -18,7 +16,7 @@ from clothseg.dataset.merged import Merged
 from clothseg.dataset.reader import Reader, examine
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
-from clothseg.files import write_json
+from clothseg.files import CACHE_ADVICE, locked, write_json
 from clothseg.terminal.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
@@ -76,8 +74,7 @@ class WithoutDefects(DelegatingReader):
     def _defective(self) -> list[SkippedSample]:
         samples, incomplete = self._complete
         path = self.folder / f"{self._key(samples)}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
+        with locked(path, CACHE_ADVICE):
             found = _load_defects(path)
             if found is None:
                 found = self._examine_all(samples)

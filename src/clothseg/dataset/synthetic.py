@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from filelock import FileLock
+from pydantic import Field
 
 from clothseg.dataset.co_parsing import CoParsing
 from clothseg.dataset.sample import Sample
 from clothseg.dataset.wardrobe import WARDROBE_VERSION, write_ccp
 from clothseg.error import DataError
+from clothseg.files import locked
 from clothseg.terminal.screen import progress_bar, say
+
+KEY = "dataset.root=<folder>"
+"""Override that chooses the folder of the rendered images."""
 
 
 class SyntheticWardrobe(CoParsing):
@@ -47,8 +52,7 @@ class SyntheticWardrobe(CoParsing):
         Raises:
             DataError: they cannot be written.
         """
-        self.root.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.root}.lock"):
+        with locked(self.root, f"choose another folder with {KEY}"):
             if not self.ready:
                 say(f"rendering the synthetic wardrobe: {self.num_images} images")
                 try:
@@ -58,11 +62,17 @@ class SyntheticWardrobe(CoParsing):
                     raise DataError(
                         f"cannot write images to {self.root.parent} ({error.strerror or error}); "
                         "no partial data is left behind. Free some space there or choose another "
-                        "folder with dataset.root=<folder>"
+                        f"folder with {KEY}"
                     ) from error
 
 
-def synthetic(*, root: str, names: Sequence[str], num_images: int, seed: int) -> SyntheticWardrobe:
+def synthetic(
+    *,
+    root: str,
+    names: Sequence[str],
+    num_images: Annotated[int, Field(ge=1, le=1_000_000)],
+    seed: Annotated[int, Field(ge=0, lt=2**31)],
+) -> SyntheticWardrobe:
     """Build the reader of rendered people in clothes of the 15 refined classes.
 
     Args:

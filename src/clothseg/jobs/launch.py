@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from clothseg.config.command_line import check_command, check_query, constant_keys
 from clothseg.config.composition import Composed
-from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS
+from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS, query_problems
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError
 from clothseg.jobs.inputs import Inputs, share_inputs
@@ -53,15 +53,15 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         ConfigError: the command line is invalid; lists every problem.
     """
     if any(flag in QUERY_FLAGS for flag in flags):
+        if problems := query_problems(flags):
+            raise ConfigError(problems)
         printed = check_query(overrides)
         _print_configuration([*printed, *(f for f in flags if f not in MULTIRUN_FLAGS)])
         return 0
     if modifiers := [flag for flag in flags if flag in QUERY_MODIFIERS]:
         raise ConfigError([f"{flag}: only allowed together with --cfg" for flag in modifiers])
     many = any(flag in MULTIRUN_FLAGS for flag in flags)
-    composed = check_command(overrides, every_fold=many)
-    if len(composed) > 1 and not many:
-        raise ConfigError(["several values for one key require a sweep: add -m to the command"])
+    composed = check_command(overrides, every_fold=many, sweeps=many)
     if len({job.config.folds for job in composed}) > 1:
         raise ConfigError(
             ["all jobs of a sweep need the same number of folds: run one sweep per split"]

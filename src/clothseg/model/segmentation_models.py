@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clothseg.model.auxiliary import Outputs
     from clothseg.model.network import Network
 
-Channels = Annotated[int, Field(ge=1)]
+Channels = Annotated[int, Field(ge=1, le=4096)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Levels = Annotated[list[Channels], Field(min_length=5, max_length=5)]
 AuxiliaryWeight = Annotated[float, Field(gt=0)] | None

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from clothseg.config.validation import plain_words
 from clothseg.error import DataError
 from clothseg.files import write_json
 from clothseg.untrusted import MAX_LIST_BYTES, parse_json, read_file
@@ -160,7 +161,8 @@ def require_shape(content: Any, shape: type[Content], path: Path, remedy: str) -
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        reason = f"{place}: {first['msg']}" if place else first["msg"]
+        message = plain_words(first["msg"])
+        reason = f"{place}: {message}" if place else message
         raise DataError(f"{path} is damaged ({reason}); {remedy}") from error
     plain: Plain = content
     return plain

@@ -1,0 +1,33 @@
+"""Types of settings that name a file to write; checked before a command begins its work."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+PNG = ".png"
+
+
+def _file_path(text: str) -> str:
+    """Return the path of a file, which may exist."""
+    path, is_folder = Path(text), False
+    with suppress(OSError):  # a name that is too long; writing the file reports it
+        is_folder = path.is_dir()
+    if is_folder or path.name in ("", ".."):
+        raise PydanticCustomError("file_path", "must be the path of a file, not of a folder")
+    return text
+
+
+def _png_path(text: str) -> str:
+    """Return the path of a PNG."""
+    if Path(text).suffix.lower() != PNG:
+        raise PydanticCustomError("png_path", "must end in .png, the only format of figures")
+    return text
+
+
+OutputFile = Annotated[str, AfterValidator(_file_path)]
+"""Path of a file."""
+OutputPicture = Annotated[OutputFile, AfterValidator(_png_path)]
+"""Path of a PNG."""
