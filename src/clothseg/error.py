@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+MAX_SHOWN = 80
+"""Longest part of an invalid value in a message, characters."""
+
 
 class UserError(Exception):
     """Base class of errors that the user can fix; commands print them and exit with status 1."""
@@ -67,6 +70,12 @@ class DivergedError(UserError):
 
 class ClaimedError(UserError):
     """Run that another process is executing at the moment."""
+
+
+def shown(value: object) -> str:
+    """Text of a value for a message; what is longer than a line is cut off, and shown to be."""
+    text = str(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} …"
 
 
 def first_line(error: BaseException) -> str:

@@ -99,8 +99,11 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    r"""Write UTF-8 text with `\n` line endings on every platform."""
-    write_bytes(path, text.encode())
+    r"""Write UTF-8 text with `\n` line endings on every platform.
+
+    Halves of characters, which stand for the bytes of file names in other encodings, are escaped.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -138,13 +138,15 @@ def test_a_missing_variable_lists_the_existing_ones(tmp_path, name):
         read_first(root)
 
 
-def test_an_undecodable_record_raises_the_message_of_the_audit(tmp_path):
+def test_a_record_without_labels_raises_the_message_of_the_audit(tmp_path):
     root = write_cfpd(tmp_path / "cfpd")
     with h5py.File(root / FILE, "a") as file:
         del file[file["fashion_dataset"][0, 0]]["segmentation"]
     reader = reader_of("cfpd", root)
     sample = reader.samples()[0]
-    with pytest.raises(DataError, match=rf"{FILE}: {sample.name} cannot be decoded") as raised:
+    with pytest.raises(
+        DataError, match=rf"{FILE}: record of 20\.jpg: segmentation is missing"
+    ) as raised:
         reader.read(sample)
     assert str(raised.value) == str(examine(reader, sample).defects[0])
 

@@ -11,15 +11,23 @@ from pydantic_core import PydanticCustomError
 
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.image import MAX_SIDE
-from clothseg.dataset.listing import MAX_SHOWN, abbreviate
-from clothseg.error import DataError
-from clothseg.untrusted import MAX_LIST_BYTES, parse_json, read_file
+from clothseg.dataset.listing import abbreviate
+from clothseg.error import DataError, shown
+from clothseg.untrusted import parse_json, read_file
 
 LFS_POINTER = b"version https://git-lfs"
 MAX_OUTLINE = 1 << 20
 """Longest outline of a polygon, pixels; the library that fills it needs 100 bytes per pixel."""
 MAX_NUMBER = 1 << 53
 """Largest id, which names files."""
+MAX_FILE_BYTES = 1 << 28
+"""Largest annotation file, 256 MiB, as its parsed values take several times the room; ModaNet's has
+106 MB."""
+MAX_ENTRIES = 1 << 20
+"""Most images and most objects of a file; ModaNet has 52,377 images with a few objects each."""
+
+Number = Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+"""Id of an object, of its image or of its category; an invalid one is reported."""
 
 
 class CocoImage(BaseModel):
@@ -45,17 +53,17 @@ def _in_pairs(polygon: list[float]) -> list[float]:
 class CocoAnnotation(BaseModel):
     """One object of a COCO file, with polygons [x, y, x, y, …] in pixels."""
 
-    id: int
-    image_id: int
-    category_id: int
+    id: Number
+    image_id: Number
+    category_id: Number
     segmentation: list[Annotated[list[FiniteFloat], AfterValidator(_in_pairs)]]
 
 
 class CocoFile(BaseModel):
     """The fields that are read from a COCO file."""
 
-    images: list[CocoImage]
-    annotations: list[CocoAnnotation]
+    images: Annotated[list[CocoImage], Field(max_length=MAX_ENTRIES)]
+    annotations: Annotated[list[CocoAnnotation], Field(max_length=MAX_ENTRIES)]
 
 
 def read_coco(path: Path) -> tuple[CocoFile, dict[int, list[Defect]]]:
@@ -77,7 +85,7 @@ def read_coco(path: Path) -> tuple[CocoFile, dict[int, list[Defect]]]:
     faults: dict[int, list[Defect]] = {}
     for index, problem in problems.items():
         row = content["annotations"][index]
-        number = str(row.get("id", f"in place {index}"))[:MAX_SHOWN]
+        number = shown(row.get("id", f"in place {index}"))
         message = (
             f"{path}: annotation {number} is invalid: {problem}; expected id, category_id and, as "
             "segmentation, polygons [[x, y, x, y, …], …]"
@@ -129,7 +137,7 @@ def _annotation_problems(path: Path, error: ValidationError) -> dict[int, str]:
 
 def _text(path: Path) -> bytes:
     """Read the annotation file without the byte order mark that Windows editors write."""
-    text = read_file(path, MAX_LIST_BYTES).removeprefix(BOM_UTF8)
+    text = read_file(path, MAX_FILE_BYTES).removeprefix(BOM_UTF8)
     if text.startswith(LFS_POINTER):
         raise DataError(
             f"{path} is a Git LFS pointer, not the annotations ({len(text)} bytes): "

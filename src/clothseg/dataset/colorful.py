@@ -1,29 +1,29 @@
 """Colorful-Fashion Parsing Data (CFPD): 2,682 images with superpixel labels of 23 names."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from clothseg.dataset import matlab_hdf5
 from clothseg.dataset.declared_size import require_declared_size
 from clothseg.dataset.defect import Defect, DefectKind
 from clothseg.dataset.image import MAX_PIXELS
 from clothseg.dataset.listing import abbreviate, existing_samples, layout_error, listed_path
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError, first_line
+from clothseg.error import DataError, shown
 from clothseg.extras import require_extra
-from clothseg.untrusted import MAX_TABLE_BYTES, require_file
-
-if TYPE_CHECKING:
-    import h5py
 
 FILE = "fashon_parsing_data.mat"
 """File name as misspelled in the release."""
-MAX_RECORDS, MAX_CHARACTERS, MAX_SUPERPIXELS = 1 << 20, 1 << 10, 1 << 20
-"""Largest arrays of references, of characters of a name, and of labels of an image."""
+RECORDS = "fashion_dataset"
+"""Cell array of the records."""
+MAX_SUPERPIXELS = 1 << 20
+"""Most labels of an image."""
 LAYOUT = f"{FILE} and image/<number>.jpg"
 
 
@@ -57,7 +57,7 @@ class ColorfulFashion(Reader):
     def color_names(self) -> list[str]:
         """Color names in id order."""
         with self._open() as file:
-            return self._names(file, "all_colors_name")
+            return matlab_hdf5.texts(file, "all_colors_name")
 
     @property
     def _records(self) -> dict[str, int]:
@@ -68,22 +68,28 @@ class ColorfulFashion(Reader):
     def _listed(self) -> tuple[dict[str, int], list[Defect]]:
         """Records of the images by file name, and defects of those that cannot be used."""
         path = self.root / FILE
+        defects: list[Defect] = []
         with self._open() as file:
-            stored = self._names(file, "all_category_name")
+            stored = matlab_hdf5.texts(file, "all_category_name")
             if stored != self.names:
                 raise DataError(
-                    f"{path}: its names are {', '.join(stored)}; the configuration "
+                    f"{path}: its names are {shown(', '.join(stored))}; the configuration "
                     f"has {', '.join(self.names)}"
                 )
             found: dict[str, list[int]] = {}
-            for index, record in enumerate(_cells(file, "fashion_dataset")):
+            cells = matlab_hdf5.cells(file, RECORDS)
+            for index, reference in enumerate(matlab_hdf5.references(cells)):
+                place = f"{path}: record {index + 1}"
                 try:
-                    name = _text(_member(file[record], "img_name"))
-                except Exception as error:  # HDF5 raises many types for damaged files
-                    message = f"{path}: record {index + 1} has no img_name ({first_line(error)})"
-                    raise DataError(message) from error
-                found.setdefault(name, []).append(index)
-        records, defects = {}, []
+                    record = matlab_hdf5.record(file, reference, place)
+                    letters = matlab_hdf5.member(record, "img_name", place)
+                    name = matlab_hdf5.text(letters, f"{place}: img_name")
+                except DataError as error:
+                    number = f"record {index + 1}"
+                    defects.append(Defect("unreadable annotation", path, number, str(error)))
+                else:
+                    found.setdefault(name, []).append(index)
+        records = {}
         for name, indices in found.items():
             try:
                 listed_path(self.root / "image", name, path)
@@ -96,26 +102,19 @@ class ColorfulFashion(Reader):
                 records[name] = indices[0]
         return records, defects
 
-    def _names(self, file: "h5py.File", name: str) -> list[str]:
-        """Read a MATLAB cell array of names."""
-        try:
-            return [_text(file[reference]) for reference in _cells(file, name)]
-        except DataError:
-            raise
-        except Exception as error:  # HDF5 raises many types for damaged files
-            raise DataError(
-                f"{self.root / FILE}: `{name}` cannot be read ({first_line(error)})"
-            ) from error
-
     def _read(self, sample: Sample, kind: str, meaning: str, count: int) -> np.ndarray:
-        with self._open() as file:
-            record: Any = file[file["fashion_dataset"][self._records[sample.image.name], 0]]
-            segments = _member(record, "segmentation")
-            if segments.ndim == 2:
-                require_declared_size(sample, *segments.shape[::-1])
-            superpixels = _values(segments, MAX_PIXELS).T
-            values = _values(_member(record, kind), MAX_SUPERPIXELS).ravel()
         location = f"{self.root / FILE}: record of {sample.image.name}"
+        with self._open() as file:
+            cells = matlab_hdf5.cells(file, RECORDS)
+            record = matlab_hdf5.record_at(cells, self._records[sample.image.name], location)
+            segments = matlab_hdf5.member(record, "segmentation", location)
+            if segments.ndim != 2:
+                message = f"{location}: segmentation has {segments.ndim} dimensions; expected 2"
+                raise Defect("unreadable annotation", sample.annotation, "", message)
+            require_declared_size(sample, *segments.shape[::-1])
+            superpixels = matlab_hdf5.values(segments, MAX_PIXELS, f"{location}: segmentation").T
+            labels = matlab_hdf5.member(record, kind, location)
+            values = matlab_hdf5.values(labels, MAX_SUPERPIXELS, f"{location}: {kind}").ravel()
         with np.errstate(invalid="ignore"):  # what is not a number differs from its integer
             ids = superpixels.astype(np.int64)
         if not np.array_equal(ids, superpixels) or ids.min() < 0 or ids.max() >= len(values):
@@ -134,54 +133,11 @@ class ColorfulFashion(Reader):
             raise Defect(defect, sample.annotation, shown, message)
         return (values - 1).clip(0).astype(np.uint8)[ids]
 
-    def _open(self) -> "h5py.File":
-        import h5py
-
+    def _open(self) -> AbstractContextManager[Any]:
         path = self.root / FILE
         if not path.exists():
             raise layout_error(self.root, LAYOUT)
-        require_file(path, MAX_TABLE_BYTES)
-        try:
-            return h5py.File(path)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read as HDF5 (MATLAB v7.3): {error}") from error
-
-
-def _cells(file: "h5py.File", name: str) -> Sequence[Any]:
-    """Return the references in a MATLAB cell array, in order."""
-    if name not in file:
-        raise DataError(f"{file.filename}: has no `{name}`; found {abbreviate(list(file))}")
-    return _values(_member(file, name), MAX_RECORDS).ravel().tolist()
-
-
-def _text(characters: Any) -> str:
-    """Decode a MATLAB string, which HDF5 stores as character codes."""
-    return "".join(map(chr, _values(characters, MAX_CHARACTERS).ravel()))
-
-
-def _member(group: Any, name: str) -> Any:
-    """Return an item of a group; HDF5 follows links to other files, and these could be any.
-
-    Raises:
-        ValueError: the item is in another file.
-    """
-    item = group[name]
-    if item.file.filename != group.file.filename:
-        raise ValueError(f"{name} is a link to another file")
-    return item
-
-
-def _values(array: Any, most: int) -> np.ndarray:
-    """Read an array.
-
-    Raises:
-        ValueError: it has more than `most` values, or they are in another file.
-    """
-    if array.size > most:
-        raise ValueError(f"{array.size} values; at most {most} are expected")
-    if array.external or array.is_virtual:
-        raise ValueError("the values are in another file")
-    return np.array(array)
+        return matlab_hdf5.opened(path)
 
 
 def cfpd(*, root: str, names: Sequence[str]) -> ColorfulFashion:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from clothseg.error import DataError
+from clothseg.terminal.streams import harmless
 
 if TYPE_CHECKING:
     from clothseg.dataset.sample import Sample
@@ -26,6 +27,9 @@ DefectKind = Literal[
 class Defect(DataError):
     """One problem with one file.
 
+    Value and message may contain names that files made by others state, or have; they end up in
+    tables, pages and figures, so that control characters and halves of characters are escaped.
+
     Args:
         kind: of the problem.
         file: the defective file.
@@ -35,7 +39,8 @@ class Defect(DataError):
 
     def __init__(self, kind: DefectKind, file: Path, value: str, message: str) -> None:
         super().__init__(kind, file, value, message)  # the arguments with which pickle rebuilds it
-        self.kind, self.file, self.value, self.message = kind, file, value, message
+        self.kind, self.file = kind, file
+        self.value, self.message = harmless(value), harmless(message)
 
     def __str__(self) -> str:
         """Return the message alone."""

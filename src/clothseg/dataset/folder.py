@@ -99,11 +99,6 @@ def _by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
     """Files with one of some suffixes, by stem."""
     found: dict[str, Path] = {}
     for path in list_files(folder, suffixes):
-        try:
-            path.name.encode()
-        except UnicodeEncodeError:
-            name = ascii(path.name)
-            raise DataError(f"{folder}: file name {name} is not UTF-8; rename the file") from None
         if path.stem in found:
             raise DataError(f"{folder}: {found[path.stem].name} and {path.name} have the same stem")
         found[path.stem] = path

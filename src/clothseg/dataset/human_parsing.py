@@ -23,7 +23,7 @@ from clothseg.dataset.png import read_ids, value_counts
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
-from clothseg.untrusted import MAX_LIST_BYTES, read_text
+from clothseg.untrusted import read_text
 
 PARTS = {"Training": ("train", "train_id.txt"), "Validation": ("validation", "val_id.txt")}
 """Folders of the release, with the name of each part and its list of images."""
@@ -155,10 +155,10 @@ class CrowdParsing(Reader):
         folder, list_file = self.root / part, self._list_of(part)
         if not list_file.exists():
             raise DataError(f"{list_file}: no such file; it lists the images of {part}")
-        numbers = read_text(list_file, MAX_LIST_BYTES).split()
+        numbers = read_text(list_file).split()
         images, masks, name = folder / "Images", folder / self._folders["category"], PARTS[part][0]
         for number in numbers:
-            listed_path(images, number, list_file)
+            listed_path(images, f"{number}.jpg", list_file)
         return [Sample(n, images / f"{n}.jpg", masks / f"{n}.png", part=name) for n in numbers]
 
     def _absent_files(self, part: str) -> list[Path]:
@@ -250,7 +250,7 @@ class CharacteristicParsing(CrowdParsing):
             present = [n for n in candidates if all((part / n).is_dir() for part in parts)]
             if not present:
                 inside = {file.name for part in parts for file in part.iterdir()}
-                found = sorted(name for name in inside if not name.startswith("."))
+                found = sorted(name for name in inside if not name.startswith("."))[:16]
                 raise DataError(
                     f"{self.root}: no folder of {kind} maps: tried {', '.join(candidates)} in "
                     f"{' and '.join(self._parts)}; found {', '.join(found)}. Set it with "

@@ -70,8 +70,10 @@ def image_size(path: Path) -> tuple[int, int]:
         with path.open("rb") as file, open_image(file, ("JPEG", *FORMATS)) as image:
             require_size(image.height, image.width)
             return image.height, image.width
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     except Exception as error:  # Pillow raises many types for damaged files
-        raise DataError(f"{path}: {first_line(error)}") from error
+        raise DataError(f"{path}: the image has no readable header") from error
 
 
 def rotation(path: Path) -> Defect | None:

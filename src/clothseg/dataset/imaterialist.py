@@ -1,7 +1,6 @@
 """iMaterialist (Fashion) 2019: 45,625 images with run-length encoded objects of 46 categories."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import numpy as np
 
 from clothseg.dataset.declared_size import require_declared_size
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.image import require_size
 from clothseg.dataset.listing import (
+    MAX_NAME_BYTES,
     Missing,
     abbreviate,
     existing_samples,
@@ -18,45 +17,21 @@ from clothseg.dataset.listing import (
     listed_path,
     unannotated,
 )
+from clothseg.dataset.object_row import Row, decode_row
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError
+from clothseg.error import DataError, shown
 from clothseg.untrusted import MAX_LINE_BYTES, MAX_TABLE_BYTES, require_file
 
 COLUMNS = ("ImageId", "EncodedPixels", "Height", "Width", "ClassId")
 LAYOUT = "train.csv and train/<32 letters>.jpg"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One annotated object.
-
-    Args:
-        line: line number in the table.
-        source: source id, category + 1; 0 is the background.
-        attributes: ids of its attributes.
-        size: height and width of the image, pixels.
-        starts: first pixel of each run, 0-based, in column-major order.
-        lengths: pixels of each run.
-    """
-
-    line: int
-    source: int
-    attributes: tuple[int, ...]
-    size: tuple[int, int]
-    starts: np.ndarray
-    lengths: np.ndarray
-
-    @property
-    def area(self) -> int:
-        """Number of pixels."""
-        return int(self.lengths.sum())
-
-    @property
-    def content(self) -> tuple[object, ...]:
-        """Values that are equal in duplicate rows."""
-        return self.source, self.attributes, self.starts.tobytes(), self.lengths.tobytes()
+MAX_HEADER_BYTES = 1 << 12
+"""Longest line of column names."""
+MAX_ROWS = 1 << 21
+"""Most rows, whose offsets are kept; the release has 331,213."""
+MAX_BROKEN = 1000
+"""Most malformed lines that are listed; a file with more of them is no such table."""
 
 
 class IMaterialist(Reader):
@@ -141,11 +116,11 @@ class IMaterialist(Reader):
             DataError: a row is malformed; names its line and value.
         """
         with self.table.open("rb") as file:
-            fields = []
+            rows = []
             for line, offset in self._offsets[sample.image.name]:
                 file.seek(offset)
-                fields.append((line, self._fields(file.readline(MAX_LINE_BYTES), line)))
-        rows = [self._row(values, line) for line, values in fields]
+                values = self._fields(file.readline(MAX_LINE_BYTES), line)
+                rows.append(decode_row(values, self.table, line, len(self.names) - 1))
         sizes = {row.size for row in rows}
         if len(sizes) > 1:
             shown = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
@@ -164,6 +139,9 @@ class IMaterialist(Reader):
         """Offsets of the rows, and defects of malformed lines.
 
         An image with such a line would lack an object, so all of its rows are dropped.
+
+        Raises:
+            DataError: there are more lines than any release has, or most are malformed.
         """
         if not self.table.exists():
             raise layout_error(self.root, LAYOUT)
@@ -175,6 +153,8 @@ class IMaterialist(Reader):
             offset = len(file.readline(MAX_LINE_BYTES))
             lines = iter(partial(file.readline, MAX_LINE_BYTES), b"")
             for line, text in enumerate(lines, start=2):
+                if line > MAX_ROWS:
+                    raise DataError(f"{self.table}: has more than {MAX_ROWS:,} lines")
                 try:
                     if text.strip():
                         name = self._fields(text, line)[0]
@@ -182,7 +162,12 @@ class IMaterialist(Reader):
                         offsets.setdefault(name, []).append((line, offset))
                 except Defect as defect:
                     broken.append(defect)
-                    incomplete.update(text.decode(errors="replace").replace('"', "").split(","))
+                    incomplete.add(self._name(text))
+                if len(broken) > MAX_BROKEN:
+                    raise DataError(
+                        f"{self.table}: more than {MAX_BROKEN:,} lines are malformed; obtain the "
+                        f"file again. The first one: {broken[0]}"
+                    )
                 offset += len(text)
         return {name: rows for name, rows in offsets.items() if name not in incomplete}, broken
 
@@ -190,7 +175,7 @@ class IMaterialist(Reader):
     def _columns(self) -> list[int]:
         """Position of each of :data:`COLUMNS` in a line."""
         with self.table.open("rb") as file:
-            first = file.readline(MAX_LINE_BYTES).decode("utf-8-sig", errors="replace")
+            first = file.readline(MAX_HEADER_BYTES).decode("utf-8-sig", errors="replace")
         header = [name.strip('"') for name in first.strip().split(",")]
         missing = [name for name in COLUMNS if name not in header]
         if missing and ("\t" in first or ";" in first):
@@ -200,49 +185,31 @@ class IMaterialist(Reader):
             )
         if missing:
             raise DataError(
-                f"{self.table}: has no column {', '.join(missing)}; found {', '.join(header)}. The "
-                "2020 release has a different format, which is not supported"
+                f"{self.table}: has no column {', '.join(missing)}; found "
+                f"{', '.join(map(shown, header[:8]))}. The 2020 release has a different format, "
+                "which is not supported"
             )
         return [header.index(name) for name in COLUMNS]
 
     def _fields(self, text: bytes, line: int) -> list[str]:
         """Extract the values of :data:`COLUMNS` from one line."""
-        values = [v.strip('"') for v in text.decode(errors="replace").strip().split(",")]
+        values = self._values(text)
         if len(values) <= max(self._columns):
             message = f"{self.table} line {line}: only {len(values)} values; the line is truncated"
             raise Defect("unreadable annotation", self.table, f"line {line}", message)
         return [values[position] for position in self._columns]
 
-    def _row(self, values: Sequence[str], line: int) -> Row:
-        name, runs, height, width, label = values
-        location = f"{self.table} line {line} ({name})"
-        try:
-            size = round(float(height)), round(float(width))
-            require_size(*size)
-            category, *attributes = [int(part) for part in label.split("_")]
-            pairs = np.array(runs.split(), np.int64)
-        except (ValueError, OverflowError, DataError) as error:
-            raise DataError(f"{location}: {error}") from error
-        if not 0 <= category < len(self.names) - 1:
-            message = (
-                f"{location}: ClassId {label}: category {category} is out of range; allowed are 0 "
-                f"to {len(self.names) - 2}"
-            )
-            raise Defect("label out of range", self.table, str(category), message)
-        if len(pairs) % 2:
-            raise DataError(f"{location}: {len(pairs)} values; runs are pairs of start and length")
-        starts, lengths = pairs[::2] - 1, pairs[1::2]
-        pixels = size[0] * size[1]
-        outside = (starts < 0) | (lengths < 1) | (lengths > pixels) | (starts > pixels - lengths)
-        if outside.any():
-            first = int(np.flatnonzero(outside)[0])
-            run = f"{starts[first] + 1} {lengths[first]}"
-            message = f"{location}: run `{run}` exceeds the image of {size[1]}x{size[0]} pixels"
-            raise Defect("unreadable annotation", self.table, run, message)
-        if lengths.sum() > pixels:
-            message = f"{location}: runs have {lengths.sum()} pixels; the image has {pixels}"
-            raise Defect("unreadable annotation", self.table, str(lengths.sum()), message)
-        return Row(line, category + 1, tuple(attributes), size, starts, lengths)
+    def _values(self, text: bytes) -> list[str]:
+        """Split a line, of which nothing after the last of :data:`COLUMNS` is needed."""
+        last = max(self._columns)
+        values = text.decode(errors="replace").strip().split(",", last + 1)
+        return [value.strip('"') for value in values]
+
+    def _name(self, text: bytes) -> str:
+        """Image of a malformed line; empty if the line does not state it."""
+        position, values = self._columns[0], self._values(text)
+        name = values[position] if position < len(values) else ""
+        return name if len(name) <= MAX_NAME_BYTES else ""
 
 
 def imaterialist(

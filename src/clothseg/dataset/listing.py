@@ -8,13 +8,13 @@ from typing import Literal
 
 from clothseg.dataset.defect import Defect, MissingPartnersError
 from clothseg.dataset.reader import Reader
-from clothseg.dataset.sample import Sample
-from clothseg.error import DataError
+from clothseg.dataset.sample import Sample, is_utf8
+from clothseg.error import DataError, shown
 
 Missing = Literal["error", "leave_out"]
 """Handling of annotations whose image is missing."""
-MAX_SHOWN = 80
-"""Longest part of an invalid value in a message, characters."""
+MAX_NAME_BYTES = 255
+"""Longest name of a file that common file systems have."""
 
 
 def existing_samples(
@@ -73,12 +73,15 @@ def listed_path(folder: Path, name: str, list_file: Path) -> Path:
     """
     outside = os.path.isabs(name) or ".." in name.replace("\\", "/").split("/")
     if outside or not name.strip() or "\0" in name:
-        message = (
-            f"{list_file}: file name {ascii(name)[:MAX_SHOWN]} is not allowed: it must be relative "
-            f"to {folder} and must not contain `..`"
-        )
-        raise Defect("unreadable annotation", list_file, name, message)
-    return folder / name
+        problem = f"it must be relative to {folder} and must not contain `..`"
+    elif not is_utf8(name):
+        problem = "it contains halves of characters, which no file name does"
+    elif len(name.encode()) > MAX_NAME_BYTES:
+        problem = f"it has {len(name.encode())} bytes; file names have at most {MAX_NAME_BYTES}"
+    else:
+        return folder / name
+    message = f"{list_file}: file name {shown(ascii(name))} is not allowed: {problem}"
+    raise Defect("unreadable annotation", list_file, shown(name), message)
 
 
 def unannotated(samples: Sequence[Sample], folder: Path) -> list[Path]:
@@ -145,8 +148,8 @@ def complete_samples(reader: Reader) -> tuple[list[Sample], Sequence[Defect]]:
 
 
 def abbreviate(items: Sequence[object]) -> str:
-    """Join the first three items for a message."""
-    return ", ".join(map(str, items[:3])) + (" …" if len(items) > 3 else "")
+    """Join the first three items for a message, of each of them as much as :func:`.shown`."""
+    return ", ".join(map(shown, items[:3])) + (" …" if len(items) > 3 else "")
 
 
 def layout_error(root: Path, layout: str) -> DataError:
@@ -158,7 +161,7 @@ def layout_error(root: Path, layout: str) -> DataError:
     """
     if not root.is_dir():
         return DataError(f"{root} is not a folder; expected a folder with {layout}")
-    found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
+    found = ", ".join(sorted(shown(p.name) for p in root.iterdir())[:8]) or "nothing"
     return DataError(f"{root} has an unexpected layout: expected {layout}; found {found}")
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.image import MAX_PIXELS
-from clothseg.error import DataError, first_line
-from clothseg.untrusted import MAX_IMAGE_BYTES, read_file
+from clothseg.error import DataError, shown
+from clothseg.untrusted import MAX_IMAGE_BYTES, MAX_NOTE_BYTES, read_file
 
 HEADER = 128
 """Bytes before the variables; the last two of them state the order of bytes."""
@@ -52,26 +52,32 @@ def load_matlab(path: Path, variable: str, max_bytes: int = MAX_IMAGE_BYTES) -> 
     data = read_file(path, max_bytes)
     try:
         found = dict(_variables(data, max_bytes))
+    except _RefusedError as refusal:
+        raise DataError(f"{path}: cannot be read as a MATLAB file ({refusal})") from None
     except (ValueError, TypeError, RecursionError, struct.error, zlib.error) as error:
-        reason = first_line(error)
-        raise DataError(f"{path}: cannot be read as a MATLAB file ({reason})") from error
+        raise DataError(f"{path}: cannot be read as a MATLAB file (it is damaged)") from error
     if variable not in found:
-        raise DataError(f"{path}: has no variable `{variable}`; found {', '.join(found) or 'none'}")
+        existing = ", ".join(map(shown, list(found)[:8])) or "none"
+        raise DataError(f"{path}: has no variable `{variable}`; found {existing}")
     return found[variable]
+
+
+class _RefusedError(DataError):
+    """Reason why the content of a file is not read."""
 
 
 def _variables(data: bytes, max_bytes: int) -> Iterator[tuple[str, Variable]]:
     """Yield the name and the content of each variable of a file."""
     order = ORDERS.get(data[HEADER - 2 : HEADER])
     if order is None:
-        raise ValueError("it is not in MATLAB's format v5")
+        raise _RefusedError("it is not in MATLAB's format v5")
     room = max_bytes
     for kind, content in _elements(memoryview(data)[HEADER:], order):
         if kind == COMPRESSED:
             decompressor = zlib.decompressobj()
             inflated = decompressor.decompress(content, max(1, room))  # 0 would be no limit
             if decompressor.unconsumed_tail:
-                raise ValueError(f"its variables have more than {max_bytes:,} bytes")
+                raise _RefusedError(f"its variables have more than {max_bytes:,} bytes")
             room -= len(inflated)
             yield from (_matrix(c, order) for k, c in _elements(inflated, order) if k == MATRIX)
         elif kind == MATRIX:
@@ -90,7 +96,7 @@ def _elements(data: bytes | memoryview, order: str) -> Iterator[tuple[int, bytes
             end = start + size + (0 if kind == COMPRESSED else -size % 8)
         content = data[start : start + size]
         if len(content) < size:
-            raise ValueError("it is cut off")
+            raise _RefusedError("it is cut off")
         yield kind, content
         position = end
 
@@ -102,7 +108,7 @@ def _matrix(content: bytes | memoryview, order: str) -> tuple[str, Variable]:
     sizes = np.frombuffer(shape, f"{order}i4").tolist()
     count, kind = math.prod(sizes), word & 0xFF
     if min(sizes, default=-1) < 0 or count > MAX_PIXELS:
-        raise ValueError(f"a variable declares {'x'.join(map(str, sizes))} values")
+        raise _RefusedError(f"a variable declares {shown('x'.join(map(str, sizes)))} values")
     title = bytes(name).decode(errors="replace")
     if kind == CELL:
         inner = [_matrix(part, order)[1] for stored, part in parts if stored == MATRIX]
@@ -110,15 +116,17 @@ def _matrix(content: bytes | memoryview, order: str) -> tuple[str, Variable]:
     if kind not in NUMERIC and kind != CHARACTERS:
         return title, []
     if word & COMPLEX or len(parts) != 1:
-        raise ValueError("a variable is complex or has no values")
+        raise _RefusedError("a variable is complex or has no values")
     stored, numbers = parts[0]
+    if kind == CHARACTERS and len(numbers) > MAX_NOTE_BYTES:
+        raise _RefusedError(f"a text has more than {MAX_NOTE_BYTES:,} bytes")
     if kind == CHARACTERS and stored in TEXTS[order]:
         return title, [bytes(numbers).decode(TEXTS[order][stored])]
     if stored not in NUMBERS:
-        raise ValueError(f"a variable has values of the unknown type {stored}")
+        raise _RefusedError(f"a variable has values of the unknown type {stored}")
     values = np.frombuffer(numbers, f"{order}{NUMBERS[stored]}")
     if len(values) != count:
-        raise ValueError(f"a variable has {len(values)} values, but declares {count}")
+        raise _RefusedError(f"a variable has {len(values)} values, but declares {count}")
     if kind == CHARACTERS:
         return title, ["".join(map(chr, values.tolist()))]
     return title, values.reshape(sizes, order="F").astype(NUMBERS[stored])

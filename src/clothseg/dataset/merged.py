@@ -1,7 +1,7 @@
 """Several datasets as one, with the union of their names; each sample records its source."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from clothseg.dataset.defect import SkippedSample
+from clothseg.dataset.defect import Defect, MissingPartnersError, SkippedSample
 from clothseg.dataset.reader import Inspection, Reader
 from clothseg.dataset.sample import Sample
 from clothseg.error import ConfigError
@@ -42,12 +42,27 @@ class Merged(Reader):
         return self.sources
 
     def list_samples(self) -> list[Sample]:
-        """Samples of all sources, their names prefixed with the source's."""
-        return [
-            replace(sample, name=f"{source}-{sample.name}", source=source)
-            for source, part in self.sources.items()
-            for sample in part.samples()
-        ]
+        """Samples of all sources, their names prefixed with the source's.
+
+        Raises:
+            MissingPartnersError: sources have incomplete samples; lists those of all sources.
+        """
+        samples: list[Sample] = []
+        defects: list[Defect] = []
+        problems = []
+        for source, part in self.sources.items():
+            try:
+                found: Sequence[Sample] = part.samples()
+            except MissingPartnersError as error:
+                found = error.complete
+                problems.append(error.message)
+                defects += [
+                    Defect(d.kind, d.file, f"{source}-{d.value}", d.message) for d in error.defects
+                ]
+            samples += [replace(s, name=f"{source}-{s.name}", source=source) for s in found]
+        if problems:
+            raise MissingPartnersError(samples, defects, " and ".join(problems))
+        return samples
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Ids uint8 [H,W] into the union of names."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import MAX_SHOWN, abbreviate
+from clothseg.dataset.listing import abbreviate
 from clothseg.dataset.png import read_ids, value_counts
-from clothseg.error import DataError
+from clothseg.error import DataError, shown
 from clothseg.labels import IGNORE
 from clothseg.untrusted import read_text
 
@@ -149,18 +149,18 @@ def _listed_values(path: Path) -> list[int]:
             value, source, person = map(int, line.split())
         except ValueError as error:
             message = (
-                f"{path} line {number}: `{line[:MAX_SHOWN]}`; expected three integers: value, "
-                "class, person"
+                f"{path} line {number}: `{shown(line)}`; expected three integers: value, class, "
+                "person"
             )
             raise Defect("unreadable annotation", path, f"line {number}", message) from error
         expected = value % PERSON_STEP, value // PERSON_STEP + 1
         if (source, person) != expected or source == 0:
             message = (
-                f"{path} line {number}: value {value} is class {expected[0]} of person "
-                f"{expected[1]}, as value = {PERSON_STEP} * (person - 1) + class; the line states "
-                f"class {source} of person {person}"
+                f"{path} line {number}: value {shown(value)} is class {expected[0]} of person "
+                f"{shown(expected[1])}, as value = {PERSON_STEP} * (person - 1) + class; the line "
+                f"states class {shown(source)} of person {shown(person)}"
             )
-            raise Defect("contradictory maps", path, str(value), message)
+            raise Defect("contradictory maps", path, shown(value), message)
         values.append(value)
     return values
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clothseg.dataset.image import PNG_BITS_BYTE, open_image, require_size
-from clothseg.error import DataError, first_line
+from clothseg.error import DataError
 from clothseg.untrusted import MAX_IMAGE_BYTES, read_file, require_file
 
 if TYPE_CHECKING:
     from PIL import Image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+END = b"IEND\xaeB`\x82"
 GRAY, RGB, PALETTE = 0, 2, 3
 COLOR_TYPES = {GRAY: "gray", RGB: "RGB", PALETTE: "palette", 4: "gray + alpha", 6: "RGBA"}
 COUNTED_AT_ONCE = 1 << 22
@@ -115,5 +116,6 @@ def _opened(path: Path) -> Iterator["Image.Image"]:
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except Exception as error:  # Pillow raises many types for damaged files
-        reason = first_line(error)
-        raise DataError(f"{path}: the PNG cannot be decoded ({reason}); write it again") from error
+        problem = "cannot be decoded" if data.endswith(END) else "is truncated"
+        size = f"{len(data)} bytes"
+        raise DataError(f"{path}: the PNG {problem} ({size}); write it again") from error

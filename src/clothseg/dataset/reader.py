@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from clothseg.dataset.defect import Defect, SkippedSample
+from clothseg.dataset.defect import Defect, MissingPartnersError, SkippedSample
 from clothseg.dataset.fingerprint import content_hash
 from clothseg.dataset.image import read_image, rotation
 from clothseg.dataset.png import value_counts
-from clothseg.dataset.sample import Sample
-from clothseg.error import ConfigError, DataError
+from clothseg.dataset.sample import Sample, is_utf8
+from clothseg.error import ConfigError, DataError, shown
 from clothseg.labels import IGNORE
 
 
@@ -69,14 +69,29 @@ class Reader(ABC):
         """Return all annotated images in a stable order; the dataset is listed once per reader.
 
         Raises:
-            MissingPartnersError: annotations have no image; lists them, and the complete samples.
+            MissingPartnersError: annotations have no image, or file names are not UTF-8; lists
+                them, and the complete samples.
             DataError: the folder is missing or has an unexpected layout.
         """
         return list(self._samples)
 
     @cached_property
     def _samples(self) -> list[Sample]:
-        return self.list_samples()
+        defects: list[Defect] = []
+        problems = []
+        try:
+            listed: Sequence[Sample] = self.list_samples()
+        except MissingPartnersError as error:
+            listed = error.complete
+            defects += error.defects
+            problems.append(error.message)
+        usable = [sample for sample in listed if is_utf8(sample.name)]
+        misnamed = [_misnamed(sample) for sample in listed if not is_utf8(sample.name)]
+        if misnamed:
+            problems.append(f"{len(misnamed)} file names are not UTF-8")
+        if problems:
+            raise MissingPartnersError(usable, [*misnamed, *defects], " and ".join(problems))
+        return usable
 
     @abstractmethod
     def list_samples(self) -> list[Sample]:
@@ -193,7 +208,7 @@ def examine(reader: Reader, sample: Sample) -> Inspection:
         raise
     except Exception as error:  # decoders raise anything for damaged files
         file = sample.annotation
-        message = f"{file}: {sample.name} cannot be decoded ({error!r})"
+        message = f"{file}: {sample.name} cannot be decoded ({shown(repr(error))})"
         defect = Defect("unreadable annotation", file, type(error).__name__, message)
         defect.__cause__ = error
         return Inspection(None, None, [defect])
@@ -211,6 +226,15 @@ def _decode(
         file = sample.annotation
         defects.append(Defect("unreadable annotation", file, "", str(error)))
     return None
+
+
+def _misnamed(sample: Sample) -> Defect:
+    """Build the defect of an image whose name no table and no figure can contain."""
+    message = (
+        f"{sample.image.parent}: file name '{sample.image.name}' is not UTF-8; rename the file, "
+        "and its annotation"
+    )
+    return Defect("unreadable image", sample.image, sample.name, message)
 
 
 def _different_sizes(sample: Sample, image: np.ndarray, mask: np.ndarray) -> Defect:

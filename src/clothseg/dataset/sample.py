@@ -21,3 +21,15 @@ class Sample:
     annotation: Path
     source: str = ""
     part: str = ""
+
+
+def is_utf8(name: str) -> bool:
+    """Tell whether a name of a file can be written into tables and figures.
+
+    Python shows each byte of a name in another encoding as half of a character.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -20,7 +21,7 @@ from clothseg.files import CACHE_ADVICE, locked, write_json
 from clothseg.terminal.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
-DEFECTS_VERSION = 3
+DEFECTS_VERSION = 4
 """Increment whenever the same files yield different defects."""
 
 
@@ -104,7 +105,7 @@ class WithoutDefects(DelegatingReader):
         text = f"{DEFECTS_VERSION}{settings}{self.reader.treatment}"
         digest = hashlib.blake2b(text.encode(), digest_size=10)
         for state in file_states(self.reader.paths(samples)):
-            digest.update(state.encode())
+            digest.update(os.fsencode(state))
         return digest.hexdigest()
 
 
