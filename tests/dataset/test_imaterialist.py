@@ -1,13 +1,15 @@
 """iMaterialist: ground-truth maps under both overlap rules, and defects with their line number."""
 
 import json
+import sys
 import tracemalloc
 
 import cv2
 import numpy as np
 import pytest
 
-from clothseg.dataset import Sample, imaterialist
+from clothseg.dataset import Sample
+from clothseg.dataset.imaterialist import IMaterialist
 from clothseg.dataset.listing import complete_samples
 from clothseg.error import DataError
 from support.shipped_config import reader_of
@@ -221,12 +223,12 @@ def test_of_a_malformed_line_only_the_name_is_kept(tmp_path):
 @pytest.mark.parametrize(
     ("limit", "problem"),
     [
-        ("MAX_BROKEN", r"more than 3 lines are malformed; .*first one: .* line 5: only 1 values"),
+        ("MAX_BROKEN", r"than 3 lines are malformed; .* first one: .* line 5: only 1 values"),
         ("MAX_ROWS", r"train\.csv: has more than 3 lines$"),
     ],
 )
 def test_memory_does_not_follow_the_number_of_lines(limit, problem, tmp_path, monkeypatch):
-    monkeypatch.setattr(imaterialist, limit, 3)
+    monkeypatch.setattr(sys.modules[IMaterialist.__module__], limit, 3)
     root = write_table(tmp_path, *LINES, *"wxyz")
     with pytest.raises(DataError, match=problem):
         reader_of("imaterialist", root).samples()
