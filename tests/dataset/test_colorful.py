@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from clothseg.dataset.listing import complete_samples
 from clothseg.dataset.reader import examine
 from clothseg.error import DataError
 from support.shipped_config import label_space, reader_of
@@ -149,6 +150,140 @@ def test_a_record_without_labels_raises_the_message_of_the_audit(tmp_path):
     ) as raised:
         reader.read(sample)
     assert str(raised.value) == str(examine(reader, sample).defects[0])
+
+
+def first_record(file):
+    return file[file["fashion_dataset"][0, 0]]
+
+
+def replaced(name, **dataset):
+    """Damage: an array of the first record, or of the file, is something else."""
+
+    def damage(file):
+        parent = file if name in file else first_record(file)
+        del parent[name]
+        parent.create_dataset(name, **dataset) if dataset else parent.create_group(name)
+
+    return damage
+
+
+def linked(link):
+    def damage(file):
+        record = first_record(file)
+        del record["segmentation"]
+        record["segmentation"] = link
+
+    return damage
+
+
+def damaged_chunk(name):
+    """Damage: a compressed array of the first record does not decompress."""
+
+    def damage(file):
+        record = first_record(file)
+        content = record[name][()]
+        del record[name]
+        record.create_dataset(name, data=content, chunks=content.shape, compression="gzip")
+        record[name].id.write_direct_chunk((0, 0), b"not zlib")
+
+    return damage
+
+
+def nowhere(file):
+    cells = file["fashion_dataset"][()]
+    cells[0, 0] = h5py.Reference()
+    file["fashion_dataset"][...] = cells
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (replaced("fashion_dataset"), "`fashion_dataset` is not an array"),
+        (replaced("fashion_dataset", data=np.eye(2)), "`fashion_dataset` is not a cell array"),
+        (replaced("fashion_dataset", data=b"text"), "`fashion_dataset` is not a cell array"),
+        (
+            replaced("fashion_dataset", shape=(0, 1), dtype=h5py.ref_dtype),
+            "`fashion_dataset` has no values",
+        ),
+        (replaced("all_category_name"), "`all_category_name` is not an array"),
+        (
+            replaced("all_category_name", shape=(300, 1), dtype=h5py.ref_dtype),
+            "`all_category_name` has 300 values; at most 256 are expected",
+        ),
+        (
+            replaced("all_category_name", shape=(23, 1), dtype=h5py.ref_dtype),
+            "`all_category_name` cannot be read, as the file is damaged",
+        ),
+        (nowhere, "record 1 cannot be read, as the file is damaged"),
+        (replaced("img_name"), "record 1: img_name is not an array"),
+        (replaced("img_name", data=[0.5]), "img_name has values of type float64; expected char"),
+        (replaced("img_name", data=[-1]), "record 1: img_name cannot be read"),
+        (replaced("img_name", data=[0xD800]), "it contains halves of characters"),
+        (replaced("img_name", data=[97] * 300), "it has 300 bytes; file names have at most 255"),
+        (damaged_chunk("img_name"), "record 1: img_name cannot be read"),
+    ],
+)
+def test_a_damaged_list_is_one_sentence(tmp_path, damage, problem):
+    root = write_cfpd(tmp_path / "cfpd")
+    with h5py.File(root / FILE, "a") as file:
+        damage(file)
+    with pytest.raises(DataError) as raised:
+        reader_of("cfpd", root).samples()
+    assert f"{FILE}: " in str(raised.value)
+    assert problem in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (replaced("segmentation"), "segmentation is not an array"),
+        (replaced("segmentation", data=1.0), "segmentation has 0 dimensions; expected 2"),
+        (replaced("segmentation", data=np.ones((2, 2, 2))), "has 3 dimensions; expected 2"),
+        (
+            replaced("segmentation", data=np.full((4, 3), b"a")),
+            "segmentation has values of type |S1; expected numbers",
+        ),
+        (
+            replaced(
+                "segmentation",
+                data=np.ones((4, 3)),
+                chunks=(1 << 15, 1 << 15),
+                maxshape=(None,) * 2,
+            ),
+            "segmentation has 1,073,741,824 values; at most",
+        ),
+        (
+            replaced("segmentation", shape=(4, 3), dtype="f4", external="other.bin"),
+            "segmentation: the values are in another file",
+        ),
+        (linked(h5py.ExternalLink("other.h5", "/a")), "segmentation is a link"),
+        (linked(h5py.SoftLink("/nowhere")), "segmentation is a link"),
+        (damaged_chunk("segmentation"), "segmentation cannot be read, as the file is damaged"),
+        (replaced("category_label"), "category_label is not an array"),
+        (replaced("category_label", data=h5py.Empty("f8")), "category_label has no values"),
+        (replaced("category_label", data=np.ones(2, complex)), "of type complex128; expected num"),
+        (damaged_chunk("category_label"), "category_label cannot be read"),
+    ],
+)
+def test_a_damaged_record_is_one_sentence(tmp_path, damage, problem):
+    root = write_cfpd(tmp_path / "cfpd")
+    with h5py.File(root / FILE, "a") as file:
+        damage(file)
+    reader = reader_of("cfpd", root)
+    damaged, intact = reader.samples()
+    (defect,) = examine(reader, damaged).defects
+    assert defect.message.startswith(f"{root / FILE}: record of 20.jpg: ")
+    assert problem in defect.message
+    assert not examine(reader, intact).defects
+
+
+def test_a_record_without_a_name_is_left_out(tmp_path):
+    root = write_cfpd(tmp_path / "cfpd")
+    with h5py.File(root / FILE, "a") as file:
+        replaced("img_name")(file)
+    samples, defects = complete_samples(reader_of("cfpd", root))
+    assert [sample.name for sample in samples] == ["3"]
+    assert [defect.value for defect in defects] == ["record 1", "20"]
 
 
 def test_other_matlab_versions_are_rejected(tmp_path):

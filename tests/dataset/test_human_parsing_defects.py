@@ -1,5 +1,6 @@
 """CIHP and CCIHP: each defect of an image's maps is reported with its file, kind and value."""
 
+import os
 import re
 import shutil
 
@@ -162,3 +163,19 @@ def test_empty_lists_are_named(part):
     )
     with pytest.raises(DataError, match=message):
         reader_of("cihp", part.parent).samples()
+
+
+def test_a_list_of_the_size_of_an_archive_is_not_read(part):
+    os.truncate(part / "train_id.txt", 1 << 29)
+    with pytest.raises(
+        DataError, match=r"train_id\.txt: has 536,870,912 bytes; files of this kind"
+    ):
+        reader_of("cihp", part.parent).samples()
+
+
+@pytest.mark.parametrize("line", ["9" * 4000 + " 1 1", "1 1 " + "9" * 4000, "x" * 5000])
+def test_a_long_line_is_shown_in_part(line, part):
+    (part / "Instance_ids" / f"{NUMBER}.txt").write_text(line)
+    (defect,) = examine(*reader_and_sample(part)).defects
+    assert len(defect.message) < len(str(part)) + 500
+    assert len(defect.value) < 90

@@ -170,3 +170,24 @@ def test_values_are_counted_in_parts(kind, monkeypatch):
 
 def test_the_largest_photos_are_allowed():
     assert MAX_PIXELS > 11_648 * 8_736  # of a medium-format camera
+
+
+@pytest.mark.parametrize("damage", ["cut header", "cut pixels", "pixels", "chunk"])
+def test_a_damaged_png_is_described_without_words_of_a_library(damage, tmp_path):
+    path = tmp_path / "a.png"
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
+    cv2.imwrite(str(path), noise)
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut header": content[:30],
+            "cut pixels": content[:300],
+            "pixels": content[:200] + bytes(200) + content[400:],
+            "chunk": content[:37] + b"\xff" * 8 + content[45:],
+        }[damage]
+    )
+    with pytest.raises(DataError) as raised:
+        read_ids(path)
+    problem = "is truncated" if "cut" in damage else "cannot be decoded"
+    size = len(path.read_bytes())
+    assert str(raised.value) == f"{path}: the PNG {problem} ({size} bytes); write it again"

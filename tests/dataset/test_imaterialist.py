@@ -1,12 +1,15 @@
 """iMaterialist: ground-truth maps under both overlap rules, and defects with their line number."""
 
 import json
+import sys
+import tracemalloc
 
 import cv2
 import numpy as np
 import pytest
 
 from clothseg.dataset import Sample
+from clothseg.dataset.imaterialist import IMaterialist
 from clothseg.dataset.listing import complete_samples
 from clothseg.error import DataError
 from support.shipped_config import reader_of
@@ -101,7 +104,11 @@ def test_columns_may_be_reordered_and_sizes_may_be_floats(tmp_path):
         ("a.jpg,1 2,3,4,-1", r"category -1 is out of range"),
         ("a.jpg,1 two,3,4,6", r"line 3 \(a\.jpg\): .*two"),
         ("a.jpg,1 2,3,4,shirt", r"line 3 \(a\.jpg\): .*shirt"),
-        ("a.jpg,1 2,high,4,6", r"line 3 \(a\.jpg\): .*high"),
+        ("a.jpg,1 2,high,4,6", r"line 3 \(a\.jpg\): Height is `high`; expected a number"),
+        ("a.jpg,1 2,3," + "9" * 5000 + ",6", r"Width is `9{80} …`; expected a number of pixels$"),
+        ("a.jpg,1 2,3,4," + "9" * 5000, r"ClassId is `9{80} …`; expected integers joined"),
+        ("a.jpg," + "x" * 5000 + ",3,4,6", r"EncodedPixels is `x{80} …`; expected pairs"),
+        ("x" * 5000 + ",1 2,3,4,6", r"name 'x{79} … is not allowed: it has 5000 bytes; file"),
         ("a.jpg,1 2,4,3,6", r"train\.csv: a\.jpg has rows of 4x3 and 3x4 pixels"),
     ],
 )
@@ -193,3 +200,35 @@ def test_a_truncated_line_is_an_error_and_invalidates_one_image(tmp_path):
         ("unreadable annotation", "line 4"),
         ("missing partner", "b"),
     }
+
+
+def test_of_a_malformed_line_only_the_name_is_kept(tmp_path):
+    """Lines of zeros of a sparse file have 16 MiB each."""
+    lines = [*LINES, *["\0" * 200_000] * 50, "b.jpg," + "1 " * 100_000]
+    root = write_table(tmp_path, *LINES)
+    (root / "train.csv").write_text("\n".join([HEADER, *lines]) + "\n")
+    reader = reader_of("imaterialist", root)
+    tracemalloc.start()
+    try:
+        samples, defects = complete_samples(reader)
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [sample.name for sample in samples] == ["a"]
+    assert len(defects) == 52
+    assert kept < 200_000
+    assert peak < 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("limit", "problem"),
+    [
+        ("MAX_BROKEN", r"than 3 lines are malformed; .* first one: .* line 5: only 1 values"),
+        ("MAX_ROWS", r"train\.csv: has more than 3 lines$"),
+    ],
+)
+def test_memory_does_not_follow_the_number_of_lines(limit, problem, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[IMaterialist.__module__], limit, 3)
+    root = write_table(tmp_path, *LINES, *"wxyz")
+    with pytest.raises(DataError, match=problem):
+        reader_of("imaterialist", root).samples()

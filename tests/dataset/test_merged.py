@@ -6,6 +6,7 @@ import pytest
 from clothseg.build import build_dataset
 from clothseg.config.command_line import check_command
 from clothseg.dataset import merged
+from clothseg.dataset.listing import complete_samples
 from clothseg.error import ConfigError, DataError
 from support.shipped_config import label_space, reader_of
 from support.small_datasets import write_mask, write_own_photos
@@ -131,6 +132,21 @@ def test_the_shipped_merged_dataset_is_ccp_and_cfpd_with_refined_classes(drawn_d
     own_table = label_space("refined15").lookup_table(alone.names)
     for combined, sample in zip(samples[3:], alone.samples(), strict=True):
         assert np.array_equal(table[reader.read_mask(combined)], own_table[alone.read_mask(sample)])
+
+
+def test_incomplete_samples_of_all_sources_are_listed(parts, small_ccp, tmp_path):
+    (small_ccp / "photos" / "0002.jpg").unlink()
+    (tmp_path / "own" / "masks" / "1.png").unlink()
+    reader = merged(sources=parts)
+    samples, defects = complete_samples(reader)
+    assert [(s.name, s.source) for s in samples] == [
+        ("ccp-0001", "ccp"),
+        ("ccp-0003", "ccp"),
+        ("own-0", "own"),
+        ("own-2", "own"),
+    ]
+    assert [defect.value for defect in defects] == ["ccp-0002", "own-1"]
+    assert all(not reader.inspect(sample).defects for sample in samples)
 
 
 def test_a_merged_dataset_is_rejected_as_a_source(parts):

@@ -130,6 +130,10 @@ def test_folds_with_different_classes_are_rejected(function: Any) -> None:
     other = scorecard([0.5, 0.5], ("background", "shoe"))
     with pytest.raises(DataError, match=r"scorecards 0 and 2 .*different classes .*shoe"):
         function([FOLDS[0], FOLDS[1], other])
+    endless = scorecard([0.5, 0.5], ("background", "x" * 100_000))
+    with pytest.raises(DataError, match="different classes") as raised:
+        function([FOLDS[0], endless])
+    assert len(str(raised.value)) < 400
     with pytest.raises(DataError, match="no scorecard"):
         function([])
 

@@ -126,11 +126,11 @@ class ColorfulFashion(Reader):
             raise Defect("unreadable annotation", sample.annotation, found, message)
         invalid = sorted({float(v) for v in values[np.unique(ids)] if v not in range(1, count + 1)})
         if invalid:
-            shown = abbreviate([f"{value:g}" for value in invalid])
-            message = f"{location}: {kind} {shown} is invalid; the {count} {meaning} start at 1"
+            found = abbreviate([f"{value:g}" for value in invalid])
+            message = f"{location}: {kind} {found} is invalid; the {count} {meaning} start at 1"
             integers = all(value.is_integer() for value in invalid)
             defect: DefectKind = "label out of range" if integers else "interpolated label"
-            raise Defect(defect, sample.annotation, shown, message)
+            raise Defect(defect, sample.annotation, found, message)
         return (values - 1).clip(0).astype(np.uint8)[ids]
 
     def _open(self) -> AbstractContextManager[Any]:

@@ -161,7 +161,7 @@ class IMaterialist(Reader):
                         listed_path(self.root / "train", name, self.table)
                         offsets.setdefault(name, []).append((line, offset))
                 except Defect as defect:
-                    broken.append(defect)
+                    broken.append(defect.with_traceback(None))  # which holds the text
                     incomplete.add(self._name(text))
                 if len(broken) > MAX_BROKEN:
                     raise DataError(

@@ -10,6 +10,7 @@ from clothseg.dataset.defect import Defect, MissingPartnersError
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample, is_utf8
 from clothseg.error import DataError, shown
+from clothseg.terminal.streams import harmless
 
 Missing = Literal["error", "leave_out"]
 """Handling of annotations whose image is missing."""
@@ -148,8 +149,8 @@ def complete_samples(reader: Reader) -> tuple[list[Sample], Sequence[Defect]]:
 
 
 def abbreviate(items: Sequence[object]) -> str:
-    """Join the first three items for a message, of each of them as much as :func:`.shown`."""
-    return ", ".join(map(shown, items[:3])) + (" …" if len(items) > 3 else "")
+    """Join the first three items for a message: long ones in part, file names harmlessly."""
+    return ", ".join(harmless(shown(item)) for item in items[:3]) + (" …" if len(items) > 3 else "")
 
 
 def layout_error(root: Path, layout: str) -> DataError:

@@ -16,10 +16,10 @@ from clothseg.dataset.listing import abbreviate
 from clothseg.error import DataError
 from clothseg.untrusted import MAX_TABLE_BYTES, require_file
 
-MAX_CELLS, MAX_CHARACTERS = 1 << 20, 1 << 10
-"""Largest cell arrays, and longest text."""
+MAX_CELLS, MAX_TEXTS, MAX_CHARACTERS = 1 << 16, 1 << 8, 1 << 10
+"""Most items of a cell array, most of them if they are texts, and the longest text."""
 NUMBERS, CODES = "number", "character"
-KINDS = {NUMBERS: "buif", CODES: "ui"}
+KINDS = {NUMBERS: "uif", CODES: "ui"}
 """NumPy's kinds of what an array may contain."""
 
 
@@ -42,11 +42,12 @@ def opened(path: Path) -> Iterator[Any]:
         yield file
 
 
-def cells(file: Any, name: str) -> Any:
+def cells(file: Any, name: str, most: int = MAX_CELLS) -> Any:
     """Return a cell array, which consists of references to its items.
 
     Raises:
-        DataError: there is none of this name, or it is something else.
+        DataError: there is none of this name, it is something else, or it has more than `most`
+            items.
     """
     import h5py
 
@@ -57,7 +58,7 @@ def cells(file: Any, name: str) -> Any:
         array = _array(file, name, f"{path}: `{name}`")
         if h5py.check_ref_dtype(array.dtype) is not h5py.Reference:
             raise DataError(f"{path}: `{name}` is not a cell array")
-        _require_stored(array, MAX_CELLS, f"{path}: `{name}`")
+        _require_stored(array, most, f"{path}: `{name}`")
         return array
 
 
@@ -122,7 +123,7 @@ def texts(file: Any, name: str) -> list[str]:
 
     place = f"{file.filename}: `{name}`"
     found = []
-    for number, reference in enumerate(references(cells(file, name)), start=1):
+    for number, reference in enumerate(references(cells(file, name, MAX_TEXTS)), start=1):
         with _reading(place):
             array = file[reference]
             if not isinstance(array, h5py.Dataset):
