@@ -11,8 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.image import MAX_SIDE
-from clothseg.dataset.listing import MAX_SHOWN, abbreviate
-from clothseg.error import DataError
+from clothseg.dataset.listing import MAX_SHOWN
+from clothseg.error import DataError, abbreviate, shortened
 from clothseg.untrusted import MAX_LIST_BYTES, parse_json, read_file
 
 LFS_POINTER = b"version https://git-lfs"
@@ -77,7 +77,7 @@ def read_coco(path: Path) -> tuple[CocoFile, dict[int, list[Defect]]]:
     faults: dict[int, list[Defect]] = {}
     for index, problem in problems.items():
         row = content["annotations"][index]
-        number = str(row.get("id", f"in place {index}"))[:MAX_SHOWN]
+        number = shortened(row.get("id", f"in place {index}"), MAX_SHOWN)
         message = (
             f"{path}: annotation {number} is invalid: {problem}; expected id, category_id and, as "
             "segmentation, polygons [[x, y, x, y, …], …]"

@@ -10,10 +10,10 @@ import numpy as np
 from clothseg.dataset.declared_size import require_declared_size
 from clothseg.dataset.defect import Defect, DefectKind
 from clothseg.dataset.image import MAX_PIXELS
-from clothseg.dataset.listing import abbreviate, existing_samples, layout_error, listed_path
+from clothseg.dataset.listing import existing_samples, layout_error, listed_path
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError, first_line
+from clothseg.error import DataError, abbreviate, first_line
 from clothseg.extras import require_extra
 from clothseg.untrusted import MAX_TABLE_BYTES, require_file
 

@@ -12,7 +12,6 @@ from clothseg.dataset.defect import Defect
 from clothseg.dataset.image import require_size
 from clothseg.dataset.listing import (
     Missing,
-    abbreviate,
     existing_samples,
     layout_error,
     listed_path,
@@ -21,7 +20,7 @@ from clothseg.dataset.listing import (
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError
+from clothseg.error import DataError, abbreviate
 from clothseg.untrusted import MAX_LINE_BYTES, MAX_TABLE_BYTES, require_file
 
 COLUMNS = ("ImageId", "EncodedPixels", "Height", "Width", "ClassId")

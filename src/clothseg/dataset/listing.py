@@ -9,7 +9,7 @@ from typing import Literal
 from clothseg.dataset.defect import Defect, MissingPartnersError
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError
+from clothseg.error import DataError, abbreviate, shortened
 
 Missing = Literal["error", "leave_out"]
 """Handling of annotations whose image is missing."""
@@ -74,8 +74,8 @@ def listed_path(folder: Path, name: str, list_file: Path) -> Path:
     outside = os.path.isabs(name) or ".." in name.replace("\\", "/").split("/")
     if outside or not name.strip() or "\0" in name:
         message = (
-            f"{list_file}: file name {ascii(name)[:MAX_SHOWN]} is not allowed: it must be relative "
-            f"to {folder} and must not contain `..`"
+            f"{list_file}: file name {shortened(ascii(name), MAX_SHOWN)} is not allowed: it must "
+            f"be relative to {folder} and must not contain `..`"
         )
         raise Defect("unreadable annotation", list_file, name, message)
     return folder / name
@@ -142,11 +142,6 @@ def complete_samples(reader: Reader) -> tuple[list[Sample], Sequence[Defect]]:
         return reader.samples(), []
     except MissingPartnersError as error:
         return list(error.complete), error.defects
-
-
-def abbreviate(items: Sequence[object]) -> str:
-    """Join the first three items for a message."""
-    return ", ".join(map(str, items[:3])) + (" …" if len(items) > 3 else "")
 
 
 def layout_error(root: Path, layout: str) -> DataError:

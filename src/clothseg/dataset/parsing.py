@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import MAX_SHOWN, abbreviate
+from clothseg.dataset.listing import MAX_SHOWN
 from clothseg.dataset.png import read_ids, value_counts
-from clothseg.error import DataError
+from clothseg.error import DataError, abbreviate, shortened
 from clothseg.labels import IGNORE
 from clothseg.untrusted import read_text
 
@@ -149,8 +149,8 @@ def _listed_values(path: Path) -> list[int]:
             value, source, person = map(int, line.split())
         except ValueError as error:
             message = (
-                f"{path} line {number}: `{line[:MAX_SHOWN]}`; expected three integers: value, "
-                "class, person"
+                f"{path} line {number}: `{shortened(line, MAX_SHOWN)}`; expected three integers: "
+                "value, class, person"
             )
             raise Defect("unreadable annotation", path, f"line {number}", message) from error
         expected = value % PERSON_STEP, value // PERSON_STEP + 1
