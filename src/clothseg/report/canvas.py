@@ -42,8 +42,9 @@ report_style = rc_context(
 )
 """Decorator of drawing functions; restores matplotlib's settings when the function returns."""
 
-MAX_NAME = 24
-"""Longest name of a class in a figure, characters, so that names do not decide its size."""
+MAX_NAME = 60
+"""Longest name of a class in a figure, characters, so that no name decides its size; those of the
+shipped datasets have at most 40."""
 
 TITLE: dict[str, Any] = {"fontsize": 10, "fontweight": "bold"}
 BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#5f5f5f"

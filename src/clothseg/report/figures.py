@@ -39,7 +39,7 @@ def draw_confusion_matrix(matrix: np.ndarray, names: Sequence[str], path: Path, 
 
     With up to 25 classes, cells of at least 1 % show their number. Shades follow the square root,
     so that confusions of a few percent stay visible. Rows of classes without true pixels are
-    hatched. Long names are shortened.
+    hatched. Names over 24 characters are shortened.
 
     Args:
         matrix: pixel counts int64 [K,K], rows = ground truth, columns = predictions.
@@ -51,7 +51,7 @@ def draw_confusion_matrix(matrix: np.ndarray, names: Sequence[str], path: Path, 
     numbered = classes <= 25
     cell = min(max(4.0 / classes, 0.36), 0.8) if numbered else 0.145
     size = 8 if numbered else 6.5
-    labels = [shortened(name, MAX_NAME) for name in names]
+    labels = [shortened(name, 24) for name in names]
     longest = max(text_width(label, size) for label in labels)
     horizontal = longest < 0.9 * cell
     figure = Figure(

@@ -158,7 +158,7 @@ def _legend_entries(
 
 
 def _label(example: Example) -> str:
-    name = shortened(example.name, 39)
+    name = example.name if len(example.name) <= 39 else f"{example.name[:38]}…"
     score = "undefined" if math.isnan(example.iou) else f"{100 * example.iou:.1f} %"
     return f"{textwrap.fill(name, 13)}\nIoU {score}"
 

@@ -1,6 +1,5 @@
 """Loading of recorded runs: configuration, and networks with the weights of the best epoch."""
 
-import itertools
 import re
 from collections.abc import Collection, Sequence
 from importlib import import_module
@@ -11,7 +10,7 @@ from clothseg import build
 from clothseg.checkpoint import BEST, FOLDER, read_checkpoint
 from clothseg.config.run_config import RunConfig
 from clothseg.config.source_code import code_hashes
-from clothseg.error import MAX_ITEMS, ConfigError, DataError, abbreviate, shortened
+from clothseg.error import ConfigError, DataError, shortened
 from clothseg.quick_imports import quick_imports
 from clothseg.run.content import require_unchanged
 from clothseg.run.own_code import used_packages
@@ -152,10 +151,10 @@ def ensemble_members(run: Path, ensemble: str, trust: Sequence[str]) -> list[Pat
     if folds is None:
         raise ConfigError([f"ensemble=folds: {folder} contains no folds of a cross-validation"])
     present = {path.name for path in found if Record(path).best_checkpoint.is_file()}
-    missing = (fold for fold in range(folds) if f"fold-{fold}" not in present)
-    if first := [*itertools.islice(missing, MAX_ITEMS + 1)]:  # a record may name any number
+    missing = [str(fold) for fold in range(folds) if f"fold-{fold}" not in present]
+    if missing:
         raise ConfigError(
-            [f"ensemble=folds: fold {abbreviate(first)} of {folds} is missing; train it first"]
+            [f"ensemble=folds: fold {', '.join(missing)} of {folds} is missing; train it first"]
         )
     return found
 
