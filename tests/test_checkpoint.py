@@ -131,3 +131,19 @@ def test_the_folder_of_temporary_files_is_not_used(path, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(missing))
     RunCheckpointIO().save_checkpoint(content(3.0), path)
     assert read_checkpoint(path)["state_dict"]["a.weight"][0, 0] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"state_dict": {1: torch.zeros(1)}}, "entry 1 of its state_dict must be a tensor"),
+        ({"state_dict": {"a": 5}}, "entry a of its state_dict must be a tensor"),
+        ({"state_dict": [torch.zeros(1)]}, "it has no state_dict"),
+        ({}, "it has no state_dict"),
+    ],
+    ids=["key", "value", "list", "none"],
+)
+def test_a_checkpoint_holds_tensors_by_name(content, reason, tmp_path):
+    write_checkpoint(tmp_path / "best.ckpt", content)
+    with pytest.raises(DataError, match=reason):
+        read_checkpoint(tmp_path / "best.ckpt")

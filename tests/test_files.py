@@ -15,6 +15,7 @@ from clothseg.error import WriteError, first_line
 from clothseg.files import (
     read_csv,
     replacing,
+    update_bytes,
     write_array,
     write_arrays,
     write_csv,
@@ -126,3 +127,13 @@ def test_numbers_of_a_table_remain_numbers(tmp_path):
     write_csv(tmp_path / "a.csv", list("abcdefghi"), [cells])
     written = (tmp_path / "a.csv").read_text().splitlines()[1]
     assert written == "-0.5,-1,nan,,-0.5,+1e-3,''=a,'-a,'@SUM(A1)"
+
+
+def test_a_file_is_written_only_if_it_has_another_content(tmp_path):
+    path = tmp_path / "a"
+    assert update_bytes(path, b"one")
+    before = path.stat().st_ino
+    assert not update_bytes(path, b"one")
+    assert path.stat().st_ino == before
+    assert update_bytes(path, b"two")
+    assert path.read_bytes() == b"two"

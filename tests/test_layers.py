@@ -32,7 +32,7 @@ LAYERS = (
     ("label_file", "geometry"),
     ("labels",),
     ("weights",),
-    ("checkpoint",),
+    ("checkpoint", "json_file"),
     ("terminal", "threads", "files", "shipped", "extras", "quick_imports", "untrusted"),
     ("error",),
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clothseg.error import DataError, first_line
+from clothseg.error import DataError, first_line, shortened
 from clothseg.files import replacing
 
 FOLDER = "checkpoints"
@@ -51,16 +51,36 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         require_intact(path)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        weights: Mapping[str, Any] = content["state_dict"]
+        weights = _require_tensors(content)
         diverged = [name for name, values in weights.items() if _is_diverged(name, values)]
     except Exception as error:  # torch, zip and pickle raise many types for damaged files
         raise DataError(f"{path}: the checkpoint is damaged ({first_line(error)})") from error
     if diverged:
         raise DataError(
             f"{path}: {len(diverged)} of {len(weights)} weights are not finite, such as "
-            f"{diverged[0]}: the training diverged; delete {path.parent.parent} to start again"
+            f"{shortened(diverged[0])}: the training diverged; delete {path.parent.parent} to "
+            "start again"
         )
     return content
+
+
+def _require_tensors(content: Any) -> Mapping[str, Any]:
+    """Return the tensors of a checkpoint by name.
+
+    Raises:
+        ValueError: it has none, or something else in their place.
+    """
+    import torch
+
+    weights = content.get("state_dict") if isinstance(content, Mapping) else None
+    if not isinstance(weights, Mapping):
+        raise ValueError("it has no state_dict with the tensors of a network by name")
+    for name, values in weights.items():
+        if not isinstance(name, str) or not isinstance(values, torch.Tensor):
+            raise ValueError(
+                f"entry {shortened(name)} of its state_dict must be a tensor, and its name a text"
+            )
+    return weights
 
 
 def _is_diverged(name: str, values: Any) -> bool:

@@ -1,10 +1,17 @@
-"""Errors that a user can fix, each reported as one readable message without a traceback."""
+"""Errors that a user can fix, each reported as one readable message without a traceback.
+
+Texts in messages that are too long, and lists of things that are too many, are cut.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-MAX_SHOWN = 80
-"""Longest part of an invalid value in a message, characters."""
+MAX_VALUE = 200
+"""Longest part of a value of the user's, or of a file's, in a message, characters."""
+MAX_ITEMS = 3
+"""Most items of a list within a sentence."""
+MAX_LINES = 20
+"""Most lines of a list with one line for each item."""
 
 
 class UserError(Exception):
@@ -21,7 +28,7 @@ class ConfigError(UserError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = list(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        lines = "\n".join(f"  - {problem}" for problem in problems)
+        lines = "\n".join(f"  - {problem}" for problem in listed(problems))
         super().__init__(f"{count} in the configuration:\n{lines}")
 
 
@@ -72,12 +79,27 @@ class ClaimedError(UserError):
     """Run that another process is executing at the moment."""
 
 
-def shown(value: object) -> str:
-    """Text of a value for a message; what is longer than a line is cut off, and shown to be."""
-    text = str(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} …"
-
-
 def first_line(error: BaseException) -> str:
     """First line of an exception's message, or the name of its type if it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def shortened(text: object, length: int = MAX_VALUE) -> str:
+    """Cut the middle out of a text that is too long; both of its ends tell it from others."""
+    whole = str(text)
+    if len(whole) <= length:
+        return whole
+    tail = (length - 3) // 3
+    return f"{whole[: length - 3 - tail]} … {whole[len(whole) - tail :]}"
+
+
+def abbreviate(items: Sequence[object]) -> str:
+    """Join the first three items for a sentence."""
+    shown = ", ".join(map(shortened, items[:MAX_ITEMS]))
+    return shown + (" …" if len(items) > MAX_ITEMS else "")
+
+
+def listed(lines: Sequence[str], length: int = MAX_LINES) -> list[str]:
+    """Take the first lines of a list, and count the rest in one more."""
+    rest = len(lines) - length
+    return [*lines] if rest <= 1 else [*lines[:length], f"… and {rest:,} more"]

@@ -106,13 +106,27 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
+def update_bytes(path: Path, content: bytes) -> bool:
+    """Write bytes unless the file holds them already; return whether it did not."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == len(content) and path.read_bytes() == content:
+            return False
+    write_bytes(path, content)
+    return True
+
+
+def json_bytes(content: Any) -> bytes:
+    """Encode as JSON with an indentation of one space and a final newline."""
+    return (json.dumps(content, indent=1) + "\n").encode()
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON with an indentation of one space and a final newline."""
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    """Write JSON, see :func:`json_bytes`."""
+    write_bytes(path, json_bytes(content))
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table; None becomes an empty cell.
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """Encode a table; None becomes an empty cell.
 
     Text that a spreadsheet would calculate, such as a class named `=1+1`, gets an apostrophe.
     """
@@ -124,7 +138,12 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         # A carriage return ends a row for readers, but csv quotes only the end that it writes.
         special = any(isinstance(cell, str) and "\r" in cell for cell in cells)
         (quoted if special else table).writerow(cells)
-    write_text(path, text.getvalue())
+    return text.getvalue().encode()
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table, see :func:`csv_bytes`."""
+    write_bytes(path, csv_bytes(header, rows))
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -152,13 +171,18 @@ def _unguarded(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def write_array(path: Path, array: "np.ndarray") -> None:
-    """Write an array in NumPy's `.npy` format."""
+def array_bytes(array: "np.ndarray") -> bytes:
+    """Encode an array in NumPy's `.npy` format."""
     import numpy as np
 
     content = io.BytesIO()
     np.save(content, array)
-    write_bytes(path, content.getvalue())
+    return content.getvalue()
+
+
+def write_array(path: Path, array: "np.ndarray") -> None:
+    """Write an array in NumPy's `.npy` format."""
+    write_bytes(path, array_bytes(array))
 
 
 def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:

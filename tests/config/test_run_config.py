@@ -45,3 +45,17 @@ def test_an_unchecked_configuration_is_rejected(config):
     with pytest.raises(ConfigError) as error:
         RunConfig.of({**config.plain, "seed": -1, "loss": {"_target_": "os.system"}})
     assert len(error.value.problems) == 2
+
+
+@pytest.mark.parametrize("callbacks", [{}, {"checkpoints": {"_target_": "x"}}])
+def test_a_configuration_without_a_selected_epoch_is_refused(callbacks):
+    (job,) = check_command([])
+    with pytest.raises(ConfigError, match=r"callbacks\.checkpoints"):
+        RunConfig.of({**job.config.plain, "callbacks": callbacks})
+
+
+@pytest.mark.parametrize("node", [5, "x", [1]])
+def test_a_group_that_is_no_node_is_one_message(node):
+    (job,) = check_command([])
+    with pytest.raises(ConfigError, match="postprocess="):
+        RunConfig.of({**job.config.plain, "postprocess": node})

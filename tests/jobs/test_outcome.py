@@ -13,20 +13,12 @@ from clothseg.jobs.outcome import Outcome, run_here, sweep_score
 from clothseg.jobs.plan import plan_jobs
 from clothseg.run.record import Record
 from support.command_line import files
-
-
-def card(iou, accuracy=0.9):
-    return {
-        "per_class": [],
-        "mean": {"iou": iou, "f1": iou},
-        "accuracy": accuracy,
-        "binary_iou": None,
-    }
+from support.scores import run_metrics, score_card
 
 
 def outcome(folder, result="done", **metrics):
     Record(folder).begin({}, {}, [], "CPU")
-    write_json(folder / "metrics.json", {"test": card(0.9)} | metrics)
+    write_json(folder / "metrics.json", run_metrics(0.9) | metrics)
     return Outcome("model=unet", result, "", str(folder))
 
 
@@ -37,7 +29,8 @@ def outcome(folder, result="done", **metrics):
 def test_a_sweeper_is_given_the_monitored_score_of_the_validation_part(
     monitor, score, tmp_path, capsys
 ):
-    validation = {"validation": card(0.3, 0.8), "validation_loss": 1.5, "monitor": monitor}
+    card = score_card(0.3, accuracy=0.8)
+    validation = {"validation": card, "validation_loss": 1.5, "monitor": monitor}
     assert sweep_score(outcome(tmp_path, **validation)) == score
     assert capsys.readouterr().out == ""
 

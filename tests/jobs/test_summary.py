@@ -11,40 +11,23 @@ from clothseg.jobs.outcome import Outcome
 from clothseg.jobs.summary import report_outcomes
 from clothseg.metric.aggregate import aggregate, mean_card
 from clothseg.run.record import Record
+from support.scores import run_metrics, score_card
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 
-KEYS = ("precision", "recall", "f1", "iou")
 CONFIG = RunConfig({"logger": {}, "output": "outputs", "report": {"figures": "all"}, "trust": []})
-
-
-def card(iou):
-    scores = dict.fromkeys(KEYS, iou)
-    rows = [{"id": k, "name": name, **scores, "support": 5} for k, name in enumerate(("BG", "Hat"))]
-    return {
-        "num_images": 3,
-        "confusion_matrix": [[5, 0], [0, 5]],
-        "per_class": rows,
-        "mean": scores,
-        "accuracy": iou,
-        "binary_iou": None,
-    }
 
 
 def finished_run(folder, name, iou, fold=None, folds=None, validation=None):
     """Write the record of a finished run and return its outcome."""
     record = Record(folder)
     record.begin({}, {}, [], "CPU")
-    metrics = {"test": card(iou), "division": "d"}
-    if validation is not None:
-        metrics |= {"validation": card(validation), "validation_loss": 1.0}
-        metrics["monitor"] = "val/mean_iou"
-    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "metrics.json", run_metrics(iou, validation))
     return Outcome(name, "done", "", str(folder), fold, folds)
 
 
 def test_mean_card_averages_over_folds():
-    mean = mean_card([card(0.2), card(0.4)])
+    mean = mean_card([score_card(0.2), score_card(0.4)])
     assert mean["accuracy"] == pytest.approx(0.3)
     assert mean["binary_iou"] is None
     assert [row["iou"] for row in mean["per_class"]] == pytest.approx([0.3, 0.3])
@@ -89,7 +72,7 @@ def test_validation_scores_are_summarized_and_select_the_best_configuration(tmp_
         assert iou["std"] == pytest.approx(np.std(validation, ddof=1))
         del summary["validation"]
         assert {key: summary[key] for key in summary if key != "confusion_matrix"} == aggregate(
-            [card(iou) for iou, _ in scores[name]]
+            [score_card(iou) for iou, _ in scores[name]]
         )
     output = capsys.readouterr().out
     assert "validation mean" not in output, "scores of classes stay in files"

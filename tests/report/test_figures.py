@@ -17,9 +17,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from clothseg.error import WriteError
 from clothseg.report import canvas, figures, predictions
+from clothseg.report.curves import draw_curves
+from clothseg.report.dataset_figures import draw_class_bars
 from clothseg.report.figures import draw_class_iou, draw_confusion_matrix, draw_learning_curves
 from clothseg.report.predictions import Example, color_mask, draw_predictions
 from support.paths import REPOSITORY
@@ -378,3 +381,18 @@ def test_drawing_is_deterministic_and_has_no_side_effects(
     assert path.read_bytes() == first
     assert list(tmp_path.iterdir()) == [path]
     assert [matplotlib.rcParams[key] for key in keys] == settings
+
+
+@pytest.mark.parametrize("name", ["W" * 40_000, "W " * 20_000], ids=["word", "words"])
+def test_no_name_decides_the_size_of_a_figure(name, tmp_path):
+    path, matrix = tmp_path / "figure.png", np.eye(2, dtype=np.int64)
+    draw = {
+        "curves": lambda: draw_curves({name: [{"epoch": 1, "val/loss": 1.0}]}, ["loss"], path),
+        "matrix": lambda: draw_confusion_matrix(matrix, [name, "Hat"], path, name),
+        "classes": lambda: draw_class_iou(np.array([0.5, 1.0]), [name, "Hat"], path, name),
+        "bars": lambda: draw_class_bars([5, 3], 8, [name, "Hat"], path, "pixels", name),
+    }
+    for figure, drawing in draw.items():
+        drawing()
+        with Image.open(path) as image:
+            assert max(image.size) < 4500, figure

@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 from clothseg.commands.main import main
 from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError, DataError, UserError
-from clothseg.run.content import missing_files, seal
+from clothseg.files import write_json
+from clothseg.json_file import read_json
+from clothseg.run.content import Status, missing_files, seal
 from clothseg.run.record import Record, run_folder
 from clothseg.run.tables import read_history, read_image_scores
 from clothseg.split import Split
 from support.command_line import records
+from support.scores import run_metrics
 
 READERS = {
     "metrics.json": lambda record: record.metrics,
     "environment.json": lambda record: record.environment,
     "config.yaml": lambda record: record.config,
-    "split.json": lambda record: Split.read(record.folder / "split.json"),
+    "split.json": lambda record: record.split,
     "history.csv": lambda record: read_history(record.folder),
     "image_scores.npz": lambda record: read_image_scores(record.folder),
     "checksums.json": lambda record: record.metrics,
@@ -39,9 +42,7 @@ WRONG = [
 @pytest.mark.parametrize("name", READERS)
 def test_content_of_a_wrong_shape_is_one_message_that_names_the_file(name, content, tmp_path):
     record = Record(tmp_path)
-    (tmp_path / "metrics.json").write_text(
-        '{"test": {"per_class": [], "mean": {"iou": 1, "f1": 1}}}'
-    )
+    write_json(tmp_path / "metrics.json", run_metrics())
     (tmp_path / name).write_bytes(content)
     is_text = b"\xff" not in content and len(content) <= 100_000
     if name == "history.csv" and is_text:
@@ -81,19 +82,19 @@ def test_no_json_breaks_a_reader(name, keys, whole, any_value, tmp_path_factory)
 
 def test_a_sealed_file_that_has_changed_is_refused_until_its_change_is_accepted(tmp_path):
     path = tmp_path / "metrics.json"
-    path.write_text('{"test": {"per_class": [], "mean": {"iou": 0.5, "f1": null}}}')
+    write_json(path, run_metrics(0.5))
     (tmp_path / "per_class.csv").write_text("name\n")
     seal(tmp_path, [path, tmp_path / "per_class.csv"])
     record = Record(tmp_path)
-    assert record.metrics["test"]["mean"] == {"iou": 0.5, "f1": None}
-    path.write_text(path.read_text().replace("0.5", "0.9"))
+    assert record.metrics["test"]["mean"]["iou"] == 0.5
+    write_json(path, run_metrics(0.9))
     with pytest.raises(DataError, match=r"metrics\.json has changed since the run ended"):
         _ = record.metrics
-    assert missing_files(tmp_path, ["metrics.json", "per_class.csv", "other.csv"]) == []
-    (tmp_path / "per_class.csv").write_text("")
+    assert missing_files(tmp_path, ["per_class.csv", "other.csv"]) == []
+    (tmp_path / "per_class.csv").write_text("eman\n")  # of the same size
     assert missing_files(tmp_path, ["metrics.json", "per_class.csv"]) == ["per_class.csv"]
     (tmp_path / "checksums.json").unlink()
-    assert record.metrics["test"]["mean"] == {"iou": 0.9, "f1": None}
+    assert record.metrics["test"]["mean"]["iou"] == 0.9
     assert missing_files(tmp_path, ["per_class.csv"]) == []
 
 
@@ -120,6 +121,13 @@ def test_what_can_be_derived_is_written_again_and_the_rest_costs_one_run(
     assert "per_class.csv, image_scores.npz, figures/best.png missing or damaged" in result.stdout
     assert {path: path.read_bytes() for path in derived} == before
     assert "written again" not in command_line.run(command).stdout
+
+    # Whatever follows from the folds is written again, too, if it is there but wrong.
+    for path, wrong in ((derived[3], b"{}"), (derived[4], b"")):
+        path.write_bytes(wrong)
+    derived[0].write_bytes(b"x" * derived[0].stat().st_size)
+    assert command_line.run(command).returncode == 0
+    assert {path: path.read_bytes() for path in derived} == before
 
     (second / "metrics.json").write_text("null")
     (second / "checksums.json").unlink()
@@ -190,3 +198,62 @@ def test_a_choice_that_is_no_name_is_not_part_of_a_path(choice):
     (job,) = check_command([])
     with pytest.raises(ConfigError, match=r"choices\.model: is not the name of an option"):
         run_folder(job.config.plain, {**job.choices, "model": choice}, "f", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"attempts": "3"}, "attempts: must be a valid integer, not '3'"),
+        ({"attempts": -1}, "attempts: must be greater than or equal to 0, not -1"),
+        ({"state": "x" * 5000}, "state: must be 'running', 'done', 'failed' or 'interrupted'"),
+    ],
+)
+def test_a_status_is_not_converted(change, reason, tmp_path):
+    write_json(tmp_path / "status.json", {"state": "done", "attempts": 1, "error": None} | change)
+    record = Record(tmp_path)
+    assert record.status["state"] == "interrupted"
+    with pytest.raises(DataError) as caught:
+        read_json(tmp_path / "status.json", Status, "remedy")
+    assert reason in str(caught.value)
+    assert len(str(caught.value)) < 500
+    assert record.begin({}, {}, [], "CPU") == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"deviation": "x"}, {"deviation": float("nan")}, {"groups": [1]}, {"groups": 5}),
+        *({"warnings": 5}, {"division": 5}, {"train": [1]}, {"test": "abc"}, {"held_out": None}),
+    ],
+    ids=str,
+)
+def test_a_split_of_a_wrong_shape_is_one_message(change, tmp_path):
+    split = Split(["a"], ["b"], ["c"], "d", 0.1, groups=[3, 2, 2])
+    split.write(tmp_path / "split.json")
+    assert Record(tmp_path).split == split
+    content = json.loads((tmp_path / "split.json").read_text())
+    write_json(tmp_path / "split.json", content | change)
+    (key,) = change
+    with pytest.raises(DataError, match=rf"split\.json is damaged \({key}.*restore it") as caught:
+        _ = Record(tmp_path).split
+    assert "__init__" not in str(caught.value)
+
+
+def test_a_split_is_sealed(tmp_path):
+    path = tmp_path / "split.json"
+    Split(["a"], ["b"], ["c"], "d", 0.1).write(path)
+    seal(tmp_path, [path])
+    path.write_text(path.read_text().replace("0.1", "0.2"))  # its hash is that of the names
+    with pytest.raises(DataError, match=r"split\.json has changed since the run ended"):
+        _ = Record(tmp_path).split
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"files": {"%s": 5}}' % (b"x" * 100_000), b'"%s"' % (b"y" * 9999)]
+)
+def test_a_message_does_not_repeat_a_long_text(content, tmp_path):
+    write_json(tmp_path / "metrics.json", run_metrics())
+    (tmp_path / "checksums.json").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        _ = Record(tmp_path).metrics
+    assert len(str(caught.value)) < 1000

@@ -9,8 +9,16 @@ import yaml
 
 from clothseg import build
 from clothseg.commands.main import main
+from clothseg.config.command_line import check_command
+from clothseg.error import ConfigError
 from clothseg.run.record import Record
-from clothseg.run.restore import load_best, recorded_config, short_name, warn_if_unfinished
+from clothseg.run.restore import (
+    ensemble_members,
+    load_best,
+    recorded_config,
+    short_name,
+    warn_if_unfinished,
+)
 from support.command_line import records
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
@@ -214,3 +222,19 @@ def test_the_weights_with_which_a_run_began_are_not_needed_any_more(run):
     assert Record(run).config["config"]["backbone"]["weights"] == "deleted.pth"
     config = recorded_config(run, [])
     load_best(build.build_segmenter(config).network, Record(run))
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ("2", r"split\.folds=2: must be a valid integer"),
+        (100_000_000, r"split\.folds=100000000: must be less than or equal to 100"),
+    ],
+)
+def test_the_number_of_folds_in_a_record_is_checked(folds, message, tmp_path):
+    (job,) = check_command(["split.fold=0"])
+    plain = job.config.plain
+    split = {**plain["split"], "folds": folds}
+    Record(tmp_path / "fold-0").begin({**plain, "split": split}, {}, [], "CPU")
+    with pytest.raises(ConfigError, match=message):
+        ensemble_members(tmp_path, "folds", [])

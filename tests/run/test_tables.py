@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from clothseg.error import DataError, WriteError
+from clothseg.files import write_arrays
 from clothseg.metric.names import IOU_PLUS
 from clothseg.metric.segmentation import SegmentationScores
 from clothseg.run.tables import (
@@ -92,3 +93,46 @@ def test_missing_and_damaged_files_are_reported(tmp_path):
         read_image_scores(tmp_path)
     with pytest.raises(WriteError):
         write_image_scores(scored([0], 1)[0], NAMES, path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([{"epoch": 1.0, "val/mean_iou": -3.0}], "val/mean_iou is -3, but must be 0 to 1"),
+        ([{"epoch": 1.0, "train/iou/Hat": 1e308}], r"train/iou/Hat is 1e\+308"),
+        ([{"epoch": 1.0, "val/accuracy": math.inf}], "val/accuracy is inf"),
+        ([{"epoch": math.nan}], "not numbered 1, 2, 3"),
+        ([{"epoch": math.inf}], "not numbered 1, 2, 3"),
+        ([{"epoch": 1.0}, {"epoch": 1.0}], "not numbered 1, 2, 3"),
+        ([{"epoch": "x" * 9999}], "could not convert"),
+    ],
+)
+def test_a_history_with_impossible_values_is_refused(rows, reason, tmp_path):
+    write_history(rows, tmp_path)
+    expected = rf"history\.csv is missing or damaged \(.*{reason}"
+    with pytest.raises(DataError, match=expected) as caught:
+        read_history(tmp_path)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("counts", lambda x: -x - 1),
+        ("counts", lambda x: x[:, :2]),
+        ("counts", lambda x: x.astype(float)),
+        ("counts", lambda x: x[0]),
+        ("iou_plus", lambda x: x + 2),
+        ("iou_plus", lambda x: x.astype(str)),
+        ("iou_plus", lambda x: x[0, 0]),
+        ("names", lambda x: np.arange(len(x))),
+        ("names", lambda x: x[None]),
+        ("names", lambda x: x[:-1]),
+    ],
+)
+def test_image_scores_of_another_type_or_shape_are_refused(name, change, tmp_path):
+    write_image_scores(scored([0, 2], 1)[0], NAMES, tmp_path)
+    arrays = vars(read_image_scores(tmp_path))
+    write_arrays(tmp_path / IMAGE_SCORES, arrays | {name: change(arrays[name])})
+    with pytest.raises(DataError, match=r"image_scores\.npz is missing or damaged"):
+        read_image_scores(tmp_path)

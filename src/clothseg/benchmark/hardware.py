@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from clothseg.jobs.machine import usable_cores
-from clothseg.run.record import Plain
+from clothseg.json_file import Plain
 
 CPU_INFO = Path("/proc/cpuinfo")
 

@@ -9,8 +9,8 @@ from typing import get_args
 from clothseg.config.settings import Benchmark
 from clothseg.error import DataError
 from clothseg.files import write_text
+from clothseg.json_file import Plain
 from clothseg.report.tables import measurement
-from clothseg.run.record import Plain
 from clothseg.shipped import CONF
 
 README = CONF.parent / "README.md"

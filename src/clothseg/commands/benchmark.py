@@ -8,8 +8,8 @@ from clothseg.benchmark.hardware import machine
 from clothseg.config.command_line import check_settings
 from clothseg.config.settings import Benchmark
 from clothseg.files import write_json
+from clothseg.json_file import Plain
 from clothseg.run.environment import environment
-from clothseg.run.record import Plain
 from clothseg.terminal.screen import console
 
 

@@ -15,6 +15,7 @@ from clothseg.jobs.machine import Machine
 from clothseg.jobs.process import Processes
 from clothseg.quick_imports import quick_imports
 from clothseg.run.member import Member
+from clothseg.run.record import Record
 from clothseg.run.restore import (
     ensemble_members,
     load_segmenter,
@@ -56,7 +57,7 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
             or the options do not fit the run.
         DataError: the dataset cannot be read, or a process failed.
     """
-    runs = ensemble_members(Path(options.run), options.ensemble)
+    runs = ensemble_members(Path(options.run), options.ensemble, options.trust)
     configs = [recorded_config(run, options.trust, options.cache) for run in runs]
     if options.ensemble == "folds" and options.subset != "held_out":
         raise ConfigError(
@@ -114,12 +115,11 @@ def _score(
     with quick_imports():
         from clothseg.datamodule.sampling import Shard
         from clothseg.metric.scorecard import scorecard
-        from clothseg.split import Split
         from clothseg.task.evaluation import evaluate, process_group
 
     given = {""} if isinstance(options.root, str) else {*(options.root or ())}
     reader = recorded_reader(config, given=given)
-    split = Split.read(runs[0] / "split.json")
+    split = Record(runs[0]).split
     forms = [config.data.frame] if build.uses_whole_dataset(config) else []
     census = build.open_census(config, reader, forms)
     split.require(census.names)

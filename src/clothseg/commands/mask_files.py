@@ -9,7 +9,7 @@ import numpy as np
 
 from clothseg.dataset.mask_findings import require_two_classes
 from clothseg.dataset.png import read_ids, value_counts
-from clothseg.error import DataError
+from clothseg.error import DataError, abbreviate
 from clothseg.labels import IGNORE
 from clothseg.metric.names import COSTLY
 from clothseg.metric.scorecard import scorecard
@@ -76,7 +76,7 @@ def paired_masks(prediction: Path, target: Path) -> list[tuple[Path, Path]]:
     """
     predicted, true = _masks_by_stem(prediction), _masks_by_stem(target)
     problems = [
-        f"{folder}: {len(missing)} without a counterpart in {other}: {_first(missing)}"
+        f"{folder}: {len(missing)} without a counterpart in {other}: {abbreviate(sorted(missing))}"
         for folder, other, missing in (
             (prediction, target, predicted.keys() - true.keys()),
             (target, prediction, true.keys() - predicted.keys()),
@@ -125,11 +125,6 @@ def _masks_by_stem(folder: Path) -> dict[str, Path]:
     if not masks:
         raise DataError(f"{folder}: no .png in this folder; it must contain one mask per image")
     return masks
-
-
-def _first(stems: Iterable[str]) -> str:
-    ordered = sorted(stems)
-    return ", ".join(ordered[:3]) + (" …" if len(ordered) > 3 else "")
 
 
 def _size(mask: np.ndarray) -> str:

@@ -19,7 +19,7 @@ from clothseg.dataset.image import read_image
 from clothseg.dataset.listing import describe_others
 from clothseg.dataset.person_boxes import largest_person
 from clothseg.dataset.person_detector import open_detector
-from clothseg.error import ConfigError, DataError, DivergedError, WriteError, first_line
+from clothseg.error import ConfigError, DataError, DivergedError, WriteError, first_line, listed
 from clothseg.files import write_bytes, write_csv, write_json
 from clothseg.label_file import LABEL_FILE, label_rows
 from clothseg.labels import LabelSpace
@@ -57,7 +57,7 @@ def predict_command(overrides: list[str]) -> int:
             is reported after all others are done.
     """
     options = check_settings(overrides, "predict", Predict)
-    runs = ensemble_members(Path(options.run), options.ensemble)
+    runs = ensemble_members(Path(options.run), options.ensemble, options.trust)
     config = recorded_config(runs[0], options.trust)
     warn_if_unfinished(runs)
     output = Path(options.output)
@@ -92,7 +92,9 @@ def predict_command(overrides: list[str]) -> int:
         console.print(f"{len(rows)} photos segmented", highlight=False)
         console.print(f"written to {output}", soft_wrap=True, markup=False)
     if problems:
-        raise DataError("\n".join([f"{len(problems)} of {len(photos)} photos skipped:", *problems]))
+        raise DataError(
+            "\n".join([f"{len(problems)} of {len(photos)} photos skipped:", *listed(problems)])
+        )
     return 0
 
 

@@ -41,11 +41,14 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
     for group in ("callbacks", "logger"):
         problems += _unselected(group, _node(config, group))
     problems += _label_contradictions(config)
-    return [*problems, *_monitor_contradictions(config)]
+    return [*problems, *selection_problems(config)]
 
 
-def _monitor_contradictions(config: Mapping[str, Any]) -> list[str]:
-    """Callbacks without the checkpoints that select the best epoch."""
+def selection_problems(config: Mapping[str, Any]) -> list[str]:
+    """Find callbacks without the checkpoints that select the best epoch.
+
+    The others of these checks concern training; a record that was trained passed those of its time.
+    """
     if "callbacks" not in config:  # of another command
         return []
     checkpoints = _node(_node(config, "callbacks"), "checkpoints")

@@ -9,13 +9,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, Sweep
 from hydra.errors import HydraException
 
-from clothseg.error import ConfigError
+from clothseg.error import MAX_VALUE, ConfigError, shortened
 
 MAX_LENGTH, MAX_DEPTH = 10_000, 20
 """Maximum number of characters of an override, and maximum nesting of its key and of its value, far
 below that at which Python's stack ends."""
-MAX_SHOWN = 200
-"""Longest part of an override in a message, characters."""
 
 FORMS = {
     "bool": "bool(true)",
@@ -61,11 +59,6 @@ def parse_override(text: str) -> Override:
     if reason := _value_problem(override.value()):
         raise ConfigError([f"{shortened(text)}: {reason}"])
     return override
-
-
-def shortened(text: str) -> str:
-    """Shorten an override for a message."""
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} …"
 
 
 def _limit_problem(text: str) -> str | None:
@@ -165,7 +158,7 @@ def _quoting(key: str, value: str) -> str:
     """Advise to quote a value; empty if it is a list or an interpolation, or if that is no help."""
     quoted = f'{key}="{value}"'
     is_list = value.strip()[:1] in CLOSING or value.rstrip().endswith(",")
-    if is_list or len(quoted) > MAX_SHOWN or "'" in value or "${" in value:
+    if is_list or len(quoted) > MAX_VALUE or "'" in value or "${" in value:
         return ""
     try:
         override = OverridesParser.create().parse_override(quoted)

@@ -11,10 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, RangeSweep
 
 from clothseg.config.flags import SWEEPERS, is_hydra_key
-from clothseg.config.grammar import parse_override, shortened
+from clothseg.config.grammar import parse_override
 from clothseg.config.renamed import OPTIONS
 from clothseg.config.suggestion import did_you_mean
-from clothseg.error import ConfigError
+from clothseg.error import ConfigError, shortened
 from clothseg.shipped import options
 
 MAX_JOBS = 10_000

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clothseg.config.call import Call, call_of
+from clothseg.config.consistency import selection_problems
 from clothseg.config.schema import (
     NO_METRIC,
     NO_POSTPROCESS,
@@ -66,9 +67,10 @@ class RunConfig(DatasetConfig):
         """Check a configuration that was not checked with a command line.
 
         Raises:
-            ConfigError: lists all schema violations, including untrusted targets.
+            ConfigError: lists all schema violations, including untrusted targets, or says that no
+                callback selects the best epoch.
         """
-        problems = config_problems(plain)
+        problems = config_problems(plain) or selection_problems(plain)
         if problems:
             raise ConfigError(problems)
         return cls(plain)

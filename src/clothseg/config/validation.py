@@ -17,10 +17,8 @@ from clothseg.config.renamed import new_key
 from clothseg.config.schema import Arguments, Config, Execution, Node, Preparation
 from clothseg.config.suggestion import no_such_key
 from clothseg.config.target import resolve_target, targets
-from clothseg.error import ConfigError, first_line
+from clothseg.error import ConfigError, first_line, shortened
 
-MAX_SHOWN = 200
-"""Longest part of an invalid value in a message, characters."""
 PLAIN_WORDS = {
     "input should be": "must be",
     " should have": " must have",
@@ -46,7 +44,8 @@ def config_problems(
     problems += [
         f"{name}._target_: required key is missing"
         for name, field in schema.model_fields.items()
-        if field.annotation == Node and "_target_" not in (config.get(name) or {"_target_": None})
+        if field.annotation == Node and isinstance(config.get(name), Mapping)
+        if "_target_" not in config[name]
     ]
     problems += [
         f"{path}: contains ${{, but nothing in a checked configuration is interpolated: write the "
@@ -207,7 +206,7 @@ def _sentence(
 ) -> tuple[str, str]:
     """Key and value of one pydantic error, and its message."""
     location = _existing(detail["loc"], values)
-    key = ".".join([path, *map(str, location)] if path else map(str, location))
+    key = shortened(".".join([path, *map(str, location)] if path else map(str, location)))
     if detail["type"] == "extra_forbidden":
         node = ".".join([*([path] if path else []), *map(str, location[:-1])])
         if new := new_key(node, str(location[-1])):
@@ -218,10 +217,7 @@ def _sentence(
     if detail["type"] == "missing":
         missing = ".".join([*([path] if path else []), *map(str, detail["loc"])])
         return f"{missing}: ", "required key is missing"
-    shown = str(_value(values, location))
-    if len(shown) > MAX_SHOWN:
-        shown = f"{shown[:MAX_SHOWN]} …"
-    return f"{key}={shown}: ", plain_words(detail["msg"])
+    return f"{key}={shortened(_value(values, location))}: ", plain_words(detail["msg"])
 
 
 def plain_words(message: str) -> str:

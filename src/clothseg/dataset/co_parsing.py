@@ -10,7 +10,7 @@ from clothseg.dataset.listing import existing_samples, layout_error, list_files
 from clothseg.dataset.matlab import load_matlab
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError, shown
+from clothseg.error import DataError, shortened
 from clothseg.untrusted import MAX_NOTE_BYTES
 
 LAYOUT = "photos/<number>.jpg, annotations/pixel-level/<number>.mat and label_list.mat"
@@ -62,7 +62,7 @@ class CoParsing(Reader):
             raise DataError(f"{root / 'label_list.mat'}: label_list is not a list of names")
         if stored != self.names:
             differences = [
-                f"{a} configured, {shown(b)} stored"
+                f"{a} configured, {shortened(b)} stored"
                 for a, b in zip(self.names, stored, strict=False)
                 if a != b
             ]

@@ -11,8 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.image import MAX_SIDE
-from clothseg.dataset.listing import abbreviate
-from clothseg.error import DataError, shown
+from clothseg.error import DataError, abbreviate, shortened
 from clothseg.untrusted import parse_json, read_file
 
 LFS_POINTER = b"version https://git-lfs"
@@ -85,7 +84,7 @@ def read_coco(path: Path) -> tuple[CocoFile, dict[int, list[Defect]]]:
     faults: dict[int, list[Defect]] = {}
     for index, problem in problems.items():
         row = content["annotations"][index]
-        number = shown(row.get("id", f"in place {index}"))
+        number = shortened(row.get("id", f"in place {index}"))
         message = (
             f"{path}: annotation {number} is invalid: {problem}; expected id, category_id and, as "
             "segmentation, polygons [[x, y, x, y, …], …]"

@@ -12,10 +12,10 @@ from clothseg.dataset import matlab_hdf5
 from clothseg.dataset.declared_size import require_declared_size
 from clothseg.dataset.defect import Defect, DefectKind
 from clothseg.dataset.image import MAX_PIXELS
-from clothseg.dataset.listing import abbreviate, existing_samples, layout_error, listed_path
+from clothseg.dataset.listing import existing_samples, layout_error, listed_path
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError, shown
+from clothseg.error import DataError, abbreviate, shortened
 from clothseg.extras import require_extra
 
 FILE = "fashon_parsing_data.mat"
@@ -73,7 +73,7 @@ class ColorfulFashion(Reader):
             stored = matlab_hdf5.texts(file, "all_category_name")
             if stored != self.names:
                 raise DataError(
-                    f"{path}: its names are {shown(', '.join(stored))}; the configuration "
+                    f"{path}: its names are {shortened(', '.join(stored))}; the configuration "
                     f"has {', '.join(self.names)}"
                 )
             found: dict[str, list[int]] = {}

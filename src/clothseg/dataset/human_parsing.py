@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from clothseg.dataset.defect import Defect, missing_partners_error
-from clothseg.dataset.listing import abbreviate, layout_error, listed_path
+from clothseg.dataset.listing import layout_error, listed_path
 from clothseg.dataset.parsing import (
     INSTANCE_BIT_DEPTHS,
     PERSON_STEP,
@@ -22,7 +22,7 @@ from clothseg.dataset.parsing import (
 from clothseg.dataset.png import read_ids, value_counts
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError
+from clothseg.error import DataError, abbreviate
 from clothseg.untrusted import read_text
 
 PARTS = {"Training": ("train", "train_id.txt"), "Validation": ("validation", "val_id.txt")}

@@ -11,7 +11,6 @@ from clothseg.dataset.defect import Defect
 from clothseg.dataset.listing import (
     MAX_NAME_BYTES,
     Missing,
-    abbreviate,
     existing_samples,
     layout_error,
     listed_path,
@@ -21,7 +20,7 @@ from clothseg.dataset.object_row import Row, decode_row
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError, shown
+from clothseg.error import DataError, abbreviate, shortened
 from clothseg.untrusted import MAX_LINE_BYTES, MAX_TABLE_BYTES, require_file
 
 COLUMNS = ("ImageId", "EncodedPixels", "Height", "Width", "ClassId")
@@ -186,8 +185,8 @@ class IMaterialist(Reader):
         if missing:
             raise DataError(
                 f"{self.table}: has no column {', '.join(missing)}; found "
-                f"{', '.join(map(shown, header[:8]))}. The 2020 release has a different format, "
-                "which is not supported"
+                f"{', '.join(map(shortened, header[:8]))}. The 2020 release has a different "
+                "format, which is not supported"
             )
         return [header.index(name) for name in COLUMNS]
 

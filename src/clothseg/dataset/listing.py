@@ -9,8 +9,7 @@ from typing import Literal
 from clothseg.dataset.defect import Defect, MissingPartnersError
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample, is_utf8
-from clothseg.error import DataError, shown
-from clothseg.terminal.streams import harmless
+from clothseg.error import DataError, abbreviate, shortened
 
 Missing = Literal["error", "leave_out"]
 """Handling of annotations whose image is missing."""
@@ -81,8 +80,8 @@ def listed_path(folder: Path, name: str, list_file: Path) -> Path:
         problem = f"it has {len(name.encode())} bytes; file names have at most {MAX_NAME_BYTES}"
     else:
         return folder / name
-    message = f"{list_file}: file name {shown(ascii(name))} is not allowed: {problem}"
-    raise Defect("unreadable annotation", list_file, shown(name), message)
+    message = f"{list_file}: file name {shortened(ascii(name))} is not allowed: {problem}"
+    raise Defect("unreadable annotation", list_file, shortened(name), message)
 
 
 def unannotated(samples: Sequence[Sample], folder: Path) -> list[Path]:
@@ -148,11 +147,6 @@ def complete_samples(reader: Reader) -> tuple[list[Sample], Sequence[Defect]]:
         return list(error.complete), error.defects
 
 
-def abbreviate(items: Sequence[object]) -> str:
-    """Join the first three items for a message: long ones in part, file names harmlessly."""
-    return ", ".join(harmless(shown(item)) for item in items[:3]) + (" …" if len(items) > 3 else "")
-
-
 def layout_error(root: Path, layout: str) -> DataError:
     """Build the error for a folder that is missing or has unexpected content.
 
@@ -162,7 +156,7 @@ def layout_error(root: Path, layout: str) -> DataError:
     """
     if not root.is_dir():
         return DataError(f"{root} is not a folder; expected a folder with {layout}")
-    found = ", ".join(sorted(shown(p.name) for p in root.iterdir())[:8]) or "nothing"
+    found = ", ".join(sorted(shortened(p.name) for p in root.iterdir())[:8]) or "nothing"
     return DataError(f"{root} has an unexpected layout: expected {layout}; found {found}")
 
 

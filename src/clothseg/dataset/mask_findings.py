@@ -8,10 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from clothseg.dataset.listing import abbreviate
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError
+from clothseg.error import DataError, abbreviate
 from clothseg.labels import IGNORE, LabelSpace
 
 SIDE = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.image import MAX_PIXELS
-from clothseg.error import DataError, shown
+from clothseg.error import DataError, shortened
 from clothseg.untrusted import MAX_IMAGE_BYTES, MAX_NOTE_BYTES, read_file
 
 HEADER = 128
@@ -57,7 +57,7 @@ def load_matlab(path: Path, variable: str, max_bytes: int = MAX_IMAGE_BYTES) -> 
     except (ValueError, TypeError, RecursionError, struct.error, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as a MATLAB file (it is damaged)") from error
     if variable not in found:
-        existing = ", ".join(map(shown, list(found)[:8])) or "none"
+        existing = ", ".join(map(shortened, list(found)[:8])) or "none"
         raise DataError(f"{path}: has no variable `{variable}`; found {existing}")
     return found[variable]
 
@@ -108,7 +108,7 @@ def _matrix(content: bytes | memoryview, order: str) -> tuple[str, Variable]:
     sizes = np.frombuffer(shape, f"{order}i4").tolist()
     count, kind = math.prod(sizes), word & 0xFF
     if min(sizes, default=-1) < 0 or count > MAX_PIXELS:
-        raise _RefusedError(f"a variable declares {shown('x'.join(map(str, sizes)))} values")
+        raise _RefusedError(f"a variable declares {shortened('x'.join(map(str, sizes)))} values")
     title = bytes(name).decode(errors="replace")
     if kind == CELL:
         inner = [_matrix(part, order)[1] for stored, part in parts if stored == MATRIX]

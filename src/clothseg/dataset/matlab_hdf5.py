@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from clothseg.dataset.listing import abbreviate
-from clothseg.error import DataError
+from clothseg.error import DataError, abbreviate
 from clothseg.untrusted import MAX_TABLE_BYTES, require_file
 
 MAX_CELLS, MAX_TEXTS, MAX_CHARACTERS = 1 << 16, 1 << 8, 1 << 10

@@ -12,17 +12,11 @@ import numpy as np
 from clothseg.dataset.coco import CocoFile, CocoImage, outline_problem, read_coco
 from clothseg.dataset.declared_size import require_declared_size
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import (
-    Missing,
-    abbreviate,
-    existing_samples,
-    layout_error,
-    listed_path,
-)
+from clothseg.dataset.listing import Missing, existing_samples, layout_error, listed_path
 from clothseg.dataset.painting import Overlap, painting_order
 from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
-from clothseg.error import DataError
+from clothseg.error import DataError, abbreviate
 from clothseg.extras import require_extra
 
 FILE = "annotations/modanet2018_instances_train.json"

@@ -8,7 +8,7 @@ import numpy as np
 
 from clothseg.dataset.defect import Defect
 from clothseg.dataset.image import require_size
-from clothseg.error import DataError, shown
+from clothseg.error import DataError, shortened
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _pixels(text: str, column: str) -> int:
     try:
         return round(float(text))
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{column} is `{shown(text)}`; expected a number of pixels") from error
+        raise DataError(f"{column} is `{shortened(text)}`; expected a number of pixels") from error
 
 
 def _classes(
@@ -86,15 +86,15 @@ def _classes(
         category, *attributes = [int(part) for part in label.split("_")]
     except ValueError as error:
         message = (
-            f"{location}: ClassId is `{shown(label)}`; expected integers joined by underscores"
+            f"{location}: ClassId is `{shortened(label)}`; expected integers joined by underscores"
         )
         raise DataError(message) from error
     if not 0 <= category < categories:
         message = (
-            f"{location}: ClassId {shown(label)}: category {shown(category)} is out of range; "
-            f"allowed are 0 to {categories - 1}"
+            f"{location}: ClassId {shortened(label)}: category {shortened(category)} is out of "
+            f"range; allowed are 0 to {categories - 1}"
         )
-        raise Defect("label out of range", table, shown(category), message)
+        raise Defect("label out of range", table, shortened(category), message)
     return category + 1, tuple(attributes)
 
 
@@ -105,7 +105,7 @@ def _runs(
     try:
         pairs = np.array(text.split(), np.int64)
     except (ValueError, OverflowError) as error:
-        message = f"{location}: EncodedPixels is `{shown(text)}`; expected pairs of integers"
+        message = f"{location}: EncodedPixels is `{shortened(text)}`; expected pairs of integers"
         raise DataError(message) from error
     if len(pairs) % 2:
         raise DataError(f"{location}: {len(pairs)} values; runs are pairs of start and length")

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from clothseg.dataset.defect import Defect
-from clothseg.dataset.listing import abbreviate
 from clothseg.dataset.png import read_ids, value_counts
-from clothseg.error import DataError, shown
+from clothseg.error import DataError, abbreviate, shortened
 from clothseg.labels import IGNORE
 from clothseg.untrusted import read_text
 
@@ -149,18 +148,18 @@ def _listed_values(path: Path) -> list[int]:
             value, source, person = map(int, line.split())
         except ValueError as error:
             message = (
-                f"{path} line {number}: `{shown(line)}`; expected three integers: value, class, "
-                "person"
+                f"{path} line {number}: `{shortened(line)}`; expected three integers: value, "
+                "class, person"
             )
             raise Defect("unreadable annotation", path, f"line {number}", message) from error
         expected = value % PERSON_STEP, value // PERSON_STEP + 1
         if (source, person) != expected or source == 0:
             message = (
-                f"{path} line {number}: value {shown(value)} is class {expected[0]} of person "
-                f"{shown(expected[1])}, as value = {PERSON_STEP} * (person - 1) + class; the line "
-                f"states class {shown(source)} of person {shown(person)}"
+                f"{path} line {number}: value {shortened(value)} is class {expected[0]} of person "
+                f"{shortened(expected[1])}, as value = {PERSON_STEP} * (person - 1) + class; the "
+                f"line states class {shortened(source)} of person {shortened(person)}"
             )
-            raise Defect("contradictory maps", path, shown(value), message)
+            raise Defect("contradictory maps", path, shortened(value), message)
         values.append(value)
     return values
 

@@ -13,7 +13,7 @@ from clothseg.dataset.fingerprint import content_hash
 from clothseg.dataset.image import read_image, rotation
 from clothseg.dataset.png import value_counts
 from clothseg.dataset.sample import Sample, is_utf8
-from clothseg.error import ConfigError, DataError, shown
+from clothseg.error import ConfigError, DataError, shortened
 from clothseg.labels import IGNORE
 
 
@@ -208,7 +208,7 @@ def examine(reader: Reader, sample: Sample) -> Inspection:
         raise
     except Exception as error:  # decoders raise anything for damaged files
         file = sample.annotation
-        message = f"{file}: {sample.name} cannot be decoded ({shown(repr(error))})"
+        message = f"{file}: {sample.name} cannot be decoded ({shortened(repr(error))})"
         defect = Defect("unreadable annotation", file, type(error).__name__, message)
         defect.__cause__ = error
         return Inspection(None, None, [defect])

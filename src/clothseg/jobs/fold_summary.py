@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from clothseg import build
 from clothseg.config.run_config import RunConfig
 from clothseg.error import first_line
@@ -100,5 +98,6 @@ def _subject(folder: Path, name: str, run: Path, logged: Path) -> Subject:
 def _results(run: Path) -> Results:
     """Read the results of a finished run, without examples, which would have to be predicted."""
     record = Record(run)
-    matrix = np.load(run / "confusion_matrix.npy")
-    return Results(record.metrics, matrix, {}, record.best_checkpoint)
+    metrics = record.metrics
+    matrix = pooled_matrix([metrics["test"]])
+    return Results(metrics, matrix, {}, record.best_checkpoint)

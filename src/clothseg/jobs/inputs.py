@@ -11,7 +11,7 @@ from clothseg.config.run_config import RunConfig
 from clothseg.config.source_code import code_hashes
 from clothseg.dataset import Reader
 from clothseg.dataset.cropped import cropped_readers
-from clothseg.error import ConfigError, DataError, UserError
+from clothseg.error import ConfigError, DataError, UserError, listed
 from clothseg.run.contract import require_contract
 from clothseg.run.job import Job
 from clothseg.run.own_code import used_packages
@@ -218,4 +218,4 @@ def _combined(errors: Sequence[UserError]) -> UserError:
     problems = [error.problems for error in errors if isinstance(error, ConfigError)]
     if len(problems) == len(errors):
         return ConfigError(list(dict.fromkeys(text for texts in problems for text in texts)))
-    return DataError("\n".join(dict.fromkeys(map(str, errors))))
+    return DataError("\n".join(listed([*dict.fromkeys(map(str, errors))])))

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from clothseg.config.command_line import check_command, check_query, constant_keys
 from clothseg.config.composition import Composed
+from clothseg.config.consistency import contradictions
 from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS, query_problems
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError
@@ -139,6 +140,8 @@ def _rerun(composed: list[Composed[RunConfig]], overrides: list[str]) -> Outcome
     for key in keys | OF_THE_COMMAND:
         _copy_key(command.plain, plain, key)
     config = RunConfig.of({**plain, "rerun": True})
+    if problems := contradictions(config.plain, recorded["choices"]):
+        raise ConfigError(problems)
     warn_if_code_changed(original, config)
     if "dataset.root" not in keys:
         recorded_reader(config, "dataset.root")

@@ -7,7 +7,7 @@ from typing import Any
 
 from clothseg.config.run_config import RunConfig
 from clothseg.error import DataError
-from clothseg.files import write_array, write_csv, write_json
+from clothseg.files import array_bytes, csv_bytes, json_bytes, update_bytes
 from clothseg.jobs.fold_summary import log_skipped, log_summary
 from clothseg.jobs.outcome import Outcome
 from clothseg.metric.aggregate import (
@@ -20,7 +20,6 @@ from clothseg.metric.aggregate import (
 from clothseg.metric.doubt import doubts
 from clothseg.metric.selection import Selection
 from clothseg.report.tables import comparison_table, score_tables, sweep_table
-from clothseg.run.content import Summary, read_json
 from clothseg.run.record import Record
 from clothseg.terminal.screen import console
 from clothseg.terminal.streams import print_error
@@ -147,13 +146,12 @@ def _report_config(
         raise DataError(
             f"{name}: fold {text} of {folds} is missing, so there is no cross-validated score"
         )
-    if any(job.result != "skipped" for job in finished) or not _is_summarized(folder, config):
-        try:
-            _write_fold_summary(folder, name, metrics)
-            if config.report.figures != "none":
-                _draw_fold_summary(folder, name, cards)
-        except OSError as error:
-            raise DataError(f"the folds in {folder} could not be summarized: {error}") from error
+    try:
+        changed = _write_fold_summary(folder, name, metrics)
+        if config.report.figures != "none" and (changed or not _is_drawn(folder)):
+            _draw_fold_summary(folder, name, cards)
+    except OSError as error:
+        raise DataError(f"the folds in {folder} could not be summarized: {error}") from error
     log_summary(config, folder, name, runs[0], metrics)
     if not details:
         return metrics
@@ -172,20 +170,20 @@ def _print_doubts(cards: Sequence[Mapping[str, Any]]) -> None:
         console.print(f"suspect: {reason}{folds}", style="yellow", markup=False)
 
 
-def _is_summarized(folder: Path, config: RunConfig) -> bool:
-    """Return whether the files of a cross-validation are all there, and its scores readable."""
-    names = ["per_class.csv", "confusion_matrix.npy"]
-    if config.report.figures != "none":
-        names += ["confusion_matrix.png", "figures/class_iou.png"]
-    try:
-        read_json(folder / "summary.json", Summary, "it is written again")
-    except DataError:
-        return False
+def _is_drawn(folder: Path) -> bool:
+    """Return whether the figures of a cross-validation are there."""
+    names = ("confusion_matrix.png", "figures/class_iou.png")
     return all((folder / name).is_file() for name in names)
 
 
-def _write_fold_summary(folder: Path, name: str, metrics: Sequence[dict[str, Any]]) -> None:
-    """Write mean, standard deviation and pooled confusion matrix of a cross-validation."""
+def _write_fold_summary(folder: Path, name: str, metrics: Sequence[dict[str, Any]]) -> bool:
+    """Write mean, standard deviation and pooled confusion matrix of a cross-validation.
+
+    They follow from the folds, so whatever else is in these files is replaced.
+
+    Returns:
+        True if a file was missing or held something else.
+    """
     divisions = {fold["division"] for fold in metrics}
     if len(divisions) > 1:
         raise DataError(
@@ -197,10 +195,15 @@ def _write_fold_summary(folder: Path, name: str, metrics: Sequence[dict[str, Any
     summary = aggregate_parts(metrics)
     suspect = [doubts(card) for card in cards]
     content = {**summary, "confusion_matrix": matrix.tolist()}
-    write_json(folder / "summary.json", content | ({"suspect": suspect} if any(suspect) else {}))
-    write_array(folder / "confusion_matrix.npy", matrix)
+    content |= {"suspect": suspect} if any(suspect) else {}
     rows = [flat_class(row) for row in summary["per_class"]]
-    write_csv(folder / "per_class.csv", list(rows[0]), [list(row.values()) for row in rows])
+    files = {
+        "summary.json": json_bytes(content),
+        "confusion_matrix.npy": array_bytes(matrix),
+        "per_class.csv": csv_bytes(list(rows[0]), [list(row.values()) for row in rows]),
+    }
+    changed = [update_bytes(folder / file, encoded) for file, encoded in files.items()]
+    return any(changed)
 
 
 def _draw_fold_summary(folder: Path, name: str, cards: Sequence[Mapping[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clothseg.error import DataError, shown
+from clothseg.error import DataError, abbreviate
 from clothseg.metric.scorecard import DATASET_KEYS
 
 Scorecard = Mapping[str, Any]
@@ -161,7 +161,6 @@ def _check_same_classes(cards: Sequence[Scorecard]) -> None:
         if names != first:
             raise DataError(
                 f"scorecards 0 and {fold} have different classes "
-                f"({len(first)}: {shown(', '.join(first))}; {len(names)}: "
-                f"{shown(', '.join(names))}); "
+                f"({len(first)}: {abbreviate(first)}; {len(names)}: {abbreviate(names)}); "
                 "aggregate only folds of one configuration"
             )

@@ -13,6 +13,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from PIL import Image
 
+from clothseg.error import shortened
 from clothseg.files import write_bytes
 
 DPI = 150
@@ -41,6 +42,10 @@ report_style = rc_context(
 )
 """Decorator of drawing functions; restores matplotlib's settings when the function returns."""
 
+MAX_NAME = 60
+"""Longest name of a class in a figure, characters, so that no name decides its size; those of the
+shipped datasets have at most 40."""
+
 TITLE: dict[str, Any] = {"fontsize": 10, "fontweight": "bold"}
 BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#5f5f5f"
 """Three colors of Okabe and Ito's color-blind-safe palette, and a gray for notes."""
@@ -64,6 +69,7 @@ def text_width(text: str, size: float) -> float:
 
 
 def fit_title(title: str, width: float) -> str:
-    """Break a title into lines that fit a figure of this width in inches."""
+    """Break a title into at most three lines that fit a figure of this width in inches."""
     characters = int(width / text_width("n", TITLE["fontsize"]))
-    return textwrap.fill(title, characters, break_on_hyphens=False)
+    fitting = shortened(title, 3 * characters)
+    return textwrap.fill(fitting, characters, break_on_hyphens=False, max_lines=3, placeholder=" …")

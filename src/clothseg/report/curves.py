@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from clothseg.error import DataError
+from clothseg.error import DataError, shortened
 from clothseg.metric.names import EPOCH_SCORES
 from clothseg.report.canvas import report_style, save_figure, text_width
 
@@ -23,6 +23,8 @@ LINES = len(COLORS) * len(DASHES)
 
 WIDTH = 7.0
 """Width of a figure, inches; it grows with longer names."""
+MAX_LABEL = 150
+"""Longest name of a run in a legend, characters; a figure is then 11 to 17 inches wide."""
 
 LABELS = {
     name: f"{score.title} in percent" if score.fraction else f"validation {score.title}"
@@ -55,7 +57,8 @@ def draw_curves(
             f"{len(histories)} runs are too many for one figure, the limit is {LINES}: select a "
             "folder with fewer, such as runs=outputs/<dataset>-<labels>/<model>-<backbone>"
         )
-    longest = max(text_width(name, 8) for name in histories)
+    names = [shortened(name, MAX_LABEL) for name in histories]
+    longest = max(text_width(name, 8) for name in names)
     columns = min(max(1, int(WIDTH / (longest + 0.6))), len(histories))
     lines = math.ceil(len(histories) / columns)
     height = 2.4 * len(scores) + 0.17 * lines + 0.6
@@ -63,7 +66,8 @@ def draw_curves(
     panels = figure.subplots(len(scores), 1, sharex=True, squeeze=False)[:, 0]
     styles = [(color, dash) for dash, color in itertools.product(DASHES, COLORS)]
     for axes, score in zip(panels, scores, strict=True):
-        for (color, dash), (name, rows) in zip(styles, histories.items(), strict=False):
+        runs = zip(names, histories.values(), strict=True)
+        for (color, dash), (name, rows) in zip(styles, runs, strict=False):
             _draw_line(axes, rows, f"val/{score}", {"linestyle": dash, "color": color}, name)
             if train:
                 pale = {"linestyle": dash, "color": color, "linewidth": 0.8, "alpha": 0.5}

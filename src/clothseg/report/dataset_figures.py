@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from clothseg.error import shortened
 from clothseg.report.canvas import (
     BLUE,
     GRAY,
+    MAX_NAME,
     ORANGE,
     TITLE,
     fit_title,
@@ -55,7 +57,8 @@ def draw_class_bars(
     order = np.argsort(-np.asarray(values), kind="stable")
     value = np.asarray(values)[order]
     rows = range(len(order))
-    longest = max(text_width(name, 8) for name in names)
+    labels = [shortened(name, MAX_NAME) for name in names]
+    longest = max(text_width(label, 8) for label in labels)
     figure = Figure((longest + 5.2, 0.2 * len(order) + 1.1), layout="constrained")
     axes = figure.add_subplot()
     present = value[value > 0]
@@ -73,7 +76,7 @@ def draw_class_bars(
             text, position, (3, 0), textcoords="offset points", va="center", fontsize=7, color=color
         )
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.set_yticks(rows, [names[k] for k in order])
+    axes.set_yticks(rows, [labels[k] for k in order])
     # Leave room for the numbers behind the bars.
     right = largest * (largest / left) ** 0.35 if logarithmic else 1.35 * largest
     axes.set(xlim=(left, right), ylim=(len(order) - 0.4, -0.6), xlabel=f"{unit} per {of}")

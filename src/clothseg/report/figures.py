@@ -5,7 +5,6 @@ can draw concurrently. The colors are safe for color-blind readers.
 """
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +14,13 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from clothseg.error import shortened
 from clothseg.metric.names import ACCURACY, F1, IOU
 from clothseg.report.canvas import (
     BLUE,
     GRAY,
     GREEN,
+    MAX_NAME,
     ORANGE,
     TITLE,
     fit_title,
@@ -38,7 +39,7 @@ def draw_confusion_matrix(matrix: np.ndarray, names: Sequence[str], path: Path, 
 
     With up to 25 classes, cells of at least 1 % show their number. Shades follow the square root,
     so that confusions of a few percent stay visible. Rows of classes without true pixels are
-    hatched. Names over 24 characters are truncated.
+    hatched. Names over 24 characters are shortened.
 
     Args:
         matrix: pixel counts int64 [K,K], rows = ground truth, columns = predictions.
@@ -50,7 +51,7 @@ def draw_confusion_matrix(matrix: np.ndarray, names: Sequence[str], path: Path, 
     numbered = classes <= 25
     cell = min(max(4.0 / classes, 0.36), 0.8) if numbered else 0.145
     size = 8 if numbered else 6.5
-    labels = [textwrap.shorten(name, 24, placeholder=" …") for name in names]
+    labels = [shortened(name, 24) for name in names]
     longest = max(text_width(label, size) for label in labels)
     horizontal = longest < 0.9 * cell
     figure = Figure(
@@ -119,14 +120,15 @@ def draw_class_iou(
     value = 100 * np.asarray(iou, np.float64)[order]
     spread = np.full(len(order), np.nan) if std is None else 100 * std[order]
     rows = range(len(order))
-    longest = max(text_width(name, 8) for name in names)
+    labels = [shortened(name, MAX_NAME) for name in names]
+    longest = max(text_width(label, 8) for label in labels)
     figure = Figure((longest + 5.2, 0.2 * len(order) + 1.1), layout="constrained")
     axes = figure.add_subplot()
     axes.barh(rows, np.nan_to_num(value), height=0.72, color=BLUE)
     axes.errorbar(value, rows, xerr=spread, fmt="none", ecolor="black", elinewidth=0.9, capsize=2)
     for row in rows:
         _write_value(axes, row, value[row], spread[row])
-    axes.set_yticks(rows, [names[k] for k in order])
+    axes.set_yticks(rows, [labels[k] for k in order])
     axes.set(xlim=(0, 112 if std is None else 125), ylim=(len(order) - 0.4, -0.6))
     axes.set_xticks(range(0, 101, 20))
     axes.set_xlabel("IoU in percent")

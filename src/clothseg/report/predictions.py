@@ -11,8 +11,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from clothseg.error import shortened
 from clothseg.labels import IGNORE
-from clothseg.report.canvas import DPI, TITLE, fit_title, report_style, save_figure, text_width
+from clothseg.report.canvas import (
+    DPI,
+    MAX_NAME,
+    TITLE,
+    fit_title,
+    report_style,
+    save_figure,
+    text_width,
+)
 
 IGNORED_COLOR = (217, 217, 217)
 HATCH_COLOR = (150, 150, 150)
@@ -133,7 +142,12 @@ def _legend_entries(
     masks = [mask for example in examples for mask in (example.ground_truth, example.prediction)]
     occurring = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
     entries = [
-        Patch(facecolor=f"#{bytes(colors[k]).hex()}", edgecolor=EDGE, linewidth=0.5, label=names[k])
+        Patch(
+            facecolor=f"#{bytes(colors[k]).hex()}",
+            edgecolor=EDGE,
+            linewidth=0.5,
+            label=shortened(names[k], MAX_NAME),
+        )
         for k in occurring
         if k != IGNORE
     ]

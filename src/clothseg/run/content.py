@@ -1,22 +1,22 @@
 """JSON and YAML files of a record: the shape of each, and checksums that reveal changes.
 
-A file is read by one function, which accepts its shape only: anything else is one message.
+The shape of `metrics.json` is in :mod:`.metrics_file`, that of `split.json` in its own module.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, with_config
+from typing_extensions import TypedDict
 
-from clothseg.config.validation import plain_words
-from clothseg.error import DataError
+from clothseg.error import DataError, shortened
 from clothseg.files import write_json
-from clothseg.untrusted import MAX_LIST_BYTES, parse_json, read_file
+from clothseg.json_file import STRICT, Count, Plain, read_json
+from clothseg.untrusted import MAX_LIST_BYTES, read_file
 
-Plain = dict[str, Any]
 State = Literal["running", "done", "failed", "interrupted"]
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -27,6 +27,10 @@ aliases: of aliases of aliases, 30 levels expand to a thousand million values.""
 
 CHECKSUMS = "checksums.json"
 
+MAX_HASHED_BYTES = 1 << 20
+"""Largest file whose checksum is compared for every finished job of a command, 1 MiB: all tables,
+except for image scores of tens of thousands of images; hashing takes a millisecond."""
+
 DERIVED = (
     *("per_class.csv", "confusion_matrix.npy", "image_scores.npz", "confusion_matrix.png"),
     *(f"figures/{name}.png" for name in ("class_iou", "learning_curves", "best", "worst")),
@@ -34,77 +38,41 @@ DERIVED = (
 """Files of a run that can be written again from its weights and its history."""
 
 
-class Content(BaseModel):
-    """Part of a file; later versions may have added keys."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Status(Content):
+@with_config(STRICT)
+class Status(TypedDict):
     """Content of `status.json`."""
 
     state: State
-    attempts: int
+    attempts: Count
     error: str | None
 
 
-class Environment(Content):
+@with_config(STRICT)
+class Environment(TypedDict):
     """Content of `environment.json`."""
 
     commit: str | None
-    own_code: dict[str, str] = {}
+    own_code: NotRequired[dict[str, str]]
 
 
-class ClassScores(Content):
-    """Scores of a class."""
-
-    name: str
-
-
-class Means(Content):
-    """Means over the classes of scores that exist per class."""
-
-    iou: float | None
-    f1: float | None
+def _require_target(node: Plain) -> Plain:
+    if not isinstance(node.get("_target_"), str):
+        raise ValueError("must name a function as its _target_")
+    return node
 
 
-class Scorecard(Content):
-    """Scores of the images of one part of a split."""
-
-    per_class: list[ClassScores]
-    mean: Means
+Node = Annotated[Plain, AfterValidator(_require_target)]
+"""Function of a configuration, with its arguments."""
 
 
-class Metrics(Content):
-    """Content of `metrics.json`."""
-
-    test: Scorecard
-    validation: Scorecard | None = None
-    validation_loss: float | None = None
-    monitor: str | None = None
-    best_epoch: int | None = None
-    division: str | None = None
-
-    @model_validator(mode="after")
-    def _is_complete(self) -> "Metrics":
-        if self.validation is not None and self.monitor is None:
-            raise ValueError("validation scores without a monitor")
-        return self
-
-
-class Node(Content):
-    """Function of a configuration, with its arguments."""
-
-    target: str = Field(alias="_target_")
-
-
-class RecordedConfig(Content):
+@with_config(STRICT)
+class RecordedConfig(TypedDict):
     """Configuration of a run; groups that were added later may be missing."""
 
     dataset: Node
-    labels: dict[str, Any]
+    labels: Plain
     split: Node
-    data: dict[str, Any]
+    data: Plain
     augmentation: Node
     model: Node
     backbone: Node
@@ -115,7 +83,8 @@ class RecordedConfig(Content):
     callbacks: dict[str, Node]
 
 
-class Recorded(Content):
+@with_config(STRICT)
+class Recorded(TypedDict):
     """Content of `config.yaml`."""
 
     choices: dict[str, str]
@@ -123,62 +92,19 @@ class Recorded(Content):
     config: RecordedConfig
 
 
-class Summary(Content):
-    """Content of the `summary.json` of a cross-validation."""
-
-    folds: int
-    per_class: list[ClassScores]
-    mean: dict[str, Any]
-
-
-class Sum(Content):
+@with_config(STRICT)
+class Sum(TypedDict):
     """Content of one entry of `checksums.json`."""
 
-    bytes: int
+    bytes: Count
     blake2b: str
 
 
-class Checksums(Content):
+@with_config(STRICT)
+class Checksums(TypedDict):
     """Content of `checksums.json`."""
 
     files: dict[str, Sum]
-
-
-def require_shape(content: Any, shape: type[Content], path: Path, remedy: str) -> Plain:
-    """Check the content of a file.
-
-    Args:
-        content: plain value.
-        shape: the model of the file.
-        path: the file.
-        remedy: what to do about it, the last part of the message.
-
-    Raises:
-        DataError: names the file and the first violation.
-    """
-    try:
-        shape.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        message = plain_words(first["msg"])
-        reason = f"{place}: {message}" if place else message
-        raise DataError(f"{path} is damaged ({reason}); {remedy}") from error
-    plain: Plain = content
-    return plain
-
-
-def read_json(path: Path, shape: type[Content], remedy: str) -> Plain:
-    """Read and check a JSON file.
-
-    Raises:
-        DataError: the file is missing, is no JSON, or has another shape.
-    """
-    try:
-        content = parse_json(read_file(path, MAX_LIST_BYTES))
-    except (DataError, ValueError) as error:
-        raise DataError(f"{path} is missing or damaged ({error}); {remedy}") from error
-    return require_shape(content, shape, path, remedy)
 
 
 def read_yaml(path: Path) -> Any:
@@ -198,7 +124,7 @@ def read_yaml(path: Path) -> Any:
                 raise ValueError(f"more than {MAX_DEPTH} levels, or {MAX_ALIASES} aliases")
         return yaml.load(text, LOADER)
     except (ValueError, yaml.YAMLError) as error:
-        raise DataError(f"{path} is not valid YAML: {error}") from error
+        raise DataError(f"{path} is not valid YAML: {shortened(error)}") from error
 
 
 def seal(folder: Path, files: Sequence[Path]) -> None:
@@ -208,12 +134,8 @@ def seal(folder: Path, files: Sequence[Path]) -> None:
     """
     sums = dict(sealed_files(folder))
     for path in files:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, _digest).hexdigest()
-        sums[path.relative_to(folder).as_posix()] = {
-            "bytes": path.stat().st_size,
-            "blake2b": digest,
-        }
+        entry = {"bytes": path.stat().st_size, "blake2b": _checksum(path)}
+        sums[path.relative_to(folder).as_posix()] = entry
     write_json(folder / CHECKSUMS, {"files": sums})
 
 
@@ -242,25 +164,34 @@ def require_unchanged(folder: Path, *names: str) -> None:
     sums = sealed_files(folder)
     for name in names:
         path = folder / name
-        if name in sums and path.is_file():
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, _digest).hexdigest() != sums[name]["blake2b"]:
-                    raise DataError(
-                        f"{path} has changed since the run ended: its checksum differs; "
-                        f"rerun=true trains the run again. If the change is intended, delete "
-                        f"{folder / CHECKSUMS}"
-                    )
+        if name in sums and path.is_file() and _checksum(path) != sums[name]["blake2b"]:
+            raise DataError(
+                f"{path} has changed since the run ended: its checksum differs; rerun=true trains "
+                f"the run again. If the change is intended, delete {folder / CHECKSUMS}"
+            )
 
 
 def missing_files(folder: Path, names: Sequence[str]) -> list[str]:
-    """Select the files of a sealed record that are missing or have another size."""
+    """Select the files of a sealed record that are missing or have another content.
+
+    Of large ones only the size is compared.
+    """
     sums = sealed_files(folder)
 
     def is_intact(name: str) -> bool:
-        path = folder / name
-        return path.is_file() and path.stat().st_size == sums[name]["bytes"]
+        path, entry = folder / name, sums[name]
+        return (
+            path.is_file()
+            and path.stat().st_size == entry["bytes"]
+            and (entry["bytes"] > MAX_HASHED_BYTES or _checksum(path) == entry["blake2b"])
+        )
 
     return [name for name in names if name in sums and not is_intact(name)]
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, _digest).hexdigest()
 
 
 def _digest() -> Any:

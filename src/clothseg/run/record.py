@@ -22,29 +22,30 @@ from clothseg.checkpoint import BEST, FOLDER, LAST, PREVIOUS
 from clothseg.config.renamed import current_record
 from clothseg.error import ClaimedError, ConfigError, DataError
 from clothseg.files import remove_temporary_files, write_json, write_text
+from clothseg.json_file import Plain, read_json, require_shape
 from clothseg.run.content import (
     CHECKSUMS,
     Environment,
-    Metrics,
     Recorded,
     State,
     Status,
-    read_json,
     read_yaml,
-    require_shape,
     require_unchanged,
     seal,
 )
 from clothseg.run.environment import environment
+from clothseg.run.metrics_file import Metrics
 from clothseg.run.signature import fill_missing_keys, signature
 
 if TYPE_CHECKING:
     from filelock import LeaseCompromise
 
-Plain = dict[str, Any]
+    from clothseg.split import Split
+
+SPLIT = "split.json"
 
 SEALED = (
-    *("config.yaml", "split.json", "environment.json", "metrics.json", "skipped.json"),
+    *("config.yaml", SPLIT, "environment.json", "metrics.json", "skipped.json"),
     "init_from.json",
     *("history.csv", "per_class.csv", "confusion_matrix.npy", "image_scores.npz"),
     *("confusion_matrix.png", "figures/*.png", f"{FOLDER}/{BEST}"),
@@ -149,6 +150,18 @@ class Record:
         return read_json(self.folder / "metrics.json", Metrics, REMEDY)
 
     @property
+    def split(self) -> "Split":
+        """Frozen split of the run.
+
+        Raises:
+            DataError: the file is missing or damaged, or has changed since the run ended.
+        """
+        from clothseg.split import Split  # its libraries take a while to import
+
+        require_unchanged(self.folder, SPLIT)
+        return Split.read(self.folder / SPLIT)
+
+    @property
     def environment(self) -> Plain:
         """Versions, commit and machine of the latest attempt.
 
@@ -174,8 +187,7 @@ class Record:
             hint = f"; use the run folder of a fold: {', '.join(folds)}" if folds else ""
             raise ConfigError([f"{self.folder} is not a run folder: no config.yaml in it{hint}"])
         require_unchanged(self.folder, path.name)
-        content = read_yaml(path)
-        require_shape(content, Recorded, path, "it was not written by a run")
+        content = require_shape(read_yaml(path), Recorded, path, "it was not written by a run")
         current = current_record(content)
         return current | {"config": fill_missing_keys(current["config"])}
 

@@ -10,7 +10,7 @@ from clothseg import build
 from clothseg.checkpoint import BEST, FOLDER, read_checkpoint
 from clothseg.config.run_config import RunConfig
 from clothseg.config.source_code import code_hashes
-from clothseg.error import ConfigError, DataError
+from clothseg.error import ConfigError, DataError, shortened
 from clothseg.quick_imports import quick_imports
 from clothseg.run.content import require_unchanged
 from clothseg.run.own_code import used_packages
@@ -50,9 +50,7 @@ def recorded_config(run: Path, trust: Sequence[str], cache: str = "outputs/cache
         ConfigError: the folder contains no such run.
     """
     record = Record(run)
-    recorded = record.config["config"]
-    own = {"trust": list(trust), "logger": {}, "output": "outputs"}
-    config = RunConfig.of({**recorded, **own, "data": {**recorded["data"], "cache": cache}})
+    config = _checked(record, trust, cache)
     if not record.best_checkpoint.is_file():
         raise ConfigError(
             [f"run={run}: no {record.best_checkpoint}; the run has not finished an epoch yet"]
@@ -62,6 +60,13 @@ def recorded_config(run: Path, trust: Sequence[str], cache: str = "outputs/cache
     trainer = {key: value for key, value in plain.items() if key in config.trainer.arguments}
     start = {"weights": None} if "weights" in config.backbone.arguments else {}
     return config.changed(trainer=trainer, data={"sampling": "uniform"}, backbone=start)
+
+
+def _checked(record: Record, trust: Sequence[str], cache: str = "outputs/cache") -> RunConfig:
+    """Check the configuration of a record, without what its author must not decide."""
+    recorded = record.config["config"]
+    own = {"trust": list(trust), "logger": {}, "output": "outputs"}
+    return RunConfig.of({**recorded, **own, "data": {**recorded["data"], "cache": cache}})
 
 
 def recorded_reader(config: RunConfig, key: str = "root", given: Collection[str] = ()) -> "Reader":
@@ -126,12 +131,13 @@ def short_name(run: Path) -> str:
     return "/".join(parts[-count:])
 
 
-def ensemble_members(run: Path, ensemble: str) -> list[Path]:
+def ensemble_members(run: Path, ensemble: str, trust: Sequence[str]) -> list[Path]:
     """Run folders of the networks in an ensemble.
 
     Args:
         run: a run folder; for `folds` the run folder of any fold, or their parent folder.
         ensemble: `none`, or `folds` for all folds of the cross-validation.
+        trust: packages whose functions the configuration may use.
 
     Raises:
         ConfigError: there are no folds, or some are missing.
@@ -141,8 +147,8 @@ def ensemble_members(run: Path, ensemble: str) -> list[Path]:
     folder = run.parent if (run / "config.yaml").is_file() else run
     fold_folders = [p for p in folder.glob("fold-*") if re.fullmatch(r"fold-\d+", p.name)]
     found = sorted(fold_folders, key=lambda path: int(path.name[5:]))
-    folds = Record(found[0]).config["config"]["split"].get("folds") if found else None
-    if not found or not folds:
+    folds = _checked(Record(found[0]), trust).folds if found else None
+    if folds is None:
         raise ConfigError([f"ensemble=folds: {folder} contains no folds of a cross-validation"])
     present = {path.name for path in found if Record(path).best_checkpoint.is_file()}
     missing = [str(fold) for fold in range(folds) if f"fold-{fold}" not in present]
@@ -198,7 +204,8 @@ def load_best(network: "Network", record: Record) -> None:
     try:
         network.load_state_dict(best_state(record))
     except RuntimeError as error:
-        differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        lines = (line.strip() for line in str(error).splitlines()[1:3])
+        differing = "; ".join(map(shortened, lines))
         path = record.best_checkpoint
         raise DataError(f"{path} does not match the network of config.yaml: {differing}") from error
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from clothseg import build
 from clothseg.config.run_config import RunConfig
-from clothseg.error import ConfigError, DataError
-from clothseg.run.record import Record
+from clothseg.error import ConfigError, DataError, shortened
+from clothseg.run.record import SPLIT, Record
 from clothseg.run.restore import best_state, recorded_config, warn_if_unfinished
 
 if TYPE_CHECKING:
@@ -42,12 +42,9 @@ class Start:
 
     def seen(self, split: "Split") -> int:
         """Return the number of test images that the run was trained or selected with."""
-        from clothseg.split import Split
-
-        path = self.folder / "split.json"
-        if not self.same_dataset or not path.is_file():
+        if not self.same_dataset or not (self.folder / SPLIT).is_file():
             return 0
-        recorded = Split.read(path)
+        recorded = Record(self.folder).split
         return len({*split.test} & {*recorded.train, *recorded.validation})
 
 
@@ -120,7 +117,7 @@ def load_start(network: "Network", config: RunConfig, start: Start) -> list[str]
     if differing:
         raise DataError(
             f"{record.best_checkpoint} does not match the network, in {len(differing)} layers, "
-            f"such as {differing[0]}"
+            f"such as {shortened(differing[0])}"
         )
     network.load_state_dict(own | kept)
     return sentences

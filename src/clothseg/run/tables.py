@@ -4,6 +4,7 @@ This module does not import torch.
 """
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clothseg.error import DataError, first_line
+from clothseg.error import DataError, first_line, shortened
 from clothseg.files import read_csv, write_arrays, write_csv
+from clothseg.metric.names import SCORES
 from clothseg.run.content import require_unchanged
 from clothseg.untrusted import MAX_LIST_BYTES, require_file
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 HISTORY = "history.csv"
 IMAGE_SCORES = "image_scores.npz"
+
+FRACTIONS = {name for score in SCORES if score.fraction for name in (score.name, score.key)}
+"""Names of scores from 0 to 1 in the columns of a history, of a dataset and of a class."""
 
 
 def write_history(rows: Sequence[Mapping[str, float]], folder: Path) -> None:
@@ -51,13 +56,28 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     try:
         require_file(path, MAX_LIST_BYTES)
         rows = [
-            {key: float(value) for key, value in row.items() if value} for row in read_csv(path)
+            {key: _number(key, value) for key, value in row.items() if value}
+            for row in read_csv(path)
         ]
-        if not all("epoch" in row for row in rows):
-            raise ValueError("a row has no epoch")
+        if [row.get("epoch") for row in rows] != [*range(1, len(rows) + 1)]:
+            raise ValueError("the epochs are not numbered 1, 2, 3 and so on")
     except (OSError, ValueError, TypeError, csv.Error, DataError) as error:
-        raise DataError(f"{path} is missing or damaged ({first_line(error)})") from error
+        reason = shortened(first_line(error))
+        raise DataError(f"{path} is missing or damaged ({reason})") from error
     return rows
+
+
+def _number(key: str, text: str) -> float:
+    """Convert a cell of the history; scores may be undefined, and a loss may be anything.
+
+    Raises:
+        ValueError: it is no number, or none that its column can have.
+    """
+    value = float(text)
+    is_score = key.partition("/")[2].partition("/")[0] in FRACTIONS
+    if is_score and not (0 <= value <= 1 or math.isnan(value)):
+        raise ValueError(f"{shortened(key, 60)} is {value:g}, but must be 0 to 1")
+    return value
 
 
 @dataclass(frozen=True)
@@ -75,6 +95,26 @@ class ImageTable:
     names: np.ndarray
     counts: np.ndarray
     iou_plus: np.ndarray
+
+    def require_valid(self) -> None:
+        """Check types, shapes and values.
+
+        Raises:
+            ValueError: names the first array that is not as described above.
+        """
+        images, classes = len(self.names), self.iou_plus.shape[-1]
+        known = self.iou_plus[~np.isnan(self.iou_plus)]
+        checks = {
+            "names": self.names.ndim == 1 and self.names.dtype.kind == "U",
+            "counts": self.counts.dtype == np.int64
+            and self.counts.shape == (images, 3, classes)
+            and bool((self.counts >= 0).all()),
+            "iou_plus": self.iou_plus.dtype == np.float64
+            and self.iou_plus.shape == (images, classes)
+            and bool(((known >= 0) & (known <= 1)).all()),
+        }
+        if wrong := [name for name, is_valid in checks.items() if not is_valid]:
+            raise ValueError(f"{wrong[0]} has another type or shape, or values that it cannot have")
 
 
 def write_image_scores(scores: "ImageScores", names: Sequence[str], folder: Path) -> None:
@@ -113,6 +153,9 @@ def read_image_scores(folder: Path) -> ImageTable:
     try:
         require_file(path, MAX_LIST_BYTES)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return ImageTable(arrays["names"], arrays["counts"], arrays["iou_plus"])
+            table = ImageTable(arrays["names"], arrays["counts"], arrays["iou_plus"])
+        table.require_valid()
+        return table
     except Exception as error:  # zip and NumPy raise many types for damaged files
-        raise DataError(f"{path} is missing or damaged ({first_line(error)})") from error
+        reason = shortened(first_line(error))
+        raise DataError(f"{path} is missing or damaged ({reason})") from error

@@ -27,7 +27,7 @@ from clothseg.run.job import Job, missing_results
 from clothseg.run.log import run_log
 from clothseg.run.member import Member
 from clothseg.run.own_code import require_planned_code
-from clothseg.run.record import Record
+from clothseg.run.record import SPLIT, Record
 from clothseg.run.restore import load_best
 from clothseg.run.results import write_scores
 from clothseg.run.start import load_start
@@ -59,9 +59,10 @@ def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
     """
     reader = build.build_dataset(job.config)
     census = read_census(job.census) if job.census else build.open_census(job.config, reader)
-    frozen = job.folder / "split.json"
+    record = Record(job.folder)
+    frozen = job.folder / SPLIT
     if frozen.is_file():
-        split = Split.read(frozen)
+        split = record.split
         split.require(census.names)
     else:
         split = job.split or build.build_split(job.config, census)
@@ -72,7 +73,6 @@ def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
     task = build.build_task(job.config, pixels)
     begun = load_start(task.network, job.config, job.start) if job.start else []
     require_planned_code(job.own_code)  # all modules of the user's own have been imported by now
-    record = Record(job.folder)
     if member.rank > 0:
         beginning = member.follow()
         if beginning is None:

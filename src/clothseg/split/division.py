@@ -5,16 +5,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NotRequired
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field, with_config
+from typing_extensions import TypedDict
 
-from clothseg.dataset.listing import abbreviate
-from clothseg.error import DataError
+from clothseg.error import DataError, abbreviate
 from clothseg.files import write_json
+from clothseg.json_file import KNOWN, Count, Ratio, read_json
 from clothseg.split.grouping import sample_groups, size_warnings, stratified_sample
-from clothseg.untrusted import MAX_LIST_BYTES, parse_json, read_file
 
 if TYPE_CHECKING:
     from clothseg.cache import Census
@@ -24,6 +24,29 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Validation = Fraction | Literal["test"]
 """Fraction of the images outside the test part, or `test` for the protocol of the papers, which
 selects the epoch on the test part."""
+
+REMEDY = "restore it from a copy, or delete the run folder to train the run again"
+
+
+def _require_three(groups: list[int]) -> list[int]:
+    if len(groups) not in (0, 3):
+        raise ValueError(f"must have 3 numbers, or none, not {len(groups)}")
+    return groups
+
+
+@with_config(KNOWN)
+class SplitFile(TypedDict):
+    """Content of `split.json`; those of earlier versions lack some keys."""
+
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+    division: str
+    deviation: Ratio
+    held_out: NotRequired[list[str]]
+    groups: NotRequired[Annotated[list[Count], AfterValidator(_require_three)]]
+    warnings: NotRequired[list[str]]
+    hash: str
 
 
 @dataclass(frozen=True)
@@ -64,14 +87,9 @@ class Split:
         Raises:
             DataError: the file is missing, damaged, or was changed after it was written.
         """
-        try:
-            content = parse_json(read_file(path, MAX_LIST_BYTES))
-            stored = content.pop("hash")
-            split = cls(**content)
-            if not all(isinstance(name, str) for name in split.names):
-                raise ValueError("names that are not text")
-        except (DataError, ValueError, TypeError, LookupError, AttributeError) as error:
-            raise DataError(f"{path}: the frozen split cannot be read ({error})") from error
+        content = read_json(path, SplitFile, REMEDY)
+        stored = content.pop("hash")
+        split = cls(**content)
         if split.hash != stored:
             raise DataError(
                 f"{path}: the frozen split was changed by hand; its hash does not match"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from clothseg.dataset.listing import abbreviate
-from clothseg.error import ConfigError
+from clothseg.error import ConfigError, abbreviate
 from clothseg.split.division import (
     Seed,
     Split,

@@ -10,8 +10,7 @@ from clothseg import build
 from clothseg.commands.dataset.context import Context
 from clothseg.config.command_line import check_dataset
 from clothseg.config.settings import DatasetTask
-from clothseg.dataset.listing import abbreviate
-from clothseg.error import ConfigError
+from clothseg.error import ConfigError, abbreviate
 from clothseg.terminal.screen import say
 
 
