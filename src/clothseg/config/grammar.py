@@ -58,8 +58,8 @@ def parse_override(text: str) -> Override:
         raise ConfigError(
             [f"`{shortened(text)}` is not of the form key=value (the key is missing)"]
         )
-    if problem := _value_problem(override.value()):
-        raise ConfigError([f"{shortened(text)}: {problem}"])
+    if reason := _value_problem(override.value()):
+        raise ConfigError([f"{shortened(text)}: {reason}"])
     return override
 
 
@@ -164,7 +164,7 @@ def _unmatched(value: str) -> str | None:
 def _quoting(key: str, value: str) -> str:
     """Advise to quote a value; empty if it is a list or an interpolation, or if that is no help."""
     quoted = f'{key}="{value}"'
-    is_list = value.strip()[:1] in CLOSING or value.rstrip().endswith(",")
+    is_list = value.strip()[:1] in ("[", "{") or value.rstrip().endswith(",")
     if is_list or len(quoted) > MAX_SHOWN or "'" in value or "${" in value:
         return ""
     try:
