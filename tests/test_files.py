@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clothseg.error import WriteError, first_line
+from clothseg.error import DataError, WriteError, first_line
 from clothseg.files import (
+    locked,
     read_csv,
     replacing,
     update_bytes,
@@ -137,3 +138,34 @@ def test_a_file_is_written_only_if_it_has_another_content(tmp_path):
     assert path.stat().st_ino == before
     assert update_bytes(path, b"two")
     assert path.read_bytes() == b"two"
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "..", "no_such/.."])
+def test_a_path_without_a_file_name_is_not_written(path):
+    with pytest.raises(WriteError, match="cannot be written: it is a folder, not a file"):
+        write_text(Path(path), "text")
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/proc/1/wardrobe", "/proc/1 cannot be written: No such file"),
+        ("/dev/null/wardrobe", "/dev/null cannot be written: it is not a folder"),
+        ("/dev/null/deeper/wardrobe", "/dev/null/deeper cannot be written: it is not a folder"),
+    ],
+)
+def test_a_lock_that_cannot_be_written_is_an_error_and_not_a_wait(path, reason):
+    with (
+        pytest.raises(DataError, match=f"{reason}.*; choose another folder"),
+        locked(Path(path), "choose another folder"),
+    ):
+        pass
+
+
+def test_a_lock_excludes_others_and_can_be_taken_again(tmp_path):
+    from filelock import FileLock, Timeout
+
+    path = tmp_path / "new" / "cache"
+    for _ in range(2):
+        with locked(path, ""), pytest.raises(Timeout):
+            FileLock(f"{path}.lock", timeout=0).acquire()

@@ -16,8 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from clothseg.error import DataError, WriteError
 
 if TYPE_CHECKING:
@@ -74,6 +72,8 @@ def locked(path: Path, advice: str) -> Iterator[None]:
     Raises:
         DataError: the lock file cannot be written.
     """
+    from filelock import FileLock
+
     lock = path.with_name(f"{path.name}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)

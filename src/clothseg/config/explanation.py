@@ -94,7 +94,7 @@ def interpolation_problems(error: Exception) -> list[str]:
 def _fault(error: Exception) -> str:
     """Predicate of a sentence about an interpolation that cannot be resolved."""
     text, cause = str(error), error.__cause__ or error.__context__
-    if isinstance(error, RecursionError) or "Recursive interpolation" in text:
+    if re.search("recursi", f"{text} {cause!r}", re.IGNORECASE):
         return "refers to itself, or to too long a chain of others"
     if isinstance(error, UnsupportedInterpolationType):
         return f"has an unknown function; allowed are {FORMS}"

@@ -157,7 +157,7 @@ def _unmatched(value: str) -> str | None:
 def _quoting(key: str, value: str) -> str:
     """Advise to quote a value; empty if it is a list or an interpolation, or if that is no help."""
     quoted = f'{key}="{value}"'
-    is_list = value.strip()[:1] in CLOSING or value.rstrip().endswith(",")
+    is_list = value.strip()[:1] in ("[", "{") or value.rstrip().endswith(",")
     if is_list or len(quoted) > MAX_VALUE or "'" in value or "${" in value:
         return ""
     try:

@@ -64,7 +64,9 @@ def sweep_problem(override: Override, is_group: bool) -> str | None:
     else:
         try:
             number = number_of_values(override)
-        except (ArithmeticError, ValueError):  # not a number, or a step of 0
+        except ArithmeticError:
+            reason = "invalid range; its limits and its step must be numbers"
+        except ValueError:
             reason = "invalid range; the step must not be 0"
         else:
             if number > MAX_JOBS:
