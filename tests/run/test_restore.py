@@ -98,8 +98,8 @@ def test_the_short_name_of_a_run_is_unique(folder, name, tmp_path):
             other_network,
             "does not match the network of config.yaml: size mismatch for body.segment",
         ),
-        ("split.json", lambda path: path.unlink(), "split.json: the frozen split cannot be read"),
-        ("split.json", truncate, "split.json: the frozen split cannot be read"),
+        ("split.json", lambda path: path.unlink(), "split.json is missing or damaged ("),
+        ("split.json", truncate, "split.json is missing or damaged ("),
     ],
 )
 def test_a_damaged_run_is_reported_in_one_message(file, damage, message, run, capsys, tmp_path):

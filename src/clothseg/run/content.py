@@ -12,6 +12,7 @@ import yaml
 from pydantic import AfterValidator, with_config
 from typing_extensions import TypedDict
 
+from clothseg.checkpoint import BEST, FOLDER
 from clothseg.error import DataError, shortened
 from clothseg.files import write_json
 from clothseg.json_file import STRICT, Count, Plain, read_json
@@ -30,6 +31,16 @@ CHECKSUMS = "checksums.json"
 MAX_HASHED_BYTES = 1 << 20
 """Largest file whose checksum is compared for every finished job of a command, 1 MiB: all tables,
 except for image scores of tens of thousands of images; hashing takes a millisecond."""
+
+SPLIT = "split.json"
+
+SEALED = (
+    *("config.yaml", SPLIT, "environment.json", "metrics.json", "skipped.json"),
+    "init_from.json",
+    *("history.csv", "per_class.csv", "confusion_matrix.npy", "image_scores.npz"),
+    *("confusion_matrix.png", "figures/*.png", f"{FOLDER}/{BEST}"),
+)
+"""Files of a finished run that have checksums."""
 
 DERIVED = (
     *("per_class.csv", "confusion_matrix.npy", "image_scores.npz", "confusion_matrix.png"),

@@ -25,6 +25,8 @@ from clothseg.files import remove_temporary_files, write_json, write_text
 from clothseg.json_file import Plain, read_json, require_shape
 from clothseg.run.content import (
     CHECKSUMS,
+    SEALED,
+    SPLIT,
     Environment,
     Recorded,
     State,
@@ -41,16 +43,6 @@ if TYPE_CHECKING:
     from filelock import LeaseCompromise
 
     from clothseg.split import Split
-
-SPLIT = "split.json"
-
-SEALED = (
-    *("config.yaml", SPLIT, "environment.json", "metrics.json", "skipped.json"),
-    "init_from.json",
-    *("history.csv", "per_class.csv", "confusion_matrix.npy", "image_scores.npz"),
-    *("confusion_matrix.png", "figures/*.png", f"{FOLDER}/{BEST}"),
-)
-"""Files of a finished run that have checksums."""
 
 REMEDY = "rerun=true trains the run again and moves the old record aside"
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from clothseg import build
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, DataError, shortened
-from clothseg.run.record import SPLIT, Record
+from clothseg.run.content import SPLIT
+from clothseg.run.record import Record
 from clothseg.run.restore import best_state, recorded_config, warn_if_unfinished
 
 if TYPE_CHECKING:

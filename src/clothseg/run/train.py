@@ -21,13 +21,13 @@ from clothseg.loss.pixelwise import PixelLoss
 from clothseg.metric.doubt import doubts
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
-from clothseg.run.content import DERIVED, seal
+from clothseg.run.content import DERIVED, SPLIT, seal
 from clothseg.run.inference_time import inference_ms
 from clothseg.run.job import Job, missing_results
 from clothseg.run.log import run_log
 from clothseg.run.member import Member
 from clothseg.run.own_code import require_planned_code
-from clothseg.run.record import SPLIT, Record
+from clothseg.run.record import Record
 from clothseg.run.restore import load_best
 from clothseg.run.results import write_scores
 from clothseg.run.start import load_start
