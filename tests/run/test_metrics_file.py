@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import math
+from enum import Enum
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from clothseg.report.tables import comparison_table, score_tables
 from clothseg.run.record import Record
 from support.scores import run_metrics, score_card
 
-MISSING = object()
+MISSING = Enum("Absent", "MISSING").MISSING
 CLASS = ("test", "per_class", 0)
 SOURCE = {"a": score_card()}
 MATRIX = ("test", "confusion_matrix")
