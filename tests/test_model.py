@@ -330,7 +330,8 @@ def test_auxiliary_uses_the_features_of_its_submodule():
 def test_loaded_weights_reproduce_the_logits(model, backbone, tmp_path):
     torch.manual_seed(0)
     first, second = (custom_network(model, 5, backbone).eval() for _ in range(2))
-    images = torch.randn(1, 3, 64, 64)
+    side = max(64, first.sizes.smallest)
+    images = torch.randn(1, 3, side, side)
     torch.save(first.state_dict(), tmp_path / "weights.pt")
     assert not torch.equal(first(images)["logits"], second(images)["logits"])
     second.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))

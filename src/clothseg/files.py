@@ -138,7 +138,7 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
         # A carriage return ends a row for readers, but csv quotes only the end that it writes.
         special = any(isinstance(cell, str) and "\r" in cell for cell in cells)
         (quoted if special else table).writerow(cells)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -14,6 +14,7 @@ from clothseg.dataset.reader import Reader
 from clothseg.dataset.sample import Sample
 from clothseg.dataset.skip_defects import WithoutDefects
 from clothseg.files import write_csv
+from clothseg.terminal.streams import harmless
 from support.shipped_config import reader_of
 from support.small_datasets import OWN_LABELS
 
@@ -115,7 +116,7 @@ def test_a_file_that_is_not_listed_is_named_harmlessly(missing, drawn_datasets, 
     (tmp_path / "train" / "x\udcff.jpg").touch()
     reader = reader_of("imaterialist", tmp_path, missing=missing)
     texts = [*map(str, complete_samples(reader)[1]), *reader.warnings()]
-    assert [text for text in texts if r"x\udcff.jpg" in text]
+    assert [text for text in texts if r"x\udcff.jpg" in harmless(text)]
 
 
 @pytest.mark.parametrize(
@@ -130,15 +131,15 @@ def test_a_listed_name_that_no_file_can_have_is_a_defect(name, problem, tmp_path
     with pytest.raises(Defect) as raised:
         listed_path(tmp_path, name, tmp_path / "list.txt")
     assert problem in str(raised.value)
-    assert len(str(raised.value)) < len(str(tmp_path)) + 250
-    assert len(raised.value.value) < 90
+    assert len(str(raised.value)) < len(str(tmp_path)) + 400
+    assert len(raised.value.value) <= 200
     raised.value.value.encode()
 
 
 def test_an_id_that_no_file_can_have_is_named_in_part(tmp_path):
     (tmp_path / "Training" / "Images").mkdir(parents=True)
     (tmp_path / "Training" / "train_id.txt").write_text("9" * 5000)
-    with pytest.raises(Defect, match=r"train_id\.txt: file name '9{79} … is not allowed"):
+    with pytest.raises(Defect, match=r"train_id\.txt: file name '9+ … 9+\.jpg' is not allowed"):
         reader_of("cihp", tmp_path).samples()
 
 

@@ -177,5 +177,5 @@ def test_a_list_of_the_size_of_an_archive_is_not_read(part):
 def test_a_long_line_is_shown_in_part(line, part):
     (part / "Instance_ids" / f"{NUMBER}.txt").write_text(line)
     (defect,) = examine(*reader_and_sample(part)).defects
-    assert len(defect.message) < len(str(part)) + 500
-    assert len(defect.value) < 90
+    assert len(defect.message) < len(str(part)) + 800
+    assert len(defect.value) <= 200

@@ -212,8 +212,8 @@ def test_unsupported_png_formats_raise(folders, image, kind):
     [
         (lambda data: b"", "not a PNG"),
         (lambda data: b"\xff\xd8" + data[2:], "not a PNG"),
-        (lambda data: data[:50], "cannot be decoded"),
-        (lambda data: data[:26] + b"\0" * (len(data) - 26), "cannot be decoded"),
+        (lambda data: data[:50], "the PNG is truncated"),
+        (lambda data: data[:26] + b"\0" * (len(data) - 26), "the PNG is truncated"),
     ],
 )
 def test_damaged_files_are_reported(folders, damage, message):

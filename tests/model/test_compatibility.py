@@ -163,8 +163,9 @@ def test_refused_pairs_are_those_that_the_library_refuses():
     ],
 )
 def test_error_names_the_reason_and_the_alternatives(model, backbone, reason, works_with):
+    own = REQUIREMENTS.get(f"model={model}", [])
     with pytest.raises(ConfigError) as error:
-        check_command([*f"model={model}".split(), f"backbone={backbone}"])
+        check_command([*f"model={model}".split(), f"backbone={backbone}", *own])
     (problem,) = error.value.problems
     model = model.split()[0]
     assert f"model={model} cannot have backbone={backbone}" in problem
