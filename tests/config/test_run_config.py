@@ -59,3 +59,10 @@ def test_a_group_that_is_no_node_is_one_message(node):
     (job,) = check_command([])
     with pytest.raises(ConfigError, match="postprocess="):
         RunConfig.of({**job.config.plain, "postprocess": node})
+
+
+@pytest.mark.parametrize("group", ["callbacks", "logger"])
+def test_a_member_of_a_group_without_a_function_is_one_message(group, config):
+    nodes = {**config.plain[group], "mine": {}}
+    with pytest.raises(ConfigError, match=rf"{group}\.mine: mine is not selected"):
+        RunConfig.of({**config.plain, group: nodes})

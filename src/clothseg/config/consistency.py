@@ -38,28 +38,33 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
     problems += _weight_contradictions(config)
     model, loss, data = (_node(config, group) for group in ("model", "loss", "data"))
     problems += network_contradictions(model, loss, data, choices)
-    for group in ("callbacks", "logger"):
-        problems += _unselected(group, _node(config, group))
     problems += _label_contradictions(config)
     return [*problems, *selection_problems(config)]
 
 
 def selection_problems(config: Mapping[str, Any]) -> list[str]:
-    """Find callbacks without the checkpoints that select the best epoch.
+    """Find callbacks and loggers without a function, and whether one selects the best epoch.
 
     The others of these checks concern training; a record that was trained passed those of its time.
     """
+    problems = [
+        problem
+        for group in ("callbacks", "logger")
+        for problem in _unselected(group, _node(config, group))
+    ]
     if "callbacks" not in config:  # of another command
-        return []
+        return problems
     checkpoints = _node(_node(config, "callbacks"), "checkpoints")
     if "_target_" not in checkpoints:
-        return ["callbacks.checkpoints: required, because it saves the epoch that is tested"]
+        required = "callbacks.checkpoints: required, because it saves the epoch that is tested"
+        return [*problems, required]
     monitor = checkpoints.get("monitor")
     if isinstance(monitor, str) and monitor in MONITORS:
-        return []
+        return problems
     return [
+        *problems,
         f"callbacks.checkpoints.monitor={monitor}: must be one of {', '.join(MONITORS)}, "
-        "because it selects the epoch that is tested"
+        "because it selects the epoch that is tested",
     ]
 
 

@@ -91,7 +91,8 @@ class PersonSegmenter:
     @cached_property
     def _network(self) -> Any:
         path = SELFIE.require() if self.weights == "selfie" else Path(self.weights)
-        return cv2.dnn.readNetFromTFLite(str(path))
+        content = np.frombuffer(path.read_bytes(), np.uint8)  # OpenCV takes UTF-8 paths only
+        return cv2.dnn.readNetFromTFLite(content)
 
     def _problem(self, reason: str) -> str:
         return (

@@ -35,15 +35,13 @@ class TensorBoardTracker(Tracker):
 
     def end(self, results: Results) -> None:
         """Log overall and per-class scores, with `best/` those of validation, and all figures."""
-        import cv2
-
+        from clothseg.dataset.image import read_image
         from clothseg.report.results import figures
 
         scores = results.scores([score.key for score in SCORES if score.tabulated])
         self._scalars({key: value for key, value in scores.items() if value is not None})
         for name, path in figures(self._folder).items():
-            image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-            self._writer.add_image(name, image, self._last, dataformats="HWC")
+            self._writer.add_image(name, read_image(path), self._last, dataformats="HWC")
 
     def close(self, end: End) -> None:
         """Close the file."""

@@ -1,6 +1,7 @@
 """Losses of outputs at several scales: the image and the segmentation of dang2020."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -12,7 +13,7 @@ from clothseg.labels import IGNORE
 from clothseg.loss.pixelwise import EPSILON, PixelLoss, full_precision
 
 
-class PyramidLoss(PixelLoss):
+class PyramidLoss(PixelLoss, ABC):
     """Base class of means over the scales of a pyramid, at each of which a network has an output.
 
     Such outputs may exist in training only.
@@ -23,9 +24,9 @@ class PyramidLoss(PixelLoss):
     outputs: ClassVar[tuple[str, ...]]
     """Names of the outputs of levels 1, 2, ...; the higher, the coarser."""
 
+    @abstractmethod
     def levels(self, logits: Sequence[Tensor], batch: Mapping[str, Any]) -> list[Tensor]:
         """Return the loss of each level, from the outputs of the levels, at least in float32."""
-        raise NotImplementedError
 
     def forward(self, output: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return the mean over the levels as the only term; no term if their outputs are absent."""

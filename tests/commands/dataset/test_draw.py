@@ -85,3 +85,9 @@ def test_sources_of_a_merged_dataset_need_separate_folders(tmp_path):
     with pytest.raises(DataError, match=r"ccp\.root and \S+cfpd\.root must be different folders"):
         draw("dataset=ccp_cfpd", *roots)
     assert not (tmp_path / "one").exists()
+
+
+def test_a_folder_whose_name_is_not_utf8_can_be_drawn_into(tmp_path):
+    """OpenCV crashes at such paths."""
+    assert draw("dataset=ccp", f'dataset.root="{tmp_path}/x\udcff"') == 0
+    assert len(list((tmp_path / "x\udcff" / "photos").iterdir())) == 2

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,16 @@ def load_config(group: str, name: str) -> dict[str, Any]:
 
 
 def save_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write an RGB image; cv2 expects BGR and reports failure only by its return value."""
+    """Write an RGB image."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    if not cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality):
-        raise OSError(f"{path}: the image could not be written")
+    _encode(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
 
 
 def save_png(path: Path, values: NDArray[np.uint8]) -> None:
     """Write ids [H,W] as an 8-bit grayscale image."""
-    if not cv2.imwrite(str(path), values):
-        raise OSError(f"{path}: the map could not be written")
+    _encode(path, values)
+
+
+def _encode(path: Path, values: NDArray[np.uint8], settings: Sequence[int] = ()) -> None:
+    """Write an image in the format of its suffix; OpenCV crashes at paths that are not UTF-8."""
+    path.write_bytes(cv2.imencode(path.suffix, values, settings)[1].tobytes())
