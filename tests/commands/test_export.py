@@ -88,6 +88,20 @@ def test_custom_networks_are_exported(model, tmp_path):
     assert parity.agreement > 0.999
 
 
+@pytest.mark.slow
+def test_a_backbone_with_padding_of_tensorflow_is_exported_for_any_size(tmp_path):
+    """The symbolic sizes of its paddings would take more than six minutes to simplify."""
+    options = ["model=fpn", "backbone=efficientnet-lite0", "backbone.weights=null"]
+    (job,) = check_command(options)
+    network = build_segmenter(job.config).eval().network
+    path = tmp_path / "network.onnx"
+    write_onnx(network, path, 64, 20, {}, any_size=True)
+    for size in ((64, 64), (96, 160)):
+        parity = compare(network, path, torch.randn(2, 3, *size))
+        assert parity.difference < 1e-3
+        assert parity.agreement > 0.999
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

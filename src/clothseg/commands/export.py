@@ -4,10 +4,11 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
 
@@ -200,7 +201,7 @@ def write_onnx(
     least = 2 * network.stride if any_size else 1
     example = torch.zeros(2, 3, *(max(side, least) for side in sides(image_size)))
     try:
-        with _quiet():
+        with _quiet(), _constant_padding() if any_size else nullcontext():
             program = torch.onnx.export(
                 _logits_only(network),
                 (example,),
@@ -275,6 +276,23 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _constant_padding() -> Iterator[None]:
+    """Replace the padding "same" of TensorFlow, with which timm builds some backbones, by numbers.
+
+    It depends on the size of the features, and the symbolic sizes of a whole backbone take minutes
+    or more to simplify. The images are multiples of the stride; so are the features that a layer
+    strides over, and what its windows lack at the border is always the same.
+    """
+    from timm.layers import padding
+
+    def missing(size: int, kernel_size: int, stride: int, dilation: int) -> int:
+        return max((kernel_size - 1) * dilation + 1 - stride, 0)
+
+    with mock.patch.object(padding, "get_same_padding", missing):
+        yield
 
 
 def _logits_only(network: "nn.Module") -> "nn.Module":
