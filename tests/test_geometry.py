@@ -117,7 +117,7 @@ def test_pixels_are_placed_together_with_their_classes(size, frame, fit, seed):
     assert (placed[~inside] == PADDING_COLOR).all()
 
 
-@given(SMALL, SMALL, st.integers(1, 6), st.sampled_from(["letterbox", "crop"]))
+@given(SMALL, SMALL, st.integers(1, 6), st.sampled_from(FITS))
 @settings(deadline=None)
 def test_a_reduced_mask_has_the_class_at_the_middle_of_each_block(size, frame, seed, fit):
     """A mask of its own row and column numbers tells where each pixel comes from."""
@@ -131,17 +131,6 @@ def test_a_reduced_mask_has_the_class_at_the_middle_of_each_block(size, frame, s
         along = placed.max(1 - axis)
         assert (placed.min(1 - axis) == along).all()
         assert np.abs(along - middle).max() <= 0.5 + 1e-6
-
-
-def test_squeezed_rows_are_those_of_earlier_versions():
-    random = np.random.default_rng(0)
-    image = random.integers(0, 256, (61, 40, 3), np.uint8)
-    mask = random.integers(0, 9, (61, 40), np.uint8)
-    placement = Frame.of(32).placement(61, 40)
-    expected = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
-    assert np.array_equal(placement.image(image), expected)
-    nearest = cv2.resize(mask, (32, 32), interpolation=cv2.INTER_NEAREST)
-    assert np.array_equal(placement.mask(mask), nearest)
 
 
 def test_the_filled_part_of_a_frame_is_that_without_padding():

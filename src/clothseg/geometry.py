@@ -96,10 +96,9 @@ class Placement:
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
         """Place a mask uint8 [h,w] in the frame, nearest-resized: uint8 [H,W], 255 = ignore."""
-        # OpenCV's older rule takes the upper left pixel of each block instead of its middle, which
-        # moves a mask by half a pixel of the frame. Squeezed masks of earlier versions have it.
-        older = self.frame.fit == "squeeze"
-        placed = self._resized(mask, cv2.INTER_NEAREST if older else cv2.INTER_NEAREST_EXACT)
+        # OpenCV's INTER_NEAREST takes the upper left pixel of each block instead of its middle,
+        # which moves a mask by half a pixel of the frame.
+        placed = self._resized(mask, cv2.INTER_NEAREST_EXACT)
         if self.target.size == self.frame.size:
             return placed
         canvas = np.full(self.frame.size, IGNORE, np.uint8)

@@ -54,7 +54,7 @@ def test_rows_are_the_decoded_relabeled_and_resized_samples(small_ccp, tmp_path)
         small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
         assert np.array_equal(cache.images[row], small)
         assert np.array_equal(cache.image(row), small)
-        nearest = cv2.resize(mask, (32, 32), interpolation=cv2.INTER_NEAREST)
+        nearest = cv2.resize(mask, (32, 32), interpolation=cv2.INTER_NEAREST_EXACT)
         assert np.array_equal(cache.masks[row], nearest)
         assert cache.pixels[row].tolist() == [int((mask == k).sum()) for k in range(15)]
         assert cache.sizes[row].tolist() == [40, 30]

@@ -64,7 +64,7 @@ class DecodedImages(Dataset[dict[str, Any]]):
         image = cv2.cvtColor(cv2.imread(str(sample.image)), cv2.COLOR_BGR2RGB)
         mask = self.table[scipy.io.loadmat(sample.annotation)["groundtruth"]]
         image = cv2.resize(image, self.size, interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(mask, self.size, interpolation=cv2.INTER_NEAREST)
+        mask = cv2.resize(mask, self.size, interpolation=cv2.INTER_NEAREST_EXACT)
         image, mask = self.augmentation(image, mask, random.getrandbits(31))
         return {"image": torch.from_numpy(image), "mask": torch.from_numpy(mask)}
 

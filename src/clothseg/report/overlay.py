@@ -42,7 +42,7 @@ def overlay(
     scale = min(1.0, LONGEST_SIDE / max(mask.shape))
     size = max(1, round(scale * mask.shape[1])), max(1, round(scale * mask.shape[0]))
     picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    classes = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+    classes = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
     painted = cv2.addWeighted(color_mask(classes, colors), opacity, picture, 1 - opacity, 0)
     picture = np.where((classes > 0)[..., None], painted, picture)
     picture[_borders(classes)] = 255

@@ -168,7 +168,7 @@ def _pictures(example: Example, colors: np.ndarray, height: int, width: int) -> 
     image = cv2.resize(
         np.ascontiguousarray(example.image),
         (width, height),
-        interpolation=cv2.INTER_AREA if shrink else cv2.INTER_NEAREST,
+        interpolation=cv2.INTER_AREA if shrink else cv2.INTER_NEAREST_EXACT,
     )
     # 32 shades per channel look the same and halve the file.
     image = np.round(np.round(image / 255 * 31) / 31 * 255).astype(np.uint8)
@@ -179,7 +179,7 @@ def _pictures(example: Example, colors: np.ndarray, height: int, width: int) -> 
 def _paint(mask: np.ndarray, colors: np.ndarray, height: int, width: int) -> np.ndarray:
     """Class colors uint8 [height,width,3] with ignored pixels hatched and regions outlined."""
     size = (width, height)
-    mask = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST_EXACT)
     picture = color_mask(mask, colors)
     diagonal = np.add.outer(np.arange(height), np.arange(width)) % 8 < 2
     picture[(mask == IGNORE) & diagonal] = HATCH_COLOR

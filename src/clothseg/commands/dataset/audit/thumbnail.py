@@ -57,7 +57,7 @@ def _paint(overlay: np.ndarray, mask: np.ndarray, subject: Subject, labels: Labe
     """Blend the class colors into an image uint8 [h,w,3], in place."""
     size = overlay.shape[1], overlay.shape[0]
     classes = labels.lookup_table(subject.reader.names)[
-        cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+        cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
     ]
     colors = np.full((256, 3), UNKNOWN_COLOR, np.uint8)
     colors[: len(labels)] = labels.palette
