@@ -2,7 +2,6 @@
 
 from typing import get_args
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -52,7 +52,7 @@ def test_text_loses_its_byte_order_mark_and_keeps_what_is_not_utf_8(tmp_path):
     assert read_text(tmp_path / "a") == "1 2\ufffd"
 
 
-@pytest.mark.parametrize("text", [b"[" * 100_000, b"{", b"\xff", b""])
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"{", b"\xff", b"", b"9" * 5000])
 def test_what_is_not_json_is_a_value_error(text):
-    with pytest.raises(ValueError, match=r"nested|Expecting|decode"):
+    with pytest.raises(ValueError, match=r"nested|Expecting|decode|has thousands of digits$"):
         parse_json(text)

@@ -85,6 +85,14 @@ def parse_json(text: bytes) -> Any:
         return json.loads(text.removeprefix(BOM_UTF8))
     except RecursionError as error:
         raise ValueError("lists or objects are nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(without_advice(error)) from error
+
+
+def without_advice(error: Exception) -> str:
+    """Text of an error without Python's advice to developers about numbers that are too long."""
+    text = str(error)
+    return "a number has thousands of digits" if "set_int_max_str_digits" in text else text
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -167,6 +167,12 @@ def test_aliases_of_aliases_are_not_expanded(tmp_path):
         _ = Record(tmp_path).config
 
 
+def test_a_number_of_thousands_of_digits_is_one_message(tmp_path):
+    (tmp_path / "config.yaml").write_text(f"config: {'9' * 5000}\n")
+    with pytest.raises(DataError, match="not valid YAML: a number has thousands of digits$"):
+        _ = Record(tmp_path).config
+
+
 def test_a_written_record_has_no_aliases(tmp_path):
     shared = ["hat", "coat"]
     Record(tmp_path).begin({"a": shared, "b": shared}, {}, [], "CPU")

@@ -23,6 +23,7 @@ from clothseg.run.restore import (
     recorded_reader,
     short_name,
     warn_if_unfinished,
+    with_root,
 )
 from clothseg.terminal.screen import console
 from clothseg.trainer import autocast_dtype, evaluation_device, limit_threads
@@ -70,7 +71,7 @@ def evaluate_run(options: Evaluate) -> dict[str, Any]:
     config = configs[0]
     warn_if_unfinished(runs)
     if options.root is not None:
-        config = _with_root(config, options.root)
+        config = with_root(config, options.root)
     accelerator = config.execution.accelerator
     world_size = Machine.here().world_size(accelerator, options.devices)
     work = partial(_score, runs, config, options, world_size)
@@ -93,19 +94,6 @@ def _differences(options: Evaluate) -> list[str]:
     defaults = {"tta": "none", "scales": [1.0], "resolution": "network", "ensemble": "none"}
     values = options.model_dump()
     return [f"{key}={values[key]}" for key, value in defaults.items() if values[key] != value]
-
-
-def _with_root(config: RunConfig, root: str | dict[str, str]) -> RunConfig:
-    """Set the root folder of a recorded dataset, or those of the sources of a merged dataset."""
-    sources = config.plain["dataset"].get("sources", {})
-    if isinstance(root, str) and not sources:
-        return config.changed(dataset={"root": root})
-    if isinstance(root, dict) and root and not root.keys() - sources.keys():
-        moved = {name: {**sources[name], "root": folder} for name, folder in root.items()}
-        return config.changed(dataset={"sources": {**sources, **moved}})
-    parts = ", ".join(f"{name}: <folder>" for name in sources)
-    form = f"'root={{{parts}}}'" if sources else "root=<folder>"
-    raise ConfigError([f"root={root}: does not fit the dataset of this run; write {form}"])
 
 
 def _score(

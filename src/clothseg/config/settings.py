@@ -108,14 +108,26 @@ class Report(BaseModel):
 
     model_config = STRICT
 
-    target: Literal["curves"]
-    """Kind of figure."""
+    target: Literal["curves", "comparison", "examples"]
+    """Kind of figure, a module of :mod:`clothseg.commands.report`."""
     runs: str
     """Folder that contains the runs."""
     scores: Annotated[list[EpochScore], Field(min_length=1, max_length=4)]
     """Validation scores, one panel each."""
     train: bool
     """Also draw the scores of the training batches, where they are recorded."""
+    images: list[str]
+    """Names of the test images of `comparison`; none: images over the range of scores."""
+    num_images: Annotated[int, Field(ge=1, le=20)]
+    """Number of images that `comparison` selects, and of each kind in `examples`."""
+    class_name: str | None
+    """Class whose failures `examples` shows; None: the best and the worst images."""
+    root: str | dict[str, str] | None
+    """New folder of the dataset if it has moved; for a merged dataset, one per source."""
+    cache: str
+    """Folder of person boxes; that of the records is not used."""
+    trust: list[str]
+    """Packages whose functions the recorded configurations may use."""
     output: OutputPicture
     """PNG file to write."""
 

@@ -60,18 +60,19 @@ def overlay_masks(examples: Sequence["Example"], names: Sequence[str]) -> list[A
     """Create images with overlays of ground truth and prediction, switchable per class.
 
     Args:
-        examples: test images.
+        examples: test images, each with the prediction of the run.
         names: class names [K].
     """
     wandb = import_wandb()
     labels = dict(enumerate(names)) | {IGNORE: "ignored"}
     images = []
     for example in examples:
-        masks = {"prediction": example.prediction, "truth": example.ground_truth}
+        (prediction,) = example.predictions
+        masks = {"prediction": prediction.mask, "truth": example.ground_truth}
         images.append(
             wandb.Image(
                 example.image,
-                caption=f"{example.name}, IoU {100 * example.iou:.1f} %",
+                caption=f"{example.name}, IoU {100 * prediction.iou:.1f} %",
                 masks={
                     key: {"mask_data": mask, "class_labels": labels} for key, mask in masks.items()
                 },

@@ -1,4 +1,4 @@
-"""Image with its classes overlay_masks in color and a legend next to it."""
+"""Image with its classes laid over it in color and a legend next to it."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from clothseg.report.canvas import FONT
-from clothseg.report.predictions import color_mask
+from clothseg.report.masks import lay_over
 
 LONGEST_SIDE = 1400
 """Length to which the longest side of larger images is reduced, pixels."""
@@ -41,21 +41,10 @@ def overlay(
     """
     scale = min(1.0, LONGEST_SIDE / max(mask.shape))
     size = max(1, round(scale * mask.shape[1])), max(1, round(scale * mask.shape[0]))
-    picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    classes = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    painted = cv2.addWeighted(color_mask(classes, colors), opacity, picture, 1 - opacity, 0)
-    picture = np.where((classes > 0)[..., None], painted, picture)
-    picture[_borders(classes)] = 255
+    reduced = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    picture = lay_over(reduced, mask, colors, opacity)
     counts = np.bincount(mask.ravel(), minlength=len(names))
     return _with_legend(picture, counts / mask.size, names, colors)
-
-
-def _borders(classes: np.ndarray) -> np.ndarray:
-    """Pixels whose left or upper neighbor has another class, bool [H,W]."""
-    border = np.zeros(classes.shape, bool)
-    border[:, 1:] |= classes[:, 1:] != classes[:, :-1]
-    border[1:] |= classes[1:] != classes[:-1]
-    return border
 
 
 def _percent(fraction: float) -> str:

@@ -1,40 +1,44 @@
-"""Images next to their ground-truth and predicted masks."""
+"""Images with their ground-truth and predicted masks laid over them."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from clothseg.error import shortened
 from clothseg.labels import IGNORE
-from clothseg.report.canvas import (
-    DPI,
-    MAX_NAME,
-    TITLE,
-    fit_title,
-    report_style,
-    save_figure,
-    text_width,
-)
+from clothseg.report.canvas import MAX_NAME
+from clothseg.report.masks import HATCH_COLOR, IGNORED_COLOR, lay_over
+from clothseg.report.picture_grid import Row, draw_grid
 
-IGNORED_COLOR = (217, 217, 217)
-HATCH_COLOR = (150, 150, 150)
-OUTLINE_COLOR = (255, 255, 255)
 EDGE = "#808080"
 
-# Lengths in pixels of the PNG.
+OPACITY = 0.7
+"""Opacity of class colors over an image; the background is not painted."""
+
 LONGEST_SIDE = 300
-MAX_TOTAL_PIXELS = 170_000  # of all images together; keeps the file below 300 kB
-LABEL_HEIGHT = 100
-MIN_WIDTH = 600
-GAP = 12
-LINE = 25
+"""Longest side of a picture in the figures of a run, pixels."""
+MAX_TOTAL_PIXELS = 230_000
+"""Pixels of all pictures in such a figure, which keep the file below 300 kB."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted mask of an image.
+
+    Args:
+        mask: class ids uint8 [H,W].
+        iou: IoU, 0 to 1, NaN if it is undefined.
+        note: what else to write below the mask.
+    """
+
+    mask: np.ndarray
+    iou: float
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,51 +49,31 @@ class Example:
         name: name of the sample.
         image: uint8 [H,W,3], RGB.
         ground_truth: class ids uint8 [H,W], 255 = ignore.
-        prediction: class ids uint8 [H,W].
-        iou: mean IoU of this image, 0 to 1.
+        predictions: predictions of one or more networks.
+        heading: text above the row, which begins a section; empty for none.
     """
 
     name: str
     image: np.ndarray
     ground_truth: np.ndarray
-    prediction: np.ndarray
-    iou: float
+    predictions: Sequence[Prediction]
+    heading: str = ""
 
 
-def color_mask(mask: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    """Paint class ids in their colors and ignored pixels in light gray.
-
-    Args:
-        mask: class ids uint8 [H,W], 255 = ignore.
-        colors: RGB uint8 [K,3].
-
-    Returns:
-        RGB uint8 [H,W,3].
-
-    Raises:
-        ValueError: the mask contains ids without a color.
-    """
-    unknown = [int(k) for k in np.unique(mask) if k >= len(colors) and k != IGNORE]
-    if unknown:
-        raise ValueError(
-            f"the mask contains ids {unknown}; only 0 to {len(colors) - 1} have a color"
-        )
-    table = np.full((256, 3), IGNORED_COLOR, np.uint8)
-    table[: len(colors)] = colors
-    return np.asarray(table[mask])
-
-
-@report_style
 def draw_predictions(
     examples: Sequence[Example],
     names: Sequence[str],
     colors: np.ndarray,
     path: Path,
     title: str,
+    columns: Sequence[str] = ("prediction",),
+    longest_side: int = LONGEST_SIDE,
+    max_pixels: float = MAX_TOTAL_PIXELS,
 ) -> None:
-    """Draw one row per example: image, ground truth, prediction; add a legend of the classes.
+    """Draw one row per example: image, ground truth, predictions; add a legend of the classes.
 
-    Small images are enlarged by integer factors without smoothing. Ignored pixels are hatched gray.
+    Small images are enlarged by integer factors without smoothing. Masks are laid over the image;
+    ignored pixels are hatched gray.
 
     Args:
         examples: the rows from top to bottom, at least one.
@@ -97,94 +81,69 @@ def draw_predictions(
         colors: class colors RGB uint8 [K,3].
         path: the PNG to write.
         title: title of the figure.
+        columns: header of each prediction.
+        longest_side: longest side of a picture, pixels.
+        max_pixels: limit of the pixels of all pictures.
     """
-    sizes = [_shown_size(example.ground_truth, len(examples)) for example in examples]
-    column = max(width for _, width in sizes) + GAP
-    labels = [_label(example) for example in examples]
-    left = round(DPI * max(text_width(line, 8) for text in labels for line in text.split("\n")))
-    left += 2 * GAP
-    width = max(left + 3 * column, MIN_WIDTH)
+    pictures = len(examples) * (2 + len(columns))
+    rows = [_row(example, colors, longest_side, max_pixels / pictures) for example in examples]
     entries = _legend_entries(examples, names, colors)
-    longest = max(text_width(str(entry.get_label()), 8) for entry in entries)
-    legend_columns = max(1, int(width / DPI / (longest + 0.5)))
-    heading = fit_title(title, width / DPI)
-    top = LINE * (heading.count("\n") + 2) + GAP
-    bottom = LINE * math.ceil(len(entries) / legend_columns) + GAP
-    height = top + sum(max(rows, LABEL_HEIGHT) + GAP for rows, _ in sizes) + bottom
-
-    figure = Figure((width / DPI, height / DPI), dpi=DPI)
-    figure.suptitle(heading, y=1 - GAP / height, **TITLE)
-    for index, header in enumerate(("image", "ground truth", "prediction")):
-        figure.text((left + index * column) / width, 1 - (top - 6) / height, header)
-    y = height - top
-    for example, label, size in zip(examples, labels, sizes, strict=True):
-        figure.text(GAP / width, y / height, label, va="top")
-        for index, picture in enumerate(_pictures(example, colors, *size)):
-            figure.figimage(picture, left + index * column, y - size[0], origin="upper")
-        y -= max(size[0], LABEL_HEIGHT) + GAP
-    figure.legend(handles=entries, loc="lower center", ncols=legend_columns)
-    save_figure(figure, path)
+    draw_grid(rows, ("image", "ground truth", *columns), entries, path, title)
 
 
-def _shown_size(mask: np.ndarray, examples: int) -> tuple[int, int]:
-    """Displayed height and width in pixels, limited by the row and by the size of the file."""
-    height, width = mask.shape
-    longest, area = max(height, width), MAX_TOTAL_PIXELS / examples
-    scale = min(1, LONGEST_SIDE / longest, math.sqrt(area / (height * width)))
-    if scale == 1:
-        scale = LONGEST_SIDE // longest
-    return max(1, round(scale * height)), max(1, round(scale * width))
-
-
-def _legend_entries(
-    examples: Sequence[Example], names: Sequence[str], colors: np.ndarray
-) -> list[Patch]:
-    masks = [mask for example in examples for mask in (example.ground_truth, example.prediction)]
-    occurring = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
-    entries = [
-        Patch(
-            facecolor=f"#{bytes(colors[k]).hex()}",
-            edgecolor=EDGE,
-            linewidth=0.5,
-            label=shortened(names[k], MAX_NAME),
-        )
-        for k in occurring
-        if k != IGNORE
-    ]
-    if IGNORE in occurring:
-        light, dark = (f"#{bytes(color).hex()}" for color in (IGNORED_COLOR, HATCH_COLOR))
-        entries.append(Patch(facecolor=light, edgecolor=dark, hatch="/////", label="ignored"))
-    return entries
-
-
-def _label(example: Example) -> str:
-    name = example.name if len(example.name) <= 39 else f"{example.name[:38]}…"
-    score = "undefined" if math.isnan(example.iou) else f"{100 * example.iou:.1f} %"
-    return f"{textwrap.fill(name, 13)}\nIoU {score}"
-
-
-def _pictures(example: Example, colors: np.ndarray, height: int, width: int) -> list[np.ndarray]:
+def _row(example: Example, colors: np.ndarray, longest_side: int, area: float) -> Row:
+    height, width = _shown_size(example.ground_truth.shape, longest_side, area)
     shrink = height < example.image.shape[0]
     image = cv2.resize(
         np.ascontiguousarray(example.image),
         (width, height),
         interpolation=cv2.INTER_AREA if shrink else cv2.INTER_NEAREST_EXACT,
     )
-    # 32 shades per channel look the same and halve the file.
-    image = np.round(np.round(image / 255 * 31) / 31 * 255).astype(np.uint8)
-    masks = (example.ground_truth, example.prediction)
-    return [image, *(_paint(mask, colors, height, width) for mask in masks)]
+    masks = [example.ground_truth, *(prediction.mask for prediction in example.predictions)]
+    pictures = [image, *(lay_over(image, mask, colors, OPACITY) for mask in masks)]
+    captions = ["", "", *map(_caption, example.predictions)]
+    return Row(example.name, list(map(_with_few_shades, pictures)), captions, example.heading)
 
 
-def _paint(mask: np.ndarray, colors: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Class colors uint8 [height,width,3] with ignored pixels hatched and regions outlined."""
-    size = (width, height)
-    mask = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST_EXACT)
-    picture = color_mask(mask, colors)
-    diagonal = np.add.outer(np.arange(height), np.arange(width)) % 8 < 2
-    picture[(mask == IGNORE) & diagonal] = HATCH_COLOR
-    border = np.zeros(mask.shape, bool)
-    border[:, 1:] |= mask[:, 1:] != mask[:, :-1]
-    border[1:] |= mask[1:] != mask[:-1]
-    picture[border] = OUTLINE_COLOR
-    return picture
+def _shown_size(shape: Sequence[int], longest_side: int, area: float) -> tuple[int, int]:
+    """Displayed height and width in pixels, limited by the row and by the size of the file."""
+    height, width = shape
+    longest = max(height, width)
+    scale = min(1, longest_side / longest, math.sqrt(area / (height * width)))
+    if scale == 1:
+        scale = longest_side // longest
+    return max(1, round(scale * height)), max(1, round(scale * width))
+
+
+def _caption(prediction: Prediction) -> str:
+    iou = "undefined" if math.isnan(prediction.iou) else f"{100 * prediction.iou:.1f} %"
+    return f"IoU {iou}" + (f"\n{prediction.note}" if prediction.note else "")
+
+
+def _legend_entries(
+    examples: Sequence[Example], names: Sequence[str], colors: np.ndarray
+) -> list[Patch]:
+    """Legend of the classes that occur in the masks of examples, and of ignored pixels."""
+    occurring = np.zeros(256, bool)
+    for example in examples:
+        for mask in (example.ground_truth, *(p.mask for p in example.predictions)):
+            occurring[np.unique(mask)] = True
+    entries = [
+        Patch(
+            facecolor=f"#{bytes(colors[k]).hex()}",
+            edgecolor=EDGE,
+            linewidth=0.5,
+            label=shortened(names[int(k)], MAX_NAME),
+        )
+        for k in np.flatnonzero(occurring)
+        if k not in (0, IGNORE)
+    ]
+    if occurring[IGNORE]:
+        light, dark = (f"#{bytes(color).hex()}" for color in (IGNORED_COLOR, HATCH_COLOR))
+        entries.append(Patch(facecolor=light, edgecolor=dark, hatch="/////", label="ignored"))
+    return entries
+
+
+def _with_few_shades(picture: np.ndarray) -> np.ndarray:
+    """Round to 32 shades per channel, which look the same and halve the file."""
+    return np.round(np.round(picture / 255 * 31) / 31 * 255).astype(np.uint8)

@@ -16,7 +16,7 @@ from clothseg.checkpoint import BEST, FOLDER
 from clothseg.error import DataError, shortened
 from clothseg.files import write_json
 from clothseg.json_file import STRICT, Count, Plain, read_json
-from clothseg.untrusted import MAX_LIST_BYTES, read_file
+from clothseg.untrusted import MAX_LIST_BYTES, read_file, without_advice
 
 State = Literal["running", "done", "failed", "interrupted"]
 
@@ -135,7 +135,7 @@ def read_yaml(path: Path) -> Any:
                 raise ValueError(f"more than {MAX_DEPTH} levels, or {MAX_ALIASES} aliases")
         return yaml.load(text, LOADER)
     except (ValueError, yaml.YAMLError) as error:
-        raise DataError(f"{path} is not valid YAML: {shortened(error)}") from error
+        raise DataError(f"{path} is not valid YAML: {shortened(without_advice(error))}") from error
 
 
 def seal(folder: Path, files: Sequence[Path]) -> None:

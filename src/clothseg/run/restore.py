@@ -91,6 +91,23 @@ def recorded_reader(config: RunConfig, key: str = "root", given: Collection[str]
     return reader
 
 
+def with_root(config: RunConfig, root: str | dict[str, str]) -> RunConfig:
+    """Set the root folder of a recorded dataset, or those of the sources of a merged dataset.
+
+    Raises:
+        ConfigError: the folders do not fit the dataset.
+    """
+    sources = config.plain["dataset"].get("sources", {})
+    if isinstance(root, str) and not sources:
+        return config.changed(dataset={"root": root})
+    if isinstance(root, dict) and root and not root.keys() - sources.keys():
+        moved = {name: {**sources[name], "root": folder} for name, folder in root.items()}
+        return config.changed(dataset={"sources": {**sources, **moved}})
+    parts = ", ".join(f"{name}: <folder>" for name in sources)
+    form = f"'root={{{parts}}}'" if sources else "root=<folder>"
+    raise ConfigError([f"root={root}: does not fit the dataset of this run; write {form}"])
+
+
 def warn_if_unfinished(runs: Sequence[Path]) -> None:
     """Print a warning for each unfinished run, whose weights may differ from the final ones."""
     for run in runs:

@@ -11,7 +11,7 @@ from clothseg.labels import LabelSpace
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.report.figures import draw_learning_curves
-from clothseg.report.predictions import Example, draw_predictions
+from clothseg.report.predictions import Example, Prediction, draw_predictions
 from clothseg.report.results import draw_scores, write_per_class
 from clothseg.run.job import Job
 from clothseg.run.tables import write_image_scores
@@ -82,6 +82,5 @@ def _example(index: int, iou: float, cache: Cache, task: SemanticSegmentation) -
         name=cache.names[index],
         image=image[visible],
         ground_truth=np.array(cache.mask(index)[visible]),
-        prediction=task.predict(image[None])[0][visible],
-        iou=iou,
+        predictions=[Prediction(task.predict(image[None])[0][visible], iou)],
     )

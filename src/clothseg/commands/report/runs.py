@@ -1,42 +1,14 @@
-"""Command `scripts/report.py`: plot learning curves of recorded runs side by side."""
+"""Recorded runs below a folder, and names that distinguish them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from clothseg.config.command_line import check_settings
-from clothseg.config.settings import Report
 from clothseg.error import DataError, UserError
-from clothseg.metric.names import EPOCH_SCORES
 from clothseg.run.record import Record
 from clothseg.run.signature import is_irrelevant
-from clothseg.run.tables import HISTORY, read_history
-from clothseg.terminal.screen import console, say
-
-
-def report_command(overrides: list[str]) -> int:
-    """Draw the figure of a command line; return the exit status.
-
-    Raises:
-        ConfigError: the command line is invalid.
-        DataError: there is no run, or there are too many for one figure.
-    """
-    settings = check_settings(overrides, "report", Report)
-    runs = recorded_runs(Path(settings.runs))
-    histories = {}
-    for name, run in zip(run_names(runs), runs, strict=True):
-        try:
-            histories[name] = read_history(run.folder)
-        except DataError as error:
-            say(f"warning: left out: {error}")
-    from clothseg.report.curves import draw_curves
-
-    output = Path(settings.output)
-    _require_recorded(histories.values(), settings)
-    draw_curves(histories, settings.scores, output, settings.train)
-    console.print(f"{len(histories)} runs in {settings.runs}")
-    console.print(f"written to {output}", soft_wrap=True, markup=False)
-    return 0
+from clothseg.run.tables import HISTORY
+from clothseg.terminal.screen import say
 
 
 def recorded_runs(folder: Path) -> list[Record]:
@@ -63,25 +35,6 @@ def _is_readable(run: Record) -> bool:
         say(f"warning: left out: {error}")
         return False
     return True
-
-
-def _require_recorded(histories: Iterable[Sequence[Mapping[str, float]]], settings: Report) -> None:
-    """Check that every panel has a line.
-
-    Raises:
-        DataError: no run has recorded one of the scores; states how it is recorded.
-    """
-    recorded = {key for rows in histories for row in rows for key in row}
-    for name in settings.scores:
-        if f"val/{name}" not in recorded:
-            costly = f"it is costly: train with callbacks.checkpoints.monitor=val/{name}"
-            reason = costly if EPOCH_SCORES[name].costly else "an earlier version trained them"
-            raise DataError(f"scores: no run in {settings.runs} has val/{name}; {reason}")
-        if settings.train and f"train/{name}" not in recorded:
-            raise DataError(
-                f"train=true: no run in {settings.runs} has train/{name}; train with "
-                "metric.train=true"
-            )
 
 
 def run_names(runs: Sequence[Record]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`python scripts/report.py`: learning curves of several runs."""
+"""`python scripts/report.py`: names of runs, and their learning curves."""
 
 import csv
 from functools import cache
@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from clothseg.commands.main import main
-from clothseg.commands.report import read_history, recorded_runs, run_names
+from clothseg.commands.report.runs import recorded_runs, run_names
 from clothseg.config.command_line import check_command
 from clothseg.error import DataError
 from clothseg.report.curves import COLORS, LABELS, LINES, draw_curves
 from clothseg.run.record import Record
+from clothseg.run.tables import read_history
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
 

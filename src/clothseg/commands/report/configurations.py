@@ -1,0 +1,242 @@
+"""Configurations that were tested, and their predictions of test images at the original size."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clothseg.commands.report.runs import recorded_runs, run_names
+from clothseg.config.run_config import RunConfig
+from clothseg.config.settings import Report
+from clothseg.error import ConfigError, DataError, abbreviate
+from clothseg.run.record import Record
+from clothseg.run.restore import load_segmenter, recorded_config, recorded_reader, with_root
+from clothseg.run.tables import IMAGE_SCORES, read_image_scores
+from clothseg.terminal.screen import progress_bar, say
+from clothseg.trainer import evaluation_device
+
+
+@dataclass(frozen=True)
+class ScoredImage:
+    """Test image of a run.
+
+    Args:
+        run: the run that was tested on it.
+        counts: pixels of each class that are true positives, false positives and false negatives,
+            int64 [3,K], at the size of the network's input.
+    """
+
+    run: Record
+    counts: np.ndarray
+
+    @property
+    def iou(self) -> np.ndarray:
+        """IoU of each class, float64 [K]; NaN for a class that is in neither mask."""
+        from clothseg.metric.confusion import count_scores
+
+        return count_scores(self.counts).iou
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean over the classes that are in one of the masks; NaN if all pixels are ignored."""
+        from clothseg.metric.average import nan_mean
+
+        return float(nan_mean(self.iou))
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Configuration whose runs were tested on different images: the folds, or a single run.
+
+    Args:
+        name: what distinguishes the configuration from others.
+        config: configuration of its first run.
+        images: test images by name.
+    """
+
+    name: str
+    config: RunConfig
+    images: Mapping[str, ScoredImage]
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """Image of a dataset at its original size, as segmented by each configuration.
+
+    Args:
+        name: name of the image.
+        image: RGB uint8 [H,W,3].
+        ground_truth: class ids uint8 [H,W], 255 = ignore.
+        masks: predicted class ids uint8 [H,W] of each configuration.
+        classes: number of classes K.
+    """
+
+    name: str
+    image: np.ndarray
+    ground_truth: np.ndarray
+    masks: Sequence[np.ndarray]
+    classes: int
+
+    def matrix(self, index: int) -> np.ndarray:
+        """Confusion matrix of a configuration, int64 [K,K]; rows are the ground truth."""
+        import torch
+
+        from clothseg.metric.confusion import image_confusion
+
+        found, true = (torch.from_numpy(m)[None] for m in (self.masks[index], self.ground_truth))
+        return np.asarray(image_confusion(found, true, self.classes)[0])
+
+    def iou(self, index: int) -> np.ndarray:
+        """IoU of each class by a configuration, float64 [K]; NaN for a class in neither mask."""
+        from clothseg.metric.confusion import class_scores
+
+        return class_scores(self.matrix(index)).iou
+
+
+def tested_configurations(settings: Report) -> list[Configuration]:
+    """Find the tested configurations below a folder; warn of runs without scores of their images.
+
+    Raises:
+        ConfigError: a run uses packages that are not trusted, or `root` does not fit it.
+        DataError: there is none, or they differ in dataset, labels or crop.
+    """
+    groups: dict[Path, dict[str, ScoredImage]] = {}
+    first: dict[Path, Record] = {}
+    for run in recorded_runs(Path(settings.runs)):
+        try:
+            scores = read_image_scores(run.folder)
+        except DataError as error:
+            say(f"warning: left out: {error}")
+            continue
+        is_fold = run.folder.name.startswith("fold-")
+        group = run.folder.parent if is_fold else run.folder
+        first.setdefault(group, run)
+        images = zip(scores.names.tolist(), scores.counts, strict=True)
+        groups.setdefault(group, {}).update({n: ScoredImage(run, c) for n, c in images})
+    if not groups:
+        raise DataError(
+            f"runs={settings.runs}: no run in this folder or below has the scores of its test "
+            "images, which are written at the end of a run"
+        )
+    names = run_names(list(first.values()))
+    configs = [_config(run, settings) for run in first.values()]
+    found = [
+        Configuration(name, config, images)
+        for name, config, images in zip(names, configs, groups.values(), strict=True)
+    ]
+    _require_same_images(found, settings.runs)
+    _require_classes(found)
+    return found
+
+
+def _config(run: Record, settings: Report) -> RunConfig:
+    config = recorded_config(run.folder, settings.trust, settings.cache)
+    return config if settings.root is None else with_root(config, settings.root)
+
+
+def _require_same_images(tested: Sequence[Configuration], folder: str) -> None:
+    """Check that all configurations see the same images with the same labels.
+
+    Raises:
+        DataError: names two that do not.
+    """
+    one = tested[0]
+    for other in tested[1:]:
+        differing = [
+            what
+            for what, mine, theirs in (
+                ("labels", one.config.labels.names, other.config.labels.names),
+                ("dataset", _dataset(one.config), _dataset(other.config)),
+                ("crop to the person", one.config.preparation, other.config.preparation),
+            )
+            if mine != theirs
+        ]
+        if differing:
+            raise DataError(
+                f"runs={folder}: {one.name or 'one run'} and {other.name or 'another'} differ in "
+                f"{' and '.join(differing)}; select a folder with runs on the same images"
+            )
+
+
+def _require_classes(tested: Sequence[Configuration]) -> None:
+    """Check that images have scores of the classes of their configuration.
+
+    Raises:
+        DataError: names a run whose images have others.
+    """
+    for one in tested:
+        for image in one.images.values():
+            if image.counts.shape[1] != len(one.config.labels):
+                raise DataError(
+                    f"{image.run.folder / IMAGE_SCORES} has scores of {image.counts.shape[1]} "
+                    f"classes, but its config.yaml {len(one.config.labels)}; rerun=true trains the "
+                    "run again and moves the old record aside"
+                )
+
+
+def _dataset(config: RunConfig) -> object:
+    """Identity of a dataset, wherever its files are."""
+    dataset = config.plain["dataset"]
+    return dataset["_target_"], sorted(dataset.get("sources", {}))
+
+
+def segment(tested: Sequence[Configuration], names: Sequence[str]) -> list[Segmented]:
+    """Segment images at their original size with the runs that were tested on them.
+
+    Args:
+        tested: the configurations, which see the same images.
+        names: names of test images of all of them.
+
+    Raises:
+        DataError: an image or a checkpoint is missing or damaged.
+    """
+    config = tested[0].config
+    reader = recorded_reader(config)
+    table = config.labels.lookup_table(reader.names)
+    chosen = set(names)
+    pairs = {s.name: reader.read(s) for s in reader.samples() if s.name in chosen}
+    if missing := [name for name in names if name not in pairs]:
+        raise DataError(f"the dataset lacks test images of the runs: {abbreviate(missing)}")
+    with progress_bar("segmenting", len(tested) * len(names)) as advance:
+        masks = [
+            dict(_masks(one, names, {name: pairs[name][0] for name in names}, advance))
+            for one in tested
+        ]
+    classes = len(config.labels)
+    return [
+        Segmented(name, pairs[name][0], table[pairs[name][1]], [m[name] for m in masks], classes)
+        for name in names
+    ]
+
+
+def _masks(
+    tested: Configuration,
+    names: Sequence[str],
+    images: Mapping[str, np.ndarray],
+    advance: Callable[[float], None],
+) -> Iterable[tuple[str, np.ndarray]]:
+    """Yield the names and the masks of images, run by run."""
+    by_run: dict[Path, list[str]] = {}
+    for name in names:
+        by_run.setdefault(tested.images[name].run.folder, []).append(name)
+    frame = tested.config.data.frame
+    device = evaluation_device(tested.config.execution.accelerator, 0)
+    for folder, own in by_run.items():
+        segmenter = load_segmenter(tested.config, [folder], "none", [1.0]).to(device)
+        for name in own:
+            placement = frame.placement(*images[name].shape[:2])
+            yield name, segmenter.predict(placement.image(images[name])[None], placement)[0]
+            advance(1)
+
+
+def require_images(tested: Sequence[Configuration], names: Sequence[str]) -> None:
+    """Check that images are test images of all configurations.
+
+    Raises:
+        ConfigError: lists those that are not.
+    """
+    missing = [name for name in names if any(name not in one.images for one in tested)]
+    if missing:
+        problem = f"not in the test part of every configuration: {abbreviate(missing)}"
+        raise ConfigError([f"images: {problem}"])

@@ -1,0 +1,147 @@
+"""Grid of pictures with a label per row, a header per column and a legend of colors."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from clothseg.report.canvas import (
+    DPI,
+    TITLE,
+    fit_title,
+    report_style,
+    save_figure,
+    text_width,
+)
+
+# Lengths in pixels of the PNG.
+LABEL_HEIGHT = 60
+MIN_WIDTH = 600
+GAP = 12
+LINE = 19
+HEADER = 26
+
+MAX_LABEL = 39
+"""Longest label of a row, characters."""
+FONT_SIZE = 8
+CAPTION_SIZE = 7
+"""Sizes of text in points."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Pictures side by side.
+
+    Args:
+        label: name of the row, left of the pictures.
+        pictures: RGB uint8 [H,W,3] in the size at which they are shown.
+        captions: text below each picture, one or more lines.
+        heading: text above the row, which begins a section; empty for none.
+    """
+
+    label: str
+    pictures: Sequence[np.ndarray]
+    captions: Sequence[str]
+    heading: str = ""
+
+
+@report_style
+def draw_grid(
+    rows: Sequence[Row],
+    headers: Sequence[str],
+    legend: Sequence[Patch],
+    path: Path,
+    title: str,
+) -> None:
+    """Draw rows of pictures, pixel by pixel.
+
+    Args:
+        rows: the rows from top to bottom, at least one.
+        headers: text above each column.
+        legend: entries of the legend below the rows.
+        path: the PNG to write.
+        title: title of the figure.
+    """
+    columns = _column_widths(rows, len(headers))
+    labels = [_wrapped_label(row.label) for row in rows]
+    left = 2 * GAP + _pixels(labels, FONT_SIZE)
+    width = max(left + sum(columns), MIN_WIDTH)
+    captions = [
+        [_wrapped(c, w) for c, w in zip(row.captions, columns, strict=True)] for row in rows
+    ]
+    shown_headers = [_wrapped(header, w) for header, w in zip(headers, columns, strict=True)]
+    heights = [_row_height(row, below) for row, below in zip(rows, captions, strict=True)]
+    heading = fit_title(title, width / DPI)
+    header_lines = max(_lines(header) for header in shown_headers)
+    top = HEADER * (_lines(heading) + 1) + LINE * header_lines
+    legend_columns, legend_height = _legend_size(legend, width)
+    height = top + sum(heights) + legend_height
+
+    figure = Figure((width / DPI, height / DPI), dpi=DPI)
+    figure.suptitle(heading, y=1 - GAP / height, **TITLE)
+    starts = [left + sum(columns[:index]) for index in range(len(columns))]
+    for start, header in zip(starts, shown_headers, strict=True):
+        figure.text(start / width, 1 - (top - 6) / height, header, va="bottom")
+    y = height - top
+    for row, label, below, used in zip(rows, labels, captions, heights, strict=True):
+        upper = y
+        if row.heading:
+            upper -= HEADER
+            place = (GAP / width, (upper + 7) / height)
+            figure.text(*place, row.heading, va="bottom", fontweight="bold")
+        figure.text(GAP / width, upper / height, label, va="top")
+        for start, picture, caption in zip(starts, row.pictures, below, strict=True):
+            bottom = upper - picture.shape[0]
+            figure.figimage(picture, start, bottom, origin="upper")
+            place = (start / width, (bottom - 4) / height)
+            figure.text(*place, caption, va="top", fontsize=CAPTION_SIZE)
+        y -= used
+    figure.legend(handles=legend, loc="lower center", ncols=legend_columns)
+    save_figure(figure, path)
+
+
+def _column_widths(rows: Sequence[Row], count: int) -> list[int]:
+    """Width of each column with its gap, pixels."""
+    return [max(row.pictures[index].shape[1] for row in rows) + GAP for index in range(count)]
+
+
+def _row_height(row: Row, captions: Sequence[str]) -> int:
+    """Height of a row with its heading, its captions and its gap, pixels."""
+    tallest: int = max(picture.shape[0] for picture in row.pictures)
+    below = LINE * max(_lines(caption) for caption in captions)
+    return max(tallest + below, LABEL_HEIGHT) + GAP + (HEADER if row.heading else 0)
+
+
+def _legend_size(legend: Sequence[Patch], width: int) -> tuple[int, int]:
+    """Number of columns of the legend, and its height in pixels."""
+    if not legend:
+        return 1, 0
+    longest = max(text_width(str(entry.get_label()), FONT_SIZE) for entry in legend)
+    columns = max(1, int(width / DPI / (longest + 0.5)))
+    return columns, 25 * math.ceil(len(legend) / columns) + GAP
+
+
+def _wrapped_label(label: str) -> str:
+    short = label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 1]}…"
+    return textwrap.fill(short, 13)
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Break the lines of a text so that they fit a column of this width in pixels."""
+    characters = max(8, int((width - GAP) / DPI / text_width("n", FONT_SIZE)))
+    return "\n".join(textwrap.fill(line, characters) for line in text.split("\n"))
+
+
+def _lines(text: str) -> int:
+    """Number of lines of a text, 0 for an empty one."""
+    return text.count("\n") + 1 if text else 0
+
+
+def _pixels(texts: Sequence[str], size: float) -> int:
+    """Width of the longest line, pixels."""
+    return round(DPI * max(text_width(line, size) for text in texts for line in text.split("\n")))
