@@ -70,7 +70,7 @@ def run(command_line, command, root, recorded=None):
         "<exported>": root / ("exported" if "action=export" in command else "folder"),
         "<run>": recorded,
         "<runs>": root / "runs",
-        "<curves>": root / "curves.png",
+        "<figure>": root / "curves.png",
         "<scores>": root / "scores.json",
         "<masks>": root / "masks",
         "<photos>": root / "ccp" / "photos",

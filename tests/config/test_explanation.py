@@ -4,6 +4,7 @@ import pytest
 
 from clothseg.commands.main import main
 from clothseg.config.command_line import check_command, check_dataset
+from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError
 
 FOREIGN = ("Error", "while resolving", "Could not", "NoneType", "defaults list", "instance of")
@@ -164,3 +165,14 @@ def test_a_command_names_what_it_accepts(command, arguments, message, capsys, mo
     monkeypatch.setattr("clothseg.config.composition.Composer.compose", None)
     assert main(command, arguments) == 1
     assert message in capsys.readouterr().err
+
+
+def test_hydra_explains_itself_whatever_else_is_on_the_command_line(capsys):
+    assert main("train", ["model=fpn", "optimizer.lr=1e-3", "--hydra-help"]) == 0
+    assert "--hydra-help" in capsys.readouterr().out
+
+
+def test_long_lists_of_choices_are_counted():
+    text = did_you_mean("03100", [f"{number:04}" for number in range(1, 805)])
+    assert text.startswith("did you mean `0310`? Available: 0001, 0002, ")
+    assert text.endswith(", 0080, and 724 more")

@@ -169,7 +169,7 @@ def test_aliases_of_aliases_are_not_expanded(tmp_path):
 
 def test_a_number_of_thousands_of_digits_is_one_message(tmp_path):
     (tmp_path / "config.yaml").write_text(f"config: {'9' * 5000}\n")
-    with pytest.raises(DataError, match="not valid YAML: a number has thousands of digits$"):
+    with pytest.raises(DataError, match=r"not valid YAML: a number has thousands of digits$"):
         _ = Record(tmp_path).config
 
 

@@ -7,12 +7,14 @@ from clothseg.config.suggestion import did_you_mean
 VALUE_FLAGS = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
 """Hydra's flags that are followed by a value."""
 
+HYDRA_HELP = "--hydra-help"
+"""Flag of Hydra's text about itself, for which Hydra composes none of our options."""
 QUERY_FLAGS = (
     "--cfg",
     "-c",
     "--info",
     "-i",
-    "--hydra-help",
+    HYDRA_HELP,
     "--version",
     "--shell-completion",
     "-sc",

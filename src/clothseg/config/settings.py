@@ -146,7 +146,7 @@ class DatasetTask(BaseModel):
 
     model_config = STRICT
 
-    action: Literal["audit", "statistics", "export", "download", "crop", "draw"]
+    action: Literal["audit", "statistics", "export", "download", "crop", "draw", "label_scales"]
     """Action, a module of :mod:`clothseg.commands.dataset`."""
     dataset: Node
     labels: Labels
@@ -157,6 +157,12 @@ class DatasetTask(BaseModel):
     """Number of images that `draw` renders."""
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     """Random seed of `draw`."""
+    split: str | None
+    """Run folder; `statistics` also counts each part of its split."""
+    image: str | None
+    """Name of the image of `label_scales`; None: the one with the most classes."""
+    image_size: Annotated[int, Field(ge=32, le=4096)]
+    """Height and width of its mask, pixels."""
     trust: list[str]
     """Packages whose functions may be used as a `_target_`."""
 

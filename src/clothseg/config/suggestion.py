@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+MAX_CHOICES = 80
+"""Maximum number of choices that are listed, more than any group of options has."""
 MAX_LISTED = 3
 """Maximum number of keys of other groups that are suggested for one word."""
 SIMILAR, VERY_SIMILAR = 0.5, 0.75
@@ -10,12 +12,13 @@ SIMILAR, VERY_SIMILAR = 0.5, 0.75
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Suggest the closest match, if any, and list all choices."""
+    """Suggest the closest match, if any, and list the choices."""
     known = sorted(choices)
     if not known:
         return "none are available"
     close = difflib.get_close_matches(word, known, 1, SIMILAR)
-    listed = ", ".join(known)
+    rest = len(known) - MAX_CHOICES
+    listed = ", ".join(known if rest <= 0 else [*known[:MAX_CHOICES], f"and {rest:,} more"])
     return f"did you mean `{close[0]}`? Available: {listed}" if close else f"available: {listed}"
 
 

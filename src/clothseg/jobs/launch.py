@@ -14,14 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from clothseg.config.command_line import check_command, check_query, constant_keys
 from clothseg.config.composition import Composed
 from clothseg.config.consistency import contradictions
-from clothseg.config.flags import MULTIRUN_FLAGS, QUERY_FLAGS, QUERY_MODIFIERS, query_problems
+from clothseg.config.flags import (
+    HYDRA_HELP,
+    MULTIRUN_FLAGS,
+    QUERY_FLAGS,
+    QUERY_MODIFIERS,
+    query_problems,
+)
 from clothseg.config.run_config import RunConfig
-from clothseg.error import ConfigError
+from clothseg.error import ConfigError, first_line
 from clothseg.jobs.inputs import Inputs, share_inputs
 from clothseg.jobs.local import run_jobs
 from clothseg.jobs.machine import Machine
@@ -56,7 +63,7 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     if any(flag in QUERY_FLAGS for flag in flags):
         if problems := query_problems(flags):
             raise ConfigError(problems)
-        printed = check_query(overrides)
+        printed = [] if HYDRA_HELP in flags else check_query(overrides)
         _print_configuration([*printed, *(f for f in flags if f not in MULTIRUN_FLAGS)])
         return 0
     if modifiers := [flag for flag in flags if flag in QUERY_MODIFIERS]:
@@ -113,6 +120,8 @@ def _print_configuration(arguments: list[str]) -> None:
     try:
         with redirect_stderr(complaint):
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_nothing)()
+    except HydraException as error:
+        raise ConfigError([first_line(error)]) from error
     except SystemExit as exit:
         if exit.code:
             raise ConfigError([next(iter(complaint.getvalue().splitlines()), "")]) from None

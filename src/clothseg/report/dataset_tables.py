@@ -49,3 +49,30 @@ def class_table(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> 
         cells = [counts[0], percent[0], counts[1], percent[1], counts[2], area, percent[2]]
         table.add_row(Text(row["name"]), *cells)
     return table
+
+
+def subset_table(
+    groups: Mapping[str, Sequence[Mapping[str, Any]]], images: Mapping[str, int], title: str
+) -> Table:
+    """Table of the classes in the subsets of a split.
+
+    Args:
+        groups: rows of :func:`class_table` of each subset.
+        images: number of images of each subset.
+        title: title of the table.
+
+    Source: dang2020, Table I.
+    """
+    sizes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in images.items())
+    caption = f"Images: {sizes}. Area: mean per instance, in percent of its image."
+    table = new_table(title, caption)
+    table.add_column("class", overflow="fold")
+    names = [name.replace("_", " ") for name in groups]
+    add_score_columns(table, [f"{name}\ninstances" for name in names])
+    add_score_columns(table, [f"{name}\narea" for name in names])
+    for same_class in zip(*groups.values(), strict=True):
+        instances = [f"{row['instances']:,}" for row in same_class]
+        areas = [row["mean_area_share"] for row in same_class]
+        percent = ["-" if area is None else f"{100 * area:.2f}" for area in areas]
+        table.add_row(Text(same_class[0]["name"]), *instances, *percent)
+    return table

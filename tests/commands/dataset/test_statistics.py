@@ -23,6 +23,7 @@ from clothseg.dataset import Sample, ccp, merged
 from clothseg.dataset.reader import Reader
 from clothseg.geometry import Frame
 from clothseg.labels import LabelSpace
+from clothseg.split import Split
 from support.answers import ccp_statistics
 from support.clean_ccp import stripes
 from support.shipped_config import CCP_NAMES, label_space
@@ -157,7 +158,7 @@ def test_command_writes_tables_and_figures(clean_ccp, capsys):
 def test_command_breaks_down_by_part(tmp_path):
     reader = Shelf(tmp_path)
     cache = SimpleNamespace(cache=str(tmp_path / "cache"))
-    settings = SimpleNamespace(output=str(tmp_path / "report"), data=cache)
+    settings = SimpleNamespace(output=str(tmp_path / "report"), data=cache, split=None)
     assert act(Context("shelf", reader, SHELF, settings)) == 0
     with (tmp_path / "report/shelf-shelf/statistics/classes_by_part.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -165,6 +166,32 @@ def test_command_breaks_down_by_part(tmp_path):
         ("train", "hat", "2"),
         ("test", "hat", "0"),
     ]
+
+
+def test_command_counts_the_subsets_of_a_run(clean_ccp, capsys):
+    names, first = ["0001", "0002", "0003"], CCP_NAMES.index("hat")
+    for number in (2, 3):
+        mask = stripes(number)
+        mask[mask == first] = 0
+        write_mask(clean_ccp, number, mask)
+    Split(names[:1], names[1:], names[1:], "x", 0.0).write(clean_ccp.parent / "split.json")
+    assert run(clean_ccp, f"split={clean_ccp.parent}") == 0
+    folder = clean_ccp.parent / "report" / "ccp-refined15" / "statistics"
+    with (folder / "classes_by_subset.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["name"] == "Hat"]
+    found = [(row["subset"], row["instances"], row["images"]) for row in rows]
+    assert found == [("train", "1", "1"), ("validation", "0", "0"), ("test", "0", "0")]
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Images: 1 train, 2 validation, 2 test." in shown
+    assert shown.rpartition("Hat ")[2].split()[:3] == ["1", "0", "0"]
+
+
+def test_a_split_of_other_images_is_one_message(clean_ccp, capsys):
+    Split(["0001"], ["0002"], ["0042"], "x", 0.0).write(clean_ccp.parent / "split.json")
+    assert run(clean_ccp, f"split={clean_ccp.parent}") == 1
+    assert "the dataset lacks 1 images of the run's split: 0042" in capsys.readouterr().err
+    assert run(clean_ccp, "split=nowhere") == 1
+    assert "split.json" in capsys.readouterr().err
 
 
 def test_defect_is_one_message_and_nothing_is_written(clean_ccp, capsys):

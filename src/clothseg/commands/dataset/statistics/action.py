@@ -17,7 +17,8 @@ from clothseg.commands.dataset.statistics.counting import (
     image_rows,
 )
 from clothseg.files import write_csv, write_json
-from clothseg.report.dataset_tables import class_table
+from clothseg.report.dataset_tables import class_table, subset_table
+from clothseg.run.record import Record
 from clothseg.terminal.screen import console
 
 
@@ -25,26 +26,37 @@ def act(context: Context) -> int:
     """Compute the statistics of a dataset and write tables and figures.
 
     Raises:
-        DataError: a sample is defective, or a file cannot be written.
+        DataError: a sample is defective, the run has no split or other images, or a file cannot be
+            written.
     """
     cache = Path(context.settings.data.cache)
+    run = context.settings.split
+    split = None if run is None else Record(Path(run)).split
     counts = Counts.of(open_census(context.reader, context.labels, cache))
+    groups = break_down(counts, split)
     rows = class_rows(counts, context.labels)
     folder, labels = context.output / "statistics", context.labels
     further = count_further_maps(context.reader)
-    write_json(folder / "statistics.json", _summary(context, counts, rows) | {"further": further})
+    by_group = {
+        key: {name: class_rows(group, labels) for name, group in parts.items()}
+        for key, parts in groups.items()
+    }
+    summary = _summary(context, counts, rows)
+    summary |= {f"classes_by_{key}": parts for key, parts in by_group.items()}
+    write_json(folder / "statistics.json", summary | {"further": further})
     _write_csv(folder / "classes.csv", rows)
     _write_csv(folder / "images.csv", image_rows(counts))
-    for key, groups in break_down(counts).items():
-        by_group = [
-            {key: name} | row for name, group in groups.items() for row in class_rows(group, labels)
-        ]
-        _write_csv(folder / f"classes_by_{key}.csv", by_group)
+    for key, parts in by_group.items():
+        flat = [{key: name} | row for name, part_rows in parts.items() for row in part_rows]
+        _write_csv(folder / f"classes_by_{key}.csv", flat)
     for kind, kind_rows in further.items():
         _write_csv(folder / f"{kind}.csv", kind_rows)
     _draw(context, counts, rows, folder)
     _draw_further_maps(context, further, len(counts.samples), folder)
     console.print(class_table(rows, f"{context.name} in {labels.name}", _caption(counts)))
+    if split is not None:
+        images = {name: len(part.samples) for name, part in groups["subset"].items()}
+        console.print(subset_table(by_group["subset"], images, f"subsets of {run}"))
     console.print(f"written to {folder}", soft_wrap=True, markup=False)
     return 0
 
@@ -62,11 +74,6 @@ def _summary(context: Context, counts: Counts, rows: Sequence[dict[str, Any]]) -
         "instances_per_image": distribution(counts.instances.sum(1)),
         "image_heights": distribution(counts.sizes[:, 0]),
         "image_widths": distribution(counts.sizes[:, 1]),
-    } | {
-        f"classes_by_{key}": {
-            name: class_rows(group, context.labels) for name, group in groups.items()
-        }
-        for key, groups in break_down(counts).items()
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from clothseg.cache import Census
 from clothseg.dataset import Reader, Sample
 from clothseg.labels import LabelSpace
+from clothseg.split import Split
 from clothseg.terminal.screen import progress_bar
 from clothseg.threads import map_in_order
 
@@ -17,6 +18,10 @@ INSTANCE_MEANINGS = {
     False: "one per class and image, because the dataset does not annotate objects",
 }
 """Meaning of an instance, by whether the dataset annotates objects."""
+
+
+SUBSETS = ("train", "validation", "test", "held_out")
+"""Subsets of a split, in the order of tables."""
 
 
 @dataclass(frozen=True)
@@ -132,20 +137,43 @@ def classes_per_image(counts: Counts) -> np.ndarray:
     return np.asarray((counts.pixels[:, 1:] > 0).sum(1))
 
 
-def break_down(counts: Counts) -> dict[str, dict[str, Counts]]:
-    """Split the counts by source and by part, where the samples have them.
+def break_down(counts: Counts, split: Split | None = None) -> dict[str, dict[str, Counts]]:
+    """Split the counts by source and by part, where the samples have them, and by a run's split.
+
+    Args:
+        counts: counts of all images.
+        split: subsets of the images of a run, which may be in more than one; None without a run.
 
     Returns:
-        Counts by name for the keys `source` and `part`; keys that no sample sets are omitted.
+        Counts by name for the keys `source`, `part` and `subset`; keys that no sample sets are
+        omitted.
+
+    Raises:
+        DataError: the dataset lacks images of the split.
     """
     keys = {
         "source": [sample.source for sample in counts.samples],
         "part": [sample.part for sample in counts.samples],
     }
-    return {
+    groups = {
         key: {name: counts.select(np.array(values) == name) for name in dict.fromkeys(values)}
         for key, values in keys.items()
         if any(values)
+    }
+    return groups if split is None else groups | {"subset": _subsets(counts, split)}
+
+
+def _subsets(counts: Counts, split: Split) -> dict[str, Counts]:
+    """Return the counts of the subsets of a split that have images.
+
+    Source: dang2020, Table I.
+    """
+    names = [sample.name for sample in counts.samples]
+    split.require(names)
+    return {
+        subset: counts.select(np.isin(names, chosen))
+        for subset in SUBSETS
+        if (chosen := getattr(split, subset))
     }
 
 
