@@ -57,6 +57,39 @@ def test_metrics():
         assert all("c4" in score or "product" in score for score in left_out)
 
 
+@pytest.mark.parametrize("name", answers.PARSING_SCENES)
+def test_parsing(name):
+    arrays, scores = answers.parsing_scene(name)
+    originals = arrays_of(f"human_parsing/{name}.npz")
+    for key, values in arrays.items():
+        np.testing.assert_array_equal(values, originals[key])
+    expected = json_of(f"human_parsing/{name}.json")
+    miou = expected["miou"]
+    parts, people, empty = expected["apr"], expected["app"], expected["app"]["mhp_v2"]
+    pairs = [
+        (scores["apr"], parts["ap"]),
+        (scores["apr_volume"], parts["vol_nanmean"]),
+        (scores["apr_volume_of_all"], parts["vol_plain_mean"]),
+        (scores["app"], people["ap"]),
+        (scores["pcp"], people["pcp"]),
+        (scores["app_without_empty"], empty["ap"]),
+        (scores["pcp_without_empty"], empty["pcp"]),
+        (scores["aph"], expected["aph"]["ap"]),
+        *((scores["iou"][key], miou[key]["iou"]) for key in miou),
+        *((scores["miou"][key], miou[key]["miou"]) for key in miou),
+        *((scores["miou_foreground"][key], miou[key]["miou_foreground_only"]) for key in miou),
+        *((scores["miou_per_image"][key], miou[key]["miou_mean_over_images"]) for key in miou),
+        *(
+            (rules[rule], expected["apcr"][kind][rule]["ap"])
+            for kind, rules in scores["apcr"].items()
+            for rule in ("cut", "majority")
+        ),
+    ]
+    for ours, original in pairs:
+        ours, original = np.array(ours, float), np.array(original, float)
+        np.testing.assert_allclose(ours, original, rtol=0, atol=1e-10)
+
+
 def test_losses():
     originals = arrays_of("metrics/losses.npz")
     compared = set()

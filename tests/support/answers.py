@@ -32,6 +32,17 @@ METRIC_CASES = (
 )
 
 
+PARSING_SCENES = (
+    "plain",
+    "empty_cases",
+    "duplicates",
+    "absent_classes",
+    "ties",
+    "crowd12",
+    "perfect",
+)
+
+
 @dataclass(frozen=True)
 class MetricCase:
     """Masks uint8 [N,H,W], number of classes, and scores by name (NaN where undefined)."""
@@ -89,6 +100,11 @@ def pooled_label_cases() -> dict[str, dict[str, np.ndarray]]:
     occur, `presence_<level>`, and whether that is known, `valid_<level>`, all uint8 [1,4,h,w].
     """
     return {name: _arrays("label_pooling", f"{name}/") for name in ("clean", "ignore")}
+
+
+def parsing_scene(name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Maps and lists of true and predicted people in pictures, and their scores."""
+    return _arrays("parsing_scenes", f"{name}/"), _json("parsing_scores")[name]
 
 
 def opening_answers() -> dict[str, np.ndarray]:
