@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from clothseg.config.output_path import OutputFile, OutputPicture
 from clothseg.config.schema import STRICT, Labels, Node
-from clothseg.metric.names import EpochScore, Task
+from clothseg.metric.names import EpochScore
 from clothseg.trainer import Count, Processes
 
 Scales = Annotated[list[Annotated[float, Field(ge=0.25, le=4)]], Field(min_length=1)]
@@ -91,16 +91,24 @@ class Score(BaseModel):
 
     model_config = STRICT
 
-    task: Task
-    """Kind of masks."""
+    task: Literal["semantic", "parsing"]
+    """Kind of predictions, a module of :mod:`clothseg.commands.score`."""
     prediction: str
-    """Folder of predicted masks."""
+    """Folder of predicted masks, or of a submission."""
     target: str
-    """Folder of ground-truth masks."""
+    """Folder of ground-truth masks, or of a part of a dataset."""
     labels: str
     """Label space in conf/labels, or path of a labels.json."""
     output: OutputFile
     """JSON file to write."""
+    matching: Literal["reference", "one_to_one"]
+    """Whether several predicted parts may hit the same true part."""
+    absent: Literal["nanmean", "mean"]
+    """Whether classes that are predicted but do not exist are left out of means."""
+    characterized: Literal["cut", "majority"]
+    """How a characteristic divides a predicted part."""
+    empty_people: bool
+    """Count true people without any part."""
 
 
 class Report(BaseModel):

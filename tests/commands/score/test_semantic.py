@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from clothseg.commands.mask_files import score_folders
-from clothseg.commands.score import class_masks
+from clothseg.commands.score.semantic import class_masks
 from clothseg.error import DataError
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less

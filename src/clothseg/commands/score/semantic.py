@@ -1,11 +1,10 @@
-"""Command `scripts/score.py`: score a folder of predicted masks from any source."""
+"""`task=semantic`: score a folder of masks with one class per pixel."""
 
 from pathlib import Path
 
 import yaml
 
 from clothseg.commands.mask_files import MaskReader, score_folders
-from clothseg.config.command_line import check_settings
 from clothseg.config.settings import Score
 from clothseg.config.suggestion import did_you_mean
 from clothseg.dataset.class_masks import ClassMasks
@@ -17,14 +16,13 @@ from clothseg.shipped import CONF, options
 from clothseg.terminal.screen import console, progress_bar
 
 
-def score_command(overrides: list[str]) -> int:
+def score(settings: Score) -> int:
     """Score a folder of masks, write and print the scores; return the exit status.
 
     Raises:
-        ConfigError: the command line is invalid.
+        ConfigError: there is no such label space.
         DataError: the masks are invalid.
     """
-    settings = check_settings(overrides, "score", Score)
     names, read = class_masks(settings.labels)
     folders = Path(settings.prediction), Path(settings.target)
     card = score_folders(*folders, names, progress_bar, read)

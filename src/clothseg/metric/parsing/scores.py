@@ -1,0 +1,206 @@
+"""Scores of human parsing over many pictures, and their JSON format."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from clothseg.metric.average import nan_mean
+from clothseg.metric.parsing.instances import (
+    THRESHOLDS,
+    Absent,
+    Detections,
+    Instances,
+    Matching,
+    characterized,
+    characterized_truth,
+    detect,
+    mean_precision,
+)
+from clothseg.metric.parsing.people import People, compare_people
+
+PARTS = "parts"
+"""Key of the map of parts among those of the characteristics."""
+HALF = THRESHOLDS.index(0.5)
+"""Position of the threshold 0.5, the second of the usual numbers."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Choices that programs and papers make differently, see :mod:`clothseg.metric.parsing`.
+
+    Args:
+        matching: whether several parts may hit the same true part.
+        absent: whether parts that are predicted but do not exist are left out of the mean.
+        characterized: how a characteristic divides a part.
+        empty_people: count true people without any part.
+    """
+
+    matching: Matching = "reference"
+    absent: Absent = "nanmean"
+    characterized: Literal["cut", "majority"] = "cut"
+    empty_people: bool = True
+
+
+@dataclass(frozen=True)
+class TruePicture:
+    """Ground truth of a picture.
+
+    Args:
+        maps: class ids [H,W] of :data:`PARTS` and of each characteristic, 0 = none, 255 = ignore.
+        person: number of the person, integers [H,W], 0 = none.
+        instances: parts of people.
+    """
+
+    maps: Mapping[str, np.ndarray]
+    person: np.ndarray
+    instances: Instances
+
+
+@dataclass(frozen=True)
+class PredictedPicture:
+    """Prediction of a picture.
+
+    Args:
+        maps: class ids [H,W] of :data:`PARTS` and of each characteristic that is predicted.
+        instances: parts of people.
+        people: class ids [H,W] of each person, 0 outside of it; None if people are not told apart.
+        scores: score of each person, float [M].
+    """
+
+    maps: Mapping[str, np.ndarray]
+    instances: Instances
+    people: Sequence[np.ndarray] | None
+    scores: np.ndarray
+
+
+class ParsingScores:
+    """Scores that are updated picture by picture; only counts and ranks are kept.
+
+    Args:
+        names: names of the values of :data:`PARTS` and of each characteristic, in id order.
+        rules: choices between definitions.
+    """
+
+    def __init__(self, names: Mapping[str, Sequence[str]], rules: Rules) -> None:
+        self.names, self.rules = names, rules
+        self.matrices = {kind: np.zeros((len(n), len(n)), np.int64) for kind, n in names.items()}
+        self.picture_means: dict[str, list[float]] = {kind: [] for kind in names}
+        self.parts: list[Detections] = []
+        self.characterized: dict[str, list[Detections]] = {kind: [] for kind in names}
+        self.people: list[People] | None = []
+        self.pictures = 0
+
+    def add(self, truth: TruePicture, predicted: PredictedPicture) -> None:
+        """Add a picture, whose maps have the same size and ids below the numbers of names.
+
+        Characteristics that the prediction lacks anywhere have no scores; people neither.
+        """
+        rules, classes = self.rules, len(self.names[PARTS])
+        self.pictures += 1
+        for kind in list(self.matrices):
+            if kind not in predicted.maps:
+                del self.matrices[kind]
+                continue
+            matrix = _confusion(truth.maps[kind], predicted.maps[kind], len(self.names[kind]))
+            self.matrices[kind] += matrix
+            self.picture_means[kind].append(float(nan_mean(_iou(matrix))))
+        true, found = truth.instances, predicted.instances
+        self.parts.append(detect(true, found, classes - 1, matching=rules.matching))
+        visible = np.where(truth.maps[PARTS] < classes, truth.maps[PARTS], 0)
+        for kind in self.matrices.keys() - {PARTS}:
+            values = len(self.names[kind])
+            known = np.where(truth.maps[kind] < values, truth.maps[kind], 0)
+            divided = characterized(found, predicted.maps[kind], rules.characterized)
+            expected = characterized_truth(truth.person, visible, known)
+            one = detect(expected, divided, values - 1, matching=rules.matching)
+            self.characterized[kind].append(one)
+        if predicted.people is None:
+            self.people = None
+        if self.people is not None and predicted.people is not None:
+            maps, scores, keep = predicted.people, predicted.scores, rules.empty_people
+            person = truth.person
+            one_picture = compare_people(person, visible, maps, scores, classes, THRESHOLDS, keep)
+            self.people.append(one_picture)
+
+    def card(self) -> dict[str, Any]:
+        """Convert the scores to plain Python values for JSON; None if undefined.
+
+        `vol` is the mean over the IoU thresholds 0.1 to 0.9.
+        """
+        kinds = [kind for kind in self.names if kind != PARTS]
+        return {
+            "num_images": self.pictures,
+            **self._classes(PARTS),
+            "apr": self._precision(self.parts, PARTS),
+            **self._people(),
+            "apcr": {
+                kind: self._precision(self.characterized[kind], kind)
+                if kind in self.matrices
+                else None
+                for kind in kinds
+            },
+            "characteristics": {
+                kind: self._classes(kind) if kind in self.matrices else None for kind in kinds
+            },
+        }
+
+    def _classes(self, kind: str) -> dict[str, Any]:
+        """Scores of the pixels of a map.
+
+        The mean is over classes that occur in the truth or in a prediction; `miou_per_image` is the
+        mean over pictures of that of a picture.
+        """
+        iou = _iou(self.matrices[kind])
+        return {
+            "miou": _number(nan_mean(iou)),
+            "miou_foreground": _number(nan_mean(iou[1:])),
+            "miou_per_image": _number(nan_mean(np.array(self.picture_means[kind]))),
+            "iou": dict(zip(self.names[kind], map(_number, iou), strict=True)),
+        }
+
+    def _precision(self, pictures: Sequence[Detections], kind: str) -> dict[str, Any]:
+        joined = Detections.joined(pictures)
+        precision = joined.precision
+        means = mean_precision(precision, self.rules.absent)
+        return _levels(means) | {
+            "per_class": dict(
+                zip(self.names[kind][1:], map(_number, precision.mean(1)), strict=True)
+            )
+        }
+
+    def _people(self) -> dict[str, Any]:
+        if self.people is None:
+            return {"app": None, "pcp": None}
+        joined = People.joined(self.people)
+        return {"app": _levels(joined.precision), "pcp": _levels(joined.correct_parts)}
+
+
+def _confusion(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Count true and predicted ids, int64 [K,K]; true ids from K are ignored."""
+    valid = true < classes
+    pairs = true[valid].astype(np.int64) * classes + predicted[valid]
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def _iou(matrix: np.ndarray) -> np.ndarray:
+    """IoU of each class, float64 [K]; NaN for a class in neither map."""
+    both = np.diagonal(matrix)
+    union = matrix.sum(0) + matrix.sum(1) - both
+    return np.where(union > 0, both / np.maximum(union, 1), np.nan)
+
+
+def _levels(values: np.ndarray) -> dict[str, Any]:
+    """Describe scores at :data:`THRESHOLDS`."""
+    return {
+        "vol": _number(values.mean()),
+        "at_50": _number(values[HALF]),
+        "per_threshold": list(map(_number, values)),
+    }
+
+
+def _number(value: "float | np.ndarray") -> float | None:
+    number = float(value)
+    return None if math.isnan(number) else number
