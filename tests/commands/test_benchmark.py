@@ -14,7 +14,7 @@ import torch
 
 from clothseg import build
 from clothseg.augmentation import none
-from clothseg.benchmark import commands, memory, parallel_jobs, sweep_job
+from clothseg.benchmark import commands, memory, parallel_jobs, parsing_scores, sweep_job
 from clothseg.benchmark.comparison import Comparison, Goal, Side, training_config
 from clothseg.benchmark.evaluation import our_evaluation, shifted_batches, their_evaluation
 from clothseg.benchmark.gpu_throughput import throughput
@@ -105,6 +105,16 @@ def test_training_step_benchmark(wardrobe, here):
     for comparison in memory:  # on Linux only
         assert_consistent(comparison, 1)
         assert comparison["unit"] == "MB"
+
+
+def test_parsing_benchmark(wardrobe, here):
+    (comparison,) = benchmark_result(tiny("parsing_scores", wardrobe))["comparisons"]
+    assert comparison["ratio"] == pytest.approx(
+        comparison["rival"]["median"] / comparison["clothseg"]["median"]
+    )
+    people, parts = parsing_scores._crowd(120)
+    assert sorted(np.unique(people)) == list(range(13))
+    assert [len(np.unique(parts[people == k])) for k in range(1, 13)] == [7] * 12
 
 
 def test_evaluation_benchmark(wardrobe, here):

@@ -184,6 +184,7 @@ class Benchmark(BaseModel):
         "input_pipeline",
         "training_step",
         "evaluation",
+        "parsing_scores",
         "start_up",
         "sweep_job",
         "parallel_jobs",
