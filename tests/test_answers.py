@@ -90,6 +90,18 @@ def test_parsing(name):
         np.testing.assert_allclose(ours, original, rtol=0, atol=1e-10)
 
 
+def test_parsing_losses():
+    arrays, expected = answers.parsing_losses()
+    originals = arrays_of("human_parsing/detr_parts.npz")
+    assert arrays.keys() == originals.keys()
+    for name, values in arrays.items():
+        assert_equal(values, originals[name])
+    original = json_of("human_parsing/detr_parts.json")
+    left_out = {k: v for k, v in original["losses"].items() if "error" in k}
+    assert {**original, "losses": {**expected["losses"], **left_out}} == original
+    assert expected.keys() == original.keys()
+
+
 def test_losses():
     originals = arrays_of("metrics/losses.npz")
     compared = set()

@@ -107,6 +107,11 @@ def parsing_scene(name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return _arrays("parsing_scenes", f"{name}/"), _json("parsing_scores")[name]
 
 
+def parsing_losses() -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Outputs and targets of a network for people, and its matches, losses and position code."""
+    return _arrays("parsing_losses"), _json("parsing_losses")
+
+
 def opening_answers() -> dict[str, np.ndarray]:
     """Probabilities [K,H,W], opened ones, and class maps by mode and kernel."""
     return _arrays("openings")
