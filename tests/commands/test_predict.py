@@ -18,6 +18,7 @@ from clothseg.dataset.image import read_image
 from clothseg.dataset.person_segmenter import PersonSegmenter
 from clothseg.error import DataError
 from clothseg.report.overlay import overlay
+from clothseg.task.color_names import REFERENCES
 from support.command_line import records
 from support.shipped_config import label_space
 from support.small_datasets import png
@@ -77,6 +78,16 @@ def test_masks_have_the_size_of_the_photos_and_match_the_areas(predicted):
         counts = np.bincount(mask.ravel(), minlength=len(names)).tolist()
         assert list(rows[name]["pixels"].values()) == counts
         assert [int(table[name][label]) for label in names] == counts
+        colored = [label for label, count in zip(names, counts, strict=True) if count][1:]
+        assert set(rows[name]["colors"]) <= set(colored)
+        for label, colors in rows[name]["colors"].items():
+            pixels = mask == names.index(label)
+            for color in colors:
+                assert color["name"] in REFERENCES
+                assert 0.1 <= color["fraction"] <= 1
+                assert color["fraction"] * pixels.sum() == pytest.approx(
+                    round(color["fraction"] * pixels.sum())
+                )
 
 
 @pytest.fixture(params=["squeeze", "letterbox", "crop"])

@@ -4,7 +4,7 @@ import errno
 import glob
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from clothseg.run.restore import (
     recorded_config,
     warn_if_unfinished,
 )
+from clothseg.task.color_names import dominant_colors
 from clothseg.terminal.screen import console, progress_bar
 from clothseg.threads import map_in_order
 
@@ -83,7 +84,8 @@ def predict_command(overrides: list[str]) -> int:
                 names_file = isinstance(error, DataError)
                 problems.append(text if names_file else f"{photo.path}: {text}")
             else:
-                rows.append(area_row(photo, mask, segmenter.labels.names))
+                names = segmenter.labels.names
+                rows.append(area_row(photo, mask, names) | color_row(found, mask, names))
             advance(1)
     if rest := other_files(options.input, output):
         console.print(rest, soft_wrap=True, markup=False)
@@ -239,6 +241,13 @@ def area_row(photo: Photo, mask: np.ndarray, names: Sequence[str]) -> dict[str, 
     height, width = mask.shape
     areas = dict(zip(names, pixels, strict=True))
     return {"photo": photo.name, "width": width, "height": height, "pixels": areas}
+
+
+def color_row(image: np.ndarray, mask: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+    """Dominant colors of each class but the background, for one photo."""
+    found = dominant_colors(image, mask, len(names))
+    pairs = zip(names[1:], found[1:], strict=True)
+    return {"colors": {name: list(map(asdict, colors)) for name, colors in pairs if colors}}
 
 
 def _on_device(segmenter: "Segmenter", config: RunConfig) -> "Segmenter":
