@@ -1,0 +1,135 @@
+"""From maps to people: pixels have one owner, scores are those of a slow reference."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clothseg.metric.parsing.instances import Instances
+from clothseg.metric.parsing.scores import PARTS, ParsingScores, Rules, TruePicture
+from clothseg.task.people import ImageArea, Part, describe, find_people, sentence
+
+CERTAIN = 9.0
+
+
+def logits_of(ids, classes):
+    """Logits [K,H,W] whose largest is that of the ids."""
+    return torch.from_numpy(np.where(np.arange(classes)[:, None, None] == ids, CERTAIN, -CERTAIN))
+
+
+def same_size(height, width):
+    return ImageArea((height, width), (height, width), (height, width))
+
+
+@given(st.integers(0, 2**31), st.integers(0, 5), st.integers(2, 4))
+@settings(deadline=None)
+def test_pixels_people_and_parts_are_those_of_a_slow_reference(seed, queries, classes):
+    random = torch.Generator().manual_seed(seed)
+    people = torch.randn(queries, 2, generator=random)
+    masks = torch.randn(queries, 5, 6, generator=random)
+    maps = {PARTS: torch.randn(classes, 5, 6, generator=random)}
+    found = find_people(people, masks, maps, same_size(5, 6), min_score=0.4)
+
+    probability, inside = people.softmax(-1)[:, 0], masks.sigmoid()
+    owner = np.full((5, 6), -1)
+    for row, column in np.ndindex(5, 6):
+        candidates = [
+            (float(probability[q] * inside[q, row, column]), -q)
+            for q in range(queries)
+            if probability[q] >= 0.4 and inside[q, row, column] > 0.5
+        ]
+        if candidates:
+            owner[row, column] = -max(candidates)[1]
+    present = sorted({*owner.ravel()} - {-1})
+    scores = {q: float(probability[q] * inside[q][owner == q].mean()) for q in present}
+    ranked = sorted(present, key=scores.__getitem__)
+    np.testing.assert_allclose(found.scores, [scores[q] for q in ranked], rtol=1e-5)
+    for number, q in enumerate(ranked, 1):
+        assert np.array_equal(found.person == number, owner == q)
+    assert np.array_equal(found.person == 0, owner == -1)
+
+    certain, ids = maps[PARTS].max(0)
+    assert np.array_equal(found.maps[PARTS], ids)
+    expected = []
+    for number, q in enumerate(ranked, 1):
+        for label in range(1, classes):
+            part = (owner == q) & (ids.numpy() == label)
+            if part.any():
+                means = inside[q][part].mean() * certain.sigmoid()[part].mean()
+                expected.append((number, label, float(probability[q] * means), part))
+    assert found.owners.tolist() == [number for number, *_ in expected]
+    assert found.parts.labels.tolist() == [label for _, label, *_ in expected]
+    np.testing.assert_allclose(found.parts.scores, [e[2] for e in expected], rtol=1e-5)
+    for index, (*_, part) in enumerate(expected, 1):
+        assert np.array_equal(found.parts.index == index, part)
+
+
+def drawn():
+    """Two people side by side with hats and coats, colored."""
+    person = np.zeros((8, 12), int)
+    person[:, 1:5], person[:, 6:11] = 1, 2
+    parts = np.where(person > 0, np.where(np.arange(8)[:, None] < 3, 1, 2), 0)
+    color = np.where((person == 1) & (parts == 2), 2, 0)
+    color[:2, 6:11] = 1
+    return person, parts, color
+
+
+def people_of(person, parts, color, scores=(0.9, 0.6)):
+    masks = torch.stack([logits_of(person == k, 2)[1] for k in (1, 2)])
+    chances = torch.tensor([[p, 1 - p] for p in scores]).log()
+    maps = {PARTS: logits_of(parts, 3), "color": logits_of(color, 3)}
+    return find_people(chances, masks, maps, same_size(*person.shape))
+
+
+def test_a_perfect_output_has_perfect_scores():
+    person, parts, color = drawn()
+    found = people_of(person, parts, color)
+    np.testing.assert_allclose(found.scores, [0.6, 0.9], rtol=1e-3)
+    names = {PARTS: ["none", "Hat", "Coat"], "color": ["none", "Dark", "Red"]}
+    scores = ParsingScores(names, Rules())
+    truth = Instances.numbered(
+        np.where(parts > 0, (person - 1) * 3 + parts, 0), [(1, 1), (2, 2), (4, 1), (5, 2)]
+    )
+    scores.add(TruePicture({PARTS: parts, "color": color}, person, truth), found.picture())
+    card = scores.card()
+    for value in (card["miou"], card["apr"]["vol"], card["app"]["vol"], card["pcp"]["vol"]):
+        assert value == pytest.approx(1)
+    assert card["apcr"]["color"]["vol"] == pytest.approx(1)
+
+
+def test_people_are_described_by_the_most_frequent_values():
+    found = people_of(*drawn())
+    second, first = describe(found)
+    assert [part.label for part in first] == [1, 2]
+    assert first[0].characteristics == {}
+    assert first[1].characteristics == {"color": (2, 1.0)}
+    assert second[0].characteristics == {"color": (1, pytest.approx(2 / 3))}
+    assert second[0].pixels == 15
+    names = {PARTS: ["none", "Hat", "Coat"], "color": ["none", "Dark", "Red"]}
+    assert sentence(first, names) == "hat, red coat"
+    assert sentence([Part(2, 1.0, 5, {"color": (1, 0.5)})], names) == "dark coat"
+
+
+def test_a_picture_without_people_has_none():
+    maps = {PARTS: logits_of(np.ones((4, 4), int), 2)}
+    for people, masks in (
+        (torch.zeros(0, 2), torch.zeros(0, 4, 4)),
+        (torch.tensor([[-9.0, 9.0]]), torch.full((1, 4, 4), 9.0)),
+        (torch.tensor([[9.0, -9.0]]), torch.full((1, 4, 4), -9.0)),
+    ):
+        found = find_people(people, masks, maps, same_size(4, 4))
+        assert (len(found.scores), found.person.max(), len(found.parts.labels)) == (0, 0, 0)
+        assert describe(found) == []
+
+
+def test_padding_is_cut_off_before_a_picture_gets_its_size():
+    """A person fills the visible part; what is predicted in the padding does not matter."""
+    masks = torch.full((1, 8, 8), -9.0)
+    masks[:, :4, :6] = 9.0
+    maps = {PARTS: logits_of(np.where(masks[0].numpy() > 0, 1, 0), 2)}
+    area = ImageArea((32, 32), (16, 24), (100, 150))
+    found = find_people(torch.tensor([[9.0, -9.0]]), masks, maps, area)
+    assert found.person.shape == (100, 150)
+    assert (found.person[:88, :138] == 1).all()
+    assert (found.person == 1).mean() > 0.9
