@@ -163,6 +163,8 @@ class DatasetTask(BaseModel):
     """Output folder."""
     num_images: Count
     """Number of images that `draw` renders."""
+    max_people: Annotated[int, Field(ge=5, le=60)]
+    """Maximum number of people in an image that `draw` renders for CIHP and CCIHP."""
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     """Random seed of `draw`."""
     split: str | None

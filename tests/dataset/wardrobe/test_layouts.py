@@ -11,14 +11,21 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from clothseg.dataset import cfpd, imaterialist, modanet
+from clothseg.dataset import cfpd, cihp, imaterialist, modanet
 from clothseg.dataset.wardrobe import LAYOUTS, draw_photo
+from clothseg.dataset.wardrobe import photo as photos_of_people
 from clothseg.dataset.wardrobe.colors import main_color
 from clothseg.dataset.wardrobe.layouts import colorful, multi_human
 from clothseg.dataset.wardrobe.layouts import imaterialist as imaterialist_layout
 from clothseg.dataset.wardrobe.layouts import modanet as modanet_layout
 from clothseg.dataset.wardrobe.names import CCP_ID, CCP_NAMES
-from clothseg.dataset.wardrobe.photo import Photo, draw_group, draw_portrait
+from clothseg.dataset.wardrobe.photo import (
+    Photo,
+    draw_crowd,
+    draw_group,
+    draw_people,
+    draw_portrait,
+)
 from clothseg.dataset.wardrobe.piece import Piece
 from clothseg.dataset.wardrobe.textures import dots, floral, plain, stripes
 from clothseg.labels import LabelSpace
@@ -321,3 +328,45 @@ def test_folder_round_trip(roots: Mapping[str, Path]) -> None:
         assert mask.dtype == np.uint8
         assert np.array_equal(mask, table[draw_photo(SEED, index)[1]])
         assert (root / "images" / f"{index + 1:04d}.jpg").is_file()
+
+
+@pytest.mark.slow(seconds=8)
+def test_crowds_hold_more_people_than_eight_bits(tmp_path: Path) -> None:
+    photo = draw_crowd(SEED, 0, 42)
+    parsing = multi_human.ccihp_maps(photo)
+    assert parsing.human.max() > 40
+    assert parsing.instance.dtype == np.uint16
+    inside = parsing.instance > 0
+    assert (parsing.instance[inside] // 20 + 1 == parsing.human[inside]).all()
+    assert (parsing.instance[inside] % 20 == parsing.category[inside]).all()
+    assert all(values.dtype == np.uint8 for values in parsing.characteristics.values())
+
+
+@pytest.mark.slow(seconds=6)
+def test_photos_of_many_people_are_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter((13, 7, 5))
+    monkeypatch.setattr(
+        multi_human, "draw_people", lambda seed, index, most: draw_crowd(seed, index, next(counts))
+    )
+    multi_human.write_cihp(tmp_path / "cihp", 3, SEED, lambda photos: None, max_people=18)
+    reader = cihp(root=str(tmp_path), names=native_names("cihp"))
+    people = [int(reader.read_parsing(sample).person.max()) for sample in reader.samples()]
+    assert people == [13, 7, 5]
+    assert [reader.further_defects(sample) for sample in reader.samples()] == [[], [], []]
+
+
+def test_the_number_of_people_is_drawn_from_the_allowed_range(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[int] = []
+    monkeypatch.setattr(photos_of_people, "draw_crowd", lambda _, __, count: drawn.append(count))
+    monkeypatch.setattr(photos_of_people, "draw_group", lambda _, __: drawn.append(0))
+    for index in range(300):
+        draw_people(SEED, index, 18)
+    assert {*drawn} == {0, *range(6, 19)}
+    assert drawn.count(0) == pytest.approx(300 * 4 / 17, abs=30)
+    drawn.clear()
+    draw_people(SEED, 0)
+    assert drawn == [0]

@@ -5,6 +5,7 @@
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from clothseg.commands.dataset.context import Context
 from clothseg.dataset import Reader
 from clothseg.dataset.merged import Merged
 from clothseg.dataset.wardrobe import LAYOUTS
+from clothseg.dataset.wardrobe.layouts.multi_human import write_ccihp, write_cihp
 from clothseg.error import DataError
 from clothseg.terminal.screen import progress_bar, say
+
+CROWDS = {"cihp": write_cihp, "ccihp": write_ccihp}
+"""Writers of photos of several people."""
 
 
 def act(context: Context) -> int:
@@ -24,6 +29,7 @@ def act(context: Context) -> int:
             written.
     """
     photos, seed = context.settings.num_images, context.settings.seed
+    max_people = context.settings.max_people
     targets = {
         key: (_layout_of(key, node), _check_empty(key, reader.root))
         for key, (node, reader) in _sources(context).items()
@@ -36,7 +42,7 @@ def act(context: Context) -> int:
         )
     for index, (layout, root) in enumerate(targets.values()):
         # Each source of a merged dataset has its own seed, so that no person is in two of them.
-        _render(layout, root, photos, seed + index)
+        _render(layout, root, photos, seed + index, max_people)
         say(f"rendered {photos} photos in the layout of {layout}: {root}")
     overrides = [shlex.quote(f"{key}.root={root}") for key, (_, root) in targets.items()]
     say(f"train on them: python train.py dataset={context.name} {' '.join(overrides)}")
@@ -76,10 +82,13 @@ def _check_empty(key: str, root: Path) -> Path:
     return root
 
 
-def _render(layout: str, root: Path, photos: int, seed: int) -> None:
+def _render(layout: str, root: Path, photos: int, seed: int, max_people: int) -> None:
+    write = LAYOUTS[layout]
+    if layout in CROWDS:
+        write = partial(CROWDS[layout], max_people=max_people)
     try:
         with progress_bar(f"rendering {layout}", photos) as advance:
-            LAYOUTS[layout](root, photos, seed, advance)
+            write(root, photos, seed, advance)
     except OSError as error:
         raise DataError(
             f"{root}: the photos could not be written ({error.strerror or error}); nothing was "

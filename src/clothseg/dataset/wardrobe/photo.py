@@ -14,7 +14,9 @@ from clothseg.dataset.wardrobe.scene import draw_scene
 
 HEIGHT, WIDTH = 384, 256
 MAX_PEOPLE = 5
-"""Maximum number of people in one photo."""
+"""Maximum number of people side by side, and by default of those in one photo."""
+IN_A_ROW = 6
+"""People in each row of a crowd."""
 GROUPS = {"full": (MAX_PEOPLE, 0.27, 0.78), "knee": (4, 0.4, 0.88), "half": (3, 0.56, 0.9)}
 """Per crop, the maximum number of people, the width per person in image heights, and the minimum
 scale of a person; 1 is the nearest."""
@@ -80,6 +82,52 @@ def draw_portrait(seed: int, index: int, height: int, width: int) -> Photo:
     _cast_shadow(canvas, figure)
     dress_figure(canvas, figure, outfit, rng)
     return _merge_people(_expose(rng, canvas.image), [canvas])
+
+
+def draw_people(seed: int, index: int, max_people: int = MAX_PEOPLE) -> Photo:
+    """Render a group, or a crowd if a larger number of people is drawn.
+
+    Args:
+        seed: seed of the entire wardrobe.
+        index: index of the photo, from 0.
+        max_people: maximum number of people; each number from 2 is equally likely above five.
+    """
+    if max_people > MAX_PEOPLE:
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 4, index]))
+        count = int(rng.integers(2, max_people + 1))
+        if count > MAX_PEOPLE:
+            return draw_crowd(seed, index, count)
+    return draw_group(seed, index)
+
+
+def draw_crowd(seed: int, index: int, count: int) -> Photo:
+    """Render people in rows, one above the other as on steps, which occlude the rows behind.
+
+    Args:
+        seed: seed of the entire wardrobe.
+        index: index of the photo, from 0.
+        count: number of people, at least 2; in large crowds some may be occluded entirely.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 5, index]))
+    height = int(rng.integers(400, 501))
+    slot = round(0.2 * height)
+    rows = -(-count // IN_A_ROW)
+    light = _sample_light(rng)
+    image = draw_scene(rng, height, slot * IN_A_ROW + round(0.3 * height))
+    canvases = []
+    for number in range(count):
+        row, column = divmod(number, IN_A_ROW)
+        step = row / max(1, rows - 1)
+        scale = 0.45 + 0.1 * step
+        outfit = add_extras(choose_outfit(seed, count * index + number, rng), rng)
+        behind = bool(rng.random() < 0.25)
+        figure = pose(rng, "full", round(scale * height), slot, behind)
+        left = slot * (column + 0.5 * (row % 2)) + 0.1 * height
+        figure = figure.translate(floats([left, (1 - scale) * height * step]))
+        canvas = _new_canvas(image, light)
+        dress_figure(canvas, figure, replace(outfit, crop="full"), rng)
+        canvases.append(canvas)
+    return _merge_people(_expose(rng, image), canvases)
 
 
 def draw_group(seed: int, index: int) -> Photo:

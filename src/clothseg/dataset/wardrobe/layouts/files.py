@@ -58,11 +58,13 @@ def save_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
     _encode(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
 
 
-def save_png(path: Path, values: NDArray[np.uint8]) -> None:
-    """Write ids [H,W] as an 8-bit grayscale image."""
+def save_png(path: Path, values: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    """Write ids [H,W] as a grayscale image of 8 or 16 bits."""
     _encode(path, values)
 
 
-def _encode(path: Path, values: NDArray[np.uint8], settings: Sequence[int] = ()) -> None:
+def _encode(
+    path: Path, values: NDArray[np.uint8] | NDArray[np.uint16], settings: Sequence[int] = ()
+) -> None:
     """Write an image in the format of its suffix; OpenCV crashes at paths that are not UTF-8."""
     path.write_bytes(cv2.imencode(path.suffix, values, settings)[1].tobytes())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from clothseg.dataset.wardrobe.colors import main_color
 from clothseg.dataset.wardrobe.layouts.files import Advance, atomic_folder, save_jpeg, save_png
 from clothseg.dataset.wardrobe.outfit import COATS, SHOES, TOPS, TROUSERS
-from clothseg.dataset.wardrobe.photo import Photo, draw_group
+from clothseg.dataset.wardrobe.photo import MAX_PEOPLE, Photo, draw_people
 from clothseg.dataset.wardrobe.piece import Piece
 
 CLASSES = 20
@@ -82,13 +82,14 @@ class ParsingMaps:
     Args:
         category: class ids.
         human: number of the person of every pixel, counted from 1; 0 is none.
-        instance: 20 * (person - 1) + class, 0 where there is no class.
+        instance: 20 * (person - 1) + class, 0 where there is no class; uint16 for more than twelve
+            people.
         characteristics: CCIHP's maps of size, pattern and color by name; empty for CIHP.
     """
 
     category: NDArray[np.uint8]
     human: NDArray[np.uint8]
-    instance: NDArray[np.uint8]
+    instance: NDArray[np.uint8] | NDArray[np.uint16]
     characteristics: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
 
@@ -110,31 +111,40 @@ def ccihp_maps(photo: Photo) -> ParsingMaps:
     return ParsingMaps(category, human, instance, _characteristics(photo, instance))
 
 
-def write_cihp(root: Path, photos: int, seed: int, advance: Advance) -> None:
+def write_cihp(
+    root: Path, photos: int, seed: int, advance: Advance, max_people: int = MAX_PEOPLE
+) -> None:
     """Render photos of several people and write them as the unpacked archive of CIHP.
 
     One photo in four goes to `Validation`, the others to `Training`.
     """
-    _write(root, photos, seed, advance, cihp_maps)
+    _write(root, photos, seed, advance, cihp_maps, max_people)
 
 
-def write_ccihp(root: Path, photos: int, seed: int, advance: Advance) -> None:
+def write_ccihp(
+    root: Path, photos: int, seed: int, advance: Advance, max_people: int = MAX_PEOPLE
+) -> None:
     """Render photos of several people and write them as CCIHP, with clothing characteristics.
 
     One photo in four goes to `Validation`, the others to `Training`.
     """
-    _write(root, photos, seed, advance, ccihp_maps)
+    _write(root, photos, seed, advance, ccihp_maps, max_people)
 
 
 def _write(
-    root: Path, photos: int, seed: int, advance: Advance, make_maps: Callable[[Photo], ParsingMaps]
+    root: Path,
+    photos: int,
+    seed: int,
+    advance: Advance,
+    make_maps: Callable[[Photo], ParsingMaps],
+    max_people: int,
 ) -> None:
     lists: dict[str, list[str]] = {"Training": [], "Validation": []}
     with atomic_folder(root) as part:
         for split in lists:
             (part / split / "Images").mkdir(parents=True)
         for index in range(photos):
-            photo, name = draw_group(seed, index), f"{index + 1:07d}"
+            photo, name = draw_people(seed, index, max_people), f"{index + 1:07d}"
             split = "Validation" if (index + 1) % VALIDATION_EVERY == 0 else "Training"
             lists[split].append(name)
             save_jpeg(part / split / "Images" / f"{name}.jpg", photo.image)
@@ -146,7 +156,7 @@ def _write(
 
 
 def _save_maps(folder: Path, name: str, parsing: ParsingMaps) -> None:
-    maps: Mapping[str, NDArray[np.uint8]] = {
+    maps: Mapping[str, NDArray[np.uint8] | NDArray[np.uint16]] = {
         "Category": parsing.category, "Human": parsing.human, "Instance": parsing.instance,
         **parsing.characteristics,
     }  # fmt: skip
@@ -173,15 +183,20 @@ def _renumber(human: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return table[human]
 
 
-def _instances(category: NDArray[np.uint8], human: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the instance map; with at most five people its values stay below 256."""
+def _instances(
+    category: NDArray[np.uint8], human: NDArray[np.uint8]
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Return the instance map, of 8 bits unless its values need more."""
     person = human.astype(np.int64) - 1
-    return np.where(category > 0, CLASSES * person + category, 0).astype(np.uint8)
+    values = np.where(category > 0, CLASSES * person + category, 0)
+    return values.astype(np.uint8) if values.max(initial=0) < 256 else values.astype(np.uint16)
 
 
-def _characteristics(photo: Photo, instance: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
+def _characteristics(
+    photo: Photo, instance: NDArray[np.uint8] | NDArray[np.uint16]
+) -> dict[str, NDArray[np.uint8]]:
     """Return maps of size, pattern and color; each instance takes the values of its main piece."""
-    maps = {kind: np.zeros_like(instance) for kind in ("Size", "Pattern", "Color")}
+    maps = {kind: np.zeros(instance.shape, np.uint8) for kind in ("Size", "Pattern", "Color")}
     for value in np.unique(instance[instance > 0]):
         here = instance == value
         number = int(np.bincount(photo.piece_map[here]).argmax())
