@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
+import cv2
 import numpy as np
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
@@ -21,6 +22,7 @@ from clothseg.dataset import rle
 from clothseg.dataset.parsing import INSTANCE_BIT_DEPTHS
 from clothseg.dataset.png import read_ids, value_counts
 from clothseg.error import DataError, abbreviate, shortened
+from clothseg.files import write_bytes, write_json, write_text
 from clothseg.json_file import STRICT, read_json
 from clothseg.metric.parsing.instances import Instances
 from clothseg.metric.parsing.scores import PARTS, PredictedPicture
@@ -191,6 +193,44 @@ class Submission:
             return True
         self.missing.append(path)
         return False
+
+
+def write_picture(folder: Path, picture: str, predicted: PredictedPicture) -> None:
+    """Write the prediction of a picture into a submission, so that :class:`Submission` reads it.
+
+    Part maps have 8 bits, as the evaluation server expects, unless there are more than 255 parts.
+
+    Args:
+        folder: folder of the submission.
+        picture: name of the picture.
+        predicted: its prediction.
+
+    Raises:
+        WriteError: a file cannot be written.
+    """
+    instances = predicted.instances
+    wide = np.uint8 if len(instances.labels) <= 255 else np.uint16
+    pairs = zip(instances.labels.tolist(), instances.scores.tolist(), strict=True)
+    maps = {kind: ids for kind, ids in predicted.maps.items() if kind != PARTS}
+    maps |= {GLOBAL: predicted.maps[PARTS], INSTANCES: instances.index.astype(wide)}
+    for name, ids in maps.items():
+        encoded = cv2.imencode(".png", ids)[1].tobytes()
+        write_bytes(folder / name / f"{picture}.png", encoded)
+    lines = "".join(f"{label} {score!r}\n" for label, score in pairs)
+    write_text(folder / INSTANCES / f"{picture}.txt", lines)
+    if predicted.people is not None:
+        people = [
+            {"score": score, "parts": _encoded(parts)}
+            for parts, score in zip(predicted.people, predicted.scores.tolist(), strict=True)
+        ]
+        write_json(folder / PEOPLE / f"{picture}.json", people)
+
+
+def _encoded(parts: np.ndarray) -> dict[str, Mask]:
+    """Encode the parts of a person, class ids [H,W], as masks by class."""
+    size = list(parts.shape)
+    present = [int(label) for label in np.unique(parts) if label]
+    return {str(k): {"size": size, "counts": rle.encode(parts == k)} for k in present}
 
 
 def _require_size(path: Path, found: tuple[int, ...], shape: tuple[int, ...]) -> None:
