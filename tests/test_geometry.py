@@ -132,6 +132,14 @@ def test_a_reduced_mask_has_the_class_at_the_middle_of_each_block(size, frame, s
         assert np.abs(along - middle).max() <= 0.5 + 1e-6
 
 
+def test_masks_of_earlier_versions_have_the_class_of_the_corner_of_each_block():
+    mask = np.random.default_rng(0).integers(0, 9, (61, 40), np.uint8)
+    earlier = Frame.of(32, mask_pixel="corner").placement(61, 40)
+    rows, columns = (np.arange(32) * 61) // 32, (np.arange(32) * 40) // 32
+    assert np.array_equal(earlier.mask(mask), mask[rows[:, None], columns])
+    assert not np.array_equal(earlier.mask(mask), Frame.of(32).placement(61, 40).mask(mask))
+
+
 def test_the_filled_part_of_a_frame_is_that_without_padding():
     sizes = [(100, 50), (50, 50), (10, 40)]
     assert Frame(64, 64, "letterbox").filled(sizes) == pytest.approx([0.5, 1, 0.25])

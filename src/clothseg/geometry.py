@@ -25,6 +25,10 @@ from clothseg.labels import IGNORE
 Fit = Literal["squeeze", "letterbox", "crop"]
 """Rule by which an image is fitted into a frame."""
 
+MaskPixel = Literal["center", "corner"]
+"""Pixel of a mask that gives the class of a larger pixel of the frame: the one at its center, or
+the upper left one, which moves the mask by half a pixel of the frame, as in version 0.1."""
+
 ImageSize = int | tuple[int, int]
 """Height and width in pixels; one number if they are equal."""
 
@@ -96,9 +100,8 @@ class Placement:
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
         """Place a mask uint8 [h,w] in the frame, nearest-resized: uint8 [H,W], 255 = ignore."""
-        # OpenCV's INTER_NEAREST takes the upper left pixel of each block instead of its middle,
-        # which moves a mask by half a pixel of the frame.
-        placed = self._resized(mask, cv2.INTER_NEAREST_EXACT)
+        corner = self.frame.mask_pixel == "corner"
+        placed = self._resized(mask, cv2.INTER_NEAREST if corner else cv2.INTER_NEAREST_EXACT)
         if self.target.size == self.frame.size:
             return placed
         canvas = np.full(self.frame.size, IGNORE, np.uint8)
@@ -121,16 +124,23 @@ class Frame:
         height: height H, pixels.
         width: width W, pixels.
         fit: the rule.
+        mask_pixel: pixel of a mask that is sampled.
     """
 
     height: int
     width: int
     fit: Fit = "squeeze"
+    mask_pixel: MaskPixel = "center"
 
     @classmethod
-    def of(cls, image_size: int | Sequence[int], fit: Fit = "squeeze") -> "Frame":
+    def of(
+        cls,
+        image_size: int | Sequence[int],
+        fit: Fit = "squeeze",
+        mask_pixel: MaskPixel = "center",
+    ) -> "Frame":
         """Create the frame of a size; one number stands for both sides."""
-        return cls(*sides(image_size), fit)
+        return cls(*sides(image_size), fit, mask_pixel)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -127,8 +127,12 @@ def test_each_fit_has_a_folder_of_its_own_and_squeezed_squares_that_of_earlier_v
     stores = [pixel_store(tmp_path / "census-0123456789abcdef0123", 3, frame) for frame in frames]
     names = [store.arrays.path.name for store in stores]
     assert len(set(names)) == len(frames) - 1
-    assert names[0] == names[-2] == "pixels-bc279d10f73f60510f89"
-    some = pixel_store(tmp_path / "census-0123456789abcdef0123", 2, Frame.of(32), ["a", "b"])
+    assert names[0] == names[-2]
+    earlier = Frame.of(32, mask_pixel="corner")
+    whole = pixel_store(tmp_path / "census-0123456789abcdef0123", 3, earlier)
+    assert whole.arrays.path.name == "pixels-bc279d10f73f60510f89"
+    assert whole.arrays.path.name not in names
+    some = pixel_store(tmp_path / "census-0123456789abcdef0123", 2, earlier, ["a", "b"])
     assert some.arrays.path.name == "pixels-232426636ab4109f4377"
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -148,7 +149,7 @@ def test_a_report_leaves_damaged_runs_out(swept, tmp_path, capsys):
         (folder / name).write_text(yaml.safe_dump([1]))
         assert main("report", arguments) == 0
         shown = capsys.readouterr().out
-        assert "1 runs in" in shown
+        assert "1 run in" in shown
         assert f"warning: left out: {folder / name}" in shown
         (folder / name).write_bytes(kept)
     (first / "history.csv").unlink()
@@ -171,6 +172,23 @@ def test_a_number_of_thousands_of_digits_is_one_message(tmp_path):
     (tmp_path / "config.yaml").write_text(f"config: {'9' * 5000}\n")
     with pytest.raises(DataError, match=r"not valid YAML: a number has thousands of digits$"):
         _ = Record(tmp_path).config
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("!!bool x", "not valid YAML: 'x'"),
+        ("!!timestamp x", "not valid YAML: "),
+        ("0x" + "f" * 5000, "not valid YAML: a number has more than 64 bits"),
+        ("[1, {a: -99999999999999999999}]", "not valid YAML: a number has more than 64 bits"),
+        ("[1, 2", "not valid YAML: while parsing a flow sequence in"),
+    ],
+)
+def test_a_value_that_is_not_of_its_type_is_one_line(tmp_path, value, message):
+    (tmp_path / "config.yaml").write_text(f"config: {value}\n")
+    with pytest.raises(DataError, match=re.escape(message)) as error:
+        _ = Record(tmp_path).config
+    assert "\n" not in str(error.value)
 
 
 def test_a_written_record_has_no_aliases(tmp_path):

@@ -68,6 +68,7 @@ def test_keys_that_cannot_affect_the_result_are_not_in_the_signature(override):
         "data.image_size=[96,64]",
         "data.image_size=[64,96]",
         "data.fit=letterbox",
+        "data.mask_pixel=corner",
         "data.fit=crop",
         "optimizer.lr=1e-4",
         "model=unet",
@@ -105,13 +106,14 @@ def test_runs_older_than_the_crop_keep_their_signature():
 
 
 def test_runs_older_than_other_keys_keep_their_signature():
-    config = composed("model=unet").config.plain
+    config = composed("model=unet", "data.mask_pixel=corner").config.plain
     before = {key: value for key, value in config.items() if key != "postprocess"}
     for group, key in (
         ("data", "max_train_images"),
         ("data", "sampling"),
         ("data", "repeat_threshold"),
         ("data", "fit"),
+        ("data", "mask_pixel"),
     ):
         before[group] = {k: v for k, v in before[group].items() if k != key}
     del before["metric"]
@@ -122,6 +124,21 @@ def test_runs_older_than_other_keys_keep_their_signature():
     before["model"] = {k: v for k, v in config["model"].items() if k != "deep_supervision"}
     assert signature(before, "f", 1) == signature(config, "f", 1)
     RunConfig.of(before)  # so they can be evaluated
+
+
+def test_letterboxes_older_than_the_key_of_squeezed_masks_keep_their_signature():
+    config = composed("data.fit=letterbox").config.plain
+    before = {**config, "data": {k: v for k, v in config["data"].items() if k != "mask_pixel"}}
+    assert signature(before, "f", 1) == signature(config, "f", 1)
+    for settings in (before, config):
+        assert RunConfig.of(settings).data.frame.mask_pixel == "center"
+
+
+def test_squeezed_masks_older_than_their_key_are_those_of_that_version():
+    config = composed().config.plain
+    before = {**config, "data": {k: v for k, v in config["data"].items() if k != "mask_pixel"}}
+    assert RunConfig.of(config).data.frame.mask_pixel == "center"
+    assert RunConfig.of(before).data.frame.mask_pixel == "corner"
 
 
 def test_plateau_schedules_older_than_their_monitor_keep_their_signature():

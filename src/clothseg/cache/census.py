@@ -30,7 +30,7 @@ from clothseg.dataset.sample import Sample
 from clothseg.error import DataError
 from clothseg.labels import LabelSpace
 
-CACHE_VERSION = 6
+CACHE_VERSION = 5
 """Increment whenever the same sources yield different arrays."""
 
 

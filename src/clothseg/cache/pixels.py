@@ -85,7 +85,9 @@ def _columns(form: Form) -> Sequence[AnyColumn]:
 
 
 def _key(form: Form) -> Any:
-    """Part of a folder's name; that of squares into which images are squeezed must not change."""
+    """Part of a folder's name; those of earlier versions must not change."""
     if isinstance(form, OwnAspect):
         return ["own aspect", form.longest_side]
-    return form.image_size if form.fit == "squeeze" else [*form.size, form.fit]
+    if form.mask_pixel == "corner":
+        return form.image_size
+    return [*form.size, form.fit, *(["center"] if form.fit == "squeeze" else [])]

@@ -18,6 +18,7 @@ from clothseg.run.member import Member
 from clothseg.run.record import Record
 from clothseg.run.restore import (
     ensemble_members,
+    given_sources,
     load_segmenter,
     recorded_config,
     recorded_reader,
@@ -105,8 +106,7 @@ def _score(
         from clothseg.metric.scorecard import scorecard
         from clothseg.task.evaluation import evaluate, process_group
 
-    given = {""} if isinstance(options.root, str) else {*(options.root or ())}
-    reader = recorded_reader(config, given=given)
+    reader = recorded_reader(config, given=given_sources(options.root))
     split = Record(runs[0]).split
     forms = [config.data.frame] if build.uses_whole_dataset(config) else []
     census = build.open_census(config, reader, forms)

@@ -284,7 +284,9 @@ def _constant_padding() -> Iterator[None]:
 
     It depends on the size of the features, and the symbolic sizes of a whole backbone take minutes
     or more to simplify. The images are multiples of the stride; so are the features that a layer
-    strides over, and what its windows lack at the border is always the same.
+    strides over, and what its windows lack at the border is always the same. Where that is untrue,
+    as in a network of the user's own without a stride, the comparison at a second size finds it.
+    The library has no setting for it, so its function is replaced for the time of the export.
     """
     from timm.layers import padding
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from clothseg.geometry import Fit, Frame
+from clothseg.geometry import Fit, Frame, MaskPixel
 from clothseg.metric.names import CostlyScore
 from clothseg.trainer import Count, Processes
 
@@ -54,6 +54,9 @@ class Data(BaseModel):
     """Height and width of the network input, pixels: one number for a square, or a list of two."""
     fit: Fit = "squeeze"
     """Rule by which images are fitted into the network input, see :mod:`clothseg.geometry`."""
+    mask_pixel: MaskPixel = "corner"
+    """Pixel that gives the class of a pixel of a squeezed mask; `corner` in version 0.1, whose
+    records lack this key."""
     batch_size: Count
     """Images per training step, over all devices; some networks need two."""
     workers: Annotated[int, Field(ge=0, le=1024)]
@@ -73,7 +76,8 @@ class Data(BaseModel):
     @property
     def frame(self) -> Frame:
         """Size of the network input, and how images are fitted into it."""
-        return Frame.of(self.image_size, self.fit)
+        sampled = self.mask_pixel if self.fit == "squeeze" else "center"
+        return Frame.of(self.image_size, self.fit, sampled)
 
 
 class Preparation(BaseModel):

@@ -3,9 +3,9 @@
 This module does not import torch.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from clothseg.config.output_path import OutputFile, OutputPicture
 from clothseg.config.schema import STRICT, Labels, Node
@@ -13,6 +13,15 @@ from clothseg.metric.names import EpochScore
 from clothseg.trainer import Count, Processes
 
 Scales = Annotated[list[Annotated[float, Field(ge=0.25, le=4)]], Field(min_length=1)]
+
+
+def _as_text(value: Any) -> Any:
+    """Take a number for its digits; the command line reads `1001` as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Name = Annotated[str, BeforeValidator(_as_text)]
+"""Name of an image or a class, which may be a number."""
 
 
 class Evaluate(BaseModel):
@@ -124,11 +133,11 @@ class Report(BaseModel):
     """Validation scores, one panel each."""
     train: bool
     """Also draw the scores of the training batches, where they are recorded."""
-    images: list[str]
+    images: list[Name]
     """Names of the test images of `comparison`; none: images over the range of scores."""
     num_images: Annotated[int, Field(ge=1, le=20)]
     """Number of images that `comparison` selects, and of each kind in `examples`."""
-    class_name: str | None
+    class_name: Name | None
     """Class whose failures `examples` shows; None: the best and the worst images."""
     root: str | dict[str, str] | None
     """New folder of the dataset if it has moved; for a merged dataset, one per source."""
@@ -169,9 +178,9 @@ class DatasetTask(BaseModel):
     """Random seed of `draw`."""
     split: str | None
     """Run folder; `statistics` also counts each part of its split."""
-    image: str | None
+    image: Name | None
     """Name of the image of `label_scales`; None: the one with the most classes."""
-    image_size: Annotated[int, Field(ge=32, le=4096)]
+    image_size: Annotated[int, Field(ge=32, le=1024)]
     """Height and width of its mask, pixels."""
     trust: list[str]
     """Packages whose functions may be used as a `_target_`."""

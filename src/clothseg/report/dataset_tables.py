@@ -1,6 +1,6 @@
 """Tables about a dataset for the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from rich.table import Table
@@ -44,35 +44,49 @@ def class_table(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> 
     for row in rows:
         area = "-" if row["mean_area"] is None else f"{row['mean_area']:,.0f}"
         fractions = [row["pixel_share"], row["image_share"], row["mean_area_share"]]
-        percent = ["-" if value is None else f"{100 * value:.2f}" for value in fractions]
+        percent = list(map(_percent, fractions))
         counts = [f"{row[key]:,}" for key in ("pixels", "images", "instances")]
         cells = [counts[0], percent[0], counts[1], percent[1], counts[2], area, percent[2]]
         table.add_row(Text(row["name"]), *cells)
     return table
 
 
-def subset_table(
+def subset_tables(
     groups: Mapping[str, Sequence[Mapping[str, Any]]], images: Mapping[str, int], title: str
-) -> Table:
-    """Table of the classes in the subsets of a split.
+) -> Iterator[Table]:
+    """Yield the tables of instances and of their areas in the subsets of a split.
 
     Args:
         groups: rows of :func:`class_table` of each subset.
         images: number of images of each subset.
-        title: title of the table.
+        title: title of the tables.
 
     Source: dang2020, Table I.
     """
     sizes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in images.items())
-    caption = f"Images: {sizes}. Area: mean per instance, in percent of its image."
+    instances = {name: [f"{row['instances']:,}" for row in rows] for name, rows in groups.items()}
+    areas = {
+        name: [_percent(row["mean_area_share"]) for row in rows] for name, rows in groups.items()
+    }
+    first = next(iter(groups.values()))
+    yield _subset_table(first, instances, f"instances, {title}", f"images: {sizes}")
+    caption = "mean area per instance, in percent of its image"
+    yield _subset_table(first, areas, f"area, {title}", caption)
+
+
+def _subset_table(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, Sequence[str]],
+    title: str,
+    caption: str,
+) -> Table:
     table = new_table(title, caption)
     table.add_column("class", overflow="fold")
-    names = [name.replace("_", " ") for name in groups]
-    add_score_columns(table, [f"{name}\ninstances" for name in names])
-    add_score_columns(table, [f"{name}\narea" for name in names])
-    for same_class in zip(*groups.values(), strict=True):
-        instances = [f"{row['instances']:,}" for row in same_class]
-        areas = [row["mean_area_share"] for row in same_class]
-        percent = ["-" if area is None else f"{100 * area:.2f}" for area in areas]
-        table.add_row(Text(same_class[0]["name"]), *instances, *percent)
+    add_score_columns(table, [name.replace("_", " ") for name in columns])
+    for row, *cells in zip(rows, *columns.values(), strict=True):
+        table.add_row(Text(row["name"]), *cells)
     return table
+
+
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.2f}"

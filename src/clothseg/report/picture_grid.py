@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from clothseg.error import shortened
 from clothseg.report.canvas import (
     DPI,
     TITLE,
@@ -20,14 +21,19 @@ from clothseg.report.canvas import (
 )
 
 # Lengths in pixels of the PNG.
-LABEL_HEIGHT = 60
 MIN_WIDTH = 600
 GAP = 12
-LINE = 19
+LINE = 21
 HEADER = 26
 
+MIN_COLUMN = 120
+"""Smallest width of a column, which its texts need, pixels."""
 MAX_LABEL = 39
 """Longest label of a row, characters."""
+MAX_HEADER = 150
+"""Longest header of a column, characters."""
+NO_BREAK = "\u00a0"
+"""Space at which a text is not broken."""
 FONT_SIZE = 8
 CAPTION_SIZE = 7
 """Sizes of text in points."""
@@ -71,11 +77,10 @@ def draw_grid(
     labels = [_wrapped_label(row.label) for row in rows]
     left = 2 * GAP + _pixels(labels, FONT_SIZE)
     width = max(left + sum(columns), MIN_WIDTH)
-    captions = [
-        [_wrapped(c, w) for c, w in zip(row.captions, columns, strict=True)] for row in rows
-    ]
-    shown_headers = [_wrapped(header, w) for header, w in zip(headers, columns, strict=True)]
-    heights = [_row_height(row, below) for row, below in zip(rows, captions, strict=True)]
+    captions = [list(map(_wrapped, row.captions, columns)) for row in rows]
+    short = [shortened(header, MAX_HEADER) for header in headers]
+    shown_headers = list(map(_wrapped, short, columns))
+    heights = list(map(_row_height, rows, labels, captions))
     heading = fit_title(title, width / DPI)
     header_lines = max(_lines(header) for header in shown_headers)
     top = HEADER * (_lines(heading) + 1) + LINE * header_lines
@@ -107,14 +112,15 @@ def draw_grid(
 
 def _column_widths(rows: Sequence[Row], count: int) -> list[int]:
     """Width of each column with its gap, pixels."""
-    return [max(row.pictures[index].shape[1] for row in rows) + GAP for index in range(count)]
+    widest = [max(row.pictures[index].shape[1] for row in rows) for index in range(count)]
+    return [max(width, MIN_COLUMN) + GAP for width in widest]
 
 
-def _row_height(row: Row, captions: Sequence[str]) -> int:
-    """Height of a row with its heading, its captions and its gap, pixels."""
+def _row_height(row: Row, label: str, captions: Sequence[str]) -> int:
+    """Height of a row with its heading, its texts and its gap, pixels."""
     tallest: int = max(picture.shape[0] for picture in row.pictures)
     below = LINE * max(_lines(caption) for caption in captions)
-    return max(tallest + below, LABEL_HEIGHT) + GAP + (HEADER if row.heading else 0)
+    return max(tallest + below, LINE * _lines(label)) + GAP + (HEADER if row.heading else 0)
 
 
 def _legend_size(legend: Sequence[Patch], width: int) -> tuple[int, int]:
@@ -134,7 +140,8 @@ def _wrapped_label(label: str) -> str:
 def _wrapped(text: str, width: int) -> str:
     """Break the lines of a text so that they fit a column of this width in pixels."""
     characters = max(8, int((width - GAP) / DPI / text_width("n", FONT_SIZE)))
-    return "\n".join(textwrap.fill(line, characters) for line in text.split("\n"))
+    lines = [textwrap.fill(line, characters) for line in text.split("\n")]
+    return "\n".join(lines).replace(NO_BREAK, " ")
 
 
 def _lines(text: str) -> int:

@@ -13,7 +13,7 @@ from clothseg.error import shortened
 from clothseg.labels import IGNORE
 from clothseg.report.canvas import MAX_NAME
 from clothseg.report.masks import HATCH_COLOR, IGNORED_COLOR, lay_over
-from clothseg.report.picture_grid import Row, draw_grid
+from clothseg.report.picture_grid import NO_BREAK, Row, draw_grid
 
 EDGE = "#808080"
 
@@ -116,8 +116,8 @@ def _shown_size(shape: Sequence[int], longest_side: int, area: float) -> tuple[i
 
 
 def _caption(prediction: Prediction) -> str:
-    iou = "undefined" if math.isnan(prediction.iou) else f"{100 * prediction.iou:.1f} %"
-    return f"IoU {iou}" + (f"\n{prediction.note}" if prediction.note else "")
+    iou = "undefined" if math.isnan(prediction.iou) else f"{100 * prediction.iou:.1f}{NO_BREAK}%"
+    return f"IoU{NO_BREAK}{iou}" + (f"\n{prediction.note}" if prediction.note else "")
 
 
 def _legend_entries(

@@ -90,7 +90,7 @@ def fold_table(
     """
     total = aggregate(cards)
     folds = total["folds"]
-    counted = [_folds_counted(row, folds) for row in total["per_class"]]
+    counted = [_foldscounted(row, folds) for row in total["per_class"]]
     table = new_table(title, f"percent{_over(folds)}")
     table.add_column("class", overflow="fold")
     add_score_columns(table, [score.heading for score in CLASS_SCORES])
@@ -146,7 +146,7 @@ def comparison_table(
         cells = [_percent(_total(total, score)) for score in COMPARED]
         if selection:
             cells.append(_format(mean_and_std(selection.values[name]), selection.score))
-        folds = f" ({_counted(total['folds'], repeat)})" if len(numbers) > 1 else ""
+        folds = f" ({counted(total['folds'], repeat)})" if len(numbers) > 1 else ""
         style = "bold" if name in best else ""
         mark = " (suspect)" if any(map(doubts, rows[name])) else ""
         label = Text.assemble(name, (folds, "dim"), (mark, "yellow"))
@@ -225,11 +225,11 @@ def _over(*numbers: int, repeat: str = "fold") -> str:
     """Part of a caption that explains the ±; empty if every config has a single fold."""
     if numbers == (1,):
         return ""
-    over = _counted(numbers[0], repeat) if len(numbers) == 1 else f"{repeat}s"
+    over = counted(numbers[0], repeat) if len(numbers) == 1 else f"{repeat}s"
     return f", mean ± standard deviation over {over}"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     """Count with its noun, such as `1 fold` or `5 folds`."""
     return f"1 {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -252,7 +252,7 @@ def _format(summary: Mapping[str, Any], score: Score) -> str:
     return " ± ".join(f"{scale * number:.{decimals}f}" for number in numbers)
 
 
-def _folds_counted(row: Mapping[str, Any], folds: int) -> str:
+def _foldscounted(row: Mapping[str, Any], folds: int) -> str:
     """Folds that count: `3/5`, `3-4/5` if the scores differ, empty if all folds count.
 
     With a single fold, the dash of an undefined score already shows it.

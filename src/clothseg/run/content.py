@@ -118,6 +118,10 @@ class Checksums(TypedDict):
     files: dict[str, Sum]
 
 
+MAX_BITS = 64
+"""Largest number of bits of an integer in a record."""
+
+
 def read_yaml(path: Path) -> Any:
     """Read a file of plain YAML.
 
@@ -133,9 +137,30 @@ def read_yaml(path: Path) -> Any:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH or aliases > MAX_ALIASES:
                 raise ValueError(f"more than {MAX_DEPTH} levels, or {MAX_ALIASES} aliases")
-        return yaml.load(text, LOADER)
-    except (ValueError, yaml.YAMLError) as error:
-        raise DataError(f"{path} is not valid YAML: {shortened(without_advice(error))}") from error
+        content = yaml.load(text, LOADER)
+        _require_short_numbers(content)
+    except (ValueError, LookupError, AttributeError, TypeError, yaml.YAMLError) as error:
+        # The parser raises the middle three for values that are not of the type of their tag.
+        reason = " ".join(without_advice(error).split())
+        raise DataError(f"{path} is not valid YAML: {shortened(reason)}") from error
+    return content
+
+
+def _require_short_numbers(content: Any) -> None:
+    """Refuse integers of more than 64 bits, of which Python does not write very long ones.
+
+    Raises:
+        ValueError: there is one.
+    """
+    pending = [content]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending += [*value, *value.values()]
+        elif isinstance(value, list):
+            pending += value
+        elif isinstance(value, int) and value.bit_length() > MAX_BITS:
+            raise ValueError(f"a number has more than {MAX_BITS} bits")
 
 
 def seal(folder: Path, files: Sequence[Path]) -> None:

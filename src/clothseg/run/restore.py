@@ -1,7 +1,7 @@
 """Loading of recorded runs: configuration, and networks with the weights of the best epoch."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,6 +106,11 @@ def with_root(config: RunConfig, root: str | dict[str, str]) -> RunConfig:
     parts = ", ".join(f"{name}: <folder>" for name in sources)
     form = f"'root={{{parts}}}'" if sources else "root=<folder>"
     raise ConfigError([f"root={root}: does not fit the dataset of this run; write {form}"])
+
+
+def given_sources(root: str | Mapping[str, str] | None) -> set[str]:
+    """Names of the sources whose folder a command states; "" for a dataset without any."""
+    return {""} if isinstance(root, str) else {*(root or ())}
 
 
 def warn_if_unfinished(runs: Sequence[Path]) -> None:

@@ -44,6 +44,7 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
     "backbone.normalization": "imagenet",
     "dataset.crop": "none",
     "data.fit": "squeeze",
+    "data.mask_pixel": "corner",
     "data.max_train_images": None,
     "data.sampling": "uniform",
     "labels.background_id": 0,
@@ -86,6 +87,8 @@ def signature(
         _drop(relevant, "dataset.crop_margin")
     if _look_up(relevant, "data.sampling") != "repeat_factor":
         _drop(relevant, "data.repeat_threshold")
+    if _look_up(relevant, "data.fit") not in (None, "squeeze"):
+        _drop(relevant, "data.mask_pixel")
     size = _look_up(relevant, "data.image_size")
     if isinstance(size, list) and len(set(size)) == 1:  # a square by its two sides
         relevant["data"]["image_size"] = size[0]

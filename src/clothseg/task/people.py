@@ -105,7 +105,7 @@ def find_people(
         area: place of the image in the batch.
         min_score: smallest probability of a person; queries below are no person.
 
-    Source: ours, spec section 3.6; loesch2021 states only that no post-processing is needed.
+    Source: ours; loesch2021 states only that no post-processing is needed.
     """
     probability = people.float().softmax(-1)[:, 0]
     height, width = area.original

@@ -19,10 +19,12 @@ from clothseg.commands.dataset.statistics.counting import (
     image_rows,
 )
 from clothseg.commands.main import main
+from clothseg.config.command_line import check_command
 from clothseg.dataset import Sample, ccp, merged
 from clothseg.dataset.reader import Reader
 from clothseg.geometry import Frame
 from clothseg.labels import LabelSpace
+from clothseg.run.record import Record
 from clothseg.split import Split
 from support.answers import ccp_statistics
 from support.clean_ccp import stripes
@@ -168,30 +170,47 @@ def test_command_breaks_down_by_part(tmp_path):
     ]
 
 
+def recorded_split(root, split):
+    """A run folder with a split."""
+    (job,) = check_command([])
+    record = Record(root.parent / "runs/fold-0")
+    record.begin(dict(job.config.plain), job.choices, [], "CPU")
+    split.write(record.folder / "split.json")
+    return record.folder
+
+
 def test_command_counts_the_subsets_of_a_run(clean_ccp, capsys):
     names, first = ["0001", "0002", "0003"], CCP_NAMES.index("hat")
     for number in (2, 3):
         mask = stripes(number)
         mask[mask == first] = 0
         write_mask(clean_ccp, number, mask)
-    Split(names[:1], names[1:], names[1:], "x", 0.0).write(clean_ccp.parent / "split.json")
-    assert run(clean_ccp, f"split={clean_ccp.parent}") == 0
+    record = recorded_split(clean_ccp, Split(names[:1], names[1:], names[1:], "x", 0.0, names[:1]))
+    assert run(clean_ccp, f"split={record}") == 0
     folder = clean_ccp.parent / "report" / "ccp-refined15" / "statistics"
     with (folder / "classes_by_subset.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["name"] == "Hat"]
     found = [(row["subset"], row["instances"], row["images"]) for row in rows]
-    assert found == [("train", "1", "1"), ("validation", "0", "0"), ("test", "0", "0")]
+    parts = ("validation", "0", "0"), ("test", "0", "0"), ("held_out", "1", "1")
+    assert found == [("train", "1", "1"), *parts]
     shown = " ".join(capsys.readouterr().out.split())
-    assert "Images: 1 train, 2 validation, 2 test." in shown
-    assert shown.rpartition("Hat ")[2].split()[:3] == ["1", "0", "0"]
+    assert "images: 1 train, 2 validation, 2 test, 1 held out" in shown
+    instances = shown.partition("instances, ")[2]
+    assert instances.partition(" Hat ")[2].split()[:4] == ["1", "0", "0", "1"]
 
 
 def test_a_split_of_other_images_is_one_message(clean_ccp, capsys):
-    Split(["0001"], ["0002"], ["0042"], "x", 0.0).write(clean_ccp.parent / "split.json")
-    assert run(clean_ccp, f"split={clean_ccp.parent}") == 1
+    record = recorded_split(clean_ccp, Split(["0001"], ["0002"], ["0042"], "x", 0.0))
+    assert run(clean_ccp, f"split={record}") == 1
     assert "the dataset lacks 1 images of the run's split: 0042" in capsys.readouterr().err
-    assert run(clean_ccp, "split=nowhere") == 1
-    assert "split.json" in capsys.readouterr().err
+    for folder, hint in (
+        ("nowhere", ""),
+        (record.parent, f"use the run folder of a fold: {record}"),
+    ):
+        assert run(clean_ccp, f"split={folder}") == 1
+        error = capsys.readouterr().err
+        assert f"split: {folder} is not a run folder" in error
+        assert hint in error
 
 
 def test_defect_is_one_message_and_nothing_is_written(clean_ccp, capsys):

@@ -13,13 +13,14 @@ from clothseg.commands.report.comparison import spread_images
 from clothseg.commands.report.configurations import (
     Configuration,
     ScoredImage,
+    _require_same_images,
+    find_configurations,
     segment,
-    tested_configurations,
 )
 from clothseg.commands.report.examples import best_and_worst, confusions, failures
-from clothseg.config.command_line import check_settings
+from clothseg.config.command_line import check_command, check_settings
 from clothseg.config.settings import Evaluate, Report
-from clothseg.error import DataError
+from clothseg.error import ConfigError, DataError
 from clothseg.run.record import Record
 from support.command_line import records
 
@@ -63,7 +64,7 @@ def test_images_are_spread_evenly_over_the_ranks_of_the_mean_of_all_configuratio
 def test_the_best_and_the_worst_images_are_different_ones():
     one = scored(IOU | {"ignored": ()})
     assert math.isnan(one.images["ignored"].mean_iou)
-    assert best_and_worst(one, 2) == {"highest IoU": ["c", "a"], "lowest IoU": ["d", "b"]}
+    assert best_and_worst(one, 2) == {"highest IoU": ["c", "a"], "lowest IoU": ["d", "e"]}
     assert best_and_worst(one, 3) == {"highest IoU": ["c", "a", "b"], "lowest IoU": ["d", "e"]}
     assert best_and_worst(one, 9)["lowest IoU"] == []
 
@@ -78,16 +79,16 @@ def test_failures_of_a_class_are_those_of_images_that_have_it():
 
 def test_confusions_name_the_classes_for_which_pixels_were_taken():
     names = ["BG", "Bag", "Coat", "Dress"]
-    assert confusions(np.array([10, 60, 20, 10]), 1, names) == "taken for Coat 20 %, BG 10 %"
+    assert (
+        confusions(np.array([10, 60, 20, 10]), 1, names) == "taken for Coat 20\u00a0%, BG 10\u00a0%"
+    )
     assert confusions(np.array([0, 60, 0, 0]), 1, names) == ""
 
 
 @pytest.mark.slow
 def test_images_are_segmented_by_the_run_that_was_tested_on_them(two_configurations):
-    found = tested_configurations(settings_of(two_configurations))
-    assert [one.name for one in found] == [
-        f"{two_configurations}/{n}/fold-0" for n in ("one", "other")
-    ]
+    found = find_configurations(settings_of(two_configurations))
+    assert [one.name for one in found] == [str(two_configurations / n) for n in ("one", "other")]
     folds = [Record(two_configurations / f"one/fold-{k}") for k in (0, 1)]
     assert sorted(found[0].images) == sorted(folds[0].split.test + folds[1].split.test)
     assert list(found[1].images) == folds[0].split.test
@@ -109,7 +110,7 @@ def test_a_comparison_has_a_column_for_each_configuration(two_configurations, tm
         assert main("report", command) == 0
         widths.append(cv2.imread(str(path)).shape[1])
     assert widths[1] > widths[0]
-    assert f"1 images, 2 configurations in {two_configurations}" in capsys.readouterr().out
+    assert f"1 image, 2 configurations in {two_configurations}" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -126,7 +127,7 @@ def test_examples_are_of_one_configuration(two_configurations, tmp_path, capsys)
         ([f"runs={two_configurations / 'one'}", "class_name=Shirts"], "did you mean `Shirt`?"),
         (
             [f"runs={two_configurations}", "target=comparison", "images=[nowhere]"],
-            "images: not in the test part of every configuration: nowhere",
+            "images: not in the test part of",
         ),
     ):
         assert main("report", [*command, *more]) == 1
@@ -139,18 +140,76 @@ def test_a_run_without_scores_of_images_is_left_out(two_configurations, tmp_path
     folder = tmp_path / "runs"
     shutil.copytree(two_configurations / "other", folder)
     (folder / "fold-0/image_scores.npz").unlink()
-    with pytest.raises(DataError, match="no run in this folder or below has the scores of its"):
-        tested_configurations(settings_of(folder))
-    assert "warning: left out:" in capsys.readouterr().err
+    with pytest.raises(
+        DataError, match="no run in this folder or below is finished and has the scores"
+    ):
+        find_configurations(settings_of(folder))
+    assert "warning: left out:" in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_configurations_of_other_labels_are_refused(two_configurations, tmp_path, monkeypatch):
-    found = tested_configurations(settings_of(two_configurations))
-    changed = found[1].config.changed(labels={"names": [*found[1].config.labels.names[:-1], "X"]})
+    found = find_configurations(settings_of(two_configurations))
+    changed = found[1].config.changed(labels={"colors": ["#123456"] * 15})
     monkeypatch.setattr(
         "clothseg.commands.report.configurations._config", lambda run, _: configs.pop()
     )
     configs = [found[0].config, changed]
     with pytest.raises(DataError, match="differ in labels; select a folder with runs on the same"):
-        tested_configurations(settings_of(two_configurations))
+        find_configurations(settings_of(two_configurations))
+
+
+@pytest.mark.slow
+def test_records_that_were_moved_aside_and_unfinished_folds_are_left_out(
+    two_configurations, tmp_path, capsys
+):
+    folder = tmp_path / "runs"
+    shutil.copytree(two_configurations / "one", folder)
+    shutil.copytree(folder / "fold-0", folder / "fold-0.replaced-1")
+    shutil.copytree(folder, tmp_path / "more/old.replaced-2")
+    record = Record(folder / "fold-1")
+    record.set_state("interrupted")
+    (found,) = find_configurations(settings_of(folder))
+    assert {image.run.folder for image in found.images.values()} == {folder / "fold-0"}
+    assert f"warning: left out: {record.folder} was interrupted" in capsys.readouterr().out
+    with pytest.raises(DataError, match="no run in this folder or below has a history"):
+        find_configurations(settings_of(tmp_path / "more"))
+
+
+@pytest.mark.slow
+def test_a_problem_names_the_run_and_a_lost_checkpoint_leaves_it_out(
+    two_configurations, tmp_path, capsys
+):
+    folder = tmp_path / "runs"
+    shutil.copytree(two_configurations / "one", folder)
+    (folder / "fold-0/checkpoints/best.ckpt").unlink()
+    (found,) = find_configurations(settings_of(folder))
+    assert {image.run.folder.name for image in found.images.values()} == {"fold-1"}
+    assert f"left out: {folder / 'fold-0'} has no best.ckpt" in capsys.readouterr().out
+    with pytest.raises(ConfigError) as error:
+        find_configurations(settings_of(folder, "root={ccp: x}"))
+    assert error.value.problems[0].startswith(f"{folder / 'fold-1'}: root=")
+
+
+@pytest.mark.parametrize(
+    ("changes", "differing"),
+    [
+        ({"root": "elsewhere", "on_error": "skip", "crop_margin": 0.5}, ""),
+        ({"seed": 3}, "dataset"),
+        ({"crop": "mask"}, "crop to the person"),
+    ],
+)
+def test_configurations_must_see_the_same_images(changes, differing):
+    (job,) = check_command([])
+    changed = job.config.changed(dataset=changes)
+    pair = [Configuration(name, config, {}) for name, config in (("a", job.config), ("b", changed))]
+    if not differing:
+        _require_same_images(pair, "runs")
+        return
+    with pytest.raises(DataError, match=f"a and b differ in {differing}; select"):
+        _require_same_images(pair, "runs")
+
+
+def test_names_may_be_numbers():
+    settings = settings_of("runs", "images=[1001,0100,a]", "class_name=59")
+    assert (settings.images, settings.class_name) == (["1001", "0100", "a"], "59")

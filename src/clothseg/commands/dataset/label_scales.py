@@ -34,8 +34,8 @@ def act(context: Context) -> int:
     if problem := pooling_problem(size, size):
         raise ConfigError([f"image_size={size}: {problem}"])
     sample = _sample(context)
-    image, source = context.reader.read(sample)
-    placement = Frame.of(size).placement(*image.shape[:2])
+    _, source = context.reader.read(sample)
+    placement = Frame.of(size).placement(*source.shape)
     mask = placement.mask(labels.lookup_table(context.reader.names)[source])
     whole = np.arange(len(labels))[:, None, None] == mask
     pyramid = label_pyramid(torch.from_numpy(mask).long()[None], len(labels))

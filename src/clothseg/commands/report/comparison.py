@@ -1,25 +1,24 @@
 """`target=comparison`: the same test images as segmented by several configurations."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from clothseg.commands.report.configurations import (
+    REPORT_SIZE,
     Configuration,
+    find_configurations,
     require_images,
     segment,
-    tested_configurations,
 )
 from clothseg.config.settings import Report
 from clothseg.error import DataError
+from clothseg.report.tables import counted
 from clothseg.terminal.screen import console
 
 MAX_COLUMNS = 12
 """Configurations that fit into one figure."""
-LONGEST_SIDE = 360
-"""Longest side of a picture, pixels."""
 
 
 def draw(settings: Report) -> None:
@@ -32,7 +31,7 @@ def draw(settings: Report) -> None:
         DataError: there is no tested configuration, there are too many, or they have no test image
             in common.
     """
-    tested = tested_configurations(settings)
+    tested = find_configurations(settings)
     if len(tested) > MAX_COLUMNS:
         raise DataError(
             f"runs={settings.runs}: {len(tested)} configurations are too many for one figure, the "
@@ -42,7 +41,7 @@ def draw(settings: Report) -> None:
     names = settings.images or spread_images(tested, settings.num_images)
     if not names:
         raise DataError(f"runs={settings.runs}: the configurations have no test image in common")
-    segmented = segment(tested, names)
+    segmented = segment(tested, names, settings.root)
     from clothseg.metric.average import nan_mean
     from clothseg.report.predictions import Example, Prediction, draw_predictions
 
@@ -52,18 +51,18 @@ def draw(settings: Report) -> None:
         predictions = list(map(Prediction, one.masks, scores))
         examples.append(Example(one.name, one.image, one.ground_truth, predictions))
     labels = tested[0].config.labels
-    selection = "" if settings.images else ", from the highest to the lowest IoU"
+    selection = "" if settings.images else ", from high to low IoU at the network's input size"
     draw_predictions(
         examples,
         labels.names,
         labels.palette,
         Path(settings.output),
-        f"Test images{selection} (mean over classes, original size)",
+        f"Test images{selection}; IoU: mean over classes at the original size",
         [one.name or "prediction" for one in tested],
-        LONGEST_SIDE,
-        math.inf,
+        **REPORT_SIZE,
     )
-    console.print(f"{len(names)} images, {len(tested)} configurations in {settings.runs}")
+    shown = counted(len(names), "image"), counted(len(tested), "configuration")
+    console.print(f"{', '.join(shown)} in {settings.runs}")
 
 
 def spread_images(tested: Sequence[Configuration], number: int) -> list[str]:

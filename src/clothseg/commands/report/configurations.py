@@ -1,20 +1,34 @@
 """Configurations that were tested, and their predictions of test images at the original size."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from clothseg.commands.report.runs import recorded_runs, run_names
+from clothseg.commands.report.runs import FOLD, recorded_runs, run_names
 from clothseg.config.run_config import RunConfig
+from clothseg.config.schema import Preparation
 from clothseg.config.settings import Report
-from clothseg.error import ConfigError, DataError, abbreviate
+from clothseg.config.suggestion import did_you_mean
+from clothseg.error import ConfigError, DataError, abbreviate, shortened
 from clothseg.run.record import Record
-from clothseg.run.restore import load_segmenter, recorded_config, recorded_reader, with_root
+from clothseg.run.restore import (
+    UNFINISHED,
+    given_sources,
+    load_segmenter,
+    recorded_config,
+    recorded_reader,
+    with_root,
+)
 from clothseg.run.tables import IMAGE_SCORES, read_image_scores
 from clothseg.terminal.screen import progress_bar, say
 from clothseg.trainer import evaluation_device
+
+REPORT_SIZE: dict[str, Any] = {"longest_side": 360, "max_pixels": math.inf}
+"""Size of the pictures in a figure, see :func:`clothseg.report.predictions.draw_predictions`."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,7 @@ class Segmented:
         return class_scores(self.matrix(index)).iou
 
 
-def tested_configurations(settings: Report) -> list[Configuration]:
+def find_configurations(settings: Report) -> list[Configuration]:
     """Find the tested configurations below a folder; warn of runs without scores of their images.
 
     Raises:
@@ -104,22 +118,24 @@ def tested_configurations(settings: Report) -> list[Configuration]:
     groups: dict[Path, dict[str, ScoredImage]] = {}
     first: dict[Path, Record] = {}
     for run in recorded_runs(Path(settings.runs)):
+        if reason := _unusable(run):
+            say(f"warning: left out: {reason}")
+            continue
         try:
             scores = read_image_scores(run.folder)
         except DataError as error:
             say(f"warning: left out: {error}")
             continue
-        is_fold = run.folder.name.startswith("fold-")
-        group = run.folder.parent if is_fold else run.folder
+        group = run.folder.parent if FOLD.fullmatch(run.folder.name) else run.folder
         first.setdefault(group, run)
         images = zip(scores.names.tolist(), scores.counts, strict=True)
         groups.setdefault(group, {}).update({n: ScoredImage(run, c) for n, c in images})
     if not groups:
         raise DataError(
-            f"runs={settings.runs}: no run in this folder or below has the scores of its test "
-            "images, which are written at the end of a run"
+            f"runs={settings.runs}: no run in this folder or below is finished and has the scores "
+            "of its test images"
         )
-    names = run_names(list(first.values()))
+    names = run_names(list(first.values()), folds=False)
     configs = [_config(run, settings) for run in first.values()]
     found = [
         Configuration(name, config, images)
@@ -130,9 +146,27 @@ def tested_configurations(settings: Report) -> list[Configuration]:
     return found
 
 
+def _unusable(run: Record) -> str | None:
+    """Explain why a run has no test images that can be segmented; None if it has."""
+    state = (run.status or {}).get("state", "")
+    if state != "done":
+        return f"{run.folder} {UNFINISHED.get(state, 'has an unknown state')}"
+    if not run.best_checkpoint.is_file():
+        return f"{run.folder} has no {run.best_checkpoint.name}"
+    return None
+
+
 def _config(run: Record, settings: Report) -> RunConfig:
-    config = recorded_config(run.folder, settings.trust, settings.cache)
-    return config if settings.root is None else with_root(config, settings.root)
+    """Read the configuration of a run, with the folder of the dataset that the settings state.
+
+    Raises:
+        ConfigError: every problem begins with the folder of the run.
+    """
+    try:
+        config = recorded_config(run.folder, settings.trust, settings.cache)
+        return config if settings.root is None else with_root(config, settings.root)
+    except ConfigError as error:
+        raise ConfigError([f"{run.folder}: {problem}" for problem in error.problems]) from error
 
 
 def _require_same_images(tested: Sequence[Configuration], folder: str) -> None:
@@ -146,16 +180,17 @@ def _require_same_images(tested: Sequence[Configuration], folder: str) -> None:
         differing = [
             what
             for what, mine, theirs in (
-                ("labels", one.config.labels.names, other.config.labels.names),
+                ("labels", one.config.labels, other.config.labels),
                 ("dataset", _dataset(one.config), _dataset(other.config)),
-                ("crop to the person", one.config.preparation, other.config.preparation),
+                ("crop to the person", _crop(one.config), _crop(other.config)),
             )
             if mine != theirs
         ]
         if differing:
             raise DataError(
-                f"runs={folder}: {one.name or 'one run'} and {other.name or 'another'} differ in "
-                f"{' and '.join(differing)}; select a folder with runs on the same images"
+                f"runs={folder}: {shortened(one.name) or 'one run'} and "
+                f"{shortened(other.name) or 'another'} differ in {' and '.join(differing)}; select "
+                "a folder with runs on the same images"
             )
 
 
@@ -175,29 +210,50 @@ def _require_classes(tested: Sequence[Configuration]) -> None:
                 )
 
 
-def _dataset(config: RunConfig) -> object:
-    """Identity of a dataset, wherever its files are."""
-    dataset = config.plain["dataset"]
-    return dataset["_target_"], sorted(dataset.get("sources", {}))
+def _dataset(config: RunConfig) -> Mapping[str, object]:
+    """Keys of a dataset that decide which images it has, wherever its files are."""
+    node = config.plain["dataset"]
+    irrelevant = {"root", *Preparation.model_fields}
+    relevant = {key: value for key, value in node.items() if key not in irrelevant}
+    sources = node.get("sources", {})
+    bare = {n: {k: v for k, v in s.items() if k != "root"} for n, s in sources.items()}
+    return relevant | {"sources": bare}
 
 
-def segment(tested: Sequence[Configuration], names: Sequence[str]) -> list[Segmented]:
+def _crop(config: RunConfig) -> Sequence[object]:
+    """Keys that decide how images are cropped to persons."""
+    preparation = config.preparation
+    if preparation.crop == "none":
+        return ()
+    detector = preparation.detector if preparation.crop == "detector" else ""
+    return preparation.crop, preparation.crop_margin, detector
+
+
+def segment(
+    tested: Sequence[Configuration],
+    names: Sequence[str],
+    root: str | Mapping[str, str] | None = None,
+) -> list[Segmented]:
     """Segment images at their original size with the runs that were tested on them.
 
     Args:
         tested: the configurations, which see the same images.
         names: names of test images of all of them.
+        root: folder of the dataset if the command states it; for a merged dataset, by source.
 
     Raises:
         DataError: an image or a checkpoint is missing or damaged.
     """
     config = tested[0].config
-    reader = recorded_reader(config)
+    reader = recorded_reader(config, given=given_sources(root))
     table = config.labels.lookup_table(reader.names)
     chosen = set(names)
     pairs = {s.name: reader.read(s) for s in reader.samples() if s.name in chosen}
     if missing := [name for name in names if name not in pairs]:
-        raise DataError(f"the dataset lacks test images of the runs: {abbreviate(missing)}")
+        raise DataError(
+            f"{reader.root} lacks test images of the runs: {abbreviate(missing)}; root=<folder> "
+            "says where the dataset is"
+        )
     with progress_bar("segmenting", len(tested) * len(names)) as advance:
         masks = [
             dict(_masks(one, names, {name: pairs[name][0] for name in names}, advance))
@@ -236,7 +292,10 @@ def require_images(tested: Sequence[Configuration], names: Sequence[str]) -> Non
     Raises:
         ConfigError: lists those that are not.
     """
-    missing = [name for name in names if any(name not in one.images for one in tested)]
-    if missing:
-        problem = f"not in the test part of every configuration: {abbreviate(missing)}"
-        raise ConfigError([f"images: {problem}"])
+    for one in tested:
+        if missing := [name for name in names if name not in one.images]:
+            whose = f"of {shortened(one.name)}" if one.name else "of the run"
+            hint = did_you_mean(missing[0], one.images)
+            raise ConfigError(
+                [f"images: not in the test part {whose}: {abbreviate(missing)}; {hint}"]
+            )

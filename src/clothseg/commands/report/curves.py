@@ -7,6 +7,7 @@ from clothseg.commands.report.runs import recorded_runs, run_names
 from clothseg.config.settings import Report
 from clothseg.error import DataError
 from clothseg.metric.names import EPOCH_SCORES
+from clothseg.report.tables import counted
 from clothseg.run.tables import read_history
 from clothseg.terminal.screen import console, say
 
@@ -28,7 +29,7 @@ def draw(settings: Report) -> None:
 
     _require_recorded(histories.values(), settings)
     draw_curves(histories, settings.scores, Path(settings.output), settings.train)
-    console.print(f"{len(histories)} runs in {settings.runs}")
+    console.print(f"{counted(len(histories), 'run')} in {settings.runs}")
 
 
 def _require_recorded(histories: Iterable[Sequence[Mapping[str, float]]], settings: Report) -> None:

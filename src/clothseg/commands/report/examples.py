@@ -1,19 +1,26 @@
 """`target=examples`: the best and the worst test images, or the failures of a class."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from clothseg.commands.report.configurations import Configuration, segment, tested_configurations
+from clothseg.commands.report.configurations import (
+    REPORT_SIZE,
+    Configuration,
+    find_configurations,
+    segment,
+)
 from clothseg.config.settings import Report
 from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError, DataError, abbreviate
+from clothseg.report.picture_grid import NO_BREAK
+from clothseg.report.tables import counted
 from clothseg.terminal.screen import console
 
-LONGEST_SIDE = 360
-"""Longest side of a picture, pixels."""
+SELECTED = "at the network's input size"
+SMALLEST_FRACTION = 0.005
+"""Smallest fraction of the pixels of a class that a caption names."""
 MAX_CONFUSED = 2
 """Number of classes that a caption names of those for which the pixels of a class were taken."""
 
@@ -28,7 +35,7 @@ def draw(settings: Report) -> None:
         DataError: there is no tested configuration, there are several, or no test image has the
             class.
     """
-    tested = tested_configurations(settings)
+    tested = find_configurations(settings)
     if len(tested) > 1:
         names = abbreviate([one.name or "-" for one in tested])
         raise DataError(
@@ -38,18 +45,22 @@ def draw(settings: Report) -> None:
     (one,) = tested
     name, number = settings.class_name, settings.num_images
     if name is None:
-        sections, title = best_and_worst(one, number), "Best and worst test images"
-        class_id, what = None, "mean over classes"
+        sections, title = (
+            best_and_worst(one, number),
+            f"Best and worst test images by IoU {SELECTED}",
+        )
+        class_id, what = None, "IoU: mean over classes"
     else:
         class_id = _class_id(name, one.config.labels.names)
-        what = f"IoU of {name}"
+        what = "IoU of this class"
         sections = {"": failures(one, class_id, number)}
-        title = f"Test images with the lowest IoU of {name}"
+        title = f"Test images with the lowest IoU of {name} {SELECTED}"
     if not any(sections.values()):
         raise DataError(f"runs={settings.runs}: no test image with {name or 'a score'}")
-    _draw(one, sections, class_id, Path(settings.output), f"{title} ({what}, original size)")
+    _draw(one, sections, class_id, settings, f"{title}; {what} at the original size")
     count, runs = sum(map(len, sections.values())), {i.run.folder for i in one.images.values()}
-    console.print(f"{count} of {len(one.images)} test images of {len(runs)} runs")
+    total = counted(len(one.images), "test image")
+    console.print(f"{count} of {total} of {counted(len(runs), 'run')}")
 
 
 def best_and_worst(tested: Configuration, number: int) -> dict[str, list[str]]:
@@ -91,7 +102,8 @@ def confusions(row: np.ndarray, class_id: int, names: Sequence[str]) -> str:
     """
     others = [int(k) for k in np.argsort(-row, kind="stable") if k != class_id and row[k] > 0]
     fractions = row / max(1, row.sum())
-    taken = [f"{names[k]} {100 * fractions[k]:.0f} %" for k in others[:MAX_CONFUSED]]
+    large = [k for k in others[:MAX_CONFUSED] if fractions[k] >= SMALLEST_FRACTION]
+    taken = [f"{names[k]} {100 * fractions[k]:.0f}{NO_BREAK}%" for k in large]
     return f"taken for {', '.join(taken)}" if taken else ""
 
 
@@ -99,7 +111,7 @@ def _draw(
     tested: Configuration,
     sections: dict[str, list[str]],
     class_id: int | None,
-    path: Path,
+    settings: Report,
     title: str,
 ) -> None:
     """Draw sections of images, with the scores of a class or of all."""
@@ -110,7 +122,7 @@ def _draw(
     names = [name for section in sections.values() for name in section]
     headings = {section[0]: heading for heading, section in sections.items() if section}
     examples = []
-    for one in segment([tested], names):
+    for one in segment([tested], names, settings.root):
         if class_id is None:
             iou, note = nan_mean(one.iou(0)), ""
         else:
@@ -123,10 +135,9 @@ def _draw(
         examples,
         labels.names,
         labels.palette,
-        path,
+        Path(settings.output),
         title,
-        longest_side=LONGEST_SIDE,
-        max_pixels=math.inf,
+        **REPORT_SIZE,
     )
 
 

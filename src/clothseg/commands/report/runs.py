@@ -1,5 +1,6 @@
 """Recorded runs below a folder, and names that distinguish them."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +11,42 @@ from clothseg.run.signature import is_irrelevant
 from clothseg.run.tables import HISTORY
 from clothseg.terminal.screen import say
 
+SET_ASIDE = re.compile(r"\.replaced-\d+$")
+"""End of the name of a folder that :meth:`clothseg.run.record.Record.set_aside` has renamed."""
+FOLD = re.compile(r"fold-\d+")
+"""Name of the folder of a fold."""
+FOLD_KEY = "split.fold"
+
 
 def recorded_runs(folder: Path) -> list[Record]:
     """Find all runs below a folder that have finished an epoch, sorted by path.
 
+    Records that were moved aside are left out.
+
     Raises:
-        DataError: there is none.
+        DataError: there is none, or none that can be read.
     """
     runs = [Record(path.parent) for path in sorted(folder.rglob(HISTORY))]
-    runs = [run for run in runs if run.status is not None and _is_readable(run)]
+    runs = [run for run in runs if run.status is not None]
+    runs = [run for run in runs if not _is_set_aside(run.folder.relative_to(folder))]
     if not runs:
         raise DataError(
             f"runs={folder}: no run in this folder or below has a {HISTORY}, "
             "which is written after the first epoch"
         )
-    return runs
+    readable = [run for run in runs if _is_readable(run)]
+    if not readable:
+        raise DataError(f"runs={folder}: none of {len(runs)} runs can be read")
+    return readable
+
+
+def _is_set_aside(folder: Path) -> bool:
+    """Return whether a folder, or one that it is in, was moved aside by `rerun=true`.
+
+    Args:
+        folder: relative to the folder that is searched.
+    """
+    return any(SET_ASIDE.search(part) for part in folder.parts)
 
 
 def _is_readable(run: Record) -> bool:
@@ -37,13 +59,17 @@ def _is_readable(run: Record) -> bool:
     return True
 
 
-def run_names(runs: Sequence[Record]) -> list[str]:
+def run_names(runs: Sequence[Record], folds: bool = True) -> list[str]:
     """Names that distinguish the runs: options and overrides of their command lines.
 
     Options that follow from others are omitted. Runs that cannot be distinguished otherwise are
     named by their folders.
+
+    Args:
+        runs: the runs.
+        folds: distinguish the folds of a cross-validation; False if each run stands for all folds.
     """
-    commands = [_command(run) for run in runs]
+    commands = [_command(run, folds) for run in runs]
     keys = list(dict.fromkeys(key for _, command in commands for key in command))
     distinct = [key for key in keys if len({command.get(key) for _, command in commands}) > 1]
     typed = {key for overrides, _ in commands for key in overrides}
@@ -59,16 +85,20 @@ def run_names(runs: Sequence[Record]) -> list[str]:
     names = names_by(distinct)
     counts = Counter(names)
     return [
-        name if counts[name] == 1 else f"{name} {run.folder}".lstrip()
+        name if counts[name] == 1 else f"{name} {_folder(run, folds)}".lstrip()
         for name, run in zip(names, runs, strict=True)
     ]
 
 
-def _command(run: Record) -> tuple[dict[str, str], dict[str, str]]:
+def _folder(run: Record, folds: bool) -> Path:
+    return run.folder if folds or not FOLD.fullmatch(run.folder.name) else run.folder.parent
+
+
+def _command(run: Record, folds: bool) -> tuple[dict[str, str], dict[str, str]]:
     """Return the overrides of a run, and with its options all that can affect its result."""
     recorded = run.config
     parts = [text.lstrip("+~").partition("=") for text in recorded["overrides"]]
-    typed = {key: value for key, _, value in parts}
+    typed = {key: value for key, _, value in parts if folds or key != FOLD_KEY}
     command = typed | recorded["choices"]  # these name a function that replaces that of an option
-    relevant = ("split.fold", *(key for key in command if not is_irrelevant(key)))
+    relevant = (*([FOLD_KEY] if folds else []), *(key for key in command if not is_irrelevant(key)))
     return typed, {key: str(command[key]) for key in dict.fromkeys(relevant) if key in command}

@@ -23,7 +23,7 @@ def map_terms(logits: Tensor, target: Tensor, form: Form = "sigmoid") -> dict[st
         target: class ids int64 [B,H,W], 255 = ignore.
         form: how logits become probabilities.
 
-    Source: loesch2021, which names both losses but not their form; spec section 3.3.
+    Source: loesch2021, which names both losses but not their form.
     """
     logits, classes = logits.float(), logits.shape[1]
     valid = (target != IGNORE).unsqueeze(1).float()  # [B,1,H,W]

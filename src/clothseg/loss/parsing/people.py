@@ -27,7 +27,7 @@ class Weights:
         dice: Dice loss of masks.
 
     Source: Carion et al., 2020. loesch2021 states that it follows DETR, and that no weights are
-        used; which of both is left open (spec section 3.4).
+        used; which of both is left open.
     """
 
     person: float = 1.0

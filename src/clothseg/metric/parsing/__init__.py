@@ -1,1 +1,1 @@
-"""Scores of instance-level human parsing: of parts, people and characterised parts."""
+"""Scores of instance-level human parsing: of parts, people and characterized parts."""

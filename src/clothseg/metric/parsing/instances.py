@@ -1,4 +1,4 @@
-"""Instances in an index map, and their hits: AP^r of parts, AP^cr of characterised parts, AP^h."""
+"""Instances in an index map, and their hits: AP^r of parts, AP^cr of characterized parts, AP^h."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ def detect(
         matching: whether several instances may hit the same true one; the one with the higher score
             is first, and the later of equal ones.
 
-    Source: spec section 1.2, after the evaluation programs of PGN and QANet.
+    Source: the evaluation programs of PGN (Gong et al., 2018) and QANet (Yang et al., 2021).
     """
     iou = _pairwise_iou(truth, predicted)
     iou[predicted.labels[:, None] != truth.labels] = 0.0
@@ -153,7 +153,7 @@ def characterized_truth(people: np.ndarray, parts: np.ndarray, values: np.ndarra
         parts: class of the part, integers [H,W], 0 = none.
         values: size, pattern or color, integers [H,W], 0 = none.
 
-    Source: loesch2021, section on AP^cr; spec section 1.5.
+    Source: loesch2021, which defines AP^cr in words.
     """
     key = (people.astype(np.int64) * 256 + parts) * 256 + values
     key[(people == 0) | (parts == 0) | (values == 0)] = 0
@@ -178,7 +178,7 @@ def characterized(
         Instances whose score is that of the part times the fraction of its pixels with the value.
         Parts without a value are left out.
 
-    Source: spec section 1.5; the paper leaves rule and score open.
+    Source: ours; loesch2021 leaves rule and score open.
     """
     count = len(parts.labels)
     key = parts.index.astype(np.int64) * 256 + values

@@ -76,7 +76,8 @@ def compare_people(
         thresholds: mean IoU of a hit.
         keep_empty: count true people without any part, as Parsing R-CNN does; False as MHP v2.
 
-    Source: spec section 1.3.
+    Source: the evaluation programs of Parsing R-CNN (Yang et al., 2019), and of MHP v2 for people
+        without parts.
     """
     numbers = np.unique(people)
     numbers = numbers[numbers > 0]

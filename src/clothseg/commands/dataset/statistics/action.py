@@ -16,9 +16,11 @@ from clothseg.commands.dataset.statistics.counting import (
     distribution,
     image_rows,
 )
+from clothseg.error import ConfigError
 from clothseg.files import write_csv, write_json
-from clothseg.report.dataset_tables import class_table, subset_table
+from clothseg.report.dataset_tables import class_table, subset_tables
 from clothseg.run.record import Record
+from clothseg.split import Split
 from clothseg.terminal.screen import console
 
 
@@ -26,12 +28,13 @@ def act(context: Context) -> int:
     """Compute the statistics of a dataset and write tables and figures.
 
     Raises:
+        ConfigError: `split` is no run folder.
         DataError: a sample is defective, the run has no split or other images, or a file cannot be
             written.
     """
     cache = Path(context.settings.data.cache)
     run = context.settings.split
-    split = None if run is None else Record(Path(run)).split
+    split = None if run is None else _split_of(Path(run))
     counts = Counts.of(open_census(context.reader, context.labels, cache))
     groups = break_down(counts, split)
     rows = class_rows(counts, context.labels)
@@ -56,9 +59,24 @@ def act(context: Context) -> int:
     console.print(class_table(rows, f"{context.name} in {labels.name}", _caption(counts)))
     if split is not None:
         images = {name: len(part.samples) for name, part in groups["subset"].items()}
-        console.print(subset_table(by_group["subset"], images, f"subsets of {run}"))
+        console.print(*subset_tables(by_group["subset"], images, f"{run}"))
     console.print(f"written to {folder}", soft_wrap=True, markup=False)
     return 0
+
+
+def _split_of(run: Path) -> Split:
+    """Read the split of a run.
+
+    Raises:
+        ConfigError: the folder contains no run.
+        DataError: the split is damaged.
+    """
+    record = Record(run)
+    try:
+        _ = record.config
+    except ConfigError as error:
+        raise ConfigError([f"split: {problem}" for problem in error.problems]) from error
+    return record.split
 
 
 def _summary(context: Context, counts: Counts, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

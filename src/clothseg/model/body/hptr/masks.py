@@ -69,7 +69,7 @@ class MaskBranch(nn.Module):
         heads: heads of the attention maps.
 
     Source: loesch2021, section 3, which names the paths but not their layers; those of the second
-        are DETR's. Choice A1 of spec section 3.2.
+        are DETR's.
     """
 
     def __init__(self, features: int, width: int, heads: int) -> None:

@@ -48,7 +48,8 @@ class HPTR(nn.Module):
         lateral: channels of the pyramid's levels.
         width: channels of the features that all heads share.
 
-    Source: loesch2021, section 3 and Fig. 3; what it leaves open is in spec section 3.
+    Source: loesch2021, section 3 and Fig. 3. What these leave open is DETR's, or ours where it says
+        so.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ class Pyramid(nn.Module):
         lateral: channels of the levels of the pyramid.
         width: channels of each level after its convolutions, and of the result.
 
-    Source: loesch2021, section 3 and Fig. 3; widths and normalization are ours (spec section 3.1).
+    Source: loesch2021, section 3 and Fig. 3; widths and normalization are ours.
     """
 
     def __init__(self, channels: Sequence[int], lateral: int, width: int) -> None:
