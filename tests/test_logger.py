@@ -112,7 +112,7 @@ def test_lightning_loggers_receive_epochs_and_configuration(tmp_path):
         table = list(csv.DictReader(file))
     assert [(line["step"], line["val/iou"]) for line in table] == [("1", "0.25"), ("2", "0.5")]
     assert "val/iou/Hat" not in table[0]
-    assert "max_epochs: 7" in (folder / "hparams.yaml").read_text()
+    assert "max_epochs: 8" in (folder / "hparams.yaml").read_text()
 
 
 def test_a_lightning_logger_that_cannot_be_created_stops_the_run(tmp_path):

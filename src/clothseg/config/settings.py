@@ -111,11 +111,11 @@ class Score(BaseModel):
     output: OutputFile
     """JSON file to write."""
     matching: Literal["reference", "one_to_one"]
-    """Whether several predicted parts may hit the same true part."""
+    """Rule for several predicted parts that hit the same true part."""
     absent: Literal["nanmean", "mean"]
-    """Whether classes that are predicted but do not exist are left out of means."""
+    """Rule for classes that are predicted but do not exist, in means."""
     characterized: Literal["cut", "majority"]
-    """How a characteristic divides a predicted part."""
+    """Rule by which a characteristic divides a predicted part."""
     empty_people: bool
     """Count true people without any part."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from clothseg.metric.parsing.scores import IOU
 from clothseg.report.tables import add_score_columns, new_table
 
 
@@ -16,11 +17,11 @@ def parsing_tables(card: Mapping[str, Any], title: str) -> Iterator[Table]:
         card: the scores, as fractions.
         title: title of the tables.
     """
-    yield _class_table(card["iou"], card["apr"], card, "AP^r", f"{title}, percent")
+    yield _class_table(card[IOU], card["apr"], card, "AP^r", f"{title}, percent")
     for kind, precision in card["apcr"].items():
         pixels = card["characteristics"][kind]
         if pixels is not None:
-            yield _class_table(pixels["iou"], precision, pixels, "AP^cr", f"{kind}, percent")
+            yield _class_table(pixels[IOU], precision, pixels, "AP^cr", f"{kind}, percent")
     yield _people_table(card)
 
 

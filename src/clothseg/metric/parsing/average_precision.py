@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 
 Ties = Literal["later", "earlier"]
-"""Which of two detections with equal scores is ranked first."""
+"""Detection that is ranked first among those of equal score."""
 
 
 def average_precision(

@@ -23,6 +23,8 @@ from clothseg.metric.parsing.people import People, compare_people
 
 PARTS = "parts"
 """Key of the map of parts among those of the characteristics."""
+IOU = "iou"
+"""Key of the IoU of each class."""
 HALF = THRESHOLDS.index(0.5)
 """Position of the threshold 0.5, the second of the usual numbers."""
 
@@ -158,7 +160,7 @@ class ParsingScores:
             "miou": _number(nan_mean(iou)),
             "miou_foreground": _number(nan_mean(iou[1:])),
             "miou_per_image": _number(nan_mean(np.array(self.picture_means[kind]))),
-            "iou": dict(zip(self.names[kind], map(_number, iou), strict=True)),
+            IOU: dict(zip(self.names[kind], map(_number, iou), strict=True)),
         }
 
     def _precision(self, pictures: Sequence[Detections], kind: str) -> dict[str, Any]:

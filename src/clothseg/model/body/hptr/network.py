@@ -18,7 +18,7 @@ PERSON, NO_PERSON = 0, 1
 
 @dataclass(frozen=True)
 class Features:
-    """What the masks of queries are computed from.
+    """Features that the masks of queries are computed from.
 
     Args:
         common: features that the queries of an image share.
