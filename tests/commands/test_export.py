@@ -91,7 +91,7 @@ def test_custom_networks_are_exported(model, tmp_path):
 @pytest.mark.slow
 def test_a_backbone_with_padding_of_tensorflow_is_exported_for_any_size(tmp_path):
     """The symbolic sizes of its paddings would take more than six minutes to simplify."""
-    options = ["model=fpn", "backbone=efficientnet-lite0", "backbone.weights=null"]
+    options = ["model=linknet", "backbone=efficientnet-lite0", "backbone.weights=null"]
     (job,) = check_command(options)
     network = build_segmenter(job.config).eval().network
     path = tmp_path / "network.onnx"

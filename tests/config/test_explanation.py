@@ -3,6 +3,7 @@
 import pytest
 
 from clothseg.commands.main import main
+from clothseg.config import composition
 from clothseg.config.command_line import check_command, check_dataset
 from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError
@@ -138,13 +139,20 @@ def test_the_folder_of_a_run_is_not_empty(override):
         (["seed=range(0,inf)"], "endlessly many values"),
         (["model=range(1e9)"], "1,000,000,000 values"),
         (["seed=range(101)", "split.folds=100"], "10,100 jobs, but a command has at most 10,000"),
-        (["seed=range(101)", "split.folds=2,100"], "jobs, but a command has at most 10,000 jobs"),
     ],
 )
 def test_an_endless_sweep_is_rejected_before_it_is_enumerated(overrides, message):
     with pytest.raises(ConfigError) as error:
         check_command(overrides, every_fold=True)
     assert message in "\n".join(error.value.problems)
+
+
+def test_jobs_are_counted_where_the_number_of_folds_is_swept(monkeypatch):
+    """The limit is lower here, because ten thousand jobs take a minute to compose."""
+    monkeypatch.setattr(composition, "MAX_JOBS", 300)
+    assert len(check_command(["seed=range(2)", "split.folds=2,100"], every_fold=True)) == 204
+    with pytest.raises(ConfigError, match="306 jobs, but a command has at most"):
+        check_command(["seed=range(3)", "split.folds=2,100"], every_fold=True)
 
 
 @pytest.mark.parametrize(
