@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from clothseg.metric.confusion import class_scores, image_confusion, image_counts, image_iou
+from clothseg.metric.class_scores import class_scores, image_iou
+from clothseg.metric.confusion import image_confusion, image_counts
 
 SCORES = ("precision", "recall", "f1", "iou")
 matrices = st.integers(2, 5).flatmap(

@@ -11,7 +11,7 @@ import torch
 from clothseg.commands.main import main
 from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError
-from clothseg.metric.confusion import class_scores
+from clothseg.metric.class_scores import class_scores
 from clothseg.metric.names import COSTLY, EPOCH_SCORES, LOSS, MONITORS, SCORES, improvement
 from clothseg.metric.scorecard import dataset_values, scorecard
 from clothseg.metric.segmentation import ConfusionMatrix, SegmentationScores

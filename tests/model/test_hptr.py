@@ -17,23 +17,33 @@ def encoder_of(name):
     return get_encoder(name, weights=None)
 
 
+SMALL = {
+    "queries": 5,
+    "features": 32,
+    "heads": 4,
+    "hidden": 64,
+    "layers": 2,
+    "dropout": 0.0,
+    "lateral": 32,
+    "width": 32,
+}
+PAPER = {
+    "queries": 40,
+    "features": 256,
+    "heads": 8,
+    "hidden": 2048,
+    "layers": 6,
+    "dropout": 0.1,
+    "lateral": 256,
+    "width": 128,
+}
+
+
 @pytest.fixture(scope="module")
 def small():
     """A narrow network in evaluation mode."""
     torch.manual_seed(0)
-    network = HPTR(
-        encoder_of("resnet18"),
-        MAPS,
-        queries=5,
-        features=32,
-        heads=4,
-        hidden=64,
-        layers=2,
-        dropout=0.0,
-        lateral=32,
-        width=32,
-    )
-    return network.eval()
+    return HPTR(encoder_of("resnet18"), MAPS, **SMALL).eval()
 
 
 def test_the_position_code_is_that_of_the_program():
@@ -45,18 +55,7 @@ def test_the_position_code_is_that_of_the_program():
 @pytest.mark.slow
 def test_parameters_and_operations_are_those_of_the_specification():
     with torch.device("meta"):
-        network = HPTR(
-            encoder_of("resnet50"),
-            MAPS,
-            queries=40,
-            features=256,
-            heads=8,
-            hidden=2048,
-            layers=6,
-            dropout=0.1,
-            lateral=256,
-            width=128,
-        ).eval()
+        network = HPTR(encoder_of("resnet50"), MAPS, **PAPER).eval()
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(54.2e6, rel=2e-3)
     for size, gflop in ((512, 512), 272), ((352, 512), 187):
         image = torch.zeros(1, 3, *size, device="meta")

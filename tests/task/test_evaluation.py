@@ -8,7 +8,7 @@ from torch import nn
 from clothseg.build import build_segmenter
 from clothseg.config.command_line import check_command
 from clothseg.error import DivergedError
-from clothseg.metric.confusion import class_scores
+from clothseg.metric.class_scores import class_scores
 from clothseg.model.network import Network
 from clothseg.task.evaluation import evaluate
 from support.random_cache import small_data

@@ -11,13 +11,8 @@ from torchmetrics import Metric
 
 from clothseg.metric.average import image_mean, ratio
 from clothseg.metric.boundary import boundary_counts
-from clothseg.metric.confusion import (
-    ClassScores,
-    count_scores,
-    image_confusion,
-    image_counts,
-    image_iou,
-)
+from clothseg.metric.class_scores import ClassScores, count_scores, image_iou
+from clothseg.metric.confusion import image_confusion, image_counts
 from clothseg.metric.connected import connected_scores
 from clothseg.metric.names import BOUNDARY_IOU, COSTLY, IOU_PLUS, Score, task_scores
 

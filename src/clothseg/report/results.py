@@ -25,7 +25,7 @@ def draw_scores(matrix: np.ndarray, names: Sequence[str], folder: Path, title: s
         folder: folder of the record.
         title: title of both figures.
     """
-    from clothseg.metric.confusion import class_scores
+    from clothseg.metric.class_scores import class_scores
 
     draw_confusion_matrix(matrix, names, folder / "confusion_matrix.png", title)
     figures = folder / "figures"

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from clothseg.datamodule.batches import derive_seed
 from clothseg.loss.pixelwise import PixelLoss
-from clothseg.metric.confusion import class_scores
+from clothseg.metric.class_scores import class_scores
 from clothseg.metric.names import PRIMARY
 from clothseg.metric.scorecard import dataset_values
 from clothseg.metric.segmentation import ConfusionMatrix, Scores, SegmentationScores

@@ -100,8 +100,8 @@ def test_missing_files_count_as_not_predicted(scene, capsys):
     status, card = score(root)
     shown = " ".join(capsys.readouterr().out.split())
     assert status == 0
-    assert "3 files are missing and count as not predicted: global_parsing/0000001.png" in shown
-    assert "1 pictures have no ground truth: x" in shown
+    assert "missing, counted as not predicted: 3 files: global_parsing/0000001.png" in shown
+    assert "without ground truth, left out: 1 image: x" in shown
     assert card["num_images"] == 6
     assert card["miou"] < whole["miou"]
     assert card["apr"]["vol"] < whole["apr"]["vol"]

@@ -14,6 +14,7 @@ from clothseg.commands.report.configurations import (
 )
 from clothseg.config.settings import Report
 from clothseg.error import DataError
+from clothseg.metric.average import nan_mean
 from clothseg.report.tables import counted
 from clothseg.terminal.screen import console
 
@@ -42,7 +43,6 @@ def draw(settings: Report) -> None:
     if not names:
         raise DataError(f"runs={settings.runs}: the configurations have no test image in common")
     segmented = segment(tested, names, settings.root)
-    from clothseg.metric.average import nan_mean
     from clothseg.report.predictions import Example, Prediction, draw_predictions
 
     examples = []

@@ -14,6 +14,8 @@ from clothseg.config.schema import Preparation
 from clothseg.config.settings import Report
 from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError, DataError, abbreviate, shortened
+from clothseg.metric.average import nan_mean
+from clothseg.metric.class_scores import class_scores, count_scores
 from clothseg.run.record import Record
 from clothseg.run.restore import (
     UNFINISHED,
@@ -47,15 +49,11 @@ class ScoredImage:
     @property
     def iou(self) -> np.ndarray:
         """IoU of each class, float64 [K]; NaN for a class that is in neither mask."""
-        from clothseg.metric.confusion import count_scores
-
         return count_scores(self.counts).iou
 
     @property
     def mean_iou(self) -> float:
         """Mean over the classes that are in one of the masks; NaN if all pixels are ignored."""
-        from clothseg.metric.average import nan_mean
-
         return float(nan_mean(self.iou))
 
 
@@ -103,8 +101,6 @@ class Segmented:
 
     def iou(self, index: int) -> np.ndarray:
         """IoU of each class by a configuration, float64 [K]; NaN for a class in neither mask."""
-        from clothseg.metric.confusion import class_scores
-
         return class_scores(self.matrix(index)).iou
 
 

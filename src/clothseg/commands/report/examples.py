@@ -14,6 +14,7 @@ from clothseg.commands.report.configurations import (
 from clothseg.config.settings import Report
 from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError, DataError, abbreviate
+from clothseg.metric.average import nan_mean
 from clothseg.report.picture_grid import NO_BREAK
 from clothseg.report.tables import counted
 from clothseg.terminal.screen import console
@@ -115,7 +116,6 @@ def _draw(
     title: str,
 ) -> None:
     """Draw sections of images, with the scores of a class or of all."""
-    from clothseg.metric.average import nan_mean
     from clothseg.report.predictions import Example, Prediction, draw_predictions
 
     labels = tested.config.labels

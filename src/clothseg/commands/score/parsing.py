@@ -13,6 +13,7 @@ from clothseg.dataset.parsing_part import ParsingPart
 from clothseg.error import abbreviate
 from clothseg.files import write_json
 from clothseg.metric.parsing.scores import ParsingScores, Rules
+from clothseg.report.tables import counted
 from clothseg.shipped import CONF
 from clothseg.terminal.screen import console, progress_bar, say
 
@@ -77,9 +78,11 @@ def _warn(predicted: Submission, part: ParsingPart) -> None:
     """Print what was missing, what was not looked at, and which scores there are not."""
     if missing := predicted.missing:
         listed = abbreviate([path.relative_to(predicted.folder) for path in missing])
-        say(f"warning: {len(missing)} files are missing and count as not predicted: {listed}")
+        files = counted(len(missing), "file")
+        say(f"warning: missing, counted as not predicted: {files}: {listed}")
     if unknown := predicted.unknown(part.pictures):
-        say(f"warning: {len(unknown)} pictures have no ground truth: {abbreviate(unknown)}")
+        names = counted(len(unknown), "image")
+        say(f"warning: without ground truth, left out: {names}: {abbreviate(unknown)}")
     if not predicted.has_people:
         say("warning: no people/ in the prediction: AP^p and PCP are not computed")
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from clothseg.metric.average import nan_mean, ratio
 from clothseg.metric.parsing.average_precision import average_precision
 
 THRESHOLDS = tuple(k / 10 for k in range(1, 10))
@@ -138,11 +139,7 @@ def mean_precision(precision: np.ndarray, absent: Absent = "nanmean") -> np.ndar
         precision: average precision of classes and thresholds, float64 [K,T].
         absent: rule for classes of undefined precision.
     """
-    if absent == "mean":
-        return np.asarray(precision.mean(0))
-    defined = ~np.isnan(precision)
-    total = np.where(defined, precision, 0.0).sum(0)
-    return np.where(defined.any(0), total / np.maximum(defined.sum(0), 1), np.nan)
+    return np.asarray(precision.mean(0) if absent == "mean" else nan_mean(precision, axis=0))
 
 
 def characterized_truth(people: np.ndarray, parts: np.ndarray, values: np.ndarray) -> Instances:
@@ -206,7 +203,7 @@ def _pairwise_iou(truth: Instances, predicted: Instances) -> np.ndarray:
     joint = np.bincount(pairs.ravel(), minlength=rows * columns).reshape(rows, columns)
     both = joint[1:, 1:]
     union = joint.sum(1)[1:, None] + joint.sum(0)[None, 1:] - both
-    return np.asarray(both / np.maximum(union, 1))
+    return ratio(both, union, undefined=0.0)
 
 
 def _only_first(hits: np.ndarray, best: np.ndarray, scores: np.ndarray, truths: int) -> np.ndarray:

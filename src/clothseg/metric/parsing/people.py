@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clothseg.metric.average import nan_mean, ratio
 from clothseg.metric.parsing.average_precision import average_precision
 from clothseg.metric.parsing.instances import THRESHOLDS
 
@@ -102,7 +103,7 @@ def compare_people(
     correct = np.zeros((len(listed), len(levels)))
     taken = np.zeros((len(area), len(levels)), bool)
     for person in ranked if len(area) else ():
-        means = np.nanmean(iou[person], axis=1)
+        means = nan_mean(iou[person], axis=1)
         best = int(means.argmax())
         hits[person] = (means[best] > levels) & ~taken[best]
         taken[best] |= hits[person]
@@ -131,4 +132,4 @@ def _class_iou(
     # Where neither of the two is: the background of the prediction without the true person's parts.
     both[:, 0] = painted[0] - joint[1:, 1:, 0].sum(1)
     union = area + painted - both
-    return np.where(union > 0, both / np.maximum(union, 1), np.nan)
+    return ratio(both, union)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from clothseg.metric.average import nan_mean
+from clothseg.metric.class_scores import class_scores
 from clothseg.metric.parsing.instances import (
     THRESHOLDS,
     Absent,
@@ -108,7 +109,7 @@ class ParsingScores:
                 continue
             matrix = _confusion(truth.maps[kind], predicted.maps[kind], len(self.names[kind]))
             self.matrices[kind] += matrix
-            self.picture_means[kind].append(float(nan_mean(_iou(matrix))))
+            self.picture_means[kind].append(float(nan_mean(class_scores(matrix).iou)))
         true, found = truth.instances, predicted.instances
         self.parts.append(detect(true, found, classes - 1, matching=rules.matching))
         visible = np.where(truth.maps[PARTS] < classes, truth.maps[PARTS], 0)
@@ -155,7 +156,7 @@ class ParsingScores:
         The mean is over classes that occur in the truth or in a prediction; `miou_per_image` is the
         mean over pictures of that of a picture.
         """
-        iou = _iou(self.matrices[kind])
+        iou = class_scores(self.matrices[kind]).iou
         return {
             "miou": _number(nan_mean(iou)),
             "miou_foreground": _number(nan_mean(iou[1:])),
@@ -185,13 +186,6 @@ def _confusion(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     valid = true < classes
     pairs = true[valid].astype(np.int64) * classes + predicted[valid]
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-
-
-def _iou(matrix: np.ndarray) -> np.ndarray:
-    """IoU of each class, float64 [K]; NaN for a class in neither map."""
-    both = np.diagonal(matrix)
-    union = matrix.sum(0) + matrix.sum(1) - both
-    return np.where(union > 0, both / np.maximum(union, 1), np.nan)
 
 
 def _levels(values: np.ndarray) -> dict[str, Any]:
