@@ -10,9 +10,9 @@ import torch
 from onnxruntime import InferenceSession
 
 from clothseg.build import build_segmenter
-from clothseg.commands import export
-from clothseg.commands.export import compare, write_onnx
+from clothseg.commands import export, onnx_file
 from clothseg.commands.main import main
+from clothseg.commands.onnx_file import compare, write_onnx
 from clothseg.config.command_line import check_command
 from clothseg.config.run_config import RunConfig
 from clothseg.error import DataError
@@ -129,7 +129,7 @@ def test_an_output_below_a_file_is_rejected_before_the_network_is_loaded(tmp_pat
 @pytest.mark.slow
 def test_a_network_that_differs_is_not_written(exported, tmp_path, monkeypatch):
     record, written, _ = exported
-    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    monkeypatch.setattr(onnx_file, "TOLERANCE", -1.0)
     # Tracing takes a minute; what is compared is the file of the fixture.
     monkeypatch.setattr(export, "write_onnx", lambda _, path, *more, **keys: copy(written, path))
     path = tmp_path / "network.onnx"

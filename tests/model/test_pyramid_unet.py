@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from clothseg.commands.export import compare, write_onnx
+from clothseg.commands.onnx_file import compare, write_onnx
 from clothseg.model.body.pyramid_unet import PyramidUNet, _unpool
 from clothseg.model.compatibility import PYRAMID_SIZES
 from clothseg.model.network import Network
