@@ -40,7 +40,8 @@ DAMAGES = {
     "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_text("<html>"),
-    "missing": lambda path: path.unlink(),
+    "no epoch": lambda path: torch.save({"state_dict": {}}, path),
+    "an epoch in words": lambda path: torch.save({"state_dict": {}, "epoch": "one"}, path),
     "code": lambda path: path.write_bytes(pickle.dumps(os.getcwd)),
     "code in an archive": lambda path: torch.save({"state_dict": {}, "x": os.getcwd}, path),
     "no weights": lambda path: torch.save({"epoch": 1}, path),
@@ -62,6 +63,15 @@ def test_a_damaged_checkpoint_is_an_error_that_names_the_file(path, damage):
         read_checkpoint(path)
 
 
+def test_a_file_that_is_none_is_not_opened(path):
+    path.unlink()
+    with pytest.raises(DataError, match=r"best\.ckpt: cannot be read \(No such file"):
+        read_checkpoint(path)
+    path.symlink_to("/dev/zero")  # which never ends, and whose zeros would be looked through
+    with pytest.raises(DataError, match=r"best\.ckpt: is a device, not a file"):
+        read_checkpoint(path)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_weights_that_are_not_finite_are_not_read(path, value):
     write_checkpoint(path, content(value))
@@ -71,7 +81,7 @@ def test_weights_that_are_not_finite_are_not_read(path, value):
 
 def test_infinity_in_a_buffer_may_be_meant(path):
     mask = torch.full((3, 3), -math.inf).triu(1)
-    write_checkpoint(path, {"state_dict": {"network.mask": mask}})
+    write_checkpoint(path, {"epoch": 4, "state_dict": {"network.mask": mask}})
     assert torch.equal(read_checkpoint(path)["state_dict"]["network.mask"], mask)
 
 

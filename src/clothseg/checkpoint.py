@@ -10,6 +10,7 @@ from typing import Any
 
 from clothseg.error import DataError, first_line, shortened
 from clothseg.files import replacing
+from clothseg.untrusted import MAX_CHECKPOINT_BYTES, require_file
 
 FOLDER = "checkpoints"
 """Folder of the checkpoints in a run folder."""
@@ -43,11 +44,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint on the CPU, without executing code in it.
 
     Raises:
-        DataError: it is missing, truncated or altered, contains code, or its weights are not
-            finite.
+        DataError: it is missing, no regular file, truncated or altered, contains code, or its
+            weights are not finite.
     """
     import torch
 
+    require_file(path, MAX_CHECKPOINT_BYTES)
     try:
         require_intact(path)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -80,6 +82,8 @@ def _require_tensors(content: Any) -> Mapping[str, Any]:
             raise ValueError(
                 f"entry {shortened(name)} of its state_dict must be a tensor, and its name a text"
             )
+    if not isinstance(content.get("epoch"), int):
+        raise ValueError("it does not say of which epoch it is")
     return weights
 
 

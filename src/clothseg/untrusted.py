@@ -14,6 +14,8 @@ from clothseg.error import DataError
 
 MAX_IMAGE_BYTES = 1 << 29
 """Largest image file, 512 MiB: an uncompressed image of 134 million pixels has 403 MB."""
+MAX_CHECKPOINT_BYTES = 1 << 35
+"""Largest checkpoint, 32 GiB: that of 2.7 billion parameters with the state of Adam."""
 MAX_TABLE_BYTES = 1 << 34
 """Largest table that is read line by line, 16 GiB; iMaterialist's has 2.4 GB."""
 MAX_LINE_BYTES = 1 << 24

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from clothseg.checkpoint import read_checkpoint, write_checkpoint
 from clothseg.run.record import Record
 from clothseg.run.tables import read_image_scores
 from support.command_line import all_end, job_processes, records, session_members, wait_until
@@ -234,3 +235,36 @@ def test_damaged_checkpoints_cost_epochs_but_not_the_run(uninterrupted, command_
     is_lost = uninterrupted.metrics["best_epoch"] < epochs
     assert ("best.ckpt is missing or damaged" in result.stdout) == is_lost
     assert record.metrics["best_epoch"] == epochs
+
+
+FOREIGN = {
+    "a network": lambda state: state["state_dict"].popitem(),
+    "an optimizer": lambda state: state.update(optimizer_states=[5]),
+    "a history": lambda state: state["callbacks"]["History"].update(rows=["first"]),
+    "a parameter": lambda state: narrow(state["optimizer_states"][0]["state"][0]),
+}
+"""Changes of a checkpoint after which a part of it is that of another run."""
+
+
+def narrow(state):
+    state["exp_avg"] = state["exp_avg"][:1]
+
+
+@pytest.mark.slow(seconds=3)
+@pytest.mark.parametrize("exchange", FOREIGN.values(), ids=FOREIGN.keys())
+def test_a_state_that_does_not_fit_is_an_error_that_names_its_file(
+    exchange, uninterrupted, command_line, tmp_path
+):
+    """Whatever the owner of that part of the state raises, or would raise in the first step."""
+    copy = tmp_path / Path(*uninterrupted.folder.parts[-4:])
+    shutil.copytree(uninterrupted.folder, copy)
+    Record(copy).set_state("interrupted")
+    last = copy / "checkpoints" / "last.ckpt"
+    state = read_checkpoint(last.with_name("previous.ckpt"))  # with an epoch left to train
+    exchange(state)
+    write_checkpoint(last, state)
+    result = command_line.run(command_line.tiny(tmp_path, *SCHEDULED))
+    assert result.returncode == 1
+    assert re.search(r"last\.ckpt does not fit this run: .+ \(\w+Error: ", result.stderr)
+    assert "Traceback" not in result.stderr
+    assert Record(copy).status["state"] == "failed"

@@ -30,6 +30,7 @@ from clothseg.run.own_code import require_planned_code
 from clothseg.run.record import Record
 from clothseg.run.restore import load_best
 from clothseg.run.results import write_scores
+from clothseg.run.resuming import RestoredState
 from clothseg.run.start import load_start
 from clothseg.run.tables import read_history
 from clothseg.run.tracking import Tracking, job_tracking
@@ -158,9 +159,10 @@ def _train_and_test(
     """Train, from the beginning or from a checkpoint, then test the best epoch."""
     history = tracking.history
     reporter = Reporter(say, job.title, data.batch_size, history)
-    observers = [history, tracking, reporter]
+    restored = RestoredState(checkpoint)
+    observers = [history, tracking, reporter, restored]
     trainer = build.build_trainer(job.config, job.folder, observers, job.world_size)
-    with restore_keyboard_interrupt():
+    with restore_keyboard_interrupt(), restored.explained():
         trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
     return _test(job, data, task)
 
