@@ -15,7 +15,7 @@ from torchvision.models.segmentation import DeepLabV3_ResNet50_Weights, deeplabv
 from clothseg.backbone import VOC, Backbone, backbone, load_weights
 from clothseg.error import ConfigError
 from clothseg.shipped import CONF, options
-from clothseg.task.segmenter import NORMALIZATIONS
+from clothseg.task.image_network import NORMALIZATIONS
 from clothseg.weights.hub import repository
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less

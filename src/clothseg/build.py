@@ -15,23 +15,26 @@ from clothseg.dataset.cropped import crop_to_persons
 from clothseg.dataset.skip_defects import skip_defects
 from clothseg.error import ConfigError
 from clothseg.geometry import OwnAspect
-from clothseg.metric.names import costly_keys
+from clothseg.metric.names import PARTS, costly_keys
+from clothseg.task import Parsing
 from clothseg.terminal.screen import say
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
+    from torch import nn
 
-    from clothseg.cache import Cache, Census, Form
+    from clothseg.cache import Cache, Census, Form, Pictures
     from clothseg.datamodule.batches import SplitBatches
     from clothseg.datamodule.sampling import Shard
-    from clothseg.datamodule.segmentation_data import SegmentationData
+    from clothseg.datamodule.training_data import TrainingData
     from clothseg.logger.tracker import Tracker
     from clothseg.loss.class_weights import ClassPixels
     from clothseg.loss.pixelwise import PixelLoss
     from clothseg.model.network import Network
     from clothseg.split import Split
+    from clothseg.task.parser import Parser
     from clothseg.task.segmenter import Segmenter
-    from clothseg.task.semantic import SemanticSegmentation
+    from clothseg.task.training import Training
 
 
 def build_dataset(config: DatasetConfig) -> Reader:
@@ -75,6 +78,10 @@ def open_census(
 
 def pixel_forms(config: RunConfig) -> "list[Form]":
     """Forms of the images that a training needs: the network's input, and often nothing else."""
+    if isinstance(config.task, Parsing):
+        from clothseg.cache import picture_form
+
+        return [picture_form(longest_side(config), characteristics(config))]
     own = own_aspect_form(config)
     return [config.data.frame, *([own] if own else [])]
 
@@ -101,10 +108,14 @@ def open_pixels(config: RunConfig, reader: Reader, census: "Census", split: "Spl
 
 def open_training_pixels(
     config: RunConfig, reader: Reader, census: "Census", split: "Split"
-) -> "Cache":
+) -> "Cache | Pictures":
     """Open the decoded images of a split with those that the augmentation takes."""
-    from clothseg.cache import open_own_aspect
+    from clothseg.cache import open_own_aspect, open_pictures
 
+    if isinstance(config.task, Parsing):
+        require_people(config, reader)
+        size, kinds = longest_side(config), characteristics(config)
+        return open_pictures(census, reader, config.labels, size, kinds, split.names)
     cache, form = open_pixels(config, reader, census, split), own_aspect_form(config)
     if form is None:
         return cache
@@ -147,25 +158,28 @@ def build_split(config: RunConfig, census: "Census") -> "Split":
 
 
 def build_batches(
-    config: RunConfig, cache: "Cache", split: "Split", shard: "Shard | None" = None
+    config: RunConfig, cache: "Cache | Pictures", split: "Split", shard: "Shard | None" = None
 ) -> "SplitBatches":
     """Build the loaders of evaluated images, for all batches or for the shard of one process."""
-    from clothseg.datamodule.batches import SplitBatches
+    from clothseg.datamodule.images import ImageBatches
+    from clothseg.datamodule.pictures import PictureBatches
 
-    return SplitBatches(**_loading(config, cache, split, shard))
+    kind = PictureBatches if isinstance(config.task, Parsing) else ImageBatches
+    return kind(**_loading(config, cache, split, shard))
 
 
 def build_data(
-    config: RunConfig, cache: "Cache", split: "Split", shard: "Shard | None" = None
-) -> "SegmentationData":
+    config: RunConfig, cache: "Cache | Pictures", split: "Split", shard: "Shard | None" = None
+) -> "TrainingData":
     """Build the data module of a training, for all batches or for the shard of one process."""
-    from clothseg.datamodule.segmentation_data import SegmentationData
+    from clothseg.datamodule.training_data import ParsingData, SegmentationData
 
-    return SegmentationData(**_loading(config, cache, split, shard))
+    kind = ParsingData if isinstance(config.task, Parsing) else SegmentationData
+    return kind(**_loading(config, cache, split, shard))
 
 
 def _loading(
-    config: RunConfig, cache: "Cache", split: "Split", shard: "Shard | None"
+    config: RunConfig, cache: "Cache | Pictures", split: "Split", shard: "Shard | None"
 ) -> dict[str, Any]:
     from clothseg.datamodule.sampling import Shard, image_weights
 
@@ -193,25 +207,79 @@ def build_segmenter(config: RunConfig) -> "Segmenter":
     return Segmenter(**_segmenter(config))
 
 
-def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "SemanticSegmentation":
+def build_parser(config: RunConfig) -> "Parser":
+    """Build a newly initialized network for human parsing, without a training."""
+    from clothseg.task.parser import Parser
+
+    return Parser(**_parser(config))
+
+
+def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Training":
     """Build the Lightning module with a newly initialized network.
 
     Args:
         config: the checked configuration.
         pixels: class frequencies of the training set; required by losses with class weights.
     """
-    from clothseg.task.semantic import SemanticSegmentation
+    from clothseg.task.human_parsing import HumanParsing
+    from clothseg.task.semantic_segmentation import SemanticSegmentation
 
+    shared = {
+        "seed": config.seed,
+        "optimizer": config.optimizer.given,
+        "scheduler": config.scheduler,
+        "costly": {*costly_keys(_monitors(config)), *config.metric.validation},
+    }
+    if isinstance(config.task, Parsing):
+        return HumanParsing(**_parser(config), **shared, loss=config.loss.given(pixels))
     parts = _segmenter(config)
     return SemanticSegmentation(
         **parts,
+        **shared,
         loss=_supervised(build_loss(config, pixels), parts["network"]),
-        seed=config.seed,
-        optimizer=config.optimizer,
-        scheduler=config.scheduler,
-        costly={*costly_keys(_monitors(config)), *config.metric.validation},
         train_scores=config.metric.train,
     )
+
+
+def map_values(config: RunConfig) -> dict[str, list[str]]:
+    """Names of the values of each map that a network for human parsing predicts, parts first."""
+    names = config.dataset().further_names
+    own = {kind: list(names[kind]) for kind in characteristics(config)}
+    return {PARTS: list(config.labels.names), **own}
+
+
+def characteristics(config: RunConfig) -> list[str]:
+    """Maps that a network for human parsing predicts besides the parts."""
+    return list(config.model.arguments.get("characteristics", []))
+
+
+def longest_side(config: RunConfig) -> int:
+    """Longest side of the images of human parsing, pixels."""
+    return max(config.data.frame.size)
+
+
+def require_people(config: RunConfig, reader: Reader) -> None:
+    """Check that a dataset has what human parsing needs.
+
+    Raises:
+        ConfigError: it does not tell people apart, or lacks a characteristic; lists what it has.
+    """
+    if not reader.has_people:
+        raise ConfigError(
+            [
+                "task=parsing: the dataset does not tell people apart; dataset=cihp and "
+                "dataset=ccihp do, and scripts/dataset.py action=draw layout=ccihp draws one"
+            ]
+        )
+    names = reader.further_names
+    if missing := [kind for kind in characteristics(config) if kind not in names]:
+        has = f"only {', '.join(names)}" if names else "none"
+        raise ConfigError(
+            [
+                f"model.characteristics: the dataset has no map of {', '.join(missing)}, {has}; "
+                f"set model.characteristics=[{','.join(names)}]"
+            ]
+        )
 
 
 def build_network(config: RunConfig, classes: int) -> "Network":
@@ -241,16 +309,40 @@ def _segmenter(config: RunConfig) -> dict[str, Any]:
     torch.manual_seed(config.seed)
     names = config.labels.names
     network = build_network(config, len(names))
-    if config.execution.channels_last:
-        network.to(memory_format=torch.channels_last)
-    if config.execution.compile:
-        network.compile()  # in place, which keeps the state_dict names
+    _place(network, config)
     return {
         "network": network,
         "names": names,
         "normalization": config.data.normalization,
         "postprocess": config.postprocess(),
     }
+
+
+def _parser(config: RunConfig) -> dict[str, Any]:
+    import torch
+
+    assert isinstance(config.task, Parsing)
+    torch.manual_seed(config.seed)
+    values = map_values(config)
+    sizes = {name: len(names) for name, names in values.items()}
+    network = config.model.given(config.backbone(), sizes)
+    _place(network, config)
+    return {
+        "network": network,
+        "values": values,
+        "normalization": config.data.normalization,
+        "rules": config.task.rules,
+    }
+
+
+def _place(network: "nn.Module", config: RunConfig) -> None:
+    """Apply the trainer's settings of memory and compilation to a network."""
+    import torch
+
+    if config.execution.channels_last:
+        network.to(memory_format=torch.channels_last)
+    if config.execution.compile:
+        network.compile()  # in place, which keeps the state_dict names
 
 
 def _monitors(config: RunConfig) -> list[str]:

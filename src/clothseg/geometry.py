@@ -184,9 +184,11 @@ class OwnAspect:
 
     Args:
         longest_side: longest side, pixels; larger images are reduced to it. None: original size.
+        maps: further maps beside the mask, in the order in which they are stored.
     """
 
     longest_side: int | None
+    maps: tuple[str, ...] = ()
 
     def placement(self, height: int, width: int) -> Placement:
         """Place an image of a height and width in pixels in a frame of its own aspect."""

@@ -33,7 +33,7 @@ from clothseg.commands.benchmark import benchmark_result
 from clothseg.commands.main import main
 from clothseg.config.command_line import check_settings
 from clothseg.config.settings import Benchmark
-from clothseg.datamodule.batches import CachedImages
+from clothseg.datamodule.images import CachedImages
 from clothseg.dataset.wardrobe import write_ccp
 from clothseg.error import ConfigError, DataError
 from support.paths import REPOSITORY

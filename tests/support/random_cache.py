@@ -7,7 +7,7 @@ import numpy as np
 
 from clothseg.augmentation import none
 from clothseg.cache import Cache
-from clothseg.datamodule.segmentation_data import SegmentationData
+from clothseg.datamodule.training_data import SegmentationData
 from clothseg.dataset import Sample
 from clothseg.geometry import Frame
 from clothseg.split import kfold

@@ -11,7 +11,7 @@ from clothseg.build import build_trainer
 from clothseg.callbacks.history import History
 from clothseg.config.command_line import check_command
 from clothseg.datamodule.sampling import Shard
-from clothseg.datamodule.segmentation_data import SegmentationData
+from clothseg.datamodule.training_data import SegmentationData
 from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
 from clothseg.labels import IGNORE
@@ -21,7 +21,7 @@ from clothseg.metric.segmentation import SegmentationScores
 from clothseg.model.network import Network
 from clothseg.postprocess import none
 from clothseg.split import kfold
-from clothseg.task.semantic import SemanticSegmentation
+from clothseg.task.semantic_segmentation import SemanticSegmentation
 from support.random_cache import fake_cache
 
 PIXELS = ClassPixels(np.array([40.0, 20.0, 30.0, 5.0]), np.full(4, 100.0))

@@ -21,7 +21,7 @@ from clothseg.metric.names import SCORES
 from clothseg.metric.segmentation import ConfusionMatrix
 from clothseg.model.network import Network
 from clothseg.postprocess import none
-from clothseg.task.semantic import SemanticSegmentation
+from clothseg.task.semantic_segmentation import SemanticSegmentation
 from support.random_cache import small_data
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less

@@ -16,7 +16,7 @@ from clothseg.dataset import ccp
 from clothseg.dataset.image import read_image
 from clothseg.error import ConfigError
 from clothseg.shipped import CONF
-from clothseg.task.segmenter import NORMALIZATIONS
+from clothseg.task.image_network import NORMALIZATIONS
 from clothseg.weights import packages
 from clothseg.weights.file import read_tensors
 from clothseg.weights.matching import match

@@ -18,6 +18,7 @@ from clothseg.augmentation.library import (
     LibraryTransforms,
     strict_library,
 )
+from clothseg.augmentation.pictures import FlipCropResize, Picture
 from clothseg.augmentation.steps import (
     AreaCrop,
     Expand,
@@ -26,6 +27,7 @@ from clothseg.augmentation.steps import (
     Pair,
     Resize,
     Steps,
+    of_pictures,
     own_aspect,
 )
 from clothseg.geometry import ImageSize, sides
@@ -52,6 +54,13 @@ class Augmentation(Protocol):
 
     def __call__(self, image: np.ndarray, mask: np.ndarray, seed: int) -> Pair:
         """Augment an image uint8 [h,w,3] and its mask uint8 [h,w] to uint8 [H,W,3] and [H,W]."""
+
+
+class PictureAugmentation(Protocol):
+    """Random transformation of an image at its own aspect with several maps."""
+
+    def __call__(self, image: np.ndarray, maps: np.ndarray, seed: int) -> Picture:
+        """Augment an image uint8 [h,w,3] and its maps uint8 [K,h,w], the first one of classes."""
 
 
 def none(image_size: ImageSize, flip_table: np.ndarray) -> Augmentation:
@@ -211,4 +220,40 @@ def dang2020(
             Resize(*sides(image_size), interpolation),
         ],
         longest_side,
+    )
+
+
+@of_pictures
+def hptr(
+    image_size: ImageSize,
+    flip_table: np.ndarray,
+    *,
+    flip_probability: Fraction,
+    short_sides: list[Positive],
+    crop_probability: Fraction,
+    crop_short_sides: Annotated[list[Positive], Field(min_length=1)],
+    crop_sides: Annotated[list[Positive], Two, Ascending],
+) -> FlipCropResize:
+    """Flip, crop of half of the images, random size; for human parsing.
+
+    Args:
+        image_size: longest side of the images, pixels.
+        flip_table: class id after a horizontal flip for every class id, uint8 [256].
+        flip_probability: fraction of the images that are flipped.
+        short_sides: short sides of the result, relative to `image_size`; empty to keep the size.
+        crop_probability: fraction of the images that are cropped.
+        crop_short_sides: short sides before the crop, relative to `image_size`.
+        crop_sides: range of the height and of the width of the crop, relative to `image_size`.
+
+    Source: loesch2021, which limits the long side to 512 pixels and states no augmentation; its
+        form is that of Carion et al., 2020.
+    """
+    return FlipCropResize(
+        flip_table,
+        max(sides(image_size)),
+        flip_probability,
+        short_sides,
+        crop_probability,
+        crop_short_sides,
+        (crop_sides[0], crop_sides[1]),
     )

@@ -60,6 +60,17 @@ def takes_own_aspect(factory: Callable[..., object]) -> bool:
     return bool(getattr(factory, "own_aspect", False))
 
 
+def of_pictures(factory: Factory) -> Factory:
+    """Declare that the augmentation that a function returns is one of pictures with people."""
+    vars(factory)["of_pictures"] = True
+    return factory
+
+
+def takes_pictures(factory: Callable[..., object]) -> bool:
+    """Return whether the augmentation that a function returns is one of pictures with people."""
+    return bool(getattr(factory, "of_pictures", False))
+
+
 @dataclass(frozen=True)
 class Flip:
     """Horizontal flip.

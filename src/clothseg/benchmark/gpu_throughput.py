@@ -21,10 +21,10 @@ from clothseg.benchmark.comparison import (
 )
 from clothseg.benchmark.evaluation import metric_fraction_of_step
 from clothseg.config.settings import Benchmark
-from clothseg.datamodule.segmentation_data import SegmentationData
+from clothseg.datamodule.training_data import SegmentationData
 from clothseg.error import ConfigError
 from clothseg.jobs.machine import usable_cores
-from clothseg.task.semantic import SemanticSegmentation
+from clothseg.task.semantic_segmentation import SemanticSegmentation
 
 IMAGE_SIZE = 320
 """Height and width of the images, pixels."""

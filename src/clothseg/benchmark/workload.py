@@ -20,7 +20,7 @@ from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.config.run_config import RunConfig
 from clothseg.config.settings import Benchmark
-from clothseg.datamodule.segmentation_data import SegmentationData
+from clothseg.datamodule.training_data import SegmentationData
 from clothseg.error import ConfigError
 from clothseg.logger.tracker import Subject
 from clothseg.run.log import run_log

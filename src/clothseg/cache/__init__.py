@@ -10,10 +10,12 @@ from clothseg.cache.opening import (
     open_cache,
     open_census,
     open_own_aspect,
+    open_pictures,
     open_pixels,
     read_census,
 )
 from clothseg.cache.own_aspect import OwnAspectImages
+from clothseg.cache.pictures import Pictures, picture_form
 from clothseg.cache.pixels import Cache, Form
 
 __all__ = [
@@ -21,9 +23,12 @@ __all__ = [
     "Census",
     "Form",
     "OwnAspectImages",
+    "Pictures",
     "open_cache",
     "open_census",
     "open_own_aspect",
+    "open_pictures",
     "open_pixels",
+    "picture_form",
     "read_census",
 ]

@@ -1,6 +1,6 @@
 """Decoding of samples into folders of arrays, several folders in one pass."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -13,6 +13,9 @@ from clothseg.labels import LabelSpace
 from clothseg.terminal.screen import progress_bar, say
 from clothseg.threads import map_in_order
 
+PERSON = "person"
+"""Name of the map with the number of the person that each pixel belongs to."""
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -23,12 +26,14 @@ class Decoded:
         image: uint8 [H,W,3], RGB.
         source: uint8 [H,W] of source ids, 255 = ignore.
         mask: uint8 [H,W] of class ids, 255 = ignore.
+        maps: further maps uint8 [H,W] that a store needs, by name.
     """
 
     sample: Sample
     image: np.ndarray
     source: np.ndarray
     mask: np.ndarray
+    maps: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,12 @@ class Store:
     Args:
         arrays: the folder.
         row: computes the row of one sample; called from several threads.
+        maps: names of the further maps that it needs.
     """
 
     arrays: ArrayFolder
     row: Callable[[Decoded], Row]
+    maps: Sequence[str] = ()
 
 
 def fill(
@@ -78,6 +85,7 @@ def _decode_into(
 ) -> None:
     reader.prepare()  # before threads start, which Ctrl-C does not interrupt
     table = labels.lookup_table(reader.names)
+    kinds = {kind for store in stores for kind in store.maps}
     with ExitStack() as stack:
         writers = [stack.enter_context(store.arrays.writing()) for store in stores]
         done = [writer.done for writer in writers]
@@ -86,7 +94,8 @@ def _decode_into(
         def decode(index: int) -> list[Row | None]:
             """Compute the rows of one sample; None for a store that has this row already."""
             image, source = reader.read(samples[index])
-            decoded = Decoded(samples[index], image, source, table[source])
+            maps = _further_maps(reader, samples[index], kinds)
+            decoded = Decoded(samples[index], image, source, table[source], maps)
             return [
                 store.row(decoded) if index >= count else None
                 for store, count in zip(stores, done, strict=True)
@@ -101,3 +110,11 @@ def _decode_into(
                 if row is not None:
                     writer.append(row)
             advance(1)
+
+
+def _further_maps(reader: Reader, sample: Sample, kinds: Collection[str]) -> dict[str, np.ndarray]:
+    """Read further maps of a sample, uint8 [H,W]; :data:`PERSON` is that of its people."""
+    maps = dict(reader.further_maps(sample)) if set(kinds) - {PERSON} else {}
+    if PERSON in kinds:
+        maps[PERSON] = reader.person_map(sample)
+    return {kind: maps[kind] for kind in kinds}

@@ -1,6 +1,6 @@
 """Opening of censuses and pixels, which are built first if they are missing, stale or damaged."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from clothseg.cache.checking import check_masks
 from clothseg.cache.decoding import fill
 from clothseg.cache.listing import Listing
 from clothseg.cache.own_aspect import OwnAspectImages
+from clothseg.cache.pictures import Pictures, picture_form
 from clothseg.cache.pixels import Cache, Form, pixel_store
 from clothseg.dataset.reader import Reader
 from clothseg.geometry import Frame, OwnAspect
@@ -89,6 +90,30 @@ def open_own_aspect(
     """Open decoded images at their own aspect; arguments and errors as in :func:`open_pixels`."""
     arrays = _open_form(census, reader, labels, form, names)
     return OwnAspectImages(names=census.names, **arrays)
+
+
+def open_pictures(
+    census: Census,
+    reader: Reader,
+    labels: LabelSpace,
+    longest_side: int,
+    kinds: Sequence[str],
+    names: Collection[str] | None = None,
+) -> Pictures:
+    """Open decoded pictures with their people; other arguments as in :func:`open_pixels`.
+
+    Args:
+        census: the census of the dataset.
+        reader: the dataset, which tells people apart and has all kinds.
+        labels: the label space of the classes.
+        longest_side: longest side, pixels; larger pictures are reduced to it.
+        kinds: names of the characteristics.
+        names: names of the samples; None for all.
+    """
+    form = picture_form(longest_side, kinds)
+    own = {field.name: getattr(census, field.name) for field in fields(Census)}
+    images = open_own_aspect(census, reader, labels, form, names)
+    return Pictures(**own, images=images, kinds=tuple(kinds))
 
 
 def _open_form(

@@ -1,4 +1,4 @@
-"""Images and masks at their own aspect, of different sizes, for augmentations that take these."""
+"""Images and their maps at their own aspect, of different sizes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from clothseg.cache.arrays import Row
 from clothseg.cache.columns import AnyColumn, Column, FlatColumn, FlatRows
 
 COLUMNS: Sequence[AnyColumn] = (Column("shapes", np.int64, (2,)), FlatColumn("pixels"))
-"""Height and width of each image; the bytes of the image, then those of its mask."""
+"""Height and width of each image; the bytes of the image, then those of its maps."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -19,7 +19,8 @@ class OwnAspectImages:
     Args:
         names: names of the samples of the census [N].
         shapes: int64 [M,2], height and width of each image, pixels.
-        pixels: image (RGB) and mask (class ids, 255 = ignore) of each sample, one after the other.
+        pixels: image (RGB), mask (class ids, 255 = ignore) and further maps of each sample, one
+            after the other.
         rows: row of each sample of the census, int64 [N], -1 if it has none; None if all samples
             have one, in order.
     """
@@ -36,8 +37,13 @@ class OwnAspectImages:
 
     def mask(self, index: int) -> np.ndarray:
         """Mask of a sample of the census, uint8 [h,w]."""
+        mask: np.ndarray = self.maps(index)[0]
+        return mask
+
+    def maps(self, index: int) -> np.ndarray:
+        """Mask and further maps of a sample of the census, uint8 [1+M,h,w]."""
         height, width, content = self._content(index)
-        return content[3 * height * width :].reshape(height, width)
+        return content[3 * height * width :].reshape(-1, height, width)
 
     def _content(self, index: int) -> tuple[int, int, np.ndarray]:
         row = row_of(index, self.rows, self.names)
@@ -45,9 +51,9 @@ class OwnAspectImages:
         return height, width, np.asarray(self.pixels[row])
 
 
-def own_aspect_row(image: np.ndarray, mask: np.ndarray) -> Row:
-    """Create the row of an image uint8 [h,w,3] and its mask uint8 [h,w]."""
-    return mask.shape, np.concatenate([image.ravel(), mask.ravel()])
+def own_aspect_row(image: np.ndarray, maps: Sequence[np.ndarray]) -> Row:
+    """Create the row of an image uint8 [h,w,3], its mask and further maps uint8 [h,w]."""
+    return image.shape[:2], np.concatenate([image.ravel(), *(values.ravel() for values in maps)])
 
 
 def row_of(index: int, rows: np.ndarray | None, names: Sequence[str]) -> int:

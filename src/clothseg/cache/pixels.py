@@ -71,10 +71,14 @@ def pixel_store(census: Path, count: int, form: Form, names: Sequence[str] | Non
 
     def row(decoded: Decoded) -> Row:
         placement = form.placement(*decoded.mask.shape)
-        pair = placement.image(decoded.image), placement.mask(decoded.mask)
-        return pair if isinstance(form, Frame) else own_aspect_row(*pair)
+        image, mask = placement.image(decoded.image), placement.mask(decoded.mask)
+        if isinstance(form, Frame):
+            return image, mask
+        further = [placement.mask(decoded.maps[kind]) for kind in form.maps]
+        return own_aspect_row(image, [mask, *further])
 
-    return Store(ArrayFolder(census.with_name(f"pixels-{key}"), _columns(form), count), row)
+    maps = () if isinstance(form, Frame) else form.maps
+    return Store(ArrayFolder(census.with_name(f"pixels-{key}"), _columns(form), count), row, maps)
 
 
 def _columns(form: Form) -> Sequence[AnyColumn]:
@@ -87,7 +91,7 @@ def _columns(form: Form) -> Sequence[AnyColumn]:
 def _key(form: Form) -> Any:
     """Part of a folder's name; those of earlier versions must not change."""
     if isinstance(form, OwnAspect):
-        return ["own aspect", form.longest_side]
+        return ["own aspect", form.longest_side, *form.maps]
     if form.mask_pixel == "corner":
         return form.image_size
     return [*form.size, form.fit, *(["center"] if form.fit == "squeeze" else [])]

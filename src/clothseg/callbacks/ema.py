@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
-from clothseg.task.semantic import SemanticSegmentation
+from clothseg.task.training import Training
 
 Tensors = Sequence[Tensor]
 
@@ -38,7 +38,7 @@ class ExponentialMovingAverage(WeightAveraging):
         """Start the average from the initial weights, on the device used for training."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
-        if isinstance(pl_module, SemanticSegmentation):
+        if isinstance(pl_module, Training):
             pl_module.checkpoint_weights = self.weights
 
     def weights(self) -> dict[str, Any]:
@@ -52,6 +52,6 @@ class ExponentialMovingAverage(WeightAveraging):
         A checkpoint stores the statistics of one process only, and a resumed run must match this
         one.
         """
-        assert isinstance(pl_module, SemanticSegmentation)
+        assert isinstance(pl_module, Training)
         pl_module.average_statistics()
         super().on_validation_epoch_start(trainer, pl_module)

@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback
 from clothseg.metric.names import DEFAULT_MONITOR, MONITORS, VALIDATION_LOSS
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.selection import rank
-from clothseg.task.semantic import SemanticSegmentation
+from clothseg.task.training import Training
 
 
 class History(Callback):
@@ -132,7 +132,7 @@ class History(Callback):
 
 def _validation_card(trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any] | None:
     """Scorecard of the validation that has just ended."""
-    if not isinstance(module, SemanticSegmentation) or module.val_scores is None:
+    if not isinstance(module, Training) or module.val_scores is None:
         return None
     loader: Any = trainer.val_dataloaders
     return scorecard(module.val_scores, module.names, loader.dataset.cache.sources)

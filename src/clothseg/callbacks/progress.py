@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from clothseg.callbacks.history import History
-from clothseg.metric.names import HEADLINE, LOSS, MONITORS
+from clothseg.metric.names import LOSS, MONITORS, headline
 from clothseg.terminal.screen import progress_bar
 
 
@@ -56,7 +56,8 @@ class Reporter(Callback):
         metrics = trainer.callback_metrics
         # The monitored score comes last, before the mark of the best epoch.
         monitored = MONITORS[self.history.monitor]
-        shown = dict.fromkeys([*HEADLINE, *([monitored] if monitored is not LOSS else [])])
+        names = [key.removeprefix("val/") for key in metrics]
+        shown = dict.fromkeys([*headline(names), *([monitored] if monitored is not LOSS else [])])
         scores = "  ".join(
             f"{score.heading} {100 * metrics[f'val/{score.name}']:.1f}" for score in shown
         )

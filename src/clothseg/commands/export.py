@@ -125,7 +125,7 @@ def metadata(config: RunConfig, run: Path) -> dict[str, str]:
     `clothseg.postprocess.none` is their argmax. `crop` is the source of the person box that images
     were cropped to before. `run` is the short name of the run.
     """
-    from clothseg.task.segmenter import NORMALIZATIONS
+    from clothseg.task.image_network import NORMALIZATIONS
 
     mean, std = NORMALIZATIONS[config.data.normalization]
     content = {

@@ -16,8 +16,6 @@ QUERY_FLAGS = (
     "-i",
     HYDRA_HELP,
     "--version",
-    "--shell-completion",
-    "-sc",
 )
 """Flags that query Hydra without training anything."""
 CHOICES = {

@@ -11,6 +11,7 @@ from clothseg.config.consistency import selection_problems
 from clothseg.config.schema import (
     NO_METRIC,
     NO_POSTPROCESS,
+    SEMANTIC,
     Data,
     Execution,
     Metric,
@@ -20,6 +21,7 @@ from clothseg.config.schema import (
 from clothseg.config.validation import config_problems
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace
+from clothseg.task import Task
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,12 @@ class RunConfig(DatasetConfig):
     def augmentation(self) -> Call:
         """Factory of the augmentation of training images."""
         return self._call("augmentation")
+
+    @cached_property
+    def task(self) -> Task:
+        """Task of the network; older records have none."""
+        chosen: Task = call_of(self.plain.get("task", SEMANTIC), self.trust)()
+        return chosen
 
     @cached_property
     def model(self) -> Call:

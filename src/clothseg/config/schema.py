@@ -22,6 +22,9 @@ MIN_SIDE, MAX_SIDE = 32, 4096
 NO_POSTPROCESS = {"_target_": "clothseg.postprocess.none"}
 """Value for records that were written before `postprocess` was introduced."""
 
+SEMANTIC: Node = {"_target_": "clothseg.task.semantic"}
+"""Value for records that were written before `task` was introduced."""
+
 NO_METRIC: Node = {"train": False}
 """Value for records that were written before `metric` was introduced."""
 
@@ -169,6 +172,7 @@ class Config(BaseModel):
     labels: Labels
     split: Node
     augmentation: Node
+    task: Node = SEMANTIC
     model: Node
     backbone: Node
     postprocess: Node = NO_POSTPROCESS

@@ -53,6 +53,11 @@ class Cropped(DelegatingReader):
         maps = self.reader.further_maps(sample)
         return {kind: self._crop(values, box) for kind, values in maps.items()}
 
+    def person_map(self, sample: Sample) -> np.ndarray:
+        """Number of the person of each pixel inside the box."""
+        box = self.boxes.find(sample, self.reader.read_mask(sample))
+        return self._crop(self.reader.person_map(sample), box)
+
     def objects(self, sample: Sample) -> list[tuple[int, int]] | None:
         """Objects of classes inside the box; areas are capped at the class's area in the box."""
         found = self.reader.objects(sample)

@@ -64,6 +64,15 @@ class DelegatingReader(Reader):
         """Further maps of one sample."""
         return self.reader.further_maps(sample)
 
+    @property
+    def has_people(self) -> bool:
+        """True if the annotations tell people apart."""
+        return self.reader.has_people
+
+    def person_map(self, sample: Sample) -> np.ndarray:
+        """Number of the person of each pixel."""
+        return self.reader.person_map(sample)
+
     def files(self, sample: Sample) -> list[Path]:
         """All files that determine a sample."""
         return self.reader.files(sample)

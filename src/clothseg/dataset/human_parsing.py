@@ -95,6 +95,15 @@ class CrowdParsing(Reader):
             raise defects[0]
         return stored.astype(np.uint16)
 
+    @property
+    def has_people(self) -> bool:
+        """True: every pixel of a person has the person's number."""
+        return True
+
+    def person_map(self, sample: Sample) -> np.ndarray:
+        """Number of the person of each pixel."""
+        return read_map(self._maps(sample)["person"])
+
     def objects(self, sample: Sample) -> list[tuple[int, int]]:
         """One object per part of a person."""
         areas = value_counts(self.read_instances(sample))
@@ -207,8 +216,8 @@ class CharacteristicParsing(CrowdParsing):
 
     def further_maps(self, sample: Sample) -> dict[str, np.ndarray]:
         """Maps of sizes, patterns and colors."""
-        parsing = self.read_parsing(sample)
-        return {kind: getattr(parsing, kind) for kind in self.characteristics}
+        paths = self._maps(sample)
+        return {kind: read_map(paths[kind]) for kind in self.characteristics}
 
     def sample_warnings(self, sample: Sample) -> list[str]:
         """Classes that differ from those of the parts, and parts that lie outside their person.

@@ -82,6 +82,30 @@ class Merged(Reader):
         table = self._tables[sample.source]
         return None if found is None else [(int(table[source]), area) for source, area in found]
 
+    @property
+    def further_names(self) -> Mapping[str, Sequence[str]]:
+        """Names of the values of further maps that all sources have, with the same names."""
+        first, *others = self.sources.values()
+        return {
+            kind: names
+            for kind, names in first.further_names.items()
+            if all(other.further_names.get(kind) == names for other in others)
+        }
+
+    def further_maps(self, sample: Sample) -> Mapping[str, np.ndarray]:
+        """Further maps of one sample that all sources have."""
+        maps = self._part(sample).further_maps(_native(sample))
+        return {kind: maps[kind] for kind in self.further_names}
+
+    @property
+    def has_people(self) -> bool:
+        """True if all sources tell people apart."""
+        return all(part.has_people for part in self.sources.values())
+
+    def person_map(self, sample: Sample) -> np.ndarray:
+        """Number of the person of each pixel."""
+        return self._part(sample).person_map(_native(sample))
+
     def sample_warnings(self, sample: Sample) -> list[str]:
         """Warnings of the source about one sample."""
         return self._part(sample).sample_warnings(_native(sample))

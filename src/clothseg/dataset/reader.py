@@ -121,6 +121,18 @@ class Reader(ABC):
         """Further maps of one sample, uint8 [H,W] of indices into :attr:`further_names`."""
         return {}
 
+    @property
+    def has_people(self) -> bool:
+        """True if the annotations tell people apart."""
+        return False
+
+    def person_map(self, sample: Sample) -> np.ndarray:
+        """Number of the person that each pixel belongs to, uint8 [H,W], 0 = none.
+
+        Only for datasets that tell people apart.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not tell people apart")
+
     def files(self, sample: Sample) -> list[Path]:
         """All files that determine a sample."""
         return [sample.image, sample.annotation]

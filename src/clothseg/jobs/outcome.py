@@ -12,7 +12,8 @@ from clothseg.jobs.ending import Done, Failure, attempt
 from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
 from clothseg.metric.doubt import doubts
-from clothseg.metric.names import HEADLINE, PRIMARY
+from clothseg.metric.names import PRIMARY, headline
+from clothseg.metric.scorecard import overall_scores
 from clothseg.metric.selection import validation_score
 from clothseg.quick_imports import quick_imports
 from clothseg.run.environment import code_version
@@ -164,7 +165,8 @@ def _warn_of_test_scores() -> None:
 
 def _score(record: Record) -> str:
     card = record.metrics["test"]
-    shown = ((score.heading, card["mean"][score.key]) for score in reversed(HEADLINE))
+    values = overall_scores(card)
+    shown = ((score.heading, values[score.name]) for score in reversed(headline(values)))
     scores = (
         f"{heading} {'-' if value is None else f'{100 * value:.1f}'}" for heading, value in shown
     )

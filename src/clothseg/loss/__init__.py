@@ -15,9 +15,12 @@ over micro-batches.
 
 A loss is a :class:`clothseg.loss.pixelwise.PixelLoss`: ``mass`` is the denominator of its mean over
 pixels, ``counts`` are those of other means. The functions of this module build one; their only
-positional argument is the class frequency in the training part, which class weights depend on.
+positional argument is the class frequency in the training part, which class weights depend on. The
+loss of human parsing, :func:`hptr`, is a :class:`clothseg.loss.parsing.total.ParsingLoss`; its
+output and batch are described there.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from clothseg.loss.combined import Sum
     from clothseg.loss.guided_training import Guided
+    from clothseg.loss.parsing.total import ParsingLoss
     from clothseg.loss.pixelwise import CrossEntropy, Focal
     from clothseg.loss.region import Dice, GeneralizedDice
 
@@ -165,6 +169,25 @@ def guided(
 
     classes = IGNORE if pixels is None else len(pixels.counts)  # IGNORE exceeds all class ids
     return Guided(classes, alpha, beta, gamma, segmentation)
+
+
+def hptr(
+    *, people_weights: Literal["detr", "unit"], giou: bool, maps: Literal["sigmoid", "softmax"]
+) -> "ParsingLoss":
+    """Loss of human parsing: of people, their boxes and masks, and of each semantic map.
+
+    Args:
+        people_weights: weights of the terms of people: those of DETR, or all 1.
+        giou: also penalize the generalized IoU of boxes, which loesch2021 does not list.
+        maps: focal and Dice loss of one sigmoid for each class, or of one softmax.
+
+    Source: loesch2021, section 3, which follows DETR and states that no weights are used.
+    """
+    from clothseg.loss.parsing.people import Weights
+    from clothseg.loss.parsing.total import ParsingLoss
+
+    weights = Weights() if people_weights == "detr" else Weights(box=1.0, giou=1.0)
+    return ParsingLoss(weights if giou else replace(weights, giou=0.0), maps)
 
 
 def _tensor(pixels: ClassPixels | None, weights: ClassWeights, max_weight: Limit) -> "Tensor":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clothseg.error import DataError, abbreviate
-from clothseg.metric.scorecard import DATASET_KEYS
+from clothseg.metric.scorecard import dataset_keys
 
 Scorecard = Mapping[str, Any]
 """Scores of one fold as in `metrics.json`, per subset; None if undefined."""
@@ -44,7 +44,7 @@ def aggregate(cards: Sequence[Scorecard]) -> dict[str, Any]:
             for rows in zip(*(card["per_class"] for card in cards), strict=True)
         ],
         "mean": _summarize([card["mean"] for card in cards]),
-        **_summarize([{key: card.get(key) for key in DATASET_KEYS} for card in cards]),
+        **_summarize([{key: card.get(key) for key in dataset_keys(cards)} for card in cards]),
         **(
             {"by_source": {name: aggregate(group) for name, group in sources.items()}}
             if sources
@@ -89,7 +89,7 @@ def mean_card(cards: Sequence[Scorecard]) -> dict[str, Any]:
     return {
         "per_class": [means(row) for row in summary["per_class"]],
         "mean": means(summary["mean"]),
-        **means({key: summary[key] for key in DATASET_KEYS}),
+        **means({key: summary[key] for key in dataset_keys([summary])}),
     }
 
 

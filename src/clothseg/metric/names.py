@@ -10,7 +10,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-Task = Literal["semantic"]
+Task = Literal["semantic", "parsing"]
+
+PARTS = "parts"
+"""Name of the map of parts among those of human parsing; the others are characteristics."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,12 @@ class Score:
         costly: True if it is computed in validation only if something monitors it, or if
             `metric.validation` names it: on the CPU, 7 to 15 s for 2,400 images.
         tabulated: True if every table of classes has a column for it.
+        bounded: False if it can exceed 1.
     """
 
     key: str
     heading: str
-    tasks: tuple[Task, ...] = ("semantic",)
+    tasks: tuple[Task, ...] = ("semantic", "parsing")
     higher_is_better: bool = True
     fraction: bool = True
     per_class: bool = True
@@ -42,6 +46,7 @@ class Score:
     from_matrix: bool = True
     costly: bool = False
     tabulated: bool = False
+    bounded: bool = True
 
     @property
     def name(self) -> str:
@@ -68,6 +73,11 @@ IOU_PLUS = Score("iou_plus", "IoU+", from_matrix=False, costly=True)
 BOUNDARY_IOU = Score(
     "boundary_iou", "boundary IoU", from_matrix=False, per_image=False, costly=True
 )
+APR = Score(
+    "apr", "AP^r", ("parsing",), per_class=False, per_image=False, from_matrix=False, bounded=False
+)
+APP = Score("app", "AP^p", ("parsing",), per_class=False, per_image=False, from_matrix=False)
+PCP = Score("pcp", "PCP", ("parsing",), per_class=False, per_image=False, from_matrix=False)
 
 SCORES = (
     ACCURACY,
@@ -79,11 +89,14 @@ SCORES = (
     IOU_IMAGE,
     IOU_PLUS,
     BOUNDARY_IOU,
+    APR,
+    APP,
+    PCP,
 )
 """All scores, in the order of their columns."""
 
-HEADLINE = (F1, IOU)
-"""Scores by which a run is summarized in one line."""
+HEADLINES: dict[Task, tuple[Score, ...]] = {"semantic": (F1, IOU), "parsing": (IOU, APR, APP)}
+"""Scores by which a run of a task is summarized in one line."""
 
 PRIMARY = IOU
 """Score that is logged for every class in every epoch, and that decides where nothing else does."""
@@ -114,6 +127,16 @@ else:
 def task_scores(task: Task) -> tuple[Score, ...]:
     """Return the scores of a task, in the order of their columns."""
     return tuple(score for score in SCORES if task in score.tasks)
+
+
+def headline(names: Collection[str]) -> tuple[Score, ...]:
+    """Return the scores of one line for a run that has scores of these names.
+
+    Args:
+        names: names of the scores, such as `mean_iou`.
+    """
+    task: Task = "parsing" if APR.name in names else "semantic"
+    return HEADLINES[task]
 
 
 def improvement(monitor: str) -> Literal["min", "max"]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothseg.metric.average import nan_mean
-from clothseg.metric.names import SCORES
+from clothseg.metric.names import SCORES, task_scores
 
 if TYPE_CHECKING:
     from clothseg.metric.segmentation import Column, ImageScores, Scores
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 NAMES = {score.key: score.name for score in SCORES}
 DATASET_KEYS = tuple(score.key for score in SCORES if not score.per_class)
 """Keys of the scores that exist for a dataset only, not for each class."""
+ALWAYS = tuple(score.key for score in task_scores("semantic") if not score.per_class)
+"""Those of every task."""
 
 
 def scorecard(
@@ -69,7 +71,12 @@ def overall_scores(card: Mapping[str, Any]) -> dict[str, Any]:
         card: a scorecard, or an aggregate of several, whose scores are mappings.
     """
     means = {NAMES[key]: value for key, value in card["mean"].items()}
-    return means | {key: card.get(key) for key in DATASET_KEYS}
+    return means | {key: card.get(key) for key in dataset_keys([card])}
+
+
+def dataset_keys(cards: Collection[Mapping[str, Any]]) -> list[str]:
+    """Keys of the scores of a dataset that cards have, among them those of every task."""
+    return [key for key in DATASET_KEYS if key in ALWAYS or any(key in card for card in cards)]
 
 
 def flat_scores(
@@ -93,7 +100,7 @@ def flat_scores(
 def _scores(scores: "ImageScores", names: Sequence[str]) -> dict[str, Any]:
     """Return class scores and their means."""
     columns, support = scores.columns(), scores.classes.support
-    totals = {key: columns.pop(key) for key in DATASET_KEYS}
+    totals = {key: columns.pop(key) for key in DATASET_KEYS if key in columns}
     values = {
         key: [None] * len(names) if column is None else [_number(x) for x in np.asarray(column)]
         for key, column in columns.items()
@@ -112,6 +119,7 @@ def _scores(scores: "ImageScores", names: Sequence[str]) -> dict[str, Any]:
         },
         **{key: None if value is None else _number(value) for key, value in totals.items()},
         "classes_counted": scores.classes.classes_counted,
+        **scores.blocks(),
     }
 
 

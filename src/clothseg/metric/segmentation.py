@@ -52,6 +52,10 @@ class ImageScores:
         others = [score.key for score in self.columns_of if not score.from_matrix]
         return {**self.classes.columns(), **{key: getattr(self, key) for key in others}}
 
+    def blocks(self) -> dict[str, Any]:
+        """Entries of a scorecard besides the scores of classes."""
+        return {}
+
     @property
     def classes(self) -> ClassScores:
         """Scores of each class over the pixels of all images."""

@@ -3,6 +3,9 @@
 Every function returns a :class:`clothseg.model.network.Network`, which maps images float32
 [B,3,H,W] of any size to a dictionary with ``logits`` float32 [B,C,H,W] at the same size (no
 softmax). In training mode the dictionary also holds the logits of auxiliary classifiers.
+
+:func:`hptr` is for human parsing and returns a
+:class:`clothseg.model.parsing_network.ParsingNetwork`.
 """
 
 from clothseg.model.convolutional import (
@@ -13,6 +16,7 @@ from clothseg.model.convolutional import (
     pyramid_unet,
     segnet,
 )
+from clothseg.model.parsing import hptr
 from clothseg.model.segmentation_models import (
     deeplabv3,
     deeplabv3plus,
@@ -35,6 +39,7 @@ __all__ = [
     "dilated_pspnet",
     "fcn",
     "fpn",
+    "hptr",
     "linknet",
     "pspnet",
     "pyramid_unet",

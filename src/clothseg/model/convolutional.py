@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from clothseg.backbone import Backbone, load_weights
+from clothseg.backbone import Backbone
 from clothseg.model.compatibility import PYRAMID_SIZES
+from clothseg.model.encoder import build_encoder
 from clothseg.model.segmentation_models import (
     AuxiliaryWeight,
     Dropout,
-    use_default_batchnorm_momentum,
 )
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def fcn(
 
     from clothseg.model.body.on_encoder import convolutional_head
 
-    encoder = _encoder(backbone, output_stride)
+    encoder = build_encoder(backbone, output_stride)
     features = encoder.out_channels[-1]
     classifier = (
         nn.Conv2d(features, classes, 1)
@@ -141,7 +141,7 @@ def dilated_pspnet(
     """
     from clothseg.model.body.on_encoder import PyramidPooling
 
-    encoder = _encoder(backbone, output_stride)
+    encoder = build_encoder(backbone, output_stride)
     pooling = PyramidPooling(encoder.out_channels[-1], classes, (1, 2, 3, 6), dropout)
     return _on_encoder(encoder, pooling, classes, output_stride, auxiliary_weight)
 
@@ -188,21 +188,6 @@ def pyramid_unet(
         compute_aux_at_inference=compute_aux_at_inference,
     )
     return Network(body, PyramidUNet.stride, sizes=PYRAMID_SIZES[geometry])
-
-
-def _encoder(backbone: Backbone, output_stride: int) -> Any:
-    """Build an encoder and load its weights."""
-    from segmentation_models_pytorch.encoders import get_encoder
-
-    from clothseg.model.atrous import restore_rates
-
-    keywords = {"strict_img_size": False} if backbone.name.startswith("tu-swin") else {}
-    encoder = get_encoder(backbone.name, weights=None, output_stride=output_stride, **keywords)
-    restore_rates(encoder, backbone.name, output_stride)
-    if backbone.weights is None:
-        use_default_batchnorm_momentum(encoder)
-    load_weights(encoder, backbone)
-    return encoder
 
 
 def _on_encoder(

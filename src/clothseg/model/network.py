@@ -1,6 +1,6 @@
 """Common wrapper of all architectures, which gives them the same interface."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -80,7 +80,7 @@ class Network(nn.Module):
             hook = partial(self._store_features, auxiliary.name, auxiliary.stage)
             body.get_submodule(auxiliary.part).register_forward_hook(hook)
         least = max(sizes.smallest, stride)
-        self._freeze_unused([max(side, least) for side in sides(probe)])
+        freeze_unused(self, dict.values, [max(side, least) for side in sides(probe)])
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return ``logits`` [B,C,H,W] of images [B,3,H,W], and what further heads return.
@@ -124,27 +124,50 @@ class Network(nn.Module):
         """Store the features of an auxiliary classifier until it is evaluated (forward hook)."""
         self._features[name] = output if stage is None else output[stage]
 
-    def _freeze_unused(self, size: Sequence[int]) -> None:
-        """Freeze parameters that the outputs do not depend on."""
-        try:  # shapes only, without data
-            used = self._used_parameters(size, "meta")
-        except Exception:  # code of the user's own that looks at values
-            used = self._used_parameters(size, "cpu")
-        for name, parameter in self.named_parameters():
-            parameter.requires_grad_(name in used)
+    @property
+    def backbone(self) -> nn.Module | None:
+        """The encoder, which may have a learning rate of its own; None without one."""
+        encoder = getattr(self.body, "encoder", None)
+        return encoder if isinstance(encoder, nn.Module) else None
 
-    def _used_parameters(self, size: Sequence[int], device: str) -> set[str]:
-        """Find the parameters that the outputs depend on, in a forward pass of a copy."""
-        parameters = {
-            name: tensor.detach().to(device, copy=True).requires_grad_()
-            for name, tensor in self.named_parameters()
-        }
-        buffers = {name: tensor.to(device, copy=True) for name, tensor in self.named_buffers()}
-        with torch.random.fork_rng(devices=[]):
-            images = torch.randn(2, 3, *size, device=device)
-            outputs = functional_call(self, parameters | buffers, (images,))
-        leaves = _leaves(outputs.values())
-        return {name for name, parameter in parameters.items() if parameter in leaves}
+
+def freeze_unused(
+    module: nn.Module,
+    used_outputs: Callable[[Any], Iterable[Tensor]],
+    size: Sequence[int] = (PROBE, PROBE),
+) -> None:
+    """Freeze the parameters of a module that the outputs that are used do not depend on.
+
+    Args:
+        module: maps images [B,3,H,W] to outputs.
+        used_outputs: selects tensors of these.
+        size: height and width of the images that it is tried with, pixels.
+    """
+    try:  # shapes only, without data
+        used = _used_parameters(module, used_outputs, size, "meta")
+    except Exception:  # code of the user's own that looks at values
+        used = _used_parameters(module, used_outputs, size, "cpu")
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name in used)
+
+
+def _used_parameters(
+    module: nn.Module,
+    used_outputs: Callable[[Any], Iterable[Tensor]],
+    size: Sequence[int],
+    device: str,
+) -> set[str]:
+    """Find the parameters that outputs depend on, in a forward pass with copies of them."""
+    parameters = {
+        name: tensor.detach().to(device, copy=True).requires_grad_()
+        for name, tensor in module.named_parameters()
+    }
+    buffers = {name: tensor.to(device, copy=True) for name, tensor in module.named_buffers()}
+    with torch.random.fork_rng(devices=[]):
+        images = torch.randn(2, 3, *size, device=device)
+        outputs = functional_call(module, parameters | buffers, (images,))
+    leaves = gradient_leaves(used_outputs(outputs))
+    return {name for name, parameter in parameters.items() if parameter in leaves}
 
 
 def as_network(built: nn.Module, image_size: ImageSize) -> Network:
@@ -157,7 +180,7 @@ def as_network(built: nn.Module, image_size: ImageSize) -> Network:
     return built if isinstance(built, Network) else Network(built, stride=1, probe=image_size)
 
 
-def _leaves(outputs: Iterable[Tensor]) -> set[Tensor]:
+def gradient_leaves(outputs: Iterable[Tensor]) -> set[Tensor]:
     """Collect the parameters that would receive a gradient from the outputs.
 
     Walking autograd's graph takes a fraction of the time of a backward pass.

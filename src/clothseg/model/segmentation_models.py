@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from clothseg.backbone import Backbone, load_weights
+from clothseg.model.encoder import use_default_batchnorm_momentum
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from clothseg.model.auxiliary import Outputs
     from clothseg.model.network import Network
 
@@ -265,16 +264,3 @@ def _build(
     load_weights(body.encoder, backbone)
     auxiliaries, main_weight = outputs(body, classes) if outputs else ([], 1.0)
     return Network(body, body.encoder.output_stride, auxiliaries, main_weight)
-
-
-def use_default_batchnorm_momentum(encoder: "nn.Module") -> None:
-    """Set the momentum of batch normalization to PyTorch's default.
-
-    EfficientNet's momentum is a tenth of it: when training from scratch, the running statistics
-    would stay near their initial values for thousands of steps.
-    """
-    from torch import nn
-
-    for module in encoder.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 0.1

@@ -10,14 +10,11 @@ from rich.text import Text
 
 from clothseg.metric.aggregate import Scorecard, aggregate, mean_and_std, source_cards
 from clothseg.metric.doubt import doubts
-from clothseg.metric.names import ACCURACY, HEADLINE, PRIMARY, SCORES, Score
+from clothseg.metric.names import ACCURACY, PRIMARY, SCORES, Score, headline
 from clothseg.metric.selection import Selection
 
 CLASS_SCORES = tuple(score for score in SCORES if score.tabulated)
 """Columns of a table of classes."""
-
-COMPARED = (*HEADLINE, ACCURACY)
-"""Test scores in a comparison of configs; more would leave no room for their names."""
 
 BEST_BY_TEST = f"test {PRIMARY.heading}, because a run has no validation scores"
 
@@ -141,9 +138,11 @@ def comparison_table(
     best_is = "highest mean" if not selection or selection.score.higher_is_better else "lowest mean"
     table = new_table(title, f"percent, means over classes{over}; bold: {best_is} {rule}")
     table.add_column("config", overflow="fold")
-    add_score_columns(table, [*(score.heading for score in COMPARED), *added])
+    # More test scores would leave no room for the names.
+    compared = (*headline(next(iter(totals.values()), ())), ACCURACY)
+    add_score_columns(table, [*(score.heading for score in compared), *added])
     for name, total in totals.items():
-        cells = [_percent(_total(total, score)) for score in COMPARED]
+        cells = [_percent(_total(total, score)) for score in compared]
         if selection:
             cells.append(_format(mean_and_std(selection.values[name]), selection.score))
         folds = f" ({counted(total['folds'], repeat)})" if len(numbers) > 1 else ""
@@ -236,7 +235,8 @@ def counted(number: int, noun: str) -> str:
 
 def _total(total: Mapping[str, Any], score: Score) -> Mapping[str, Any]:
     """Mean and standard deviation of the value of the dataset in an aggregate."""
-    summary: Mapping[str, Any] = total["mean"][score.key] if score.per_class else total[score.key]
+    scores = total["mean"] if score.per_class else total
+    summary: Mapping[str, Any] = scores.get(score.key, {"mean": None, "std": None, "n": 0})
     return summary
 
 

@@ -1,9 +1,14 @@
 """Inference time of a network."""
 
 import time
+from collections.abc import Callable
+from functools import singledispatch
+from typing import Any
 
 import numpy as np
 
+from clothseg.task.parser import Parser
+from clothseg.task.people import SHOWN_SCORE
 from clothseg.task.segmenter import Segmenter
 
 WARM_UP, TIMED = (10, 0.05), (50, 0.2)
@@ -11,20 +16,40 @@ WARM_UP, TIMED = (10, 0.05), (50, 0.2)
 measurement of the inference time: a quarter of a second, or two passes of a slow network."""
 
 
-def inference_ms(segmenter: Segmenter, size: tuple[int, int]) -> float:
-    """Median inference time for one image of a height and width in pixels, milliseconds."""
-    image = np.zeros((1, *size, 3), np.uint8)
-    _pass_seconds(segmenter, image, *WARM_UP)
-    return 1000 * float(np.median(_pass_seconds(segmenter, image, *TIMED)))
+def inference_ms(network: Any, size: tuple[int, int]) -> float:
+    """Median inference time for one image of a height and width in pixels, milliseconds.
+
+    That of human parsing includes the assignment of pixels to people.
+    """
+    infer = inference(network, np.zeros((*size, 3), np.uint8))
+    _pass_seconds(infer, *WARM_UP)
+    return 1000 * float(np.median(_pass_seconds(infer, *TIMED)))
 
 
-def _pass_seconds(
-    segmenter: Segmenter, image: np.ndarray, passes: int, seconds: float
-) -> list[float]:
-    """Time forward passes until their number or the time is used up; at least one."""
+@singledispatch
+def inference(network: Any, image: np.ndarray) -> Callable[[], Any]:
+    """Return a function that applies a network to an image uint8 [H,W,3].
+
+    It ends with a copy to the CPU, which synchronizes with the device.
+    """
+    raise TypeError(f"{type(network).__name__} predicts nothing")
+
+
+@inference.register
+def _(network: Segmenter, image: np.ndarray) -> Callable[[], Any]:
+    return lambda: network.predict(image[None])
+
+
+@inference.register
+def _(network: Parser, image: np.ndarray) -> Callable[[], Any]:
+    return lambda: network.predict(image, image.shape[:2], SHOWN_SCORE)
+
+
+def _pass_seconds(infer: Callable[[], Any], passes: int, seconds: float) -> list[float]:
+    """Time passes until their number or the time is used up; at least one."""
     times: list[float] = []
     while not times or (len(times) < passes and sum(times) < seconds):
         start = time.perf_counter()
-        segmenter.predict(image)  # ends with a copy to the CPU, which synchronizes with the device
+        infer()
         times.append(time.perf_counter() - start)
     return times

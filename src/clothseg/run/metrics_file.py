@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 from pydantic import AfterValidator, Field, with_config
 from typing_extensions import TypedDict
 
-from clothseg.json_file import KNOWN, STRICT, Count, Ratio
+from clothseg.json_file import KNOWN, STRICT, Count, Plain, Ratio
 from clothseg.metric.names import ACCURACY, SCORES, Monitor, Score
 
 MAX_PIXELS = 2**53
@@ -21,9 +21,9 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 def _fields(scores: tuple[Score, ...]) -> dict[str, Any]:
     """Types of scores by key; those that a table always has are required."""
-    value = Ratio | None
     required = (ACCURACY, *(score for score in SCORES if score.tabulated))
-    return {score.key: value if score in required else NotRequired[value] for score in scores}
+    values = {score.key: (Ratio if score.bounded else NotNegative) | None for score in scores}
+    return {s.key: values[s.key] if s in required else NotRequired[values[s.key]] for s in scores}
 
 
 PER_CLASS = tuple(score for score in SCORES if score.per_class)
@@ -84,6 +84,7 @@ class PartCard(SourceCard):
     """Scores of the images of one part of a split."""
 
     confusion_matrix: list[list[Count]]
+    parsing: NotRequired[Plain]
     by_source: NotRequired[dict[str, Annotated[SourceCard, AfterValidator(_require_classes)]]]
 
 

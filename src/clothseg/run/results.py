@@ -1,13 +1,16 @@
 """Files with the test scores of a run: tables, matrices, and figures with examples."""
 
 from collections.abc import Mapping, Sequence
+from functools import singledispatch
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from clothseg.cache import Cache
+from clothseg.cache import Cache, Pictures
 from clothseg.files import write_array
 from clothseg.labels import LabelSpace
+from clothseg.metric.names import PARTS
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.report.figures import draw_learning_curves
@@ -15,7 +18,8 @@ from clothseg.report.predictions import Example, Prediction, draw_predictions
 from clothseg.report.results import draw_scores, write_per_class
 from clothseg.run.job import Job
 from clothseg.run.tables import write_image_scores
-from clothseg.task.semantic import SemanticSegmentation
+from clothseg.task.people import SHOWN_SCORE
+from clothseg.task.training import Training
 
 NUM_EXAMPLES = 4
 """Number of test images in the figure of the best and in that of the worst."""
@@ -23,8 +27,8 @@ NUM_EXAMPLES = 4
 
 def write_scores(
     job: Job,
-    cache: Cache,
-    task: SemanticSegmentation,
+    cache: Cache | Pictures,
+    task: Training,
     scores: Scores,
     rows: Sequence[Mapping[str, float]],
     best_epoch: int,
@@ -54,7 +58,7 @@ def write_scores(
 
 
 def draw_examples(
-    cache: Cache, labels: LabelSpace, task: SemanticSegmentation, scores: Scores, folder: Path
+    cache: Cache | Pictures, labels: LabelSpace, task: Training, scores: Scores, folder: Path
 ) -> dict[str, list[Example]]:
     """Draw the test images with the highest and the lowest mean IoU, and return them.
 
@@ -66,7 +70,7 @@ def draw_examples(
     order = order[~np.isnan(rows[order])]
     drawn = {}
     for kind, rank in (("best", order[:NUM_EXAMPLES]), ("worst", order[::-1][:NUM_EXAMPLES])):
-        examples = [_example(int(scores.index[i]), float(rows[i]), cache, task) for i in rank]
+        examples = [example(cache, int(scores.index[i]), float(rows[i]), task) for i in rank]
         title = f"Test images with the {'highest' if kind == 'best' else 'lowest'} mean IoU"
         draw_predictions(
             examples, labels.names, labels.palette, folder / "figures" / f"{kind}.png", title
@@ -75,12 +79,32 @@ def draw_examples(
     return drawn
 
 
-def _example(index: int, iou: float, cache: Cache, task: SemanticSegmentation) -> Example:
-    """Create the example of a test image, without the padding of a letterbox."""
+@singledispatch
+def example(cache: Cache, index: int, iou: float, task: Any) -> Example:
+    """Create the example of a test image, without padding.
+
+    Args:
+        cache: the images.
+        index: index of the image in them.
+        iou: IoU of the prediction.
+        task: the network.
+    """
     image, visible = np.array(cache.image(index)), cache.placement(index).target.slices
     return Example(
         name=cache.names[index],
         image=image[visible],
         ground_truth=np.array(cache.mask(index)[visible]),
         predictions=[Prediction(task.predict(image[None])[0][visible], iou)],
+    )
+
+
+@example.register
+def _(cache: Pictures, index: int, iou: float, task: Any) -> Example:
+    image = np.array(cache.images.image(index))
+    people = task.predict(image, image.shape[:2], SHOWN_SCORE)
+    return Example(
+        name=cache.names[index],
+        image=image,
+        ground_truth=np.array(cache.images.mask(index)),
+        predictions=[Prediction(people.maps[PARTS], iou)],
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clothseg.config.renamed import current_names, first_names
-from clothseg.config.schema import NO_METRIC, NO_POSTPROCESS
+from clothseg.config.schema import NO_METRIC, NO_POSTPROCESS, SEMANTIC
 from clothseg.labels import source_names
 from clothseg.metric.names import VALIDATION_LOSS
 
@@ -52,9 +52,11 @@ NEUTRAL_DEFAULTS: dict[str, Any] = {
     "metric": NO_METRIC,  # after its keys
     "model.batchnorm_momentum": 0.01,
     "model.deep_supervision": False,
+    "optimizer.backbone_rate": 1.0,
     "postprocess": NO_POSTPROCESS,
     "scheduler.monitor": VALIDATION_LOSS,
     "split.group_near_duplicates": True,
+    "task": SEMANTIC,
     "split.held_out": 0.0,
     "trainer.accumulation_steps": 1,
     "trainer.gradient_clip_norm": None,

@@ -13,7 +13,7 @@ from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.checkpoint import latest_checkpoint
 from clothseg.datamodule.sampling import Shard
-from clothseg.datamodule.segmentation_data import SegmentationData
+from clothseg.datamodule.training_data import TrainingData
 from clothseg.files import write_json
 from clothseg.logger.tracker import Results
 from clothseg.loss.class_weights import ClassPixels, describe_weights
@@ -36,7 +36,7 @@ from clothseg.run.tables import read_history
 from clothseg.run.tracking import Tracking, job_tracking
 from clothseg.split import Split, missing_classes
 from clothseg.task.evaluation import evaluate
-from clothseg.task.semantic import SemanticSegmentation
+from clothseg.task.training import Training
 from clothseg.terminal.screen import say as print_line
 from clothseg.trainer import autocast_dtype, evaluation_device, restore_keyboard_interrupt
 
@@ -121,7 +121,7 @@ def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
     return "resumed" if checkpoint else "done"
 
 
-def _notes(job: Job, census: Census, split: Split, task: SemanticSegmentation) -> Iterator[str]:
+def _notes(job: Job, census: Census, split: Split, task: Training) -> Iterator[str]:
     """Yield warnings and remarks about the data of a run, and record what they refer to."""
     if job.start:
         write_json(job.folder / "init_from.json", job.start.plain)
@@ -150,8 +150,8 @@ def _beginning(checkpoint: Path | None, problems: list[str]) -> list[str]:
 
 def _train_and_test(
     job: Job,
-    data: SegmentationData,
-    task: SemanticSegmentation,
+    data: TrainingData,
+    task: Training,
     say: Say,
     tracking: Tracking,
     checkpoint: Path | None,
@@ -167,7 +167,7 @@ def _train_and_test(
     return _test(job, data, task)
 
 
-def _test(job: Job, data: SegmentationData, task: SemanticSegmentation) -> Scores:
+def _test(job: Job, data: TrainingData, task: Training) -> Scores:
     """Score the best epoch on the test part."""
     load_best(task.network, Record(job.folder))
     device = evaluation_device(job.config.execution.accelerator, data.shard.rank)
@@ -175,9 +175,7 @@ def _test(job: Job, data: SegmentationData, task: SemanticSegmentation) -> Score
     return evaluate(task, data.evaluation_batches(data.split.test), device, dtype)
 
 
-def _write_again(
-    job: Job, data: SegmentationData, task: SemanticSegmentation, missing: list[str]
-) -> None:
+def _write_again(job: Job, data: TrainingData, task: Training, missing: list[str]) -> None:
     """Replace files of a finished run that can be derived from its weights and its history."""
     print_line(f"{job.title}  {', '.join(missing)} missing or damaged: written again")
     record = Record(job.folder)
@@ -188,8 +186,8 @@ def _write_again(
 
 def _write_results(
     job: Job,
-    data: SegmentationData,
-    task: SemanticSegmentation,
+    data: TrainingData,
+    task: Training,
     history: History,
     scores: Scores,
 ) -> Results:
@@ -228,7 +226,7 @@ def device_name(job: Job) -> str:
     return device if job.world_size == 1 else f"{job.world_size} x {device}"
 
 
-def describe_class_weights(task: SemanticSegmentation) -> list[str]:
+def describe_class_weights(task: Training) -> list[str]:
     """Format the class weights of a task's losses."""
     losses = [loss for loss in task.loss.modules() if isinstance(loss, PixelLoss)]
     weights = [loss.weights.tolist() for loss in losses if loss.weights is not None]

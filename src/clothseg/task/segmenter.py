@@ -1,28 +1,19 @@
 """Network for semantic segmentation with its normalization and postprocessing."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from clothseg.geometry import Placement
 from clothseg.model.network import Network
 from clothseg.postprocess import Postprocess
 from clothseg.task.finite import require_finite
-
-NORMALIZATIONS = {
-    "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-}
-"""Mean and standard deviation per RGB channel, for images in [0, 1]."""
-
-Batch = dict[str, Any]
+from clothseg.task.image_network import Batch, ImageNetwork
 
 
-class Segmenter(nn.Module):
+class Segmenter(ImageNetwork):
     """Network that segments images.
 
     Args:
@@ -32,8 +23,7 @@ class Segmenter(nn.Module):
         postprocess: converts logits to classes, see :mod:`clothseg.postprocess`.
     """
 
-    scale: Tensor
-    shift: Tensor
+    network: Network
 
     def __init__(
         self,
@@ -42,16 +32,8 @@ class Segmenter(nn.Module):
         normalization: str,
         postprocess: Postprocess,
     ) -> None:
-        super().__init__()
-        self.network, self.names, self.postprocess = network, list(names), postprocess
-        mean, std = torch.tensor(NORMALIZATIONS[normalization])
-        # Images arrive as 0..255; one multiplication and one addition normalize them.
-        self.register_buffer("scale", 1 / (255 * std).view(3, 1, 1), persistent=False)
-        self.register_buffer("shift", -(mean / std).view(3, 1, 1), persistent=False)
-
-    def normalized(self, images: Tensor) -> Tensor:
-        """Convert images uint8 [B,H,W,3] to the network's normalized input float32 [B,3,H,W]."""
-        return images.permute(0, 3, 1, 2).float() * self.scale + self.shift
+        super().__init__(network, normalization)
+        self.names, self.postprocess = list(names), postprocess
 
     def prepared(self, batch: Batch) -> Batch:
         """Convert on the device: images to normalized float [B,3,H,W], masks to int64.

@@ -71,13 +71,16 @@ def query_terms(
     }
 
 
-def mask_terms(logits: Tensor, target: Tensor, count: Tensor) -> dict[str, Tensor]:
+def mask_terms(
+    logits: Tensor, target: Tensor, count: Tensor, valid: Tensor | None = None
+) -> dict[str, Tensor]:
     """Compute the terms of the masks of matched queries, without weights.
 
     Args:
         logits: float [N,h,w], which are enlarged to the size of the true masks.
         target: true masks, bool [N,H,W].
         count: as in :func:`query_terms`.
+        valid: pixels that count, bool [N,H,W]; None for all.
 
     Returns:
         ``mask``, the focal loss, and ``dice``, both summed over people and divided by their number.
@@ -86,7 +89,8 @@ def mask_terms(logits: Tensor, target: Tensor, count: Tensor) -> dict[str, Tenso
         logits.float()[:, None], target.shape[-2:], mode="bilinear", align_corners=False
     )[:, 0]
     true, at_least_one = target.float(), count.clamp(min=1)
+    counted = None if valid is None else valid.float()
     return {
-        "mask": focal(enlarged, true).sum() / at_least_one,
-        "dice": dice(enlarged, true).sum() / at_least_one,
+        "mask": focal(enlarged, true, counted).sum() / at_least_one,
+        "dice": dice(enlarged, true, counted).sum() / at_least_one,
     }

@@ -9,6 +9,7 @@ import numpy as np
 
 from clothseg.metric.average import nan_mean
 from clothseg.metric.class_scores import class_scores
+from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import (
     THRESHOLDS,
     Absent,
@@ -22,8 +23,6 @@ from clothseg.metric.parsing.instances import (
 )
 from clothseg.metric.parsing.people import People, compare_people
 
-PARTS = "parts"
-"""Key of the map of parts among those of the characteristics."""
 IOU = "iou"
 """Key of the IoU of each class."""
 HALF = THRESHOLDS.index(0.5)
@@ -79,6 +78,25 @@ class PredictedPicture:
     scores: np.ndarray
 
 
+@dataclass(frozen=True)
+class PictureScores:
+    """What is kept of one picture.
+
+    Args:
+        index: position among the pictures.
+        means: mean IoU of each map.
+        parts: detected parts.
+        characterized: detected characterized parts of each kind.
+        people: detected people; None if they are not told apart.
+    """
+
+    index: int
+    means: Mapping[str, float]
+    parts: Detections
+    characterized: Mapping[str, Detections]
+    people: People | None
+
+
 class ParsingScores:
     """Scores that are updated picture by picture; only counts and ranks are kept.
 
@@ -90,28 +108,45 @@ class ParsingScores:
     def __init__(self, names: Mapping[str, Sequence[str]], rules: Rules) -> None:
         self.names, self.rules = names, rules
         self.matrices = {kind: np.zeros((len(n), len(n)), np.int64) for kind, n in names.items()}
-        self.picture_means: dict[str, list[float]] = {kind: [] for kind in names}
-        self.parts: list[Detections] = []
-        self.characterized: dict[str, list[Detections]] = {kind: [] for kind in names}
-        self.people: list[People] | None = []
-        self.pictures = 0
+        self.pictures: list[PictureScores] = []
 
-    def add(self, truth: TruePicture, predicted: PredictedPicture) -> None:
+    @classmethod
+    def joined(cls, several: Sequence["ParsingScores"]) -> "ParsingScores":
+        """Join the scores of different pictures with the same names and rules.
+
+        Ranks of equal scores follow the positions of the pictures, however they were divided.
+        """
+        first = several[0]
+        result = cls(first.names, first.rules)
+        kinds = [kind for kind in first.names if all(kind in one.matrices for one in several)]
+        result.matrices = {
+            kind: np.sum([one.matrices[kind] for one in several], axis=0) for kind in kinds
+        }
+        pictures = [picture for one in several for picture in one.pictures]
+        result.pictures = sorted(pictures, key=lambda picture: picture.index)
+        return result
+
+    def add(self, truth: TruePicture, predicted: PredictedPicture, index: int = 0) -> None:
         """Add a picture, whose maps have the same size and ids below the numbers of names.
 
         Characteristics that the prediction lacks anywhere have no scores; people neither.
+
+        Args:
+            truth: ground truth.
+            predicted: prediction.
+            index: position among the pictures, if these are divided among processes.
         """
         rules, classes = self.rules, len(self.names[PARTS])
-        self.pictures += 1
+        means, divided_parts, people = {}, {}, None
         for kind in list(self.matrices):
             if kind not in predicted.maps:
                 del self.matrices[kind]
                 continue
             matrix = _confusion(truth.maps[kind], predicted.maps[kind], len(self.names[kind]))
             self.matrices[kind] += matrix
-            self.picture_means[kind].append(float(nan_mean(class_scores(matrix).iou)))
+            means[kind] = float(nan_mean(class_scores(matrix).iou))
         true, found = truth.instances, predicted.instances
-        self.parts.append(detect(true, found, classes - 1, matching=rules.matching))
+        parts = detect(true, found, classes - 1, matching=rules.matching)
         visible = np.where(truth.maps[PARTS] < classes, truth.maps[PARTS], 0)
         for kind in self.matrices.keys() - {PARTS}:
             values = len(self.names[kind])
@@ -119,14 +154,12 @@ class ParsingScores:
             divided = characterized(found, predicted.maps[kind], rules.characterized)
             expected = characterized_truth(truth.person, visible, known)
             one = detect(expected, divided, values - 1, matching=rules.matching)
-            self.characterized[kind].append(one)
-        if predicted.people is None:
-            self.people = None
-        if self.people is not None and predicted.people is not None:
+            divided_parts[kind] = one
+        if predicted.people is not None:
             maps, scores, keep = predicted.people, predicted.scores, rules.empty_people
             person = truth.person
-            one_picture = compare_people(person, visible, maps, scores, classes, THRESHOLDS, keep)
-            self.people.append(one_picture)
+            people = compare_people(person, visible, maps, scores, classes, THRESHOLDS, keep)
+        self.pictures.append(PictureScores(index, means, parts, divided_parts, people))
 
     def card(self) -> dict[str, Any]:
         """Convert the scores to plain Python values for JSON; None if undefined.
@@ -135,12 +168,12 @@ class ParsingScores:
         """
         kinds = [kind for kind in self.names if kind != PARTS]
         return {
-            "num_images": self.pictures,
+            "num_images": len(self.pictures),
             **self._classes(PARTS),
-            "apr": self._precision(self.parts, PARTS),
+            "apr": self._precision([picture.parts for picture in self.pictures], PARTS),
             **self._people(),
             "apcr": {
-                kind: self._precision(self.characterized[kind], kind)
+                kind: self._precision([p.characterized[kind] for p in self.pictures], kind)
                 if kind in self.matrices
                 else None
                 for kind in kinds
@@ -160,7 +193,7 @@ class ParsingScores:
         return {
             "miou": _number(nan_mean(iou)),
             "miou_foreground": _number(nan_mean(iou[1:])),
-            "miou_per_image": _number(nan_mean(np.array(self.picture_means[kind]))),
+            "miou_per_image": _number(nan_mean(np.array([p.means[kind] for p in self.pictures]))),
             IOU: dict(zip(self.names[kind], map(_number, iou), strict=True)),
         }
 
@@ -175,9 +208,10 @@ class ParsingScores:
         }
 
     def _people(self) -> dict[str, Any]:
-        if self.people is None:
+        found = [picture.people for picture in self.pictures if picture.people is not None]
+        if len(found) < len(self.pictures):
             return {"app": None, "pcp": None}
-        joined = People.joined(self.people)
+        joined = People.joined(found)
         return {"app": _levels(joined.precision), "pcp": _levels(joined.correct_parts)}
 
 

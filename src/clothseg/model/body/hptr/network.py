@@ -102,7 +102,7 @@ class HPTR(nn.Module):
         Returns:
             Logits [B,K,H/4,W/4] of each semantic map; ``people``, logits [L,B,Q,2] of
             :data:`PERSON` and :data:`NO_PERSON` after each of L layers of the decoder; ``boxes``,
-            [L,B,Q,4], center, width and height as fractions of the padded image.
+            [L,B,Q,4], center, width and height as fractions of the unpadded image.
         """
         levels = self.encoder(image)[2:]
         shared = self.pyramid(levels)

@@ -1,13 +1,15 @@
-"""Lightning data module of a training."""
+"""Lightning data modules of a training."""
 
 from typing import Any
 
 import pytorch_lightning as pl
 
 from clothseg.datamodule.batches import Batches, MicroBatches, SplitBatches
+from clothseg.datamodule.images import ImageBatches
+from clothseg.datamodule.pictures import PictureBatches
 
 
-class SegmentationData(SplitBatches, pl.LightningDataModule):
+class TrainingData(SplitBatches, pl.LightningDataModule):
     """Training and validation batches of a split; arguments as for :class:`SplitBatches`."""
 
     def state_dict(self) -> dict[str, int]:
@@ -36,3 +38,11 @@ class SegmentationData(SplitBatches, pl.LightningDataModule):
     def val_dataloader(self) -> Batches:
         """Create the loader of validation images, in order."""
         return self.evaluation_batches(self.split.validation)
+
+
+class SegmentationData(TrainingData, ImageBatches):
+    """Batches for semantic segmentation."""
+
+
+class ParsingData(TrainingData, PictureBatches):
+    """Batches for human parsing."""

@@ -1,0 +1,159 @@
+"""Training of human parsing: people, their parts, and size, pattern and color of these."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clothseg.loss.parsing.total import ParsingLoss, TruePeople
+from clothseg.metric.names import PARTS, PRIMARY
+from clothseg.metric.parsing.instances import characterized_truth
+from clothseg.metric.parsing.result import ParsedScores, ParsingMetric
+from clothseg.metric.parsing.scores import Rules, TruePicture
+from clothseg.metric.scorecard import dataset_values
+from clothseg.model.parsing_network import ParsingNetwork, ParsingOutput
+from clothseg.task.finite import OUTPUT
+from clothseg.task.image_network import Batch
+from clothseg.task.parser import Parser
+from clothseg.task.people import ImageArea
+from clothseg.task.term_means import TermMeans
+from clothseg.task.training import MakeOptimizer, MakeSchedule, Training
+
+
+class HumanParsing(Training, Parser):
+    """Training of a network for human parsing.
+
+    Logs with the prefixes ``train/`` and ``val/`` the ``loss`` and its terms, and with the prefix
+    ``val/`` also ``iou/<part>`` and every score of a dataset by its name in
+    :mod:`clothseg.metric.names`.
+
+    Args:
+        network: as for :class:`Parser`, like the next three.
+        values: names of the values of each map.
+        normalization: `unit`, `imagenet` or `inception`.
+        rules: choices between definitions of scores.
+        loss: the terms to minimize.
+        seed: seed of dropout.
+        optimizer: creates the optimizer, see :class:`Training`.
+        scheduler: creates the schedule of an optimizer for a number of steps.
+        costly: keys of the costly scores that validation computes.
+    """
+
+    def __init__(
+        self,
+        network: ParsingNetwork,
+        values: Mapping[str, Sequence[str]],
+        normalization: str,
+        rules: Rules,
+        loss: ParsingLoss,
+        seed: int,
+        optimizer: MakeOptimizer,
+        scheduler: MakeSchedule,
+        costly: Collection[str] = (),
+    ) -> None:
+        super().__init__(network, values, normalization, rules)
+        self.loss, self.seed = loss, seed
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.train_terms, self.val_terms = TermMeans(), TermMeans()
+        self.val_metric = ParsingMetric(values, rules, costly)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Compute the loss of one batch, or of one shard or micro-batch of it.
+
+        Raises:
+            DivergedError: loss or output is not finite; on a GPU it is raised one step later.
+        """
+        self.seed_dropout(batch_idx)
+        output = self.network(batch["image"], batch["padding"])
+        terms = self.loss(output, batch | {"people": self._true_people(batch)})
+        total = torch.stack(list(terms.values())).sum()
+        self.require_finite_loss([total, *tensors(output)], batch["name"])
+        self.train_terms.update(terms, torch.ones_like(total))
+        return total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Add the scores and the loss of one validation batch."""
+        output = self.network(batch["image"], batch["padding"])
+        place = f"epoch {self.current_epoch + 1}, validation: {OUTPUT}"
+        self.check_finite(tensors(output), place, batch["name"])
+        count = torch.tensor(float(sum(map(len, batch["numbers"]))), device=self.device)
+        terms = self.loss(output, batch | {"people": true_people(batch, count)})
+        self.val_terms.update(terms, count.new_tensor(len(batch["name"])))
+        add_scores(self.val_metric, self, output, batch)
+
+    def log_training(self) -> None:
+        """Log the losses of an epoch."""
+        self.log_values("train", self.train_terms.result())
+
+    def log_validation(self) -> ParsedScores:
+        """Log loss and scores of a validation, and return the scores."""
+        scores, terms = self.val_metric.compute(), self.val_terms.result()
+        self.val_metric.reset()
+        columns = scores.columns()
+        values = {name: float(value) for name, value in terms.items()} | dataset_values(columns)
+        for name, value in zip(self.names, np.asarray(columns[PRIMARY.key]), strict=True):
+            values[f"{PRIMARY.key}/{name}"] = float(value)
+        self.log_values("val", values)
+        return scores
+
+    def _true_people(self, batch: Batch) -> TruePeople:
+        """People of a batch, counted over the micro-batches and processes of its step."""
+        trainer = self.trainer
+        numbers = batch.get("step_numbers", batch["numbers"])
+        count = torch.tensor(float(sum(map(len, numbers))), device=self.device)
+        shares = trainer.world_size * (
+            trainer.accumulate_grad_batches if "step_numbers" in batch else 1
+        )
+        return true_people(batch, trainer.strategy.reduce(count, reduce_op="sum") / shares)
+
+
+def true_people(batch: Batch, count: Tensor) -> TruePeople:
+    """Collect the true people of a prepared batch."""
+    valid = ~batch["padding"]
+    return TruePeople(batch["boxes"], batch["numbers"], batch["person"], valid, count)
+
+
+def tensors(output: ParsingOutput) -> list[Tensor]:
+    """Return the tensors of an output that every image has."""
+    return [output.people, output.boxes, *output.maps.values()]
+
+
+def add_scores(metric: ParsingMetric, parser: Parser, output: ParsingOutput, batch: Batch) -> None:
+    """Compare the output for a prepared batch with its ground truth, image by image.
+
+    Args:
+        metric: the metric.
+        parser: the network with what its use needs.
+        output: its output.
+        batch: the batch. ``truth`` uint8 [B,2+K,H,W], if there is one, is the ground truth at the
+            original size; else that of the batch counts.
+    """
+    padded = batch["image"].shape[-2:]
+    for position, index in enumerate(batch["index"].tolist()):
+        height, width = visible = tuple(batch["visible"][position].tolist())
+        if "truth" in batch:
+            truth = batch["truth"][position].cpu().numpy()
+        else:
+            names = ("mask", "person")
+            stacked = [batch[name][position] for name in names] + [*batch["further"][position]]
+            truth = np.stack([m[:height, :width].to(torch.uint8).cpu().numpy() for m in stacked])
+        area = ImageArea(tuple(padded), visible, truth.shape[-2:])
+        people = parser.people(output, position, area)
+        metric.update(index, true_picture(truth, parser.values), people.picture())
+
+
+def true_picture(maps: np.ndarray, values: Mapping[str, Sequence[str]]) -> TruePicture:
+    """Create the ground truth of a picture.
+
+    Args:
+        maps: parts, people and characteristics, uint8 [2+K,H,W], 255 = ignore.
+        values: names of the values of each map, parts first.
+    """
+    parts, person = maps[0], maps[1]
+    characteristics: dict[str, Any] = dict(zip(list(values)[1:], maps[2:], strict=True))
+    visible = np.where(parts < len(values[PARTS]), parts, 0)
+    # A part of a person is an instance of its class.
+    instances = characterized_truth(person, visible, visible)
+    return TruePicture({PARTS: parts, **characteristics}, person.astype(np.int64), instances)
