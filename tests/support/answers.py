@@ -42,6 +42,16 @@ PARSING_SCENES = (
     "perfect",
 )
 
+PERSON_SCENES = (
+    "noisy",
+    "tied",
+    "crowded",
+    "equal_ious",
+    "seven_of_twenty",
+    "no_true_people",
+    "no_predictions",
+)
+
 
 @dataclass(frozen=True)
 class MetricCase:
@@ -105,6 +115,16 @@ def pooled_label_cases() -> dict[str, dict[str, np.ndarray]]:
 def parsing_scene(name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Maps and lists of true and predicted people in pictures, and their scores."""
     return _arrays("parsing_scenes", f"{name}/"), _json("parsing_scores")[name]
+
+
+def person_scene(name: str) -> dict[str, np.ndarray]:
+    """One of `PERSON_SCENES`: `people` [N,H,W]; `masks` [M,H,W], their `picture` and `scores`."""
+    return _arrays("person_masks", f"{name}/")
+
+
+def person_precision(name: str) -> np.ndarray:
+    """COCO's AP of masks at ten thresholds, in one of `PERSON_SCENES` or `PARSING_SCENES`."""
+    return np.array(_json("person_ap")[name], float)
 
 
 def parsing_losses() -> tuple[dict[str, np.ndarray], dict[str, Any]]:

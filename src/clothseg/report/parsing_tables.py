@@ -47,12 +47,14 @@ def _class_table(
 
 
 def _people_table(card: Mapping[str, Any]) -> Table:
-    """Table of the scores of instances: mean over the IoU thresholds 0.1 to 0.9, and at 0.5."""
+    """Table of the scores of instances: mean over IoU thresholds, and at 0.5."""
     title = f"instances in {card['num_images']} pictures, percent"
-    table = new_table(title, "volume: mean over the IoU thresholds 0.1 to 0.9")
+    caption = "volume: mean over the IoU thresholds 0.1 to 0.9,\nof person AP over 0.5 to 0.95"
+    table = new_table(title, caption)
     table.add_column("score")
     add_score_columns(table, ["volume", "at 0.5"])
     rows = {"AP^r": card["apr"], "AP^p": card["app"], "PCP": card["pcp"]}
+    rows["person AP"] = card["person_ap"]
     rows |= {f"AP^cr {kind}": scores for kind, scores in card["apcr"].items()}
     for name, scores in rows.items():
         values = ("-", "-")

@@ -60,8 +60,9 @@ class People:
     def picture(self) -> PredictedPicture:
         """Convert to the form in which predictions are scored."""
         parts = self.maps[PARTS]
-        people = [np.where(self.person == n, parts, 0) for n in range(1, len(self.scores) + 1)]
-        return PredictedPicture(self.maps, self.parts, people, self.scores)
+        masks = [self.person == number for number in range(1, len(self.scores) + 1)]
+        people = [np.where(mask, parts, 0) for mask in masks]
+        return PredictedPicture(self.maps, self.parts, people, self.scores, masks)
 
 
 @dataclass(frozen=True)

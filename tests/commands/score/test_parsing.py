@@ -9,7 +9,7 @@ from PIL import Image
 
 from clothseg.commands.main import main
 from clothseg.dataset import rle
-from support.answers import PARSING_SCENES
+from support.answers import PARSING_SCENES, person_precision
 from support.parsing_submission import write_scene
 
 pytestmark = pytest.mark.slow(seconds=1)
@@ -62,6 +62,10 @@ def test_the_card_has_the_scores_of_the_programs(name, tmp_path, capsys):
         found = card[key]["per_threshold"]
         np.testing.assert_allclose(found, expected[key], atol=1e-6)
         assert card[key]["at_50"] == found[4]
+    masks = card["person_ap"]
+    np.testing.assert_allclose(masks["per_threshold"], person_precision(name), atol=1e-6)
+    np.testing.assert_allclose(masks["vol"], person_precision(name).mean(), atol=1e-6)
+    assert [masks["at_50"], masks["at_75"]] == masks["per_threshold"][0:6:5]
     for kind in ("size", "pattern", "color"):
         found = values(list(card["apcr"][kind]["per_class"].values()))
         ours = values(expected["apcr"][kind]["cut"]).mean(1)
@@ -70,6 +74,9 @@ def test_the_card_has_the_scores_of_the_programs(name, tmp_path, capsys):
         np.testing.assert_allclose(pixels["miou"], expected["miou"][kind], atol=1e-6)
     shown = capsys.readouterr().out
     assert f"{100 * card['apr']['vol']:.1f}" in shown
+    (row,) = (line for line in shown.splitlines() if line.strip().startswith("person AP "))
+    assert f"{100 * masks['vol']:.1f}" in row
+    assert f"{100 * masks['at_50']:.1f}" in row
     assert f"written to {tmp_path / 'card.json'}" in shown
 
 
@@ -118,8 +125,8 @@ def test_without_people_and_characteristics_their_scores_are_null(scene, capsys)
     shown = " ".join(capsys.readouterr().out.split())
     assert "no size maps in" in shown
     assert "tried Size_ids, Size, size_ids, size; their scores are left out" in shown
-    assert "no people/ in the prediction: AP^p and PCP are not computed" in shown
-    assert (card["app"], card["pcp"]) == (None, None)
+    assert "no people/ in the prediction: AP^p, PCP and person AP are not computed" in shown
+    assert (card["app"], card["pcp"], card["person_ap"]) == (None, None, None)
     assert "size" not in card["apcr"]
     assert (card["apcr"]["color"], card["characteristics"]["color"]) == (None, None)
     assert card["apcr"]["pattern"]["vol"] > 0

@@ -84,7 +84,7 @@ def _warn(predicted: Submission, part: ParsingPart) -> None:
         names = counted(len(unknown), "image")
         say(f"warning: without ground truth, left out: {names}: {abbreviate(unknown)}")
     if not predicted.has_people:
-        say("warning: no people/ in the prediction: AP^p and PCP are not computed")
+        say("warning: no people/ in the prediction: AP^p, PCP and person AP are not computed")
 
 
 def _rules(settings: Score) -> Rules:

@@ -12,7 +12,7 @@ from clothseg.metric.parsing.average_precision import average_precision
 THRESHOLDS = tuple(k / 10 for k in range(1, 10))
 """IoU above which an instance is a hit, for AP^r, AP^cr and AP^p; their mean is the volume."""
 PERSON_THRESHOLDS = tuple(k / 100 for k in range(50, 100, 5))
-"""The same for AP^h."""
+"""The same for AP^h, and the least IoU of a hit for COCO's AP of people."""
 
 DECIMALS = 6
 """Decimals of the scores of characterized parts, so that equal ones are ties on every machine."""

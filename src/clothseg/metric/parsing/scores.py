@@ -10,7 +10,9 @@ import numpy as np
 from clothseg.metric.average import nan_mean
 from clothseg.metric.class_scores import class_scores
 from clothseg.metric.names import PARTS
+from clothseg.metric.parsing.coco import PersonMasks, compare_masks
 from clothseg.metric.parsing.instances import (
+    PERSON_THRESHOLDS,
     THRESHOLDS,
     Absent,
     Detections,
@@ -25,8 +27,6 @@ from clothseg.metric.parsing.people import People, compare_people
 
 IOU = "iou"
 """Key of the IoU of each class."""
-HALF = THRESHOLDS.index(0.5)
-"""Position of the threshold 0.5, the second of the usual numbers."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,15 @@ class PredictedPicture:
         instances: parts of people.
         people: class ids [H,W] of each person, 0 outside of it; None if people are not told apart.
         scores: score of each person, float [M].
+        masks: mask of each person, bool [H,W]; None for the union of its parts, as in a submission,
+            which lacks the pixels of no part.
     """
 
     maps: Mapping[str, np.ndarray]
     instances: Instances
     people: Sequence[np.ndarray] | None
     scores: np.ndarray
+    masks: Sequence[np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class PictureScores:
         parts: detected parts.
         characterized: detected characterized parts of each kind.
         people: detected people; None if they are not told apart.
+        masks: detected masks of people; None likewise.
     """
 
     index: int
@@ -95,6 +99,7 @@ class PictureScores:
     parts: Detections
     characterized: Mapping[str, Detections]
     people: People | None
+    masks: PersonMasks | None
 
 
 class ParsingScores:
@@ -137,7 +142,8 @@ class ParsingScores:
             index: position among the pictures, if these are divided among processes.
         """
         rules, classes = self.rules, len(self.names[PARTS])
-        means, divided_parts, people = {}, {}, None
+        means, divided_parts = {}, {}
+        people = masks = None
         for kind in list(self.matrices):
             if kind not in predicted.maps:
                 del self.matrices[kind]
@@ -159,12 +165,15 @@ class ParsingScores:
             maps, scores, keep = predicted.people, predicted.scores, rules.empty_people
             person = truth.person
             people = compare_people(person, visible, maps, scores, classes, THRESHOLDS, keep)
-        self.pictures.append(PictureScores(index, means, parts, divided_parts, people))
+            whole = maps if predicted.masks is None else predicted.masks
+            masks = compare_masks(person, whole, scores)
+        self.pictures.append(PictureScores(index, means, parts, divided_parts, people, masks))
 
     def card(self) -> dict[str, Any]:
         """Convert the scores to plain Python values for JSON; None if undefined.
 
-        `vol` is the mean over the IoU thresholds 0.1 to 0.9.
+        `vol` is the mean over the IoU thresholds 0.1 to 0.9; in `person_ap`, COCO's AP of the masks
+        of people, over 0.5 to 0.95.
         """
         kinds = [kind for kind in self.names if kind != PARTS]
         return {
@@ -209,10 +218,15 @@ class ParsingScores:
 
     def _people(self) -> dict[str, Any]:
         found = [picture.people for picture in self.pictures if picture.people is not None]
+        masks = [picture.masks for picture in self.pictures if picture.masks is not None]
         if len(found) < len(self.pictures):
-            return {"app": None, "pcp": None}
+            return {"app": None, "pcp": None, "person_ap": None}
         joined = People.joined(found)
-        return {"app": _levels(joined.precision), "pcp": _levels(joined.correct_parts)}
+        return {
+            "app": _levels(joined.precision),
+            "pcp": _levels(joined.correct_parts),
+            "person_ap": _levels(PersonMasks.joined(masks).precision, PERSON_THRESHOLDS, (50, 75)),
+        }
 
 
 def _confusion(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -222,11 +236,16 @@ def _confusion(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
-def _levels(values: np.ndarray) -> dict[str, Any]:
-    """Describe scores at :data:`THRESHOLDS`."""
+def _levels(
+    values: np.ndarray,
+    thresholds: Sequence[float] = THRESHOLDS,
+    shown: Sequence[int] = (50,),
+) -> dict[str, Any]:
+    """Describe scores at thresholds: their mean, those at the percentages shown, and all."""
+    single = {f"at_{p}": _number(values[thresholds.index(p / 100)]) for p in shown}
     return {
         "vol": _number(values.mean()),
-        "at_50": _number(values[HALF]),
+        **single,
         "per_threshold": list(map(_number, values)),
     }
 
