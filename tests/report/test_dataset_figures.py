@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clothseg.report import dataset_figures
 from clothseg.report.dataset_figures import (
     draw_class_bars,
     draw_count_histogram,
+    draw_images_per_label,
     draw_size_histograms,
 )
 
@@ -35,6 +37,26 @@ def test_figure_height_grows_with_the_number_of_classes(tmp_path):
         draw_class_bars(range(1, classes + 1), 100, names, path, "images", "a title")
         heights.append(height_and_width(path)[0])
     assert heights[1] > 5 * heights[0]
+
+
+def test_images_per_label_of_all_kinds_are_in_one_figure(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(dataset_figures, "save_figure", lambda figure, path: saved.append(figure))
+    images = {
+        "class": {f"part {k}": 3000 - k for k in range(19)},
+        "size": {"Short/small": 40, "Long/large": 0},
+        "color": {"Dark": 900, "Light": 1},
+    }
+    draw_images_per_label(images, 3000, tmp_path / "labels.png", "a title")
+    panels = {axes.get_xlabel(): axes for axes in saved[0].axes}
+    assert {*panels} == {f"images per {kind}" for kind in images}
+    shown = {
+        key: [tick.get_text() for tick in axes.get_yticklabels()] for key, axes in panels.items()
+    }
+    assert len(shown["images per class"]) == 19
+    assert shown["images per color"] == ["Dark", "Light"]
+    written = [text.get_text() for text in panels["images per size"].texts]
+    assert written == ["40 (1.3 %)", "none"]
 
 
 @pytest.mark.parametrize("counts", [[0], [3, 3, 3], [0, 1, 80]])

@@ -21,11 +21,17 @@ from matplotlib.text import Text
 from PIL import Image
 
 from clothseg.error import WriteError
-from clothseg.report import canvas, figures, picture_grid, predictions
+from clothseg.report import canvas, figures, picture_grid
 from clothseg.report.curves import draw_curves
 from clothseg.report.dataset_figures import draw_class_bars
 from clothseg.report.figures import draw_class_iou, draw_confusion_matrix, draw_learning_curves
-from clothseg.report.masks import HATCH_COLOR, IGNORED_COLOR, color_mask, lay_over
+from clothseg.report.masks import (
+    HATCH_COLOR,
+    IGNORED_COLOR,
+    color_mask,
+    lay_over,
+    with_few_shades,
+)
 from clothseg.report.predictions import OPACITY, Example, Prediction, draw_predictions
 from support.paths import REPOSITORY
 
@@ -293,7 +299,7 @@ def test_masks_are_laid_over_the_image(tmp_path: Path) -> None:
     draw_predictions([shown], NAMES, COLORS, tmp_path / "rows.png", "title")
     picture = read(tmp_path / "rows.png")
     enlarged = [array.repeat(4, 0).repeat(4, 1) for array in (shown.image, shown.ground_truth)]
-    expected = predictions._with_few_shades(lay_over(*enlarged, COLORS, OPACITY))
+    expected = with_few_shades(lay_over(*enlarged, COLORS, OPACITY))
     difference = cv2.matchTemplate(picture, expected, cv2.TM_SQDIFF)
     (top, left) = np.unravel_index(difference.argmin(), difference.shape)
     height, width = expected.shape[:2]
@@ -311,7 +317,7 @@ def test_legend_lists_present_classes_and_ignored(tmp_path: Path, drawn: list[Fi
     assert patches[-1].get_hatch()
     picture = read(tmp_path / "rows.png")
     for gray in (IGNORED_COLOR, HATCH_COLOR):
-        shade = predictions._with_few_shades(np.array(gray))
+        shade = with_few_shades(np.array(gray))
         assert (picture == shade).all(axis=-1).sum() > 1_000
 
 

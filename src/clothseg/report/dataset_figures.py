@@ -1,6 +1,6 @@
 """Figures of a dataset: class frequencies and image sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +54,52 @@ def draw_class_bars(
 
     Source: inacio2019, Fig. 4; castro2019, Fig. 2; loesch2021, Fig. 2.
     """
+    labels = [shortened(name, MAX_NAME) for name in names]
+    longest = max(text_width(label, 8) for label in labels)
+    figure = Figure((longest + 5.2, 0.2 * len(labels) + 1.1), layout="constrained")
+    _draw_bars(figure.add_subplot(), values, total, labels, f"{unit} per {of}")
+    figure.suptitle(fit_title(title, figure.get_figwidth()), **TITLE)
+    save_figure(figure, path)
+
+
+@report_style
+def draw_images_per_label(
+    images: Mapping[str, Mapping[str, int]], total: int, path: Path, title: str
+) -> None:
+    """Draw the images of each label of several kinds: the first kind left, the others beside it.
+
+    Args:
+        images: number of images by kind, at least two, and label.
+        total: number of all images.
+        path: the PNG to write.
+        title: title of the figure.
+
+    Source: loesch2021, Fig. 2.
+    """
+    labels = {
+        kind: [shortened(name, MAX_NAME) for name in counts] for kind, counts in images.items()
+    }
+    longest = max(text_width(label, 8) for texts in labels.values() for label in texts)
+    first, *others = images
+    bars = max(len(images[first]), sum(len(images[kind]) + 3 for kind in others))
+    figure = Figure((2 * longest + 7.4, 0.2 * bars + 0.7), layout="constrained")
+    left, right = figure.subfigures(1, 2, squeeze=False)[0]
+    ratios = [len(images[kind]) + 1 for kind in others]
+    panels = right.subplots(len(others), 1, height_ratios=ratios, squeeze=False)[:, 0]
+    for kind, axes in zip(images, [left.add_subplot(), *panels], strict=True):
+        counts = list(images[kind].values())
+        _draw_bars(axes, counts, total, labels[kind], f"images per {kind}")
+    figure.suptitle(fit_title(title, figure.get_figwidth()), **TITLE)
+    save_figure(figure, path)
+
+
+def _draw_bars(
+    axes: Axes, values: Sequence[int], total: int, labels: Sequence[str], meaning: str
+) -> None:
+    """Draw one horizontal bar per label, the largest first, with its number and percentage."""
     order = np.argsort(-np.asarray(values), kind="stable")
     value = np.asarray(values)[order]
     rows = range(len(order))
-    labels = [shortened(name, MAX_NAME) for name in names]
-    longest = max(text_width(label, 8) for label in labels)
-    figure = Figure((longest + 5.2, 0.2 * len(order) + 1.1), layout="constrained")
-    axes = figure.add_subplot()
     present = value[value > 0]
     logarithmic = bool(present.size) and present.max() > LOG_SCALE_RATIO * present.min()
     left = present.min() / 2 if logarithmic else 0
@@ -68,6 +107,10 @@ def draw_class_bars(
     if logarithmic:
         axes.set_xscale("log")
         axes.minorticks_off()
+    else:
+        axes.xaxis.set_major_locator(
+            MaxNLocator(nbins=7, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+        )
     axes.barh(rows, np.maximum(value, left), height=0.72, color=BLUE)
     for row, number in enumerate(value):
         text = f"{number:,} ({_percent(number / max(total, 1))})" if number else "none"
@@ -79,12 +122,10 @@ def draw_class_bars(
     axes.set_yticks(rows, [labels[k] for k in order])
     # Leave room for the numbers behind the bars.
     right = largest * (largest / left) ** 0.35 if logarithmic else 1.35 * largest
-    axes.set(xlim=(left, right), ylim=(len(order) - 0.4, -0.6), xlabel=f"{unit} per {of}")
+    axes.set(xlim=(left, right), ylim=(len(order) - 0.4, -0.6), xlabel=meaning)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
-    figure.suptitle(fit_title(title, figure.get_figwidth()), **TITLE)
-    save_figure(figure, path)
 
 
 @report_style

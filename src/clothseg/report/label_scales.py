@@ -44,7 +44,7 @@ def draw_label_scales(
         maps = [_picture(np.where(presence[k][..., None], colors[k], 255)) for presence in pooled]
         heading = "Label pooling, one class at a time" if index == 0 else ""
         rows.append(Row(names[k], maps, [""] * len(maps), heading))
-    draw_grid(rows, [_header(mask.shape) for mask in nearest], [], path, title)
+    draw_grid(rows, [_header(mask.shape) for mask in nearest], {}, path, title)
 
 
 def _losses(nearest: Sequence[np.ndarray], names: Sequence[str]) -> list[str]:

@@ -1,8 +1,8 @@
-"""Grid of pictures with a label per row, a header per column and a legend of colors."""
+"""Grid of pictures with a label per row, a header per column and legends of colors."""
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ class Row:
 def draw_grid(
     rows: Sequence[Row],
     headers: Sequence[str],
-    legend: Sequence[Patch],
+    legends: Mapping[str, Sequence[Patch]],
     path: Path,
     title: str,
 ) -> None:
@@ -69,7 +69,7 @@ def draw_grid(
     Args:
         rows: the rows from top to bottom, at least one.
         headers: text above each column.
-        legend: entries of the legend below the rows.
+        legends: entries of each legend below the rows, by the text left of it; empty for none.
         path: the PNG to write.
         title: title of the figure.
     """
@@ -84,8 +84,9 @@ def draw_grid(
     heading = fit_title(title, width / DPI)
     header_lines = max(_lines(header) for header in shown_headers)
     top = HEADER * (_lines(heading) + 1) + LINE * header_lines
-    legend_columns, legend_height = _legend_size(legend, width)
-    height = top + sum(heights) + legend_height
+    starting = {name: left if name else 0 for name in legends}
+    sizes = {name: _legend_size(legends[name], width - starting[name]) for name in legends}
+    height = top + sum(heights) + sum(used for _, used in sizes.values())
 
     figure = Figure((width / DPI, height / DPI), dpi=DPI)
     figure.suptitle(heading, y=1 - GAP / height, **TITLE)
@@ -106,7 +107,16 @@ def draw_grid(
             place = (start / width, (bottom - 4) / height)
             figure.text(*place, caption, va="top", fontsize=CAPTION_SIZE)
         y -= used
-    figure.legend(handles=legend, loc="lower center", ncols=legend_columns)
+    for name, entries in legends.items():
+        columns_of_legend, used = sizes[name]
+        y -= used
+        figure.text(GAP / width, (y + used - 5) / height, name, va="top", fontweight="bold")
+        figure.legend(
+            handles=entries,
+            loc="lower left" if name else "lower center",
+            bbox_to_anchor=(starting[name] / width if name else 0.5, y / height),
+            ncols=columns_of_legend,
+        )
     save_figure(figure, path)
 
 
@@ -123,13 +133,13 @@ def _row_height(row: Row, label: str, captions: Sequence[str]) -> int:
     return max(tallest + below, LINE * _lines(label)) + GAP + (HEADER if row.heading else 0)
 
 
-def _legend_size(legend: Sequence[Patch], width: int) -> tuple[int, int]:
-    """Number of columns of the legend, and its height in pixels."""
-    if not legend:
+def _legend_size(entries: Sequence[Patch], width: int) -> tuple[int, int]:
+    """Number of columns of a legend, and its height in pixels."""
+    if not entries:
         return 1, 0
-    longest = max(text_width(str(entry.get_label()), FONT_SIZE) for entry in legend)
+    longest = max(text_width(str(entry.get_label()), FONT_SIZE) for entry in entries)
     columns = max(1, int(width / DPI / (longest + 0.5)))
-    return columns, 25 * math.ceil(len(legend) / columns) + GAP
+    return columns, 25 * math.ceil(len(entries) / columns) + GAP
 
 
 def _wrapped_label(label: str) -> str:

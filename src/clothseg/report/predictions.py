@@ -9,13 +9,10 @@ import cv2
 import numpy as np
 from matplotlib.patches import Patch
 
-from clothseg.error import shortened
 from clothseg.labels import IGNORE
-from clothseg.report.canvas import MAX_NAME
-from clothseg.report.masks import HATCH_COLOR, IGNORED_COLOR, lay_over
+from clothseg.report.legend import class_entries, ignored_entry, occurring_values
+from clothseg.report.masks import lay_over, with_few_shades
 from clothseg.report.picture_grid import NO_BREAK, Row, draw_grid
-
-EDGE = "#808080"
 
 OPACITY = 0.7
 """Opacity of class colors over an image; the background is not painted."""
@@ -88,7 +85,7 @@ def draw_predictions(
     pictures = len(examples) * (2 + len(columns))
     rows = [_row(example, colors, longest_side, max_pixels / pictures) for example in examples]
     entries = _legend_entries(examples, names, colors)
-    draw_grid(rows, ("image", "ground truth", *columns), entries, path, title)
+    draw_grid(rows, ("image", "ground truth", *columns), {"": entries}, path, title)
 
 
 def _row(example: Example, colors: np.ndarray, longest_side: int, area: float) -> Row:
@@ -102,7 +99,7 @@ def _row(example: Example, colors: np.ndarray, longest_side: int, area: float) -
     masks = [example.ground_truth, *(prediction.mask for prediction in example.predictions)]
     pictures = [image, *(lay_over(image, mask, colors, OPACITY) for mask in masks)]
     captions = ["", "", *map(_caption, example.predictions)]
-    return Row(example.name, list(map(_with_few_shades, pictures)), captions, example.heading)
+    return Row(example.name, list(map(with_few_shades, pictures)), captions, example.heading)
 
 
 def _shown_size(shape: Sequence[int], longest_side: int, area: float) -> tuple[int, int]:
@@ -124,26 +121,10 @@ def _legend_entries(
     examples: Sequence[Example], names: Sequence[str], colors: np.ndarray
 ) -> list[Patch]:
     """Legend of the classes that occur in the masks of examples, and of ignored pixels."""
-    occurring = np.zeros(256, bool)
-    for example in examples:
-        for mask in (example.ground_truth, *(p.mask for p in example.predictions)):
-            occurring[np.unique(mask)] = True
-    entries = [
-        Patch(
-            facecolor=f"#{bytes(colors[k]).hex()}",
-            edgecolor=EDGE,
-            linewidth=0.5,
-            label=shortened(names[int(k)], MAX_NAME),
-        )
-        for k in np.flatnonzero(occurring)
-        if k not in (0, IGNORE)
-    ]
-    if occurring[IGNORE]:
-        light, dark = (f"#{bytes(color).hex()}" for color in (IGNORED_COLOR, HATCH_COLOR))
-        entries.append(Patch(facecolor=light, edgecolor=dark, hatch="/////", label="ignored"))
-    return entries
-
-
-def _with_few_shades(picture: np.ndarray) -> np.ndarray:
-    """Round to 32 shades per channel, which look the same and halve the file."""
-    return np.round(np.round(picture / 255 * 31) / 31 * 255).astype(np.uint8)
+    occurring = occurring_values(
+        mask
+        for example in examples
+        for mask in (example.ground_truth, *(p.mask for p in example.predictions))
+    )
+    entries = class_entries(occurring, names, [f"#{bytes(color).hex()}" for color in colors])
+    return [*entries, ignored_entry()] if occurring[IGNORE] else entries

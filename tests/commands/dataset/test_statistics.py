@@ -266,6 +266,7 @@ def test_sizes_patterns_and_colors_are_counted(drawn_datasets, tmp_path):
         assert sum(row["pixels"] for row in rows) == sum(values.size for values in maps)
         assert (folder / f"{kind}.csv").read_text().startswith("id,name,pixels,images\n0,none,")
         assert png(folder / f"images_per_{kind}.png").shape[1] > 400
+    assert png(folder / "images_per_label.png").shape[1] > 800
 
 
 def test_statistics_after_a_training_decode_nothing(clean_ccp, capsys, monkeypatch):

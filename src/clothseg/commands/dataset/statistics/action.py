@@ -55,7 +55,8 @@ def act(context: Context) -> int:
     for kind, kind_rows in further.items():
         _write_csv(folder / f"{kind}.csv", kind_rows)
     _draw(context, counts, rows, folder)
-    _draw_further_maps(context, further, len(counts.samples), folder)
+    if further:
+        _draw_further_maps(context, rows, further, len(counts.samples), folder)
     console.print(class_table(rows, f"{context.name} in {labels.name}", _caption(counts)))
     if split is not None:
         images = {name: len(part.samples) for name, part in groups["subset"].items()}
@@ -130,18 +131,28 @@ def _draw(context: Context, counts: Counts, rows: Sequence[dict[str, Any]], fold
 
 
 def _draw_further_maps(
-    context: Context, further: Mapping[str, Sequence[dict[str, Any]]], count: int, folder: Path
+    context: Context,
+    classes: Sequence[dict[str, Any]],
+    further: Mapping[str, Sequence[dict[str, Any]]],
+    count: int,
+    folder: Path,
 ) -> None:
-    from clothseg.report.dataset_figures import draw_class_bars
+    from clothseg.report.dataset_figures import draw_class_bars, draw_images_per_label
 
-    for kind, rows in further.items():
-        values = rows[1:]  # without `none`, which every image has
-        names, images = [row["name"] for row in values], [row["images"] for row in values]
+    # Without the background and `none`, which every image has.
+    images = {
+        kind: {row["name"]: row["images"] for row in rows[1:]}
+        for kind, rows in {"class": classes, **further}.items()
+    }
+    for kind in further:
+        names, values = list(images[kind]), list(images[kind].values())
         path, title = (
             folder / f"images_per_{kind}.png",
             f"{kind} in {context.name}, {count} images",
         )
-        draw_class_bars(images, count, names, path, "images", title, kind)
+        draw_class_bars(values, count, names, path, "images", title, kind)
+    title = f"{context.name} in {context.labels.name}, {count} images"
+    draw_images_per_label(images, count, folder / "images_per_label.png", title)
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
