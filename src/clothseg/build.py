@@ -52,6 +52,8 @@ def build_dataset(config: DatasetConfig) -> Reader:
         shared = Preparation.model_fields
         node = {key: v for key, v in config.plain["dataset"].items() if key not in shared}
         reader = skip_defects(reader, node, config.cache / "defects")
+    if isinstance(config, RunConfig) and isinstance(config.task, Parsing):
+        require_people(config, reader)
     if preparation.crop == "none":
         return reader
     choice = preparation.crop, preparation.crop_margin, preparation.detector
@@ -78,12 +80,17 @@ def open_census(
 
 def pixel_forms(config: RunConfig) -> "list[Form]":
     """Forms of the images that a training needs: the network's input, and often nothing else."""
-    if isinstance(config.task, Parsing):
-        from clothseg.cache import picture_form
-
-        return [picture_form(longest_side(config), characteristics(config))]
     own = own_aspect_form(config)
-    return [config.data.frame, *([own] if own else [])]
+    return [evaluated_form(config), *([own] if own else [])]
+
+
+def evaluated_form(config: RunConfig) -> "Form":
+    """Form of the images that are evaluated."""
+    from clothseg.cache import picture_form
+
+    if isinstance(config.task, Parsing):
+        return picture_form(longest_side(config), characteristics(config))
+    return config.data.frame
 
 
 def own_aspect_form(config: RunConfig) -> OwnAspect | None:
@@ -106,18 +113,26 @@ def open_pixels(config: RunConfig, reader: Reader, census: "Census", split: "Spl
     return open_pixels(census, reader, config.labels, config.data.frame, split.names)
 
 
+def open_evaluated(
+    config: RunConfig, reader: Reader, census: "Census", split: "Split"
+) -> "Cache | Pictures":
+    """Open the decoded images of a split in the form in which they are evaluated."""
+    from clothseg.cache import open_pictures
+
+    if not isinstance(config.task, Parsing):
+        return open_pixels(config, reader, census, split)
+    size, kinds = longest_side(config), characteristics(config)
+    return open_pictures(census, reader, config.labels, size, kinds, split.names)
+
+
 def open_training_pixels(
     config: RunConfig, reader: Reader, census: "Census", split: "Split"
 ) -> "Cache | Pictures":
     """Open the decoded images of a split with those that the augmentation takes."""
-    from clothseg.cache import open_own_aspect, open_pictures
+    from clothseg.cache import Cache, open_own_aspect
 
-    if isinstance(config.task, Parsing):
-        require_people(config, reader)
-        size, kinds = longest_side(config), characteristics(config)
-        return open_pictures(census, reader, config.labels, size, kinds, split.names)
-    cache, form = open_pixels(config, reader, census, split), own_aspect_form(config)
-    if form is None:
+    cache, form = open_evaluated(config, reader, census, split), own_aspect_form(config)
+    if form is None or not isinstance(cache, Cache):
         return cache
     images = open_own_aspect(census, reader, config.labels, form, split.train)
     return replace(cache, own_aspect=images)
@@ -268,16 +283,16 @@ def require_people(config: RunConfig, reader: Reader) -> None:
         raise ConfigError(
             [
                 "task=parsing: the dataset does not tell people apart; dataset=cihp and "
-                "dataset=ccihp do, and scripts/dataset.py action=draw layout=ccihp draws one"
+                "dataset=ccihp do, and scripts/dataset.py action=draw dataset=ccihp draws one"
             ]
         )
     names = reader.further_names
     if missing := [kind for kind in characteristics(config) if kind not in names]:
-        has = f"only {', '.join(names)}" if names else "none"
+        has = f"it has {', '.join(names)}" if names else "it has none"
         raise ConfigError(
             [
-                f"model.characteristics: the dataset has no map of {', '.join(missing)}, {has}; "
-                f"set model.characteristics=[{','.join(names)}]"
+                f"model.characteristics: the dataset has no maps of {', '.join(missing)}; {has}: "
+                f"model.characteristics=[{','.join(names)}]"
             ]
         )
 

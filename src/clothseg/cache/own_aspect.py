@@ -10,6 +10,8 @@ from clothseg.cache.columns import AnyColumn, Column, FlatColumn, FlatRows
 
 COLUMNS: Sequence[AnyColumn] = (Column("shapes", np.int64, (2,)), FlatColumn("pixels"))
 """Height and width of each image; the bytes of the image, then those of its maps."""
+PEOPLE = Column("people", np.int64, ())
+"""Number of people in each image."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -23,12 +25,14 @@ class OwnAspectImages:
             after the other.
         rows: row of each sample of the census, int64 [N], -1 if it has none; None if all samples
             have one, in order.
+        people: number of people in each image, int64 [M]; None if there is no map of them.
     """
 
     names: Sequence[str]
     shapes: np.ndarray
     pixels: FlatRows
     rows: np.ndarray | None = None
+    people: np.ndarray | None = None
 
     def image(self, index: int) -> np.ndarray:
         """Image of a sample of the census, uint8 [h,w,3]."""

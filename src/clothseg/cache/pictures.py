@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from clothseg.cache.census import Census
 from clothseg.cache.decoding import PERSON
 from clothseg.cache.own_aspect import OwnAspectImages
@@ -20,6 +22,12 @@ class Pictures(Census):
 
     images: OwnAspectImages
     kinds: Sequence[str]
+
+    def crowds(self, most: int) -> tuple[int, int]:
+        """Count the pictures with more people than a number, and the most people in one."""
+        people = self.images.people
+        assert people is not None
+        return int(np.count_nonzero(people > most)), int(people.max(initial=0))
 
 
 def picture_form(longest_side: int, kinds: Sequence[str]) -> OwnAspect:

@@ -15,8 +15,15 @@ import numpy as np
 from clothseg.cache.arrays import ArrayFolder, Row
 from clothseg.cache.census import Census
 from clothseg.cache.columns import AnyColumn, Column
-from clothseg.cache.decoding import Decoded, Store
-from clothseg.cache.own_aspect import COLUMNS, OwnAspectImages, own_aspect_row, row_of
+from clothseg.cache.decoding import PERSON, Decoded, Store
+from clothseg.cache.own_aspect import (
+    COLUMNS,
+    PEOPLE,
+    OwnAspectImages,
+    own_aspect_row,
+    row_of,
+)
+from clothseg.dataset.png import value_counts
 from clothseg.geometry import Frame, OwnAspect, Placement
 
 Form = Frame | OwnAspect
@@ -74,8 +81,11 @@ def pixel_store(census: Path, count: int, form: Form, names: Sequence[str] | Non
         image, mask = placement.image(decoded.image), placement.mask(decoded.mask)
         if isinstance(form, Frame):
             return image, mask
-        further = [placement.mask(decoded.maps[kind]) for kind in form.maps]
-        return own_aspect_row(image, [mask, *further])
+        further = {kind: placement.mask(decoded.maps[kind]) for kind in form.maps}
+        stored = own_aspect_row(image, [mask, *further.values()])
+        if PERSON not in further:
+            return stored
+        return *stored, np.count_nonzero(value_counts(further[PERSON])[1:])
 
     maps = () if isinstance(form, Frame) else form.maps
     return Store(ArrayFolder(census.with_name(f"pixels-{key}"), _columns(form), count), row, maps)
@@ -83,7 +93,7 @@ def pixel_store(census: Path, count: int, form: Form, names: Sequence[str] | Non
 
 def _columns(form: Form) -> Sequence[AnyColumn]:
     if isinstance(form, OwnAspect):
-        return COLUMNS
+        return [*COLUMNS, *([PEOPLE] if PERSON in form.maps else [])]
     images = Column("images", np.uint8, (*form.size, 3))
     return images, Column("masks", np.uint8, form.size)
 

@@ -19,7 +19,7 @@ from clothseg.run.record import Record
 from clothseg.run.restore import (
     ensemble_members,
     given_sources,
-    load_segmenter,
+    load_network,
     recorded_config,
     recorded_reader,
     short_name,
@@ -108,10 +108,11 @@ def _score(
 
     reader = recorded_reader(config, given=given_sources(options.root))
     split = Record(runs[0]).split
-    forms = [config.data.frame] if build.uses_whole_dataset(config) else []
+    whole = build.uses_whole_dataset(config)
+    forms = [build.evaluated_form(config)] if whole else []
     census = build.open_census(config, reader, forms)
     split.require(census.names)
-    cache = build.open_pixels(config, reader, census, split)
+    cache = build.open_evaluated(config, reader, census, split)
     names: list[str] = getattr(split, options.subset)
     if not names:
         raise ConfigError(
@@ -121,12 +122,12 @@ def _score(
     data.require_images("devices", [options.subset])
     limit_threads(config.execution.threads)
     device = evaluation_device(config.execution.accelerator, member.rank)
-    segmenter = load_segmenter(config, runs, options.tta, options.scales)
+    network = load_network(config, runs, options.tta, options.scales)
     if options.resolution == "original":
         batches = data.at_original_size(names, reader, config.labels)
     else:
         batches = data.evaluation_batches(names)
     with process_group(world_size, device):
         dtype = autocast_dtype(config.execution.precision)
-        scores = evaluate(segmenter, batches, device, dtype, config.data.fit)
-    return scorecard(scores, segmenter.names, census.sources)
+        scores = evaluate(network, batches, device, dtype, config.data.fit)
+    return scorecard(scores, config.labels.names, census.sources)

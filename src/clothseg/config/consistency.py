@@ -9,6 +9,7 @@ import yaml
 
 from clothseg.config.batch import batch_problem
 from clothseg.config.network_consistency import network_contradictions
+from clothseg.config.task_consistency import task_contradictions
 from clothseg.error import ConfigError
 from clothseg.labels import LabelSpace, later_background, source_names
 from clothseg.metric.names import MONITORS
@@ -38,6 +39,7 @@ def contradictions(config: Mapping[str, Any], choices: Mapping[str, Any]) -> lis
     problems += _weight_contradictions(config)
     model, loss, data = (_node(config, group) for group in ("model", "loss", "data"))
     problems += network_contradictions(model, loss, data, choices)
+    problems += task_contradictions(config)
     problems += _label_contradictions(config)
     return [*problems, *selection_problems(config)]
 

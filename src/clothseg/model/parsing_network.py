@@ -100,6 +100,11 @@ class ParsingNetwork(nn.Module):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     @property
+    def queries(self) -> int:
+        """Largest number of people."""
+        return self.body.queries.num_embeddings
+
+    @property
     def backbone(self) -> nn.Module:
         """The encoder, which may have a learning rate of its own."""
         encoder: nn.Module = self.body.encoder

@@ -15,13 +15,15 @@ from clothseg.quick_imports import quick_imports
 from clothseg.run.content import require_unchanged
 from clothseg.run.own_code import used_packages
 from clothseg.run.record import Record
+from clothseg.task import Parsing
 from clothseg.terminal.screen import say
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from clothseg.dataset import Reader
-    from clothseg.model.network import Network
+    from clothseg.task.image_network import ImageNetwork
+    from clothseg.task.parser import Parser
     from clothseg.task.segmenter import Segmenter
 
 UNFINISHED = {
@@ -216,7 +218,40 @@ def load_segmenter(
     return first
 
 
-def load_best(network: "Network", record: Record) -> None:
+def load_parser(
+    config: RunConfig, runs: Sequence[Path], tta: str, scales: Sequence[float]
+) -> "Parser":
+    """Build the network for human parsing of a run with the weights of its best epoch.
+
+    Raises:
+        ConfigError: several runs, flips or scales are to be averaged.
+        DataError: the checkpoint is damaged, or belongs to a different network.
+    """
+    problems = {
+        f"tta={tta}": tta != "none",
+        f"scales={list(scales)}": list(scales) != [1.0],
+        "ensemble=folds": len(runs) > 1,
+    }
+    reason = (
+        "not for task=parsing: the people that a network finds in an image, in its flip or at "
+        "another scale are not in the same order, so that their masks cannot be averaged"
+    )
+    if refused := [f"{option}: {reason}" for option, is_set in problems.items() if is_set]:
+        raise ConfigError(refused)
+    parser = build.build_parser(config)
+    load_best(parser.network, Record(runs[0]))
+    return parser
+
+
+def load_network(
+    config: RunConfig, runs: Sequence[Path], tta: str, scales: Sequence[float]
+) -> "ImageNetwork":
+    """Load the network of any task; arguments and errors as in :func:`load_segmenter`."""
+    load = load_parser if isinstance(config.task, Parsing) else load_segmenter
+    return load(config, runs, tta, scales)
+
+
+def load_best(network: "nn.Module", record: Record) -> None:
     """Load the weights of a run's best epoch.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from clothseg import build
-from clothseg.cache import Census, read_census
+from clothseg.cache import Cache, Census, Pictures, read_census
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.checkpoint import latest_checkpoint
@@ -36,6 +36,7 @@ from clothseg.run.tables import read_history
 from clothseg.run.tracking import Tracking, job_tracking
 from clothseg.split import Split, missing_classes
 from clothseg.task.evaluation import evaluate
+from clothseg.task.parser import Parser
 from clothseg.task.training import Training
 from clothseg.terminal.screen import say as print_line
 from clothseg.trainer import autocast_dtype, evaluation_device, restore_keyboard_interrupt
@@ -102,6 +103,7 @@ def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
                 split.summary,
                 *begun,
                 *_notes(job, census, split, task),
+                *crowd_warning(data.cache, task),
                 *(f"warning: {problem}" for problem in problems),
                 *_beginning(checkpoint, problems),
             ]
@@ -139,6 +141,19 @@ def _notes(job: Job, census: Census, split: Split, task: Training) -> Iterator[s
         yield f"class weights: {text}"
     for name in missing_classes(census, split, task.names):
         yield f"warning: no training image contains the class {name}"
+
+
+def crowd_warning(cache: Cache | Pictures, task: Training) -> Iterator[str]:
+    """Warn of pictures with more people than the network can find."""
+    if not (isinstance(cache, Pictures) and isinstance(task, Parser)):
+        return
+    queries = task.network.queries
+    pictures, most = cache.crowds(queries)
+    if pictures:
+        yield (
+            f"warning: {pictures} pictures have more than model.queries={queries} people, up to "
+            f"{most}; the network finds {queries} at most"
+        )
 
 
 def _beginning(checkpoint: Path | None, problems: list[str]) -> list[str]:
