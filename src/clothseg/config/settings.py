@@ -125,7 +125,7 @@ class Report(BaseModel):
 
     model_config = STRICT
 
-    target: Literal["curves", "comparison", "examples"]
+    target: Literal["curves", "comparison", "examples", "speed_accuracy"]
     """Kind of figure, a module of :mod:`clothseg.commands.report`."""
     runs: str
     """Folder that contains the runs."""

@@ -44,7 +44,8 @@ SEALED = (
 
 DERIVED = (
     *("per_class.csv", "confusion_matrix.npy", "image_scores.npz", "confusion_matrix.png"),
-    *(f"figures/{name}.png" for name in ("class_iou", "learning_curves", "best", "worst")),
+    *(f"figures/{name}.png" for name in ("class_iou", "learning_curves")),
+    *(f"figures/{name}.png" for name in ("best", "worst", "people")),
 )
 """Files of a run that can be written again from its weights and its history."""
 

@@ -14,6 +14,7 @@ from clothseg.metric.names import PARTS
 from clothseg.metric.scorecard import scorecard
 from clothseg.metric.segmentation import Scores
 from clothseg.report.figures import draw_learning_curves
+from clothseg.report.people import PeoplePicture, ShownPeople, draw_people
 from clothseg.report.predictions import Example, Prediction, draw_predictions
 from clothseg.report.results import draw_scores, write_per_class
 from clothseg.run.job import Job
@@ -23,6 +24,8 @@ from clothseg.task.training import Training
 
 NUM_EXAMPLES = 4
 """Number of test images in the figure of the best and in that of the worst."""
+NUM_PEOPLE_EXAMPLES = 3
+"""Number of test images in the figure of people."""
 
 
 def write_scores(
@@ -76,7 +79,30 @@ def draw_examples(
             examples, labels.names, labels.palette, folder / "figures" / f"{kind}.png", title
         )
         drawn[kind] = examples
+    if isinstance(cache, Pictures):
+        shown = [int(scores.index[i]) for i in order[:NUM_PEOPLE_EXAMPLES]]
+        draw_people_examples(cache, shown, labels, task, folder / "figures" / "people.png")
     return drawn
+
+
+def draw_people_examples(
+    cache: Pictures, indices: Sequence[int], labels: LabelSpace, task: Any, path: Path
+) -> None:
+    """Draw people, parts and characteristics of test images above those that were predicted.
+
+    Source: loesch2021, Fig. 1.
+    """
+    pictures = []
+    for index in indices:
+        image, maps = np.array(cache.images.image(index)), np.array(cache.images.maps(index))
+        found = task.predict(image, image.shape[:2], SHOWN_SCORE)
+        true = dict(zip(task.values, [maps[0], *maps[2:]], strict=True))
+        prediction = ShownPeople(found.person, found.maps, found.scores)
+        truth = ShownPeople(maps[1], true)
+        pictures.append(PeoplePicture(cache.names[index], image, prediction, truth))
+    if pictures:
+        title = "Test images with the highest mean IoU: people, parts and characteristics"
+        draw_people(pictures, task.values, {PARTS: labels.colors}, path, title)
 
 
 @singledispatch

@@ -16,6 +16,8 @@ MIN_SCORE = 0.05
 """Smallest probability of a person that is evaluated."""
 SHOWN_SCORE = 0.5
 """Smallest probability of a person that is shown to users."""
+UNSAID = ("undetermined",)
+"""Values that say nothing about a part."""
 INSIDE = 0.5
 """Probability above which a pixel belongs to the mask of a query."""
 
@@ -201,7 +203,9 @@ def sentence(parts: Sequence[Part], names: Mapping[str, Sequence[str]]) -> str:
     """
     phrases = []
     for part in parts:
-        words = [names[kind][value] for kind, (value, _) in part.characteristics.items()]
+        # Of a name such as `Long/large` only the first word is said.
+        values = [names[kind][value] for kind, (value, _) in part.characteristics.items()]
+        words = [value.split("/")[0] for value in values if value.lower() not in UNSAID]
         phrases.append(" ".join([*words, names[PARTS][part.label]]).lower())
     return ", ".join(phrases)
 
