@@ -239,7 +239,7 @@ def build_task(config: RunConfig, pixels: "ClassPixels | None" = None) -> "Train
     from clothseg.task.human_parsing import HumanParsing
     from clothseg.task.semantic_segmentation import SemanticSegmentation
 
-    shared = {
+    shared: dict[str, Any] = {
         "seed": config.seed,
         "optimizer": config.optimizer.given,
         "scheduler": config.scheduler,

@@ -37,7 +37,7 @@ def problems(*overrides):
         ("modle=fpn", r"modle: no such key; did you mean `model`\?"),
         (
             "optimizer.lrr=1",
-            r"optimizer\.lrr: no such key; did you mean `lr`\? Available: betas, lr",
+            r"optimizer\.lrr: no such key; did you mean `lr`\? Available: backbone_rate, betas, lr",
         ),
         ("data.image_sise=64", r"data\.image_sise: no such key; did you mean `image_size`\?"),
         ("data.image_size=[128]", rf"data\.image_size=\[128\]: {IMAGE_SIZE}$"),

@@ -39,6 +39,8 @@ def test_a_record_of_version_0_1_0_loads_with_the_current_names():
         "callbacks": {"checkpoints": checkpoints},
         "data": config["data"] | {"fit": "squeeze", "mask_pixel": "center"},
         "metric": {"train": False, "validation": []},
+        "optimizer": config["optimizer"] | {"backbone_rate": 1.0},
+        "task": {"_target_": "clothseg.task.semantic"},
         "report": {"figures": "all"},
         "logger": {},
         "split": config["split"] | {"group_near_duplicates": True},

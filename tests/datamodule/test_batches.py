@@ -9,8 +9,7 @@ import torch
 from clothseg.augmentation import light
 from clothseg.cache import OwnAspectImages
 from clothseg.cache.columns import FlatRows
-from clothseg.datamodule.sampling import derive_seed
-from clothseg.datamodule.sampling import EpochOrder, Shard, image_weights
+from clothseg.datamodule.sampling import EpochOrder, Shard, derive_seed, image_weights
 from clothseg.error import ConfigError
 from support.random_cache import UNCHANGED, small_data
 

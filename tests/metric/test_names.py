@@ -12,11 +12,22 @@ from clothseg.commands.main import main
 from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError
 from clothseg.metric.class_scores import class_scores
-from clothseg.metric.names import COSTLY, EPOCH_SCORES, LOSS, MONITORS, SCORES, improvement
+from clothseg.metric.names import (
+    COSTLY,
+    EPOCH_SCORES,
+    LOSS,
+    MONITORS,
+    SCORES,
+    improvement,
+    task_scores,
+)
 from clothseg.metric.scorecard import dataset_values, scorecard
 from clothseg.metric.segmentation import ConfusionMatrix, SegmentationScores
 from clothseg.shipped import CONF
 from support.paths import REPOSITORY
+from support.shipped_config import PARSING
+
+SEMANTIC = task_scores("semantic")
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +45,17 @@ def scores_of(masks, costly=COSTLY):
 def test_every_score_is_computed_where_its_entry_says_so(masks):
     scores = scores_of(masks)
     columns = scores.columns()
-    assert columns.keys() == {score.key for score in SCORES}
-    for score in SCORES:
+    assert columns.keys() == {score.key for score in SEMANTIC}
+    for score in SEMANTIC:
         value = np.asarray(columns[score.key])
         assert value.shape == ((3,) if score.per_class else ())
         assert ((value > 0) & (value < 1)).all()
     part = scores.select(np.array([True, False, False, True])).columns()
-    assert part.keys() == {score.key for score in SCORES if score.per_image}
+    assert part.keys() == {score.key for score in SEMANTIC if score.per_image}
     pixels = ConfusionMatrix(3)
     pixels.update(*masks)
     assert class_scores(pixels.compute()).columns().keys() == {
-        s.key for s in SCORES if s.from_matrix
+        s.key for s in SEMANTIC if s.from_matrix
     }
     missing = {key for key, value in scores_of(masks, ()).columns().items() if value is None}
     assert missing == set(COSTLY)
@@ -72,10 +83,11 @@ def test_costly_scores_are_selected_one_by_one(masks):
 
 def test_a_card_has_every_score(masks):
     card = scorecard(scores_of(masks), ["BG", "Hat", "Coat"])
-    per_class = {score.key for score in SCORES if score.per_class}
+    per_class = {score.key for score in SEMANTIC if score.per_class}
     assert card["mean"].keys() == per_class
     assert card["per_class"][0].keys() == {"id", "name", "support", *per_class}
-    assert {score.key for score in SCORES if not score.per_class} <= card.keys()
+    totals = {score.key for score in SCORES if not score.per_class}
+    assert totals & card.keys() == {score.key for score in SEMANTIC if not score.per_class}
 
 
 def test_keys_and_names_are_unique_and_only_the_loss_improves_downwards():
@@ -90,8 +102,9 @@ KEYS = ("callbacks.checkpoints.monitor", "callbacks.early_stopping.monitor", "sc
 @pytest.mark.parametrize("key", KEYS)
 def test_every_monitor_is_accepted_and_others_are_answered_with_all(key):
     groups = ["callbacks=early_stopping", "scheduler=plateau"]
-    for monitor in MONITORS:
-        (job,) = check_command([*groups, f"{key}={monitor}"])
+    for monitor, score in MONITORS.items():
+        chosen = [*groups, *(() if "semantic" in score.tasks else PARSING), f"{key}={monitor}"]
+        (job,) = check_command(chosen)
         group, *path = key.split(".")
         node = job.config.plain[group]
         for part in path:

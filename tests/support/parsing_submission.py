@@ -4,8 +4,9 @@ import numpy as np
 from PIL import Image
 
 from clothseg.dataset.cihp_submission import write_picture
+from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
-from clothseg.metric.parsing.scores import PARTS, PredictedPicture
+from clothseg.metric.parsing.scores import PredictedPicture
 from support.answers import parsing_scene
 
 TRUE_MAPS = {

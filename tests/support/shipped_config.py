@@ -13,7 +13,12 @@ from clothseg.shipped import CONF
 CCP_NAMES = yaml.safe_load((CONF / "dataset" / "ccp.yaml").read_text())["names"]
 
 
+PARSING = ["dataset=ccihp", "dataset.root=somewhere", "model=hptr_tiny"]
+"""Overrides of a configuration of human parsing."""
+
 REQUIREMENTS = {
+    **dict.fromkeys(("augmentation=hptr", "loss=hptr", "task=parsing"), PARSING),
+    **dict.fromkeys(("model=hptr", "model=hptr_tiny"), PARSING[:2]),
     "model=pyramid_unet": ["data.image_size=224"],
     "loss=guided": [
         "model=pyramid_unet",

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
-from clothseg.metric.parsing.scores import PARTS, ParsingScores, Rules, TruePicture
+from clothseg.metric.parsing.scores import ParsingScores, Rules, TruePicture
 from clothseg.task.people import ImageArea, Part, describe, find_people, sentence
 
 CERTAIN = 9.0

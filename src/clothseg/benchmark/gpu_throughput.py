@@ -21,10 +21,10 @@ from clothseg.benchmark.comparison import (
 )
 from clothseg.benchmark.evaluation import metric_fraction_of_step
 from clothseg.config.settings import Benchmark
-from clothseg.datamodule.training_data import SegmentationData
+from clothseg.datamodule.training_data import TrainingData
 from clothseg.error import ConfigError
 from clothseg.jobs.machine import usable_cores
-from clothseg.task.semantic_segmentation import SemanticSegmentation
+from clothseg.task.training import Training
 
 IMAGE_SIZE = 320
 """Height and width of the images, pixels."""
@@ -120,7 +120,7 @@ def throughput(
     ]
 
 
-def make_step(task: SemanticSegmentation, form: str, device: torch.device) -> Step:
+def make_step(task: Training, form: str, device: torch.device) -> Step:
     """Build the training step of a copy of a task, with the task's loss and optimizer.
 
     Args:
@@ -132,7 +132,7 @@ def make_step(task: SemanticSegmentation, form: str, device: torch.device) -> St
     memory_format = torch.contiguous_format if form == "fp32" else torch.channels_last
     task.network.to(memory_format=memory_format)
     network = torch.compile(task.network) if form == "compiled" else task.network
-    optimizer = task.make_optimizer([p for p in task.parameters() if p.requires_grad])
+    optimizer = task.build_optimizer()
 
     def precision() -> AbstractContextManager[Any]:
         return nullcontext() if form == "fp32" else torch.autocast(device.type, torch.bfloat16)
@@ -149,7 +149,7 @@ def make_step(task: SemanticSegmentation, form: str, device: torch.device) -> St
     return step
 
 
-def _pipeline_batches(data: SegmentationData, device: torch.device) -> Iterator[Batch]:
+def _pipeline_batches(data: TrainingData, device: torch.device) -> Iterator[Batch]:
     """Yield batches of the input pipeline on the device, epoch after epoch."""
     loader, epoch = data.train_dataloader(), 0
     while True:

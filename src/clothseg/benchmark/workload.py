@@ -20,7 +20,7 @@ from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.config.run_config import RunConfig
 from clothseg.config.settings import Benchmark
-from clothseg.datamodule.training_data import SegmentationData
+from clothseg.datamodule.training_data import TrainingData
 from clothseg.error import ConfigError
 from clothseg.logger.tracker import Subject
 from clothseg.run.log import run_log
@@ -116,7 +116,7 @@ class Workload:
     image_size: int
 
     @property
-    def data(self) -> SegmentationData:
+    def data(self) -> TrainingData:
         """Data module of a run."""
         return build.build_data(self.config, self.cache, self.split)
 

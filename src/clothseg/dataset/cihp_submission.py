@@ -24,8 +24,9 @@ from clothseg.dataset.png import read_ids, value_counts
 from clothseg.error import DataError, abbreviate, shortened
 from clothseg.files import write_bytes, write_json, write_text
 from clothseg.json_file import STRICT, read_json
+from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
-from clothseg.metric.parsing.scores import PARTS, PredictedPicture
+from clothseg.metric.parsing.scores import PredictedPicture
 from clothseg.untrusted import read_text
 
 GLOBAL, INSTANCES, PEOPLE = "global_parsing", "instance_parsing", "people"

@@ -10,8 +10,9 @@ from clothseg.dataset.human_parsing import Characteristic
 from clothseg.dataset.parsing import PERSON_STEP, examine_maps
 from clothseg.dataset.png import value_counts
 from clothseg.error import DataError, abbreviate
+from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
-from clothseg.metric.parsing.scores import PARTS, TruePicture
+from clothseg.metric.parsing.scores import TruePicture
 
 FOLDERS = {"category": "Category_ids", "person": "Human_ids", "instance": "Instance_ids"}
 """Folders of the maps, by field name of :class:`clothseg.dataset.parsing.Parsing`."""

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from clothseg.metric.names import APP, APR, PCP
 from clothseg.metric.parsing.scores import IOU
 from clothseg.report.tables import add_score_columns, new_table
 
@@ -17,7 +18,7 @@ def parsing_tables(card: Mapping[str, Any], title: str) -> Iterator[Table]:
         card: the scores, as fractions.
         title: title of the tables.
     """
-    yield _class_table(card[IOU], card["apr"], card, "AP^r", f"{title}, percent")
+    yield _class_table(card[IOU], card[APR.key], card, APR.heading, f"{title}, percent")
     for kind, precision in card["apcr"].items():
         pixels = card["characteristics"][kind]
         if pixels is not None:
@@ -53,7 +54,7 @@ def _people_table(card: Mapping[str, Any]) -> Table:
     table = new_table(title, caption)
     table.add_column("score")
     add_score_columns(table, ["volume", "at 0.5"])
-    rows = {"AP^r": card["apr"], "AP^p": card["app"], "PCP": card["pcp"]}
+    rows = {score.heading: card[score.key] for score in (APR, APP, PCP)}
     rows["person AP"] = card["person_ap"]
     rows |= {f"AP^cr {kind}": scores for kind, scores in card["apcr"].items()}
     for name, scores in rows.items():

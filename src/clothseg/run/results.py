@@ -106,7 +106,7 @@ def draw_people_examples(
 
 
 @singledispatch
-def example(cache: Cache, index: int, iou: float, task: Any) -> Example:
+def example(cache: Any, index: int, iou: float, task: Any) -> Example:
     """Create the example of a test image, without padding.
 
     Args:
@@ -115,6 +115,11 @@ def example(cache: Cache, index: int, iou: float, task: Any) -> Example:
         iou: IoU of the prediction.
         task: the network.
     """
+    raise TypeError(f"{type(cache).__name__} has no images")
+
+
+@example.register
+def _(cache: Cache, index: int, iou: float, task: Any) -> Example:
     image, visible = np.array(cache.image(index)), cache.placement(index).target.slices
     return Example(
         name=cache.names[index],

@@ -54,7 +54,8 @@ class HumanParsing(Training, Parser):
         costly: Collection[str] = (),
     ) -> None:
         super().__init__(network, values, normalization, rules)
-        self.loss, self.seed = loss, seed
+        self.loss: ParsingLoss = loss
+        self.seed = seed
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.train_terms, self.val_terms = TermMeans(), TermMeans()
         self.val_metric = ParsingMetric(values, rules, costly)
@@ -101,11 +102,10 @@ class HumanParsing(Training, Parser):
     def _true_people(self, batch: Batch) -> TruePeople:
         """People of a batch, counted over the micro-batches and processes of its step."""
         trainer = self.trainer
-        numbers = batch.get("step_numbers", batch["numbers"])
+        is_part = "step_numbers" in batch
+        numbers: list[Tensor] = batch["step_numbers" if is_part else "numbers"]
         count = torch.tensor(float(sum(map(len, numbers))), device=self.device)
-        shares = trainer.world_size * (
-            trainer.accumulate_grad_batches if "step_numbers" in batch else 1
-        )
+        shares = trainer.world_size * (trainer.accumulate_grad_batches if is_part else 1)
         return true_people(batch, trainer.strategy.reduce(count, reduce_op="sum") / shares)
 
 

@@ -23,6 +23,8 @@ class ImageNetwork(nn.Module):
         normalization: `unit`, `imagenet` or `inception`.
     """
 
+    names: list[str]
+    """Class names in id order."""
     scale: Tensor
     shift: Tensor
 

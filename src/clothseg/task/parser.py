@@ -40,11 +40,7 @@ class Parser(ImageNetwork):
     ) -> None:
         super().__init__(network, normalization)
         self.values, self.rules = values, rules
-
-    @property
-    def names(self) -> list[str]:
-        """Class names in id order."""
-        return list(self.values[PARTS])
+        self.names = list(values[PARTS])
 
     @property
     def kinds(self) -> list[str]:
@@ -117,7 +113,8 @@ class Parser(ImageNetwork):
 
     def _masks(self, output: ParsingOutput, position: int, queries: int) -> Iterator[Tensor]:
         """Yield the mask logits [h,w] of each query of an image."""
-        for numbers in torch.arange(queries, device=output.people.device).split(MASKS_AT_ONCE):
+        everyone = torch.arange(queries, device=output.people.device)
+        for numbers in torch.split(everyone, MASKS_AT_ONCE):
             yield from output.masks(torch.full_like(numbers, position), numbers)
 
 

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
-from clothseg.metric.parsing.scores import PARTS, PredictedPicture
+from clothseg.metric.parsing.scores import PredictedPicture
 
 MIN_SCORE = 0.05
 """Smallest probability of a person that is evaluated."""

@@ -79,7 +79,8 @@ class SemanticSegmentation(Training, Segmenter):
         train_scores: bool = False,
     ) -> None:
         super().__init__(network, names, normalization, postprocess)
-        self.loss, self.seed = loss, seed
+        self.loss: PixelLoss = loss
+        self.seed = seed
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.train_terms = TermMeans()
         self.train_matrix = ConfusionMatrix(len(names)) if train_scores else None

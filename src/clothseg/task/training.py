@@ -1,4 +1,4 @@
-"""What trainings of all tasks share."""
+"""Base class of the trainings of all tasks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ class Training(ImageNetwork, pl.LightningModule):
 
     Attributes:
         network: the network, whose attribute `backbone` is its encoder, or None.
-        names: class names in id order.
+        loss: the terms to minimize.
         seed: seed of dropout.
         make_optimizer: creates the optimizer from the trainable parameters of the backbone, and
             from all of them.
@@ -35,7 +35,7 @@ class Training(ImageNetwork, pl.LightningModule):
     """
 
     network: Any
-    names: Sequence[str]
+    loss: nn.Module
     seed: int
     make_optimizer: MakeOptimizer
     make_scheduler: MakeSchedule
@@ -56,11 +56,15 @@ class Training(ImageNetwork, pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Create the optimizer of all trainable parameters and its schedule."""
-        backbone = self.network.backbone
-        parts = [[] if backbone is None else backbone.parameters(), self.parameters()]
-        optimizer = self.make_optimizer(*([p for p in part if p.requires_grad] for part in parts))
+        optimizer = self.build_optimizer()
         schedule = self.make_scheduler(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer} | ({"lr_scheduler": schedule} if schedule else {})
+
+    def build_optimizer(self) -> Optimizer:
+        """Create the optimizer of all trainable parameters."""
+        backbone = self.network.backbone
+        parts = [[] if backbone is None else backbone.parameters(), self.parameters()]
+        return self.make_optimizer(*([p for p in part if p.requires_grad] for part in parts))
 
     def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any) -> None:
         """Step every schedule except plateau, which :meth:`on_validation_epoch_end` steps.

@@ -7,14 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import distributed, nn
 
-from clothseg.metric.names import Score, task_scores
-from clothseg.metric.parsing.scores import (
-    PARTS,
-    ParsingScores,
-    PredictedPicture,
-    Rules,
-    TruePicture,
-)
+from clothseg.metric.names import PARTS, Score, task_scores
+from clothseg.metric.parsing.scores import ParsingScores, PredictedPicture, Rules, TruePicture
 from clothseg.metric.segmentation import Scores, SegmentationScores
 
 
@@ -85,8 +79,8 @@ class ParsingMetric(nn.Module):
             truth: ground truth.
             predicted: prediction of the same size.
         """
-        pair = (torch.from_numpy(one.maps[PARTS])[None].long() for one in (predicted, truth))
-        self.parts.update(*pair, torch.tensor([index]))
+        found, true = (torch.from_numpy(p.maps[PARTS])[None].long() for p in (predicted, truth))
+        self.parts.update(found, true, torch.tensor([index]))
         self.parsing.add(truth, predicted, index)
 
     def compute(self) -> ParsedScores:

@@ -83,7 +83,7 @@ class PredictedPicture:
 
 @dataclass(frozen=True)
 class PictureScores:
-    """What is kept of one picture.
+    """Counts and ranks that are kept of one picture.
 
     Args:
         index: position among the pictures.
