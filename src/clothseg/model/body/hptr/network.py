@@ -134,6 +134,8 @@ class HPTR(nn.Module):
         attention = self.attention(
             features.queries[images, queries], features.encoded[images], features.padding[images]
         )
+        # Their sum is 1; with a mean of 1 they are as large as the features beside them.
+        attention = attention * attention[0].numel()
         masks: Tensor = self.mask_branch(features.common, images, attention)
         return masks
 
