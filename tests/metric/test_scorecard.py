@@ -11,7 +11,10 @@ from PIL import Image
 from clothseg.commands.mask_files import score_folders
 from clothseg.error import DataError
 from clothseg.metric.names import COSTLY
-from clothseg.metric.scorecard import scorecard
+from clothseg.metric.parsing.instances import Instances, characterized_truth
+from clothseg.metric.parsing.result import ParsingMetric
+from clothseg.metric.parsing.scores import PredictedPicture, Rules, TruePicture
+from clothseg.metric.scorecard import flat_scores, scorecard
 from clothseg.metric.segmentation import SegmentationScores
 
 NAMES = ["background", "skirt", "scarf"]
@@ -115,6 +118,50 @@ def test_scores_by_source_equal_those_of_the_source_alone():
         == scorecard(compute_scores(range(8), 1), NAMES)
         == scorecard(compute_scores(range(8), 8), NAMES, np.full(9, ""))
     )
+
+
+def parsing_card(kinds, people=True):
+    """Card of one person in a skirt that is found exactly, but for half of the colors.
+
+    Args:
+        kinds: characteristics that are predicted, of `size` and `color`.
+        people: whether people are told apart.
+    """
+    person = np.zeros((8, 8), np.int64)
+    person[2:6] = 1
+    colors = np.where(person == 1, np.arange(8) // 4 + 1, 0)
+    maps = {"parts": person, "size": person, "color": colors}
+    parts = characterized_truth(person, person, person)
+    found = dict.fromkeys(["parts", *kinds], person)
+    instances = Instances(parts.index, parts.labels, np.ones(1))
+    metric = ParsingMetric({"parts": NAMES, "size": ["none", "long"], "color": NAMES}, Rules())
+    metric.update(
+        0,
+        TruePicture(maps, person, parts),
+        PredictedPicture(found, instances, [person] if people else None, np.ones(1)),
+    )
+    return scorecard(metric.compute(), NAMES)
+
+
+def test_scores_of_people_and_characteristics_are_flat():
+    """Of the colors, 16 of 32 pixels are right, and the background: IoU 1, 1/2 and 0."""
+    flat = flat_scores(parsing_card(["size", "color"]), "test", [])
+    assert flat["test/person_ap"] == flat["test/apcr/size"] == flat["test/miou/size"] == 1
+    assert flat["test/miou/color"] == 0.5
+    assert 0 < flat["test/apcr/color"] < 1
+
+
+def test_scores_that_a_prediction_lacks_are_none():
+    flat = flat_scores(parsing_card(["size"], people=False), "best", [])
+    for name in ("person_ap", "apcr/color", "miou/color"):
+        assert flat[f"best/{name}"] is None
+    assert flat["best/miou/size"] == 1
+
+
+def test_other_tasks_have_no_scores_of_people():
+    card = scorecard(compute_scores(range(8), 8), NAMES)
+    further = {"test/accuracy", "test/binary_iou"}
+    assert flat_scores(card, "test", []).keys() == {f"test/mean_{key}" for key in MEANS} | further
 
 
 def test_folders_with_images_of_different_sizes(folders):

@@ -139,7 +139,7 @@ def person_boxes(person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find the people of a picture.
 
     Args:
-        person: number of the person of each pixel, uint8 [h,w], 0 = none.
+        person: number of the person of each pixel, integers [h,w] up to 255, 0 = none.
 
     Returns:
         Center, width and height of each person as fractions of the picture, float32 [n,4], and the

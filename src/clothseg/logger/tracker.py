@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,12 +65,15 @@ class Results:
         matrix: confusion matrix of the test set int64 [K,K]; rows are the ground truth.
         examples: the `best` and the `worst` test images.
         checkpoint: weights of the best epoch.
+        values: names of the values of each map of people, in id order; empty if the examples have
+            no people.
     """
 
     metrics: Mapping[str, Any]
     matrix: "np.ndarray"
     examples: Mapping[str, Sequence["Example"]]
     checkpoint: Path
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def scores(self, columns: Sequence[str]) -> dict[str, float | None]:
         """Flatten the scores of the test part, and with `best/` of validation at the best epoch.

@@ -64,7 +64,6 @@ def overlay_masks(examples: Sequence["Example"], names: Sequence[str]) -> list[A
         names: class names [K].
     """
     wandb = import_wandb()
-    labels = dict(enumerate(names)) | {IGNORE: "ignored"}
     images = []
     for example in examples:
         (prediction,) = example.predictions
@@ -72,10 +71,24 @@ def overlay_masks(examples: Sequence["Example"], names: Sequence[str]) -> list[A
         images.append(
             wandb.Image(
                 example.image,
-                caption=f"{example.name}, IoU {100 * prediction.iou:.1f} %",
-                masks={
-                    key: {"mask_data": mask, "class_labels": labels} for key, mask in masks.items()
-                },
+                caption=caption(example),
+                masks={key: overlay(mask, names) for key, mask in masks.items()},
             )
         )
     return images
+
+
+def overlay(mask: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+    """Describe a mask as the service does.
+
+    Args:
+        mask: ids [H,W], 255 = ignore.
+        names: names of the ids from 0.
+    """
+    return {"mask_data": mask, "class_labels": dict(enumerate(names)) | {IGNORE: "ignored"}}
+
+
+def caption(example: "Example") -> str:
+    """Return the caption of a test image with the prediction of the run."""
+    (prediction,) = example.predictions
+    return f"{example.name}, IoU {100 * prediction.iou:.1f} %"

@@ -78,6 +78,7 @@ class WandbTracker(Tracker):
     def end(self, results: Results) -> None:
         """Log scores, tables and figures, and optionally store the checkpoint."""
         from clothseg.logger import wandb_media as media
+        from clothseg.logger.wandb_people import people_images
 
         names = self._subject.labels.names
         content = {
@@ -86,7 +87,10 @@ class WandbTracker(Tracker):
             **media.figure_images(self._subject.folder),
         }
         for kind, examples in results.examples.items():
-            content[f"examples/{kind}"] = media.overlay_masks(examples, names)
+            if results.values:
+                content |= people_images(f"examples/{kind}", examples, results.values)
+            else:
+                content[f"examples/{kind}"] = media.overlay_masks(examples, names)
         if len(self._rows) + 1 > self._logged:
             self._log(content, len(self._rows) + 1)
         self._run.summary.update(

@@ -74,6 +74,25 @@ def overall_scores(card: Mapping[str, Any]) -> dict[str, Any]:
     return means | {key: card.get(key) for key in dataset_keys([card])}
 
 
+def parsing_scores(card: Mapping[str, Any]) -> dict[str, float | None]:
+    """Select the scores of people and characteristics of a card, each as one number.
+
+    The number of an average precision is its mean over IoU thresholds, and that of the pixels of a
+    characteristic their mean IoU.
+
+    Returns:
+        `person_ap`, and `apcr/<kind>` and `miou/<kind>` of each characteristic; None if undefined.
+        Empty for cards without a block `parsing`, among them aggregates.
+    """
+    if "parsing" not in card:
+        return {}
+    scores = card["parsing"]
+    blocks = {"person_ap": (scores["person_ap"], "vol")}
+    blocks |= {f"apcr/{kind}": (levels, "vol") for kind, levels in scores["apcr"].items()}
+    blocks |= {f"miou/{kind}": (iou, "miou") for kind, iou in scores["characteristics"].items()}
+    return {name: None if one is None else one[key] for name, (one, key) in blocks.items()}
+
+
 def dataset_keys(cards: Collection[Mapping[str, Any]]) -> list[str]:
     """Keys of the scores of a dataset that cards have, among them those of every task."""
     return [key for key in DATASET_KEYS if key in ALWAYS or any(key in card for card in cards)]
@@ -84,12 +103,15 @@ def flat_scores(
 ) -> dict[str, Any]:
     """Flatten a card to keys of loggers: `test/mean_iou`, `test/accuracy`, `test/iou/<class>`.
 
+    Human parsing has those of :func:`parsing_scores` too, such as `test/person_ap`.
+
     Args:
         card: a scorecard, or an aggregate of several.
         part: first part of the keys.
         columns: keys of the values of each class; None for all, including its pixels.
     """
-    flat = {f"{part}/{name}": value for name, value in overall_scores(card).items()}
+    scores = overall_scores(card) | parsing_scores(card)
+    flat = {f"{part}/{name}": value for name, value in scores.items()}
     for row in card["per_class"]:
         for key, value in row.items():
             if key not in ("id", "name") if columns is None else key in columns:

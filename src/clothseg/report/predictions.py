@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from clothseg.labels import IGNORE
 from clothseg.report.legend import class_entries, ignored_entry, occurring_values
 from clothseg.report.masks import lay_over, with_few_shades
 from clothseg.report.picture_grid import NO_BREAK, Row, draw_grid
+
+if TYPE_CHECKING:
+    from clothseg.report.people import PeoplePicture
 
 OPACITY = 0.7
 """Opacity of class colors over an image; the background is not painted."""
@@ -48,6 +52,7 @@ class Example:
         ground_truth: class ids uint8 [H,W], 255 = ignore.
         predictions: predictions of one or more networks.
         heading: text above the row, which begins a section; empty for none.
+        people: its people, true and found by the first network; None for semantic segmentation.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Example:
     ground_truth: np.ndarray
     predictions: Sequence[Prediction]
     heading: str = ""
+    people: "PeoplePicture | None" = None
 
 
 def draw_predictions(

@@ -19,6 +19,7 @@ from clothseg.report.predictions import Example, Prediction, draw_predictions
 from clothseg.report.results import draw_scores, write_per_class
 from clothseg.run.job import Job
 from clothseg.run.tables import write_image_scores
+from clothseg.task.parser import Parser
 from clothseg.task.people import SHOWN_SCORE
 from clothseg.task.training import Training
 
@@ -65,7 +66,9 @@ def draw_examples(
 ) -> dict[str, list[Example]]:
     """Draw the test images with the highest and the lowest mean IoU, and return them.
 
-    Source: inacio2019, Fig. 9.
+    People, if the network finds them, have a figure with those of the first images.
+
+    Source: inacio2019, Fig. 9; loesch2021, Fig. 1.
     """
     # The IoU of an image averages over its own classes, so one valid pixel suffices.
     rows = np.ma.masked_invalid(scores.image_iou).mean(1).filled(np.nan)
@@ -79,30 +82,12 @@ def draw_examples(
             examples, labels.names, labels.palette, folder / "figures" / f"{kind}.png", title
         )
         drawn[kind] = examples
-    if isinstance(cache, Pictures):
-        shown = [int(scores.index[i]) for i in order[:NUM_PEOPLE_EXAMPLES]]
-        draw_people_examples(cache, shown, labels, task, folder / "figures" / "people.png")
-    return drawn
-
-
-def draw_people_examples(
-    cache: Pictures, indices: Sequence[int], labels: LabelSpace, task: Any, path: Path
-) -> None:
-    """Draw people, parts and characteristics of test images above those that were predicted.
-
-    Source: loesch2021, Fig. 1.
-    """
-    pictures = []
-    for index in indices:
-        image, maps = np.array(cache.images.image(index)), np.array(cache.images.maps(index))
-        found = task.predict(image, image.shape[:2], SHOWN_SCORE)
-        true = dict(zip(task.values, [maps[0], *maps[2:]], strict=True))
-        prediction = ShownPeople(found.person, found.maps, found.scores)
-        truth = ShownPeople(maps[1], true)
-        pictures.append(PeoplePicture(cache.names[index], image, prediction, truth))
-    if pictures:
+    people = [one.people for one in drawn["best"][:NUM_PEOPLE_EXAMPLES] if one.people]
+    if people and isinstance(task, Parser):
         title = "Test images with the highest mean IoU: people, parts and characteristics"
-        draw_people(pictures, task.values, {PARTS: labels.colors}, path, title)
+        path = folder / "figures" / "people.png"
+        draw_people(people, task.values, {PARTS: labels.colors}, path, title)
+    return drawn
 
 
 @singledispatch
@@ -131,11 +116,15 @@ def _(cache: Cache, index: int, iou: float, task: Any) -> Example:
 
 @example.register
 def _(cache: Pictures, index: int, iou: float, task: Any) -> Example:
-    image = np.array(cache.images.image(index))
-    people = task.predict(image, image.shape[:2], SHOWN_SCORE)
+    name, image = cache.names[index], np.array(cache.images.image(index))
+    parts, person, *characteristics = np.array(cache.images.maps(index))
+    found = task.predict(image, image.shape[:2], SHOWN_SCORE)
+    prediction = ShownPeople(found.person, found.maps, found.scores)
+    truth = ShownPeople(person, dict(zip(task.values, [parts, *characteristics], strict=True)))
     return Example(
-        name=cache.names[index],
+        name=name,
         image=image,
-        ground_truth=np.array(cache.images.mask(index)),
-        predictions=[Prediction(people.maps[PARTS], iou)],
+        ground_truth=parts,
+        predictions=[Prediction(found.maps[PARTS], iou)],
+        people=PeoplePicture(name, image, prediction, truth),
     )

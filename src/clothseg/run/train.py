@@ -227,7 +227,10 @@ def _write_results(
         "fold_deviation": data.split.deviation,
     }
     write_json(job.folder / "metrics.json", metrics)
-    return Results(metrics, scores.matrix, examples, Record(job.folder).best_checkpoint)
+    weights = Record(job.folder).best_checkpoint
+    if isinstance(task, Parser):
+        return Results(metrics, scores.matrix, examples, weights, task.values)
+    return Results(metrics, scores.matrix, examples, weights)
 
 
 def device_name(job: Job) -> str:
