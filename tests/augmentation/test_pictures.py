@@ -63,9 +63,13 @@ def test_the_short_side_is_set_unless_the_long_one_becomes_too_long(
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**31 - 1), st.floats(0, 1), st.floats(0, 1)
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.integers(0, 2**31 - 1),
+    st.floats(0, 1),
+    st.floats(0, 1),
 )
-def test_image_and_maps_stay_aligned_and_within_the_longest_side(height, width, seed, flip, crop):
+def test_image_and_maps_stay_aligned_and_within_the_longest_side(size, seed, flip, crop):
     augment = hptr(
         64,
         np.arange(256, dtype=np.uint8),
@@ -75,7 +79,7 @@ def test_image_and_maps_stay_aligned_and_within_the_longest_side(height, width, 
         crop_short_sides=[0.5, 0.9],
         crop_sides=[0.4, 1.0],
     )
-    image, maps = augment(*picture(height, width), seed)
+    image, maps = augment(*picture(*size), seed)
     assert image.shape[:2] == maps.shape[1:]
     assert max(image.shape) <= 64
     assert np.array_equal(maps[0], maps[1])
@@ -83,7 +87,7 @@ def test_image_and_maps_stay_aligned_and_within_the_longest_side(height, width, 
     # Inside blocks the image has the brightness of its block, also after it was resized.
     inside = np.abs(image[..., 0].astype(int) - 10 * maps[0].astype(int)) <= 12
     assert inside.mean() > 0.35 or min(image.shape[:2]) < 12
-    same = augment(*picture(height, width), seed)
+    same = augment(*picture(*size), seed)
     assert np.array_equal(same[0], image)
     assert np.array_equal(same[1], maps)
 

@@ -196,6 +196,7 @@ class Benchmark(BaseModel):
         "training_step",
         "evaluation",
         "parsing_scores",
+        "parsing_time",
         "start_up",
         "sweep_job",
         "parallel_jobs",

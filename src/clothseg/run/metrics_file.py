@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 from pydantic import AfterValidator, Field, with_config
 from typing_extensions import TypedDict
 
-from clothseg.json_file import KNOWN, STRICT, Count, Plain, Ratio
+from clothseg.json_file import KNOWN, STRICT, Count, Ratio
 from clothseg.metric.names import ACCURACY, SCORES, Monitor, Score
 
 MAX_PIXELS = 2**53
@@ -79,12 +79,49 @@ class SourceCard(Totals):
     mean: Means
 
 
+Value = NotNegative | None
+
+
+@with_config(STRICT)
+class Levels(TypedDict):
+    """Scores at IoU thresholds, and their mean `vol`."""
+
+    vol: Value
+    at_50: Value
+    at_75: NotRequired[Value]
+    per_threshold: list[Value]
+    per_class: NotRequired[dict[str, Value]]
+
+
+@with_config(STRICT)
+class Pixels(TypedDict):
+    """IoU of the values of a map, and its means."""
+
+    miou: Value
+    miou_foreground: Value
+    miou_per_image: Value
+    iou: dict[str, Value]
+
+
+@with_config(STRICT)
+class ParsingBlock(Pixels):
+    """Scores of human parsing, see :class:`clothseg.metric.parsing.scores.ParsingScores`."""
+
+    num_images: Count
+    apr: Levels
+    app: Levels | None
+    pcp: Levels | None
+    person_ap: Levels | None
+    apcr: dict[str, Levels | None]
+    characteristics: dict[str, Pixels | None]
+
+
 @with_config(STRICT)
 class PartCard(SourceCard):
     """Scores of the images of one part of a split."""
 
     confusion_matrix: list[list[Count]]
-    parsing: NotRequired[Plain]
+    parsing: NotRequired[ParsingBlock]
     by_source: NotRequired[dict[str, Annotated[SourceCard, AfterValidator(_require_classes)]]]
 
 

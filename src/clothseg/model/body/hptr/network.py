@@ -143,4 +143,6 @@ class HPTR(nn.Module):
 def _reduced(padding: Tensor, height: int, width: int) -> Tensor:
     """Reduce a padding mask bool [B,H,W] to the size of features, bool [B,h,w]."""
     reduced = F.interpolate(padding[:, None].float(), (height, width), mode="nearest-exact")
-    return reduced[:, 0] > 0.5
+    padded = reduced[:, 0] > 0.5
+    padded[:, 0, 0] = False  # also of an image so small that the padding is nearer to each position
+    return padded
