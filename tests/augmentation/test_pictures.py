@@ -63,8 +63,7 @@ def test_the_short_side_is_set_unless_the_long_one_becomes_too_long(
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 90),
-    st.integers(1, 90),
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
     st.integers(0, 2**31 - 1),
     st.floats(0, 1),
     st.floats(0, 1),

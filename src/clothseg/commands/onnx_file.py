@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from math import inf, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -12,15 +13,53 @@ from unittest import mock
 import numpy as np
 
 from clothseg.error import DataError, first_line
-from clothseg.geometry import ImageSize, sides
+from clothseg.model.sizes import Sizes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from clothseg.model.network import Network
-
 TOLERANCE = 1e-3
-"""Maximum difference for a logit of magnitude 1; rounding differs between the two runtimes."""
+"""Maximum difference for a value of magnitude 1; rounding differs between the two runtimes."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Network as other programs call it.
+
+    The first axis of every input and output is the batch, and the last two of every input are the
+    height and the width.
+
+    Args:
+        network: takes the inputs by name and returns the outputs by name; in evaluation mode.
+        outputs: name of each output in order, with the noun for one of its values.
+        classes: name of the output [B,K,h,w] whose largest value is the class of a pixel.
+        stride: height and width of any size are multiples of this, pixels.
+        sizes: sizes of images that the network takes.
+    """
+
+    network: "nn.Module"
+    outputs: Mapping[str, str]
+    classes: str
+    stride: int
+    sizes: Sizes
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of an output between ONNX Runtime and PyTorch.
+
+    Args:
+        absolute: maximum absolute difference of a value.
+        largest: maximum absolute value, with which rounding errors scale.
+    """
+
+    absolute: float
+    largest: float
+
+    @property
+    def relative(self) -> float:
+        """Difference as a fraction of the largest value, or of 1 if that is smaller."""
+        return self.absolute / max(1.0, self.largest)
 
 
 @dataclass(frozen=True)
@@ -29,26 +68,33 @@ class Parity:
 
     Args:
         images: number of images.
-        difference: maximum absolute difference of a logit.
-        largest: maximum absolute logit, with which rounding errors scale.
+        differences: difference of each output by name.
         agreement: fraction of pixels with the same predicted class.
     """
 
     images: int
-    difference: float
-    largest: float
+    differences: Mapping[str, Difference]
     agreement: float
+
+    @property
+    def worst(self) -> tuple[str, Difference]:
+        """Name and difference of the output that differs most."""
+
+        def badness(item: tuple[str, Difference]) -> float:
+            return inf if isnan(item[1].relative) else item[1].relative
+
+        return max(self.differences.items(), key=badness)
 
     @property
     def equal(self) -> bool:
         """True if the results differ by rounding only."""
-        return self.difference <= TOLERANCE * max(1.0, self.largest)
+        return self.worst[1].relative <= TOLERANCE
 
 
 def write_onnx(
-    network: "Network",
+    graph: Graph,
     path: Path,
-    image_size: ImageSize,
+    inputs: "Mapping[str, Tensor]",
     opset: int,
     entries: Mapping[str, str],
     any_size: bool,
@@ -56,9 +102,9 @@ def write_onnx(
     """Export a network to ONNX with metadata.
 
     Args:
-        network: network in evaluation mode that returns ``logits``.
+        graph: the network.
         path: the file.
-        image_size: height and width of the images for tracing, pixels; one number if equal.
+        inputs: inputs by name, in order, whose types and sizes are those for tracing.
         opset: ONNX opset version.
         entries: entries of the metadata.
         any_size: allow any height and width that are multiples of the stride.
@@ -70,20 +116,24 @@ def write_onnx(
     import torch
 
     batch, rows, columns = (torch.export.Dim(name) for name in ("batch", "rows", "columns"))
-    variable = {2: network.stride * rows, 3: network.stride * columns} if any_size else {}
     # A side of exactly one stride would be specialized to a constant.
-    least = 2 * network.stride if any_size else 1
-    example = torch.zeros(2, 3, *(max(side, least) for side in sides(image_size)))
+    least = 2 * graph.stride if any_size else 1
+    example, shapes = {}, {}
+    for name, given in inputs.items():
+        size = (max(side, least) for side in given.shape[-2:])
+        example[name] = given.new_zeros(2, *given.shape[1:-2], *size)
+        sides = {given.ndim - 2: graph.stride * rows, given.ndim - 1: graph.stride * columns}
+        shapes[name] = {0: batch, **(sides if any_size else {})}
     try:
         with _quiet(), _constant_padding() if any_size else nullcontext():
             program = torch.onnx.export(
-                _logits_only(network),
-                (example,),
+                graph.network,
+                kwargs=example,
                 dynamo=True,
                 opset_version=opset,
-                input_names=["image"],
-                output_names=["logits"],
-                dynamic_shapes={"image": {0: batch, **variable}},
+                input_names=list(inputs),
+                output_names=list(graph.outputs),
+                dynamic_shapes=shapes,
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
@@ -101,8 +151,8 @@ def write_onnx(
     onnx.save(model, str(path))
 
 
-def compare(network: "nn.Module", path: Path, images: "Tensor") -> Parity:
-    """Compare PyTorch and ONNX Runtime on the same normalized images float32 [N,3,H,W].
+def compare(graph: Graph, path: Path, inputs: "Mapping[str, Tensor]") -> Parity:
+    """Compare PyTorch and ONNX Runtime on the same inputs by name.
 
     Raises:
         DataError: ONNX Runtime cannot run the file.
@@ -110,20 +160,26 @@ def compare(network: "nn.Module", path: Path, images: "Tensor") -> Parity:
     import torch
     from onnxruntime import InferenceSession
 
+    names = list(graph.outputs)
     try:
         session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        (theirs,) = session.run(["logits"], {"image": images.numpy()})
+        found = session.run(names, {name: given.numpy() for name, given in inputs.items()})
     except Exception as error:  # its errors have no common base class
         first = first_line(error)
         raise DataError(f"ONNX Runtime cannot run the exported network: {first}") from error
+    theirs = dict(zip(names, found, strict=True))
     with torch.inference_mode():
-        ours = network(images)["logits"].numpy()
-    return Parity(
-        images=len(images),
-        difference=float(np.abs(ours - theirs).max()),
-        largest=float(np.abs(ours).max()),
-        agreement=float((ours.argmax(1) == theirs.argmax(1)).mean()),
-    )
+        ours = {name: output.numpy() for name, output in graph.network(**inputs).items()}
+    differences = {
+        name: Difference(
+            absolute=float(np.abs(ours[name] - theirs[name]).max()),
+            largest=float(np.abs(ours[name]).max()),
+        )
+        for name in names
+    }
+    labels = [outputs[graph.classes].argmax(1) for outputs in (ours, theirs)]
+    agreement = float((labels[0] == labels[1]).mean())
+    return Parity(len(labels[0]), differences, agreement)
 
 
 @contextmanager
@@ -154,19 +210,3 @@ def _constant_padding() -> Iterator[None]:
 
     with mock.patch.object(padding, "get_same_padding", missing):
         yield
-
-
-def _logits_only(network: "nn.Module") -> "nn.Module":
-    """Wrap a network to return only its logits instead of a dictionary."""
-    from torch import nn
-
-    class LogitsOnly(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, image: "Tensor") -> "Tensor":
-            logits: Tensor = self.network(image)["logits"]
-            return logits
-
-    return LogitsOnly()

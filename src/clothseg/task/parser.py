@@ -68,6 +68,29 @@ class Parser(ImageNetwork):
             "maps": maps,
         }
 
+    def padded(
+        self, images: Sequence[np.ndarray], height: int, width: int
+    ) -> tuple[Tensor, Tensor]:
+        """Convert RGB images uint8 [h,w,3] of any sizes to one batch for the network.
+
+        Args:
+            images: the images, each in the upper left corner of the batch.
+            height: height H of the batch, a multiple of the stride, pixels.
+            width: width W of the batch, a multiple of the stride, pixels.
+
+        Returns:
+            Normalized images float [B,3,H,W], zero in the padding, and where they are padded, bool
+            [B,H,W].
+        """
+        pixels = np.zeros((len(images), height, width, 3), np.uint8)
+        for place, image in zip(pixels, images, strict=True):
+            place[: image.shape[0], : image.shape[1]] = image
+        device = self.scale.device
+        visible = torch.tensor([image.shape[:2] for image in images], device=device)
+        padding = padding_mask(visible, height, width)
+        normalized = self.normalized(torch.from_numpy(pixels).to(device))
+        return normalized.masked_fill(padding[:, None], 0.0), padding
+
     def people(
         self, output: ParsingOutput, position: int, area: ImageArea, min_score: float = MIN_SCORE
     ) -> People:
@@ -98,17 +121,11 @@ class Parser(ImageNetwork):
         """
         self.eval()
         height, width = image.shape[:2]
-        padded = np.zeros(
-            (-(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE, 3), np.uint8
-        )
-        padded[:height, :width] = image
-        pixels = torch.from_numpy(padded)[None].to(self.scale.device)
-        visible = torch.tensor([[height, width]], device=pixels.device)
-        padding = padding_mask(visible, *padded.shape[:2])
-        images = self.normalized(pixels).masked_fill(padding[:, None], 0.0)
+        rows, columns = (-(-side // STRIDE) * STRIDE for side in (height, width))
+        images, padding = self.padded([image], rows, columns)
         output = self.network(images, padding)
         require_finite(torch.cat([output.people.flatten(), output.maps[PARTS].flatten()]))
-        area = ImageArea(padded.shape[:2], (height, width), size)
+        area = ImageArea((rows, columns), (height, width), size)
         return self.people(output, 0, area, min_score)
 
     def _masks(self, output: ParsingOutput, position: int, queries: int) -> Iterator[Tensor]:

@@ -56,7 +56,7 @@ class Transformer(nn.Module):
         """
         for encode in self.encoder:
             image = encode(image, positions, padding)
-        code = queries.expand(len(image), -1, -1)
+        code = queries.expand(image.shape[0], -1, -1)  # len would fix the batch of an export
         content = torch.zeros_like(code)
         layers = []
         for decode in self.decoder:
