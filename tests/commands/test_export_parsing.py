@@ -13,7 +13,7 @@ from clothseg.commands import export
 from clothseg.commands.export import parsing
 from clothseg.commands.onnx_file import Difference, Parity
 from clothseg.config.run_config import RunConfig
-from clothseg.error import DataError
+from clothseg.error import ConfigError, DataError
 from clothseg.task.people import ImageArea, find_people
 from support.command_line import records
 
@@ -185,6 +185,14 @@ def test_an_output_that_differs_is_named_and_nothing_is_written(run, tmp_path, m
     with pytest.raises(DataError, match=message):
         export.export_command([f"run={run.folder}", f"output={tmp_path / 'network.onnx'}"])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_an_opset_that_the_runtime_cannot_run_is_refused(run, tmp_path):
+    output = tmp_path / "network.onnx"
+    with pytest.raises(ConfigError, match=r"opset=23: .*; use opset=22 or lower"):
+        export.export_command([f"run={run.folder}", f"output={output}", "opset=23"])
+    parsing.require_opset(22)
 
 
 @pytest.mark.parametrize("output", ["people", "boxes"])

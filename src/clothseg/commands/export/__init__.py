@@ -53,7 +53,7 @@ def export_command(overrides: list[str]) -> int:
     config = recorded_config(run, options.trust)
     warn_if_unfinished([run])
     _create_folder(path)
-    exported = _exported(config, run)
+    exported = _exported(config, run, options.opset)
     with replacing(path) as temporary:
         parity, sizes = _write_and_compare(exported, temporary, options.opset)
         if not parity.equal:
@@ -75,11 +75,16 @@ def export_command(overrides: list[str]) -> int:
     return 0
 
 
-def _exported(config: RunConfig, run: Path) -> Exported:
-    """Load the network, as its task exports it."""
-    if isinstance(config.task, Parsing):
-        from clothseg.commands.export.parsing import ExportedParser
+def _exported(config: RunConfig, run: Path, opset: int) -> Exported:
+    """Load the network, as its task exports it.
 
+    Raises:
+        ConfigError: the opset is not for this task.
+    """
+    if isinstance(config.task, Parsing):
+        from clothseg.commands.export.parsing import ExportedParser, require_opset
+
+        require_opset(opset)
         return ExportedParser(config, run)
     from clothseg.commands.export.semantic import ExportedSegmenter
 

@@ -10,6 +10,7 @@ from clothseg.build import longest_side
 from clothseg.commands.export.content import first_images, metadata
 from clothseg.commands.onnx_file import Graph
 from clothseg.config.run_config import RunConfig
+from clothseg.error import ConfigError
 from clothseg.geometry import OwnAspect
 from clothseg.metric.names import PARTS
 from clothseg.model.parsing_network import STRIDE, ParsingNetwork
@@ -19,6 +20,9 @@ from clothseg.task.people import INSIDE, SHOWN_SCORE
 NUM_COMPARED = 4
 """Number of images on which ONNX Runtime and PyTorch are compared; each has masks of all queries,
 which take memory."""
+MAX_OPSET = 22
+"""Latest opset version: from 23 on, PyTorch writes the operator Attention, whose mask ONNX Runtime
+1.31 does not broadcast over queries."""
 MAP_STRIDE = 4
 """Height and width of images are this multiple of those of masks and maps."""
 INPUTS = {
@@ -46,6 +50,17 @@ RULE = (
     "of its value."
 )
 """Rule of :func:`clothseg.task.people.find_people` in words."""
+
+
+def require_opset(opset: int) -> None:
+    """Check that ONNX Runtime can run human parsing in an opset version.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if opset > MAX_OPSET:
+        reason = "ONNX Runtime does not run the attention of human parsing in it"
+        raise ConfigError([f"opset={opset}: {reason}; use opset={MAX_OPSET} or lower"])
 
 
 class ExportedParser:
