@@ -16,37 +16,18 @@ from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, DataError
 from clothseg.task.people import ImageArea, find_people
 from support.command_line import records
+from support.parsing_run import QUERIES, draw, training
 
 MAPS = {"parts": 20, "size": 5, "color": 13}
 OUTPUTS = ["people", "boxes", "masks", *MAPS]
-QUERIES = 3
 
 
 @pytest.fixture(scope="module")
 def run(command_line, tmp_path_factory):
     """Record of a run of human parsing that has seen six drawn images once."""
     folder = tmp_path_factory.mktemp("parsing")
-    dataset = ["dataset=ccihp", f"dataset.root={folder / 'ccihp'}"]
-    drawn = command_line.run(["scripts/dataset.py", "action=draw", *dataset, "num_images=6"])
-    assert drawn.returncode == 0, drawn.stderr
-    tiny = [
-        "model=hptr_tiny",
-        "backbone=resnet18",
-        "backbone.weights=null",
-        "model.characteristics=[size,color]",
-        f"model.queries={QUERIES}",
-        "model.features=32",
-        "model.heads=2",
-        "model.hidden=32",
-        "model.layers=1",
-        "model.lateral_channels=32",
-        "model.shared_channels=32",
-        "data.image_size=64",
-        "data.batch_size=2",
-        "split.folds=2",
-    ]
-    common = [o for o in command_line.common(folder / "outputs") if "dataset.root" not in o]
-    trained = command_line.run(["train.py", *common, *dataset, *tiny])
+    dataset = draw(command_line, folder, images=6)
+    trained = command_line.run(training(command_line, folder / "outputs", dataset))
     assert trained.returncode == 0, trained.stderr
     (record,) = records(folder / "outputs")
     return record

@@ -12,7 +12,9 @@ from PIL import Image
 
 from clothseg.commands import predict
 from clothseg.commands.main import main
-from clothseg.commands.predict import PhotoSegmenter, find_photos, other_files
+from clothseg.commands.predict import semantic
+from clothseg.commands.predict.photos import find_photos, other_files
+from clothseg.commands.predict.semantic import PhotoSegmenter
 from clothseg.config.command_line import check_command
 from clothseg.dataset.image import read_image
 from clothseg.dataset.person_segmenter import PersonSegmenter
@@ -182,11 +184,11 @@ def test_photos_are_cropped_to_the_person_that_the_detector_of_the_run_finds(
             return np.ones((len(images), *placement.size), np.uint8)
 
     monkeypatch.setattr(PersonSegmenter, "require", lambda self: None)
-    monkeypatch.setattr(predict, "load_segmenter", lambda *_: Network())
+    monkeypatch.setattr(semantic, "load_segmenter", lambda *_: Network())
     keys = ["crop=detector", "detector=selfie", "crop_margin=0.1", "root=none"]
     settings = ["dataset=ccp", "data.image_size=64", *(f"dataset.{key}" for key in keys)]
     (composed,) = check_command(settings)
-    segment = PhotoSegmenter(composed.config, [], "none", [1.0])
+    segment = PhotoSegmenter(composed.config, [], "none", [1.0], overlays=False, opacity=1)
     bright = SimpleNamespace(setInput=lambda values: bright.__dict__.update(values=values))
     bright.forward = lambda: bright.values.mean(1, keepdims=True)
     segment.detector.__dict__["_network"] = bright
@@ -204,15 +206,17 @@ def test_photos_are_cropped_to_the_person_that_the_detector_of_the_run_finds(
 def segment(monkeypatch, tmp_path):
     """Function that runs the command with a network that predicts one class everywhere."""
 
-    class Stub:
-        labels = label_space("refined15")
+    class Stub(PhotoSegmenter):
+        def __init__(self):
+            self.labels, self.overlays, self.opacity = label_space("refined15"), True, 0.5
 
         def __call__(self, photo):
             return np.ones(photo.shape[:2], np.uint8)
 
-    monkeypatch.setattr(predict, "recorded_config", lambda run, trust: {})
+    config = SimpleNamespace(labels=label_space("refined15"))
+    monkeypatch.setattr(predict, "recorded_config", lambda run, trust: config)
     monkeypatch.setattr(predict, "warn_if_unfinished", lambda runs: None)
-    monkeypatch.setattr(predict, "PhotoSegmenter", lambda *_: Stub())
+    monkeypatch.setattr(predict, "_predictor", lambda *_: Stub())
     return lambda given, output: predict.predict_command(
         ["run=any", f"input={given}", f"output={output}"]
     )

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from clothseg.commands.predict.areas import write_tables
-from clothseg.commands.predict.parsing import SUBMISSION, PhotoParser
+from clothseg.commands.predict.parsing import PhotoParser
 from clothseg.commands.predict.photos import Photo, find_photos, other_files, read_photo
-from clothseg.commands.predict.semantic import MASKS, OVERLAYS, PhotoSegmenter
+from clothseg.commands.predict.semantic import PhotoSegmenter
 from clothseg.config.command_line import check_settings
 from clothseg.config.run_config import RunConfig
 from clothseg.config.settings import Predict
@@ -21,8 +21,6 @@ from clothseg.task import Parsing
 from clothseg.terminal.screen import console, progress_bar
 from clothseg.threads import map_in_order
 
-PICTURES = (MASKS, OVERLAYS, SUBMISSION)
-"""Subfolders of the output with pictures."""
 INVALID_NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 """Errors of a file system for a name that is too long or has unsupported characters; files with
 other names can be written to the same folder."""
@@ -57,7 +55,7 @@ def predict_command(overrides: list[str]) -> int:
     config = recorded_config(runs[0], options.trust)
     warn_if_unfinished(runs)
     output = Path(options.output)
-    photos = find_photos(options.input, output, PICTURES)
+    photos = find_photos(options.input, output)
     predictor = _predictor(config, runs, options)
     rows: list[dict[str, Any]] = []
     problems: list[str] = []

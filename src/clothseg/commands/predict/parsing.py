@@ -9,8 +9,7 @@ import numpy as np
 
 from clothseg.commands.predict.areas import photo_row
 from clothseg.commands.predict.memory import on_device, require_memory
-from clothseg.commands.predict.photos import Photo
-from clothseg.commands.predict.semantic import MASKS, OVERLAYS
+from clothseg.commands.predict.photos import MASKS, OVERLAYS, SUBMISSION, Photo
 from clothseg.config.run_config import RunConfig
 from clothseg.dataset import rle
 from clothseg.dataset.cihp_submission import write_picture
@@ -22,8 +21,8 @@ from clothseg.run.restore import load_parser
 from clothseg.task.people import SHOWN_SCORE, Part, People, describe, sentence
 from clothseg.terminal.screen import say
 
-SUBMISSION, PEOPLE = "submission", "people"
-"""Output subfolders: files of CIHP's evaluation server, and descriptions of people."""
+PEOPLE = "people"
+"""Output subfolder of the descriptions of people."""
 MAX_SENTENCE = 400
 """Most characters of a sentence about a person on the screen."""
 

@@ -2,7 +2,6 @@
 
 import glob
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from clothseg.error import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Suffixes of photos, case-insensitive."""
+MASKS, OVERLAYS, SUBMISSION = "masks", "overlays", "submission"
+"""Subfolders of the output with pictures; the last has those of CIHP's evaluation server."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,11 @@ class Photo:
     name: str
 
 
-def find_photos(given: str, output: Path, written: Sequence[str]) -> list[Photo]:
+def find_photos(given: str, output: Path) -> list[Photo]:
     """Find the photos of a file, a folder (recursively), or a glob pattern, sorted by name.
 
     Pictures from an earlier command in the output folder are excluded. Photos whose names differ
     only in the suffix keep the suffix in their names.
-
-    Args:
-        given: photo, folder or pattern.
-        output: the output folder.
-        written: its subfolders with pictures.
 
     Raises:
         DataError: there is none.
@@ -52,9 +48,7 @@ def find_photos(given: str, output: Path, written: Sequence[str]) -> list[Photo]
     else:
         matching = list(map(Path, sorted(glob.glob(given, recursive=True))))  # noqa: PTH207
     # A broken link is not a folder, and is later reported as an unreadable image.
-    paths = [
-        path for path in matching if not path.is_dir() and not _is_output(path, output, written)
-    ]
+    paths = [path for path in matching if not path.is_dir() and not _is_output(path, output)]
     if not paths:
         suffixes = ", ".join(SUFFIXES)
         rest = other_files(given, output)
@@ -91,9 +85,9 @@ def other_files(given: str, output: Path) -> str:
     return describe_others(paths, SUFFIXES)
 
 
-def _is_output(path: Path, output: Path, written: Sequence[str]) -> bool:
+def _is_output(path: Path, output: Path) -> bool:
     """True if a file is a picture of an earlier command."""
-    folders = [(output / name).resolve() for name in written]
+    folders = [(output / name).resolve() for name in (MASKS, OVERLAYS, SUBMISSION)]
     return any(folder in path.resolve().parents for folder in folders)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from clothseg.commands.predict.areas import photo_row
 from clothseg.commands.predict.memory import on_device, require_memory
-from clothseg.commands.predict.photos import Photo
+from clothseg.commands.predict.photos import MASKS, OVERLAYS, Photo
 from clothseg.config.run_config import RunConfig
 from clothseg.dataset.cropped import widen
 from clothseg.dataset.person_boxes import largest_person
@@ -17,9 +17,6 @@ from clothseg.dataset.person_detector import open_detector
 from clothseg.error import ConfigError
 from clothseg.files import write_bytes
 from clothseg.run.restore import load_segmenter
-
-MASKS, OVERLAYS = "masks", "overlays"
-"""Output subfolders."""
 
 
 class PhotoSegmenter:

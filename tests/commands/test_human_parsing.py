@@ -1,0 +1,167 @@
+"""Human parsing from the command line: trained, killed and resumed, evaluated, predicted."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from clothseg.dataset import rle
+from clothseg.dataset.cihp_submission import Submission
+from clothseg.dataset.image import read_image
+from support.command_line import records, wait_until
+from support.parsing_run import QUERIES, draw, training
+from support.small_datasets import png
+
+KEPT = ("trainer.max_epochs=3", "trainer.ema_decay=0.9", "callbacks.checkpoints.keep_last=true")
+
+
+@pytest.fixture(scope="module")
+def dataset(command_line, tmp_path_factory):
+    return draw(command_line, tmp_path_factory.mktemp("groups"), images=8)
+
+
+@pytest.fixture(scope="module")
+def trained(command_line, dataset, tmp_path_factory):
+    """Record of a finished run, and what its command printed."""
+    output = tmp_path_factory.mktemp("trained")
+    command = training(command_line, output, dataset, *KEPT, "report.figures=all")
+    result = command_line.run(command)
+    assert result.returncode == 0, result.stderr
+    (record,) = records(output)
+    return record, result.stdout
+
+
+@pytest.mark.slow(seconds=25)
+def test_a_run_shows_and_records_the_scores_of_people(trained):
+    record, printed = trained
+    assert "AP^r" in printed
+    assert "AP^p" in printed
+    card = record.metrics["test"]
+    block = card["parsing"]
+    assert (card["apr"], card["app"]) == (block["apr"]["vol"], block["app"]["vol"])
+    assert block["apcr"].keys() == block["characteristics"].keys() == {"size", "color"}
+    assert record.metrics["validation"]["parsing"].keys() == block.keys()
+    rows = (record.folder / "history.csv").read_text().splitlines()
+    assert {"val/apr", "val/app", "val/pcp", "val/person", "val/dice"} <= set(rows[0].split(","))
+    figures = {path.stem for path in (record.folder / "figures").glob("*.png")}
+    assert {"people", "best", "worst", "class_iou", "learning_curves"} <= figures
+
+
+@pytest.mark.slow(seconds=15)
+def test_more_people_than_queries_are_counted_in_a_warning(trained):
+    _, printed = trained
+    assert f"more than model.queries={QUERIES} people, up to " in printed
+
+
+@pytest.mark.slow(seconds=25)
+def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    trained, command_line, dataset, tmp_path
+):
+    record, _ = trained
+    command = training(command_line, tmp_path, dataset, *KEPT)
+    process = command_line.start(command)
+    wait_until(lambda: any(tmp_path.rglob("last.ckpt")), process)
+    process.kill()
+    process.communicate(timeout=30)
+    result = command_line.run(command)
+    assert result.returncode == 0, result.stderr
+    assert "resumes from" in result.stdout
+    (resumed,) = records(tmp_path)
+    for name in ("best.ckpt", "last.ckpt"):
+        ours, theirs = (
+            torch.load(r.checkpoints / name, weights_only=True)["state_dict"]
+            for r in (resumed, record)
+        )
+        assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
+    assert resumed.metrics["test"] == record.metrics["test"]
+    assert resumed.metrics["validation"] == record.metrics["validation"]
+
+
+@pytest.mark.slow(seconds=25)
+@pytest.mark.parametrize("devices", [2, 3])
+def test_several_devices_score_what_one_scores(devices, trained, command_line, tmp_path):
+    record, _ = trained
+    path = tmp_path / "scores.json"
+    command = [*command_line.evaluate, f"run={record.folder}", f"output={path}"]
+    result = command_line.run([*command, f"devices={devices}"])
+    assert result.returncode == 0, result.stderr
+    assert json.loads(path.read_text()) == record.metrics["test"]
+
+
+@pytest.mark.slow(seconds=15)
+def test_two_devices_train_also_where_pictures_have_no_one(command_line, dataset, tmp_path):
+    devices = ("trainer=ddp_cpu", "trainer.devices=2", "trainer.threads=1", "split.validation=0.5")
+    command = training(command_line, tmp_path, dataset, *devices)
+    result = command_line.run_apart([word for word in command if word != "trainer=cpu"])
+    assert result.returncode == 0, result.stderr
+    (record,) = records(tmp_path)
+    assert record.environment["device"].startswith("2 x CPU")
+
+
+@pytest.mark.slow(seconds=15)
+def test_flips_scales_and_folds_are_refused_with_the_reason(trained, command_line):
+    record, _ = trained
+    for option in ("tta=flip", "scales=[0.5,1.0]"):
+        result = command_line.run([*command_line.evaluate, f"run={record.folder}", option])
+        assert result.returncode == 1
+        assert "not for task=parsing" in result.stderr
+        assert "cannot be averaged" in result.stderr
+
+
+@pytest.mark.slow(seconds=15)
+def test_the_original_size_can_be_scored(trained, command_line, tmp_path):
+    record, _ = trained
+    path = tmp_path / "scores.json"
+    command = [*command_line.evaluate, f"run={record.folder}", "resolution=original"]
+    result = command_line.run([*command, f"output={path}"])
+    assert result.returncode == 0, result.stderr
+    card = json.loads(path.read_text())
+    reduced = record.metrics["test"]
+    assert np.sum(card["confusion_matrix"]) > np.sum(reduced["confusion_matrix"])
+    assert card["parsing"]["num_images"] == reduced["parsing"]["num_images"]
+
+
+@pytest.mark.slow(seconds=15)
+def test_predictions_describe_people_and_can_be_submitted(trained, command_line, dataset, tmp_path):
+    record, _ = trained
+    photos = Path(dataset[1].partition("=")[2]) / "Validation" / "Images"
+    output = tmp_path / "predicted"
+    where = [f"run={record.folder}", f"input={photos}", f"output={output}"]
+    result = command_line.run(["scripts/predict.py", *where])
+    assert result.returncode == 0, result.stderr
+    names = sorted(path.stem for path in photos.iterdir())
+    values = {"parts": record.config["config"]["labels"]["names"]}
+    values |= {
+        kind: record.config["config"]["dataset"][kind]["names"] for kind in ("size", "color")
+    }
+    submission = Submission(output / "submission", values)
+    for name in names:
+        shape = read_image(photos / f"{name}.jpg").shape[:2]
+        found = json.loads((output / "people" / f"{name}.json").read_text())
+        submitted = submission.read(name, shape)
+        assert (found["height"], found["width"]) == shape
+        assert np.array_equal(png(output / "masks" / f"{name}.png"), submitted.maps["parts"])
+        # People are listed from the highest score, those of a submission from the lowest.
+        assert len(found["people"]) == len(submitted.scores)
+        for person, score, parts in zip(
+            found["people"], submitted.scores[::-1], submitted.people[::-1], strict=True
+        ):
+            assert person["score"] == score
+            mask = rle.decode(person["mask"]["counts"], *shape)
+            left, top, width, height = person["box"]
+            rows, columns = np.nonzero(mask)
+            assert (columns.min(), rows.min()) == (left, top)
+            assert (columns.max() + 1, rows.max() + 1) == (left + width, top + height)
+            assert not (parts > 0)[~mask].any()
+            assert len(person["parts"]) == len(set(parts[parts > 0].tolist()))
+            for part in person["parts"]:
+                inside = rle.decode(part["mask"]["counts"], *shape)
+                assert np.array_equal(inside, parts == values["parts"].index(part["class"]))
+                assert part["class"].lower() in person["description"]
+        assert (output / "overlays" / f"{name}.png").is_file()
+        text = f"{name}  person {len(found['people'])}" if found["people"] else ""
+        assert text in result.stdout
+    assert submission.missing == []
+    assert len(json.loads((output / "areas.json").read_text())) == len(names)
