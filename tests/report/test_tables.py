@@ -16,7 +16,9 @@ from clothseg.error import DataError
 from clothseg.metric.aggregate import aggregate, pooled_matrix
 from clothseg.metric.names import BOUNDARY_IOU, IOU, LOSS
 from clothseg.metric.selection import Selection
-from clothseg.report.tables import comparison_table, fold_table, score_tables, sweep_table
+from clothseg.report.parsing_tables import instance_table
+from clothseg.report.score_tables import score_tables
+from clothseg.report.tables import comparison_table, fold_table, sweep_table
 
 KEYS = ("precision", "recall", "f1", "iou")
 NAMES = ("background", "shirt", "hat")
@@ -294,3 +296,24 @@ def test_merged_dataset_has_a_second_table_of_its_sources() -> None:
     assert row_of(sources, "ccp")[1:4] == ["14", "60.0 ± 14.1", "60.0 ± 14.1"]
     assert row_of(sources, "cfpd")[:2] == ["cfpd", "14"]
     assert max(map(len, render(sources).splitlines())) <= 80
+
+
+def levels(value: float | None) -> dict[str, Any]:
+    half = None if value is None else value / 2
+    return {"vol": value, "at_50": half, "per_threshold": []}
+
+
+def parsing_block(value: float, people: bool = True) -> dict[str, Any]:
+    app = levels(value) if people else None
+    block = {"num_images": 5, "apr": levels(value), "app": app, "pcp": app, "person_ap": app}
+    return block | {"apcr": {"color": levels(None)}}
+
+
+def test_instances_of_folds_are_averaged_and_what_is_undefined_is_left_out() -> None:
+    table = instance_table([parsing_block(0.2), parsing_block(0.4)])
+    assert "instances in 10 pictures, percent, mean ± std over 2 folds" in str(table.title)
+    assert row_of(table, "AP^r") == ["AP^r", "30.0 ± 14.1", "15.0 ± 7.1"]
+    assert row_of(table, "AP^cr color") == ["AP^cr color", "-", "-"]
+    alone = instance_table([parsing_block(0.2, people=False)])
+    assert row_of(alone, "AP^r") == ["AP^r", "20.0", "10.0"]
+    assert row_of(alone, "AP^p") == ["AP^p", "-", "-"]

@@ -16,7 +16,8 @@ from clothseg.metric.aggregate import aggregate_parts, flat_class, mean_card, po
 from clothseg.metric.doubt import doubts
 from clothseg.metric.names import MONITORS
 from clothseg.metric.selection import Selection
-from clothseg.report.tables import comparison_table, score_tables
+from clothseg.report.score_tables import score_tables
+from clothseg.report.tables import comparison_table
 from clothseg.run.record import Record
 from support.scores import run_metrics, score_card
 

@@ -39,7 +39,7 @@ def evaluate_command(overrides: list[str]) -> int:
     """
     options = check_settings(overrides, "evaluate", Evaluate)
     card = evaluate_run(options)
-    from clothseg.report.tables import score_tables
+    from clothseg.report.score_tables import score_tables
 
     title = [f"{options.subset} set", *_differences(options)]
     # Too long for a table title, which would be wrapped at the width of the table.

@@ -19,13 +19,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from clothseg.augmentation import PictureAugmentation
 from clothseg.cache import Pictures
 from clothseg.datamodule.batches import SplitBatches
-from clothseg.datamodule.images import count_pixels, writable_tensor
-from clothseg.datamodule.sampling import Key, chosen, derive_seed
+from clothseg.datamodule.part import (
+    PartOfSplit,
+    WithOriginalTruth,
+    count_pixels,
+    writable_tensor,
+)
 from clothseg.dataset import Reader
 from clothseg.labels import IGNORE, LabelSpace
 
@@ -33,66 +36,31 @@ STRIDE = 32
 """Height and width of a batch are multiples of this, pixels."""
 
 
-class CachedPictures(Dataset[dict[str, Any]]):
-    """Pictures of one part of a split, by position or by a key of :class:`EpochOrder`.
+class CachedPictures(PartOfSplit):
+    """Pictures, each as in a batch that is not padded; arguments as the base class."""
 
-    Args:
-        cache: the decoded pictures.
-        names: names of the pictures of this part.
-        augmentation: random augmentation; None for unchanged pictures.
-        seed: seed of the run.
-    """
+    cache: Pictures
+    augmentation: PictureAugmentation | None
 
-    def __init__(
-        self,
-        cache: Pictures,
-        names: list[str],
-        augmentation: PictureAugmentation | None,
-        seed: int,
-    ) -> None:
-        self.cache, self.augmentation, self.seed = cache, augmentation, seed
-        self.indices = [cache.index_of[name] for name in names]
-
-    def __len__(self) -> int:
-        """Number of pictures."""
-        return len(self.indices)
-
-    def __getitem__(self, key: int | Key) -> dict[str, Any]:
-        """Return one sample: a picture of a batch that is not padded."""
-        epoch, index, repetition = chosen(key, self.indices)
+    def content(self, index: int, seed: int) -> dict[str, Any]:
+        """Return image, maps and people of a picture, and its original size."""
         image, maps = self.cache.images.image(index), self.cache.images.maps(index)
         if self.augmentation is not None:
-            seed = derive_seed(self.seed, epoch, index, *repetition)
             image, maps = self.augmentation(image, maps, seed)
         shape = torch.tensor(self.cache.sizes[index].tolist())
-        named = {"name": self.cache.names[index], "index": index, "original": shape}
-        return named | sample_of(image, maps)
+        return {"original": shape} | sample_of(image, maps)
 
 
-class OriginalPictures(Dataset[dict[str, Any]]):
-    """Pictures with their ground truth at the original size, ``truth`` uint8 [2+K,H,W].
-
-    Args:
-        pictures: the pictures, without augmentation.
-        reader: the dataset.
-        labels: the label space of the classes.
-    """
-
-    def __init__(self, pictures: CachedPictures, reader: Reader, labels: LabelSpace) -> None:
-        self.pictures, self.reader = pictures, reader
-        self.table = labels.lookup_table(reader.names)
-
-    def __len__(self) -> int:
-        """Number of pictures."""
-        return len(self.pictures)
+class OriginalPictures(WithOriginalTruth):
+    """Pictures with their ground truth at the original size, ``truth`` uint8 [2+K,H,W]."""
 
     def __getitem__(self, position: int) -> dict[str, Any]:
-        """Return one sample."""
-        found = self.pictures[position]
-        sample = self.pictures.cache.samples[found["index"]]
+        """Return one sample, whose mask remains that of the picture."""
+        found = self.part[position]
+        sample = self.part.cache.samples[found["index"]]
         _, source = self.reader.read(sample)
         further = self.reader.further_maps(sample)
-        maps = [further[kind] for kind in self.pictures.cache.kinds]
+        maps = [further[kind] for kind in self.part.cache.kinds]
         truth = np.stack([self.table[source], self.reader.person_map(sample), *maps])
         return found | {"truth": torch.from_numpy(truth)}
 

@@ -113,17 +113,3 @@ def derive_seed(*parts: int) -> int:
     """Derive a seed in [0, 2^31) from all `parts`, such as (seed, epoch, index)."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") >> 1
-
-
-def chosen(key: int | Key, indices: list[int]) -> tuple[int, int, list[int]]:
-    """Find what a key of :class:`EpochOrder` or a position asks for.
-
-    Args:
-        key: the key, or the position of an image in its part.
-        indices: index in the census of each image of the part.
-
-    Returns:
-        Epoch, index of the image in the census, and its repetition in the epoch, if any.
-    """
-    epoch, position, *repetition = key if isinstance(key, tuple) else (0, key)
-    return epoch, indices[position], repetition

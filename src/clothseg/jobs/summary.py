@@ -19,7 +19,8 @@ from clothseg.metric.aggregate import (
 )
 from clothseg.metric.doubt import doubts
 from clothseg.metric.selection import Selection
-from clothseg.report.tables import comparison_table, score_tables, sweep_table
+from clothseg.report.score_tables import score_tables
+from clothseg.report.tables import comparison_table, sweep_table
 from clothseg.run.record import Record
 from clothseg.terminal.screen import console
 from clothseg.terminal.streams import print_error

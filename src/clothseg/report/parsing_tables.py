@@ -1,11 +1,12 @@
 """Tables of the scores of human parsing for the terminal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from clothseg.metric.aggregate import mean_and_std
 from clothseg.metric.names import APP, APR, PCP
 from clothseg.metric.parsing.scores import IOU
 from clothseg.report.tables import add_score_columns, new_table
@@ -23,7 +24,7 @@ def parsing_tables(card: Mapping[str, Any], title: str) -> Iterator[Table]:
         pixels = card["characteristics"][kind]
         if pixels is not None:
             yield _class_table(pixels[IOU], precision, pixels, "AP^cr", f"{kind}, percent")
-    yield _people_table(card)
+    yield instance_table([card])
 
 
 def _class_table(
@@ -47,22 +48,38 @@ def _class_table(
     return table
 
 
-def _people_table(card: Mapping[str, Any]) -> Table:
-    """Table of the scores of instances: mean over IoU thresholds, and at 0.5."""
-    title = f"instances in {card['num_images']} pictures, percent"
+def instance_table(cards: Sequence[Mapping[str, Any]]) -> Table:
+    """Table of the scores of instances: mean over IoU thresholds, and at 0.5, percent.
+
+    Args:
+        cards: one card per fold, at least one; of several, the mean ± standard deviation is shown.
+    """
+    pictures = sum(card["num_images"] for card in cards)
+    over = f", mean ± std over {len(cards)} folds" if len(cards) > 1 else ""
     caption = "volume: mean over the IoU thresholds 0.1 to 0.9,\nof person AP over 0.5 to 0.95"
-    table = new_table(title, caption)
+    table = new_table(f"instances in {pictures} pictures, percent{over}", caption)
     table.add_column("score")
     add_score_columns(table, ["volume", "at 0.5"])
-    rows = {score.heading: card[score.key] for score in (APR, APP, PCP)}
-    rows["person AP"] = card["person_ap"]
-    rows |= {f"AP^cr {kind}": scores for kind, scores in card["apcr"].items()}
-    for name, scores in rows.items():
-        values = ("-", "-")
-        if scores is not None:
-            values = _percent(scores["vol"]), _percent(scores["at_50"])
-        table.add_row(name, *values)
+    for name, levels in _rows(cards).items():
+        found = [level for level in levels if level is not None]
+        columns = ([level[key] for level in found] for key in ("vol", "at_50"))
+        table.add_row(name, *map(_mean, columns))
     return table
+
+
+def _rows(cards: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any] | None]]:
+    """Scores at IoU thresholds of each card, by the name of their row."""
+    rows = {score.heading: [card[score.key] for card in cards] for score in (APR, APP, PCP)}
+    rows["person AP"] = [card["person_ap"] for card in cards]
+    kinds = dict.fromkeys(kind for card in cards for kind in card["apcr"])
+    return rows | {f"AP^cr {k}": [card["apcr"].get(k) for card in cards] for k in kinds}
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    """Format the mean of the defined values, with the standard deviation of several."""
+    summary = mean_and_std(values)
+    mean, std = summary["mean"], summary["std"]
+    return _percent(mean) + ("" if std is None else f" ± {_percent(std)}")
 
 
 def _percent(value: float | None) -> str:

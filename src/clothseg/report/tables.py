@@ -1,14 +1,14 @@
 """Tables for the terminal, at most 80 columns wide and readable as plain text."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from clothseg.metric.aggregate import Scorecard, aggregate, mean_and_std, source_cards
+from clothseg.metric.aggregate import Scorecard, aggregate, mean_and_std
 from clothseg.metric.doubt import doubts
 from clothseg.metric.names import ACCURACY, PRIMARY, SCORES, Score, headline
 from clothseg.metric.selection import Selection
@@ -28,25 +28,6 @@ STATUS_STYLE: dict[Status, str] = {
     "interrupted": "yellow",
     "failed": "bold red",
 }
-
-
-def score_tables(
-    cards: Sequence[Scorecard], title: str, validation: Sequence[Scorecard] = ()
-) -> Iterator[Table]:
-    """Yield the tables of one config: its classes and, for a merged dataset, its sources.
-
-    Args:
-        cards: one scorecard per fold.
-        title: title of the tables.
-        validation: scorecards of the validation part; empty if there are none.
-
-    Raises:
-        DataError: no scorecard, or scorecards with different classes.
-    """
-    yield fold_table(cards, title, validation)
-    sources = source_cards(cards)
-    if sources:
-        yield source_table(sources, f"{title}, by source")
 
 
 def source_table(cards: Mapping[str, Sequence[Scorecard]], title: str) -> Table:

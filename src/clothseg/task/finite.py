@@ -4,7 +4,7 @@ Without it a diverged network yields scores: where all logits are NaN, the class
 usually the background, and most pixels are background.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -65,11 +65,6 @@ def require_finite(logits: Tensor) -> None:
         DivergedError: it is not finite.
     """
     _require(bool(torch.isfinite(logits).all()), OUTPUT, [])
-
-
-def nonfinite_tensors(state: Mapping[str, Tensor]) -> list[str]:
-    """Names of the tensors of a state dict that contain NaN or infinity."""
-    return [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
 
 
 def _require(finite: bool, where: str, images: Sequence[str]) -> None:
