@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clothseg.augmentation.steps import takes_own_aspect
+from clothseg.augmentation.steps import takes_own_aspect, takes_pictures
 from clothseg.config.run_config import DatasetConfig, RunConfig
 from clothseg.config.schema import Preparation
 from clothseg.config.source_code import code_hashes
@@ -190,6 +190,14 @@ def build_data(
     from clothseg.datamodule.training_data import ParsingData, SegmentationData
 
     kind = ParsingData if isinstance(config.task, Parsing) else SegmentationData
+    if isinstance(config.task, Parsing) and not takes_pictures(config.augmentation.function):
+        target = config.plain["augmentation"]["_target_"]
+        raise ConfigError(
+            [
+                f"augmentation._target_={target}: task=parsing needs one that takes several maps; "
+                "mark its function with clothseg.augmentation.steps.of_pictures"
+            ]
+        )
     return kind(**_loading(config, cache, split, shard))
 
 

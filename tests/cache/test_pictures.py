@@ -46,8 +46,9 @@ def test_maps_are_those_of_the_reader_at_the_reduced_size(reader, tmp_path):
 def test_crowds_are_counted(reader, tmp_path):
     pictures = opened(reader, tmp_path)
     people = pictures.images.people
-    assert pictures.crowds(0) == (np.count_nonzero(people > 0), people.max())
-    assert pictures.crowds(int(people.max())) == (0, people.max())
+    assert pictures.crowds(pictures.names, 0) == (np.count_nonzero(people > 0), people.max())
+    assert pictures.crowds(pictures.names, int(people.max())) == (0, people.max())
+    assert pictures.crowds(pictures.names[:1], 0) == (int(people[0] > 0), people[0])
 
 
 def test_other_kinds_are_stored_elsewhere(reader, tmp_path):

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from clothseg.model.body.hptr.network import _reduced
+from clothseg.task.parser import padding_mask
 from support.small_parser import VALUES, small_network
 
 
@@ -61,3 +63,35 @@ def test_unused_stages_of_the_encoder_are_frozen():
     idle = [n for n, p in network.named_parameters() if p.requires_grad and p.grad is None]
     assert idle == []
     assert network.trainable == sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def test_building_a_frozen_network_leaves_the_weights_as_they_are():
+    """Nor do the running statistics see the image with which the stem is found."""
+    states = [small_network(f).backbone.state_dict() for f in ("none", "norm", "norm_and_stem")]
+    for state in states[1:]:
+        assert all(torch.equal(value, states[0][name]) for name, value in state.items())
+
+
+@pytest.mark.parametrize(("height", "width"), [(10, 64), (64, 14), (33, 70)])
+def test_the_transformer_sees_every_position_with_a_pixel_of_the_image(height, width):
+    padding = padding_mask(torch.tensor([[height, width]]), 64, 96)
+    visible = ~_reduced(padding)[0]
+    expected = torch.zeros(2, 3, dtype=torch.bool)
+    expected[: -(-height // 32), : -(-width // 32)] = True
+    assert torch.equal(visible, expected)
+
+
+def test_the_scale_of_attention_does_not_depend_on_the_padding(monkeypatch):
+    """Its mean over the visible positions is 1."""
+    network = small_network().eval()
+    seen = []
+    monkeypatch.setattr(
+        network.body.mask_branch, "forward", lambda common, images, found: seen.append(found)
+    )
+    for side in (64, 256):
+        image = torch.zeros(1, 3, side, side)
+        padding = padding_mask(torch.tensor([[64, 64]]), side, side)
+        first = torch.zeros(1, dtype=torch.int64)
+        network(image, padding).masks(first, first)
+    for attention in seen:
+        assert attention[..., :2, :2].mean().item() == pytest.approx(1, rel=1e-5)

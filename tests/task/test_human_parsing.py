@@ -8,7 +8,6 @@ from clothseg.metric.parsing.scores import ParsingScores, Rules
 from clothseg.task.evaluation import evaluate
 from clothseg.task.human_parsing import true_picture
 from clothseg.task.parser import padding_mask
-from clothseg.task.people import MIN_SCORE, SHOWN_SCORE
 from support.small_parser import VALUES, picture, picture_batch, small_parser
 
 SIZES = [(64, 64, 2), (40, 96, 3), (96, 70, 1), (64, 64, 0), (33, 47, 2)]
@@ -63,7 +62,7 @@ def test_ignored_pixels_belong_to_no_part():
 
 def test_a_prediction_has_the_size_that_is_asked_for(parser):
     image, _ = picture(50, 70, 2)
-    people = parser.predict(image, (100, 140), SHOWN_SCORE)
+    people = parser.predict(image, (100, 140))
     assert people.person.shape == (100, 140)
     assert {ids.shape for ids in people.maps.values()} == {(100, 140)}
     assert people.maps.keys() == VALUES.keys()
@@ -82,7 +81,7 @@ def test_an_evaluation_scores_the_people_that_are_predicted(parser):
     expected = ParsingScores(VALUES, Rules())
     for number, (height, width, people) in enumerate(SIZES):
         image, maps = picture(height, width, people, seed=number)
-        found = parser.predict(image, (height, width), MIN_SCORE)
+        found = parser.predict(image, (height, width))
         expected.add(true_picture(maps, VALUES), found.picture(), number)
     assert scores.parsing == expected.card()
     assert scores.index.tolist() == list(range(len(SIZES)))
@@ -96,7 +95,7 @@ def test_the_ground_truth_at_the_original_size_is_scored_there(parser):
     scores = evaluate(parser, [original], torch.device("cpu"), None)
     assert scores.matrix.sum() == 128 * 96
     image, _ = picture(64, 48, 2)
-    found = parser.predict(image, (128, 96), MIN_SCORE)
+    found = parser.predict(image, (128, 96))
     expected = ParsingScores(VALUES, Rules())
     expected.add(true_picture(maps, VALUES), found.picture())
     assert scores.parsing == expected.card()

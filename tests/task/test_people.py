@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
 from clothseg.metric.parsing.scores import ParsingScores, Rules, TruePicture
-from clothseg.task.people import ImageArea, Part, describe, find_people, sentence
+from clothseg.task.people import ImageArea, Part, People, describe, find_people, sentence
 
 CERTAIN = 9.0
 
@@ -135,3 +135,21 @@ def test_padding_is_cut_off_before_a_picture_gets_its_size():
     assert found.person.shape == (100, 150)
     assert (found.person[:88, :138] == 1).all()
     assert (found.person == 1).mean() > 0.9
+
+
+def test_people_who_are_shown_are_numbered_from_the_highest_score():
+    person = np.array([[1, 1, 2, 2, 3, 3, 0]])
+    parts = np.array([[1, 2, 1, 1, 2, 2, 0]], np.uint8)
+    index = np.array([[1, 2, 3, 3, 4, 4, 0]])
+    instances = Instances(index, np.array([1, 2, 1, 2]), np.array([0.1, 0.2, 0.3, 0.4]))
+    scores, probabilities = np.array([0.3, 0.4, 0.8]), np.array([0.9, 0.2, 0.9])
+    owners = np.array([1, 1, 2, 3])
+    people = People(scores, probabilities, person, {PARTS: parts}, instances, owners)
+    shown = people.shown()
+    assert shown.scores.tolist() == [0.8, 0.3]
+    assert shown.person.tolist() == [[2, 2, 0, 0, 1, 1, 0]]
+    assert shown.parts.index.tolist() == [[1, 2, 0, 0, 3, 3, 0]]
+    assert shown.parts.labels.tolist() == [1, 2, 2]
+    assert shown.parts.scores.tolist() == [0.1, 0.2, 0.4]
+    assert shown.owners.tolist() == [2, 2, 1]
+    assert [len(parts) for parts in describe(shown)] == [1, 2]

@@ -1,6 +1,6 @@
 """Images with people: decoded at their own aspect, with all of their maps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +23,12 @@ class Pictures(Census):
     images: OwnAspectImages
     kinds: Sequence[str]
 
-    def crowds(self, most: int) -> tuple[int, int]:
-        """Count the pictures with more people than a number, and the most people in one."""
-        people = self.images.people
-        assert people is not None
+    def crowds(self, names: Collection[str], most: int) -> tuple[int, int]:
+        """Count the pictures of some names with more people than a number; also return the most."""
+        assert self.images.people is not None
+        rows = self.images.rows
+        indices = np.array([self.index_of[name] for name in names], np.int64)
+        people = self.images.people[indices if rows is None else rows[indices]]
         return int(np.count_nonzero(people > most)), int(people.max(initial=0))
 
 

@@ -25,6 +25,7 @@ def task_contradictions(config: Node) -> list[str]:
     """
     task = TASKS.get(_target(config, "task"), "semantic")
     problems = [*_group_problems(config, task), *_monitor_problems(config, task)]
+    problems += _rate_problems(config)
     return [*problems, *_parsing_problems(config)] if task == "parsing" else problems
 
 
@@ -40,12 +41,30 @@ def _group_problems(config: Node, task: Task) -> Iterator[str]:
             f"remove task={task}, or use {models}"
         )
         return  # what follows would repeat it
+    if task == "parsing":
+        for group in ("model", "loss"):
+            target = _target(config, group)
+            if target and not target.startswith("clothseg."):
+                yield (
+                    f"{group}._target_={target}: task=parsing takes the {group}s of this package "
+                    "only; semantic tasks take your own"
+                )
     for group in ("loss", "augmentation"):
         target = _target(config, group)
         is_other = (target in PARSING[group]) != (task == "parsing")
         if target.startswith("clothseg.") and is_other:
             allowed = f"{group}=hptr" if task == "parsing" else f"another {group}"
             yield f"{group}={_name(target)}: not for task={task}; use {allowed}"
+
+
+def _rate_problems(config: Node) -> Iterator[str]:
+    """Yield a learning rate of a backbone that there is not."""
+    rate = _node(config, "optimizer").get("backbone_rate", 1)
+    if rate != 1 and _node(config, "backbone").get("name") == "none":
+        yield (
+            f"optimizer.backbone_rate={rate}: the network has no backbone; set "
+            "optimizer.backbone_rate=1"
+        )
 
 
 def _monitor_problems(config: Node, task: Task) -> Iterator[str]:
@@ -77,6 +96,13 @@ def _parsing_problems(config: Node) -> Iterator[str]:
     features, heads = model.get("features"), model.get("heads")
     if isinstance(features, int) and isinstance(heads, int) and heads > 0 and features % heads:
         yield f"model.features={features}: must be a multiple of model.heads={heads}"
+    backbone = _node(config, "backbone")
+    has_weights = backbone.get("weights") is not None or config.get("init_from") is not None
+    if model.get("frozen", "none") != "none" and not has_weights:
+        yield (
+            f"model.frozen={model['frozen']}: would keep random weights; set backbone.weights, or "
+            "model.frozen=none"
+        )
     kinds = model.get("characteristics")
     if isinstance(kinds, list) and len(set(map(str, kinds))) < len(kinds):
         yield f"model.characteristics={kinds}: lists one twice"

@@ -66,6 +66,9 @@ class SplitBatches(ABC):
         ConfigError: the batch size exceeds the number of training images.
     """
 
+    evaluated_at_once: int | None = None
+    """Number of images in a batch of an evaluation; None for that of a training step."""
+
     def __init__(
         self,
         cache: Any,
@@ -133,7 +136,10 @@ class SplitBatches(ABC):
     def evaluation_batches(self, names: list[str]) -> Batches:
         """Create a loader of unchanged images, sharded so that each image is seen exactly once."""
         own = names[self.shard.rank :: self.shard.world_size]
-        return DataLoader(self.images(own, augmented=False), **self._loading(persistent=False))
+        loading = self._loading(persistent=False)
+        if self.evaluated_at_once is not None:
+            loading["batch_size"] = self.evaluated_at_once
+        return DataLoader(self.images(own, augmented=False), **loading)
 
     def at_original_size(self, names: list[str], reader: Reader, labels: LabelSpace) -> Batches:
         """Create a loader of single unchanged images with masks at their original size."""

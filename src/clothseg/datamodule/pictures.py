@@ -2,7 +2,7 @@
 
 A batch holds pictures of different sizes in the upper left corner of a common size:
 
-* ``image`` uint8 [B,H,W,3]; H and W are multiples of :data:`STRIDE`;
+* ``image`` uint8 [B,H,W,3]; H and W are multiples of :data:`STRIDE`, at least :data:`LEAST`;
 * ``mask`` uint8 [B,H,W], classes, 255 = ignore and in the padding;
 * ``person`` uint8 [B,H,W], number of the person, 0 = none and in the padding;
 * ``further`` uint8 [B,K,H,W], values of the characteristics, 255 in the padding;
@@ -34,6 +34,8 @@ from clothseg.labels import IGNORE, LabelSpace
 
 STRIDE = 32
 """Height and width of a batch are multiples of this, pixels."""
+LEAST = 64
+"""Least height and width; fewer than four positions of a stage cannot be normalized, pixels."""
 
 
 class CachedPictures(PartOfSplit):
@@ -79,6 +81,10 @@ class PictureBatches(SplitBatches):
     def original(self, names: list[str], reader: Reader, labels: LabelSpace) -> OriginalPictures:
         """Select unchanged pictures, with their ground truth at the original size."""
         return OriginalPictures(self.images(names, augmented=False), reader, labels)
+
+    evaluated_at_once = 1
+    """Normalization within a picture includes its padding, which others in a batch would enlarge:
+    scores must not depend on them."""
 
     def collate(self, samples: list[dict[str, Any]]) -> dict[str, Any]:
         """Pad pictures to a common size, and count the pixels of each class."""
@@ -130,9 +136,9 @@ def person_boxes(person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def collate_pictures(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Pad pictures to a common size, a multiple of :data:`STRIDE`; lists stay lists."""
+    """Pad pictures to a common size; lists stay lists."""
     visible = torch.tensor([sample["mask"].shape for sample in samples])
-    height, width = (-(-side // STRIDE) * STRIDE for side in visible.amax(0).tolist())
+    height, width = (padded_side(side) for side in visible.amax(0).tolist())
     batch = {key: [sample[key] for sample in samples] for key in samples[0]}
     further = [_padded(values, height, width, IGNORE) for values in batch["further"]]
     masks = torch.stack([_padded(mask, height, width, IGNORE) for mask in batch["mask"]])
@@ -149,6 +155,11 @@ def collate_pictures(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "index": torch.tensor(batch["index"]),
         "pixels": count_pixels(masks),
     }
+
+
+def padded_side(side: int) -> int:
+    """Round a height or width in pixels up to that of a batch."""
+    return max(LEAST, -(-side // STRIDE) * STRIDE)
 
 
 def _padded(values: Tensor, height: int, width: int, value: int) -> Tensor:

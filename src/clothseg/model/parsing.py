@@ -26,7 +26,7 @@ def hptr(
     maps: Mapping[str, int],
     *,
     characteristics: list[Kind],
-    queries: Annotated[int, Field(ge=1, le=1000)],
+    queries: Annotated[int, Field(ge=1, le=254)],
     features: Features,
     heads: Annotated[int, Field(ge=1, le=64)],
     hidden: Count,

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from clothseg.model.body.hptr import HPTR, Features
+from clothseg.model.body.hptr.network import STRIDE
 from clothseg.model.network import freeze_unused, gradient_leaves
 from clothseg.model.sizes import ANY
 
 Frozen = Literal["none", "norm", "norm_and_stem"]
 """Part of the encoder that is not trained: nothing; its batch normalization; that, and its levels
 down to stride 4."""
-STRIDE = 32
-"""Height and width of images are multiples of this, pixels."""
 STEM_LEVELS = 3
 """Levels of the encoder after the image that the stem consists of: strides 2 and 4."""
 
@@ -116,7 +115,8 @@ class ParsingNetwork(nn.Module):
 
     def _freeze_stem(self) -> None:
         """Freeze what the levels down to stride 4 depend on."""
-        levels = self.body.encoder(torch.zeros(2, 3, STRIDE, STRIDE))
+        self.body.encoder.eval()  # running statistics must not see the image of this probe
+        levels = self.body.encoder(torch.zeros(1, 3, STRIDE, STRIDE))
         used = gradient_leaves(levels[1:STEM_LEVELS])
         for parameter in self.body.encoder.parameters():
             if parameter in used:

@@ -120,7 +120,8 @@ def comparison_table(
     table = new_table(title, f"percent, means over classes{over}; bold: {best_is} {rule}")
     table.add_column("config", overflow="fold")
     # More test scores would leave no room for the names.
-    compared = (*headline(next(iter(totals.values()), ())), ACCURACY)
+    common = set.intersection(*({*total} for total in totals.values()))
+    compared = (*headline(common), ACCURACY)
     add_score_columns(table, [*(score.heading for score in compared), *added])
     for name, total in totals.items():
         cells = [_percent(_total(total, score)) for score in compared]

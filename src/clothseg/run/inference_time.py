@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from clothseg.task.parser import Parser
-from clothseg.task.people import SHOWN_SCORE
 from clothseg.task.segmenter import Segmenter
 
 WARM_UP, TIMED = (10, 0.05), (50, 0.2)
@@ -42,7 +41,7 @@ def _(network: Segmenter, image: np.ndarray) -> Callable[[], Any]:
 
 @inference.register
 def _(network: Parser, image: np.ndarray) -> Callable[[], Any]:
-    return lambda: network.predict(image, image.shape[:2], SHOWN_SCORE)
+    return lambda: network.predict(image, image.shape[:2])
 
 
 def _pass_seconds(infer: Callable[[], Any], passes: int, seconds: float) -> list[float]:

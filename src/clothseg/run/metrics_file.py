@@ -101,6 +101,7 @@ class Pixels(TypedDict):
     miou_foreground: Value
     miou_per_image: Value
     iou: dict[str, Value]
+    iou_per_image: dict[str, Value]
 
 
 @with_config(STRICT)

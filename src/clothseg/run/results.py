@@ -20,7 +20,6 @@ from clothseg.report.results import draw_scores, write_per_class
 from clothseg.run.job import Job
 from clothseg.run.tables import write_image_scores
 from clothseg.task.parser import Parser
-from clothseg.task.people import SHOWN_SCORE
 from clothseg.task.training import Training
 
 NUM_EXAMPLES = 4
@@ -118,7 +117,7 @@ def _(cache: Cache, index: int, iou: float, task: Any) -> Example:
 def _(cache: Pictures, index: int, iou: float, task: Any) -> Example:
     name, image = cache.names[index], np.array(cache.images.image(index))
     parts, person, *characteristics = np.array(cache.images.maps(index))
-    found = task.predict(image, image.shape[:2], SHOWN_SCORE)
+    found = task.predict(image, image.shape[:2]).shown()
     prediction = ShownPeople(found.person, found.maps, found.scores)
     truth = ShownPeople(person, dict(zip(task.values, [parts, *characteristics], strict=True)))
     return Example(

@@ -1,7 +1,8 @@
 """Start of a training from the network of a recorded run, for fine-tuning on another dataset."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,19 @@ from clothseg.error import ConfigError, DataError, shortened
 from clothseg.run.content import SPLIT
 from clothseg.run.record import Record
 from clothseg.run.restore import best_state, recorded_config, warn_if_unfinished
+from clothseg.task import Parsing
 
 if TYPE_CHECKING:
     from clothseg.model.network import Network
     from clothseg.split import Split
 
-FREE_KEYS = ("dropout", "batchnorm_momentum")
-"""Keys of a model that may differ, because they do not change what the weights mean."""
+FREE_KEYS = ("dropout", "batchnorm_momentum", "frozen", "characteristics")
+"""Keys of a model that may differ, because they do not change what the weights mean, or because
+the heads that they change are new."""
+
+
+HEADS = "body.semantic."
+"""Prefix of the layers of the heads of human parsing, by the name of their map."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,14 @@ class Start:
         digest: SHA-256 of its `best.ckpt`.
         classes: class names of the run in id order.
         same_dataset: whether the run has been trained on the same files.
+        values: names of the values of each map of human parsing; empty for another task.
     """
 
     folder: Path
     digest: str
     classes: list[str]
     same_dataset: bool = False
+    values: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -80,7 +89,8 @@ def open_start(folder: Path, recorded: RunConfig, same_dataset: bool) -> Start:
     """Hash the checkpoint of a run that fits; arguments as in :class:`Start`."""
     with Record(folder).best_checkpoint.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Start(folder, digest, list(recorded.labels.names), same_dataset)
+    values = build.map_values(recorded) if isinstance(recorded.task, Parsing) else {}
+    return Start(folder, digest, list(recorded.labels.names), same_dataset, values)
 
 
 def load_start(network: "Network", config: RunConfig, start: Start) -> list[str]:
@@ -104,7 +114,10 @@ def load_start(network: "Network", config: RunConfig, start: Start) -> list[str]
     state, own = best_state(record), network.state_dict()
     sentences = [f"starts from the best epoch of {start.folder}"]
     new: set[str] = set()
-    if start.classes != list(config.labels.names):
+    if isinstance(config.task, Parsing):
+        new, told = _new_heads({*state, *own}, build.map_values(config), start.values)
+        sentences += told
+    elif start.classes != list(config.labels.names):
         new = _layers_of_classes(network, config)
         count, other = len(config.labels.names), len(start.classes)
         has = f"{other}" if count != other else f"{other} others"
@@ -120,7 +133,7 @@ def load_start(network: "Network", config: RunConfig, start: Start) -> list[str]
             f"{record.best_checkpoint} does not match the network, in {len(differing)} layers, "
             f"such as {shortened(differing[0])}"
         )
-    network.load_state_dict(own | kept)
+    network.load_state_dict(own | {layer: kept[layer] for layer in kept if layer in own})
     return sentences
 
 
@@ -132,6 +145,33 @@ def _layers_of_classes(network: "Network", config: RunConfig) -> set[str]:
         larger = build.build_network(config, len(config.labels.names) + 1).state_dict()
     own = network.state_dict()
     return {layer for layer, tensor in larger.items() if tensor.shape != own[layer].shape}
+
+
+def _new_heads(
+    layers: Collection[str], own: Mapping[str, list[str]], other: Mapping[str, list[str]]
+) -> tuple[set[str], list[str]]:
+    """Find the layers of heads that a run of human parsing lacks, has too many, or has for others.
+
+    Args:
+        layers: names of the layers of both networks.
+        own: names of the values of each map of the new network.
+        other: those of the run.
+
+    Returns:
+        The layers that are not taken from the run, and a sentence about each new head.
+    """
+    new: set[str] = set()
+    sentences = []
+    for kind in {**own, **other}:
+        if own.get(kind) == other.get(kind):
+            continue
+        # The last layer of a head depends on the number of values.
+        part = f"{HEADS}{kind}." + ("1." if kind in own and kind in other else "")
+        new |= {layer for layer in layers if layer.startswith(part)}
+        if kind in own:
+            has = "others" if kind in other else "none"
+            sentences.append(f"head of {kind} is new: the run has {has}")
+    return new, sentences
 
 
 def _differences(ours: Any, theirs: Any) -> list[tuple[str, Any, Any]]:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from clothseg import build
-from clothseg.cache import Cache, Census, Pictures, read_census
+from clothseg.cache import Census, Pictures, read_census
 from clothseg.callbacks.history import History
 from clothseg.callbacks.progress import Reporter
 from clothseg.checkpoint import latest_checkpoint
@@ -103,7 +103,7 @@ def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
                 split.summary,
                 *begun,
                 *_notes(job, census, split, task),
-                *crowd_warning(data.cache, task),
+                *crowd_warning(data, task),
                 *(f"warning: {problem}" for problem in problems),
                 *_beginning(checkpoint, problems),
             ]
@@ -143,12 +143,13 @@ def _notes(job: Job, census: Census, split: Split, task: Training) -> Iterator[s
         yield f"warning: no training image contains the class {name}"
 
 
-def crowd_warning(cache: Cache | Pictures, task: Training) -> Iterator[str]:
+def crowd_warning(data: TrainingData, task: Training) -> Iterator[str]:
     """Warn of pictures with more people than the network can find."""
+    cache = data.cache
     if not (isinstance(cache, Pictures) and isinstance(task, Parser)):
         return
     queries = task.network.queries
-    pictures, most = cache.crowds(queries)
+    pictures, most = cache.crowds(data.split.names, queries)
     if pictures:
         yield (
             f"warning: {pictures} pictures have more than model.queries={queries} people, up to "

@@ -61,11 +61,12 @@ class ParsingComparison:
 
     Args:
         parser: the network.
+        device: the device of this process.
     """
 
-    def __init__(self, parser: Parser) -> None:
+    def __init__(self, parser: Parser, device: torch.device) -> None:
         self.parser = parser
-        self.metric = ParsingMetric(parser.values, parser.rules, COSTLY)
+        self.metric = ParsingMetric(parser.values, parser.rules, COSTLY).to(device)
 
     def add(self, batch: Batch, check_finite: FiniteCheck) -> None:
         """Add a prepared batch."""
@@ -91,7 +92,7 @@ def _(network: Segmenter, fit: Fit, device: torch.device) -> Comparison:
 
 @comparison.register
 def _(network: Parser, fit: Fit, device: torch.device) -> Comparison:
-    return ParsingComparison(network)
+    return ParsingComparison(network, device)
 
 
 @torch.no_grad()  # torchmetrics states that are created in inference mode cannot be gathered
@@ -143,6 +144,8 @@ def process_group(world_size: int, device: torch.device) -> Iterator[None]:
     if world_size == 1:
         yield
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # where objects are gathered
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield

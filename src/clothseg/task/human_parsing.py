@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clothseg.loss.parsing.people import Counts
 from clothseg.loss.parsing.total import ParsingLoss, TruePeople
 from clothseg.metric.names import PARTS, PRIMARY
 from clothseg.metric.parsing.instances import characterized_truth
@@ -71,7 +72,7 @@ class HumanParsing(Training, Parser):
         terms = self.loss(output, batch | {"people": self._true_people(batch)})
         total = torch.stack(list(terms.values())).sum()
         self.require_finite_loss([total, *tensors(output)], batch["name"])
-        self.train_terms.update(terms, torch.ones_like(total))
+        self.train_terms.update(terms, torch.ones_like(total.detach()))
         return total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -79,9 +80,10 @@ class HumanParsing(Training, Parser):
         output = self.network(batch["image"], batch["padding"])
         place = f"epoch {self.current_epoch + 1}, validation: {OUTPUT}"
         self.check_finite(tensors(output), place, batch["name"])
-        count = torch.tensor(float(sum(map(len, batch["numbers"]))), device=self.device)
-        terms = self.loss(output, batch | {"people": true_people(batch, count)})
-        self.val_terms.update(terms, count.new_tensor(len(batch["name"])))
+        matched, total = self.counted(batch["numbers"])
+        people = true_people(batch, Counts(matched, total.clamp(min=1)))
+        terms = self.loss(output, batch | {"people": people})
+        self.val_terms.update(terms, total.new_tensor(len(batch["name"])))
         add_scores(self.val_metric, self, output, batch)
 
     def log_training(self) -> None:
@@ -103,16 +105,27 @@ class HumanParsing(Training, Parser):
         """People of a batch, counted over the micro-batches and processes of its step."""
         trainer = self.trainer
         is_part = "step_numbers" in batch
-        numbers: list[Tensor] = batch["step_numbers" if is_part else "numbers"]
-        count = torch.tensor(float(sum(map(len, numbers))), device=self.device)
+        own = self.counted(batch["step_numbers" if is_part else "numbers"])
+        total = trainer.strategy.reduce(own, reduce_op="sum")
         shares = trainer.world_size * (trainer.accumulate_grad_batches if is_part else 1)
-        return true_people(batch, trainer.strategy.reduce(count, reduce_op="sum") / shares)
+        return true_people(batch, Counts(total[0] / shares, total[1].clamp(min=1) / shares))
+
+    def counted(self, numbers: Sequence[Tensor]) -> Tensor:
+        """Count the people that have a query, and all people, float [2].
+
+        Args:
+            numbers: numbers of the people of each image, [n].
+        """
+        queries = self.network.queries
+        people = [len(own) for own in numbers]
+        matched = sum(min(count, queries) for count in people)
+        return torch.tensor([float(matched), float(sum(people))], device=self.device)
 
 
-def true_people(batch: Batch, count: Tensor) -> TruePeople:
+def true_people(batch: Batch, counts: Counts) -> TruePeople:
     """Collect the true people of a prepared batch."""
     valid = ~batch["padding"]
-    return TruePeople(batch["boxes"], batch["numbers"], batch["person"], valid, count)
+    return TruePeople(batch["boxes"], batch["numbers"], batch["person"], valid, counts)
 
 
 def tensors(output: ParsingOutput) -> list[Tensor]:

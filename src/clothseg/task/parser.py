@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clothseg.datamodule.pictures import STRIDE
+from clothseg.datamodule.pictures import padded_side
 from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.scores import Rules
 from clothseg.model.parsing_network import ParsingNetwork, ParsingOutput
 from clothseg.task.finite import require_finite
 from clothseg.task.image_network import Batch, ImageNetwork
-from clothseg.task.people import MIN_SCORE, ImageArea, People, find_people
+from clothseg.task.people import ImageArea, People, find_people
 
 MASKS_AT_ONCE = 8
 """Number of queries whose masks are computed together; all at once would take much memory."""
@@ -91,42 +91,38 @@ class Parser(ImageNetwork):
         normalized = self.normalized(torch.from_numpy(pixels).to(device))
         return normalized.masked_fill(padding[:, None], 0.0), padding
 
-    def people(
-        self, output: ParsingOutput, position: int, area: ImageArea, min_score: float = MIN_SCORE
-    ) -> People:
+    def people(self, output: ParsingOutput, position: int, area: ImageArea) -> People:
         """Find the people in one image of a batch.
 
         Args:
             output: output of the network.
             position: position of the image in the batch.
             area: place of the image in the batch.
-            min_score: smallest probability of a person.
         """
         maps = {name: logits[position] for name, logits in output.maps.items()}
         people = output.people[-1, position]
         masks = self._masks(output, position, len(people))
-        return find_people(people, masks, maps, area, min_score)
+        return find_people(people, masks, maps, area)
 
     @torch.inference_mode()
-    def predict(self, image: np.ndarray, size: tuple[int, int], min_score: float) -> People:
+    def predict(self, image: np.ndarray, size: tuple[int, int]) -> People:
         """Find the people in an RGB image uint8 [h,w,3]; sets evaluation mode.
 
         Args:
             image: the image in the size that the network takes.
             size: height and width of the result, pixels.
-            min_score: smallest probability of a person.
 
         Raises:
             DivergedError: the output is not finite.
         """
         self.eval()
         height, width = image.shape[:2]
-        rows, columns = (-(-side // STRIDE) * STRIDE for side in (height, width))
+        rows, columns = padded_side(height), padded_side(width)
         images, padding = self.padded([image], rows, columns)
         output = self.network(images, padding)
         require_finite(torch.cat([output.people.flatten(), output.maps[PARTS].flatten()]))
         area = ImageArea((rows, columns), (height, width), size)
-        return self.people(output, 0, area, min_score)
+        return self.people(output, 0, area)
 
     def _masks(self, output: ParsingOutput, position: int, queries: int) -> Iterator[Tensor]:
         """Yield the mask logits [h,w] of each query of an image."""

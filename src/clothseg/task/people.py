@@ -47,7 +47,9 @@ class People:
     """People of a picture.
 
     Args:
-        scores: score of each person, ascending, float64 [P].
+        scores: score of each person, float64 [P]; ascending as they are found, descending as they
+            are shown.
+        probabilities: probability that each is a person, float64 [P].
         person: number of the person from 1, int64 [H,W], 0 = none.
         maps: class ids uint8 [H,W] of each semantic map.
         parts: parts of people, by person and class.
@@ -55,10 +57,30 @@ class People:
     """
 
     scores: np.ndarray
+    probabilities: np.ndarray
     person: np.ndarray
     maps: Mapping[str, np.ndarray]
     parts: Instances
     owners: np.ndarray
+
+    def shown(self, min_probability: float = SHOWN_SCORE) -> "People":
+        """Select the people that are shown to users; number 1 has the highest score."""
+        kept = np.flatnonzero(self.probabilities >= min_probability)[::-1]
+        table = np.zeros(len(self.scores) + 1, np.int64)
+        table[kept + 1] = np.arange(1, len(kept) + 1)
+        owned = table[self.owners] > 0
+        part = np.zeros(len(self.owners) + 1, np.int64)
+        part[1:][owned] = np.arange(1, int(owned.sum()) + 1)
+        labels, scores = self.parts.labels[owned], self.parts.scores[owned]
+        parts = Instances(part[self.parts.index], labels, scores)
+        return People(
+            self.scores[kept],
+            self.probabilities[kept],
+            table[self.person],
+            self.maps,
+            parts,
+            table[self.owners[owned]],
+        )
 
     def picture(self) -> PredictedPicture:
         """Convert to the form in which predictions are scored."""
@@ -124,12 +146,10 @@ def find_people(
         better = (mask > INSIDE) & (weight > best) & (probability[number] >= min_score)
         best, inside = torch.where(better, weight, best), torch.where(better, mask, inside)
         query = query.masked_fill(better, number)
-    ids, certainty = {}, {}
-    for kind, logits in maps.items():
-        values, labels = area.restored(logits.float()).max(0)
-        ids[kind] = labels.to(torch.uint8).cpu().numpy()
-        certainty[kind] = values.sigmoid()
-    owner, certain = query.cpu().numpy(), certainty[PARTS].cpu().numpy()
+    largest = {kind: area.restored(logits.float()).max(0) for kind, logits in maps.items()}
+    ids = {kind: found.indices.to(torch.uint8).cpu().numpy() for kind, found in largest.items()}
+    certain = largest[PARTS].values.sigmoid().cpu().numpy()
+    owner = query.cpu().numpy()
     return _assembled(probability.cpu().double().numpy(), owner, inside.cpu().numpy(), certain, ids)
 
 
@@ -169,7 +189,7 @@ def _assembled(
     owners, labels = keys // 256, keys % 256
     part_scores = probability[ranked[owners - 1]] * mask_means[keys] * class_means[keys]
     parts = Instances(table[key], labels, part_scores)
-    return People(scores[ranked], person, maps, parts, owners)
+    return People(scores[ranked], probability[ranked], person, maps, parts, owners)
 
 
 def describe(people: People) -> list[list[Part]]:

@@ -7,15 +7,15 @@ from torch.nn import functional as F
 
 from clothseg.loss.parsing.binary import dice, focal
 from clothseg.loss.parsing.maps import map_terms
-from clothseg.loss.parsing.matching import match
-from clothseg.loss.parsing.people import Weights, mask_terms, query_terms
+from clothseg.loss.parsing.matching import Costs, match
+from clothseg.loss.parsing.people import Counts, Weights, mask_terms, query_terms
 from support.answers import parsing_losses
 
 ARRAYS, EXPECTED = parsing_losses()
 GIVEN = {name: torch.from_numpy(values) for name, values in ARRAYS.items()}
 IMAGES = range(3)
 BOXES = [GIVEN[f"tgt{image}_boxes"] for image in IMAGES]
-COUNT = torch.tensor(9.0)
+COUNTS = Counts(torch.tensor(9.0), torch.tensor(9.0))
 NAMES = {"person": "ce", "box": "bbox", "giou": "giou", "mask": "mask", "dice": "dice"}
 
 
@@ -48,15 +48,15 @@ def test_people_are_matched_as_by_the_program():
 def test_losses_of_all_layers_are_those_of_the_program():
     people, boxes, matches = layer("")
     masks = GIVEN["pred_masks"][matches.images, matches.queries]
-    terms = query_terms(people, boxes, BOXES, matches, COUNT)
-    terms |= mask_terms(masks, true_masks(matches), COUNT)
+    terms = query_terms(people, boxes, BOXES, matches, COUNTS)
+    terms |= mask_terms(masks, true_masks(matches), COUNTS.divisor)
     total = weighted(terms)
     for name, value in terms.items():
         assert value.item() == pytest.approx(EXPECTED["losses"][f"loss_{NAMES[name]}"], abs=1e-5)
     assert total.item() == pytest.approx(EXPECTED["weighted_total_last_layer_only"], abs=1e-5)
     for number in range(5):
         people, boxes, matches = layer(f"aux{number}_")
-        terms = query_terms(people, boxes, BOXES, matches, COUNT)
+        terms = query_terms(people, boxes, BOXES, matches, COUNTS)
         for name, value in terms.items():
             expected = EXPECTED["losses"][f"loss_{NAMES[name]}_{number}"]
             assert value.item() == pytest.approx(expected, abs=1e-5)
@@ -91,7 +91,9 @@ def test_images_without_people_have_losses_that_are_still_differentiable():
     nobody = [torch.zeros(0, 4), torch.zeros(0, 4)]
     matches = match(people, boxes, nobody)
     assert [len(column) for column in matches] == [0, 0, 0]
-    terms = query_terms(people, boxes, nobody, matches, torch.tensor(0.0))
+    terms = query_terms(
+        people, boxes, nobody, matches, Counts(torch.tensor(0.0), torch.tensor(1.0))
+    )
     assert terms["box"] == terms["giou"] == 0
     torch.testing.assert_close(terms["person"], F.cross_entropy(people.mT, torch.ones(2, 4).long()))
     sum(terms.values()).backward()
@@ -101,11 +103,11 @@ def test_images_without_people_have_losses_that_are_still_differentiable():
 
 def test_the_mean_of_two_processes_is_the_loss_of_their_batch():
     people, boxes, matches = layer("")
-    whole = query_terms(people, boxes, BOXES, matches, COUNT)
-    shares = []
+    whole = query_terms(people, boxes, BOXES, matches, COUNTS)
+    shares, half = [], Counts(COUNTS.matched / 2, COUNTS.divisor / 2)
     for own in (slice(0, 1), slice(1, 3)):
         part = match(people[own], boxes[own], BOXES[own])
-        shares.append(query_terms(people[own], boxes[own], BOXES[own], part, COUNT / 2))
+        shares.append(query_terms(people[own], boxes[own], BOXES[own], part, half))
     for name in ("box", "giou"):
         torch.testing.assert_close((shares[0][name] + shares[1][name]) / 2, whole[name])
 
@@ -143,3 +145,24 @@ def test_a_map_without_valid_pixels_is_zero_and_finite(form):
     assert sum(terms.values()).abs() < 1e-6
     sum(terms.values()).backward()
     assert torch.isfinite(logits.grad).all()
+
+
+def test_a_training_that_diverges_is_matched_nevertheless():
+    """The loss, which is not finite, is what ends it, with the names of the images."""
+    people, boxes = torch.full((1, 3, 2), float("nan")), torch.full((1, 3, 4), float("nan"))
+    matches = match(people, boxes, [torch.tensor([[0.5, 0.5, 0.2, 0.2]])])
+    assert len(matches.queries) == 1
+    assert not torch.isfinite(
+        query_terms(people, boxes, [torch.rand(1, 4)], matches, COUNTS)["person"]
+    )
+
+
+def test_the_cost_has_the_weights_that_are_given():
+    people = torch.zeros(1, 2, 2)
+    boxes = torch.tensor([[[0.5, 0.5, 0.4, 0.4], [0.7, 0.5, 0.1, 0.1]]])
+    target = [torch.tensor([[0.65, 0.5, 0.3, 0.3]])]
+    near = match(people, boxes, target, Costs(person=0, box=1, giou=0)).queries
+    overlapping = match(people, boxes, target, Costs(person=0, box=0, giou=1)).queries
+    assert (near.tolist(), overlapping.tolist()) == ([0], [0])
+    certain = torch.tensor([[[0.0, 0.0], [9.0, 0.0]]])
+    assert match(certain, boxes, target, Costs(person=9)).queries.tolist() == [1]

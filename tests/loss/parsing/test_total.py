@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clothseg.loss import hptr
+from clothseg.loss.parsing.people import Counts
 from clothseg.loss.parsing.total import AUXILIARY
 from clothseg.task.human_parsing import true_people
-from support.small_parser import VALUES, picture_batch, small_parser
+from support.small_parser import SMALL, VALUES, picture_batch, small_parser
 
 DETR = {"people_weights": "detr", "giou": True, "maps": "sigmoid"}
 PEOPLE = ["person", "box", "giou", "mask", "dice"]
@@ -21,10 +22,16 @@ def parser():
     return small_parser().eval()
 
 
-def terms_of(parser, batch, count=None, **changes):
+def counts_of(batch):
+    """Numbers of people of a step of one batch."""
+    total = sum(map(len, batch["numbers"]))
+    matched = sum(min(len(numbers), SMALL["queries"]) for numbers in batch["numbers"])
+    return Counts(torch.tensor(float(matched)), torch.tensor(max(1.0, float(total))))
+
+
+def terms_of(parser, batch, counts=None, **changes):
     prepared = parser.prepared(batch)
-    number = sum(map(len, batch["numbers"])) if count is None else count
-    people = true_people(prepared, torch.tensor(float(number)))
+    people = true_people(prepared, counts or counts_of(batch))
     output = parser.network(prepared["image"], prepared["padding"])
     return hptr(**DETR | changes)(output, prepared | {"people": people})
 
@@ -68,13 +75,19 @@ def test_weights_are_those_of_detr_or_one(parser):
     assert terms_of(parser, batch, giou=False)["giou"].item() == 0
 
 
-def test_micro_batches_with_the_count_of_their_step_add_up_to_the_batch(parser):
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [(64, 64, 3), (64, 64, 0), (64, 64, 1), (64, 64, 4)],
+        [(64, 64, 0), (64, 64, 0), (64, 64, 1), (64, 64, 0)],  # fewer people than micro-batches
+    ],
+)
+def test_micro_batches_with_the_counts_of_their_step_add_up_to_the_batch(parser, sizes):
     """Terms of people are means over the people of the step, not over those of a micro-batch."""
-    sizes = [(64, 64, 3), (64, 64, 0), (64, 64, 1), (64, 64, 4)]
-    whole = terms_of(parser, picture_batch(*sizes))
-    parts = [
-        terms_of(parser, picture_batch(*sizes[k : k + 2], start=k), count=8 / 2) for k in (0, 2)
-    ]
+    batch = picture_batch(*sizes)
+    whole, total = terms_of(parser, batch), counts_of(batch)
+    half = Counts(total.matched / 2, total.divisor / 2)
+    parts = [terms_of(parser, picture_batch(*sizes[k : k + 2], start=k), half) for k in (0, 2)]
     for name in whole:
         mean = sum(part[name].item() for part in parts) / 2
         assert mean == pytest.approx(whole[name].item(), rel=1e-4)
@@ -86,17 +99,30 @@ def test_the_padding_has_no_loss(people, seed):
     """Whatever the network says there."""
     parser = small_parser().eval()
     batch = parser.prepared(picture_batch((64, 40, people), (64, 96, 1)))
-    count = torch.tensor(1.0 + people)
+    counts = Counts(torch.tensor(1.0 + people), torch.tensor(1.0 + people))
     output = parser.network(batch["image"], batch["padding"])
     loss = hptr(**DETR)
     random = torch.Generator().manual_seed(seed)
     # Logits of stride 4 are interpolated, so that those next to the image matter.
     hidden = torch.zeros_like(next(iter(output.maps.values()))[:1, :1])
     hidden[..., 40 // 4 + 1 :] = 1
-    expected = loss(output, batch | {"people": true_people(batch, count)})
+    expected = loss(output, batch | {"people": true_people(batch, counts)})
     for logits in output.maps.values():
         noise = 9 * torch.randn(logits[:1].shape, generator=random)
         logits.data[:1] = torch.where(hidden.bool(), noise, logits.data[:1])
-    found = loss(output, batch | {"people": true_people(batch, count)})
+    found = loss(output, batch | {"people": true_people(batch, counts)})
     for name, value in expected.items():
         assert found[name].item() == pytest.approx(value.item(), abs=1e-6)
+
+
+def test_the_person_term_is_a_mean_over_queries_also_in_crowds(parser):
+    """More people than queries are not matched, and do not count."""
+    terms = terms_of(parser, picture_batch((64, 96, 20)))
+    logits = parser.network(*padded(parser, (64, 96, 20))).people[-1, 0]
+    expected = torch.nn.functional.cross_entropy(logits, torch.zeros(len(logits)).long())
+    assert terms["person"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def padded(parser, size):
+    prepared = parser.prepared(picture_batch(size))
+    return prepared["image"], prepared["padding"]

@@ -47,7 +47,7 @@ def test_columns_are_the_numbers_of_the_block(metric):
     assert card["mean"]["iou"] == pytest.approx(block["miou"])
     assert scores.columns().keys() == {score.key for score in task_scores("parsing")}
     assert block.keys() == {
-        *("num_images", "miou", "miou_foreground", "miou_per_image", "iou"),
+        *("num_images", "miou", "miou_foreground", "miou_per_image", "iou", "iou_per_image"),
         *("apr", "app", "pcp", "person_ap", "apcr", "characteristics"),
     }
     assert card["num_images"] == block["num_images"] == len(SIZES)
@@ -83,3 +83,37 @@ def test_perfect_predictions_are_perfect():
     scores = metric.compute()
     assert (scores.apr, scores.app, scores.pcp) == (1, 1, 1)
     assert scores.parsing["apcr"]["size"]["per_class"]["Short/small"] == 1
+
+
+def test_ignored_pixels_belong_to_no_one():
+    """A prediction that is right on all valid pixels is perfect, whatever it says elsewhere."""
+    _, maps = picture(60, 60, 3)
+    ignored = np.zeros((60, 60), bool)
+    ignored[:30, 10:50] = True
+    labeled = np.where(ignored, 255, maps[0]).astype(np.uint8)
+    truth = true_picture(np.stack([labeled, *maps[1:]]), VALUES)
+    whole = true_picture(maps, VALUES)
+    people = [np.where(maps[1] == n, maps[0], 0) for n in (1, 2, 3)]
+    metric = ParsingMetric(VALUES, Rules())
+    metric.update(0, truth, PredictedPicture(whole.maps, whole.instances, people, np.ones(3)))
+    scores = metric.compute()
+    assert scores.parsing["miou"] == 1
+    found = {
+        c: v
+        for c, v in scores.parsing["apr"]["per_class"].items()
+        if (labeled == VALUES[PARTS].index(c)).any()
+    }
+    assert set(found.values()) == {1.0}
+    assert (scores.app, scores.pcp) == (1, 1)
+
+
+def test_the_iou_of_a_class_over_pictures_is_the_mean_of_those_in_which_it_occurs(metric):
+    block = metric.compute().parsing
+    rows = []
+    for _, truth, predicted in pairs():
+        one = ParsingScores(VALUES, Rules())
+        one.add(truth, predicted)
+        rows.append(one.card())
+    for name in VALUES[PARTS]:
+        values = [row["iou"][name] for row in rows if row["iou"][name] is not None]
+        assert block["iou_per_image"][name] == pytest.approx(np.mean(values))

@@ -10,10 +10,12 @@ from clothseg.build import longest_side
 from clothseg.commands.export.content import first_images, metadata
 from clothseg.commands.onnx_file import Graph
 from clothseg.config.run_config import RunConfig
+from clothseg.datamodule.pictures import padded_side
 from clothseg.error import ConfigError
 from clothseg.geometry import OwnAspect
 from clothseg.metric.names import PARTS
-from clothseg.model.parsing_network import STRIDE, ParsingNetwork
+from clothseg.model.body.hptr.network import STRIDE
+from clothseg.model.parsing_network import ParsingNetwork
 from clothseg.run.restore import load_parser
 from clothseg.task.people import INSIDE, SHOWN_SCORE
 
@@ -84,7 +86,7 @@ class ExportedParser:
         parser = load_parser(config, [run], "none", [1.0]).eval()
         self.graph = parsing_graph(parser.network)
         longest = longest_side(config)
-        side = -(-longest // STRIDE) * STRIDE
+        side = padded_side(longest)
         # Noise of different heights, so that padding matters.
         noise = [
             (longest - longest * k // (2 * NUM_COMPARED), longest) for k in range(NUM_COMPARED)

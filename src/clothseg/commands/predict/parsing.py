@@ -13,12 +13,12 @@ from clothseg.commands.predict.photos import MASKS, OVERLAYS, SUBMISSION, Photo
 from clothseg.config.run_config import RunConfig
 from clothseg.dataset import rle
 from clothseg.dataset.cihp_submission import write_picture
-from clothseg.error import shortened
+from clothseg.error import ConfigError, shortened
 from clothseg.files import write_bytes, write_json
 from clothseg.geometry import OwnAspect
 from clothseg.metric.names import PARTS
 from clothseg.run.restore import load_parser
-from clothseg.task.people import SHOWN_SCORE, Part, People, describe, sentence
+from clothseg.task.people import Part, People, describe, sentence
 from clothseg.terminal.screen import say
 
 PEOPLE = "people"
@@ -40,7 +40,8 @@ class PhotoParser:
         overlays: also draw people and maps over the photo.
 
     Raises:
-        ConfigError: several runs, flips or scales are to be averaged.
+        ConfigError: several runs, flips or scales are to be averaged, or the run's images were
+            cropped to one person.
     """
 
     def __init__(
@@ -51,6 +52,14 @@ class PhotoParser:
         scales: Sequence[float],
         overlays: bool,
     ) -> None:
+        if config.preparation.crop != "none":
+            raise ConfigError(
+                [
+                    f"run={runs[0]}: trained on images cropped to one person (dataset.crop="
+                    f"{config.preparation.crop}), which photos of several people are not; use a "
+                    "run with dataset.crop=none"
+                ]
+            )
         self.labels, self.overlays = config.labels, overlays
         self.form = OwnAspect(max(config.data.frame.size))
         self.parser = on_device(load_parser(config, runs, tta, scales), config)
@@ -61,10 +70,12 @@ class PhotoParser:
         height, width = photo.shape[:2]
         require_memory((height, width), sum(map(len, self.values.values())))
         image = self.form.placement(height, width).image(photo)
-        return self.parser.predict(image, (height, width), SHOWN_SCORE)
+        return self.parser.predict(image, (height, width))
 
     def write(self, output: Path, photo: Photo, pixels: np.ndarray, people: People) -> None:
         """Write masks, people and, if enabled, the overlay of a photo, and say who is in it.
+
+        A submission has all people that are scored; the others are those that are shown.
 
         Raises:
             WriteError: a file cannot be written.
@@ -72,19 +83,20 @@ class PhotoParser:
         mask = cv2.imencode(".png", self.labels.file_ids[people.maps[PARTS]])[1]
         write_bytes(output / MASKS / f"{photo.name}.png", mask.tobytes())
         write_picture(output / SUBMISSION, photo.name, people.picture())
-        described = person_rows(people, self.values)
+        shown = people.shown()
+        described = person_rows(shown, self.values)
         row = {"photo": photo.name, "width": pixels.shape[1], "height": pixels.shape[0]}
         write_json(output / PEOPLE / f"{photo.name}.json", row | {"people": described})
         for person in described:
             text = shortened(person["description"] or "no part", MAX_SENTENCE)
             say(f"{photo.name}  person {person['number']} ({100 * person['score']:.0f} %): {text}")
         if self.overlays:
-            self._draw(output / OVERLAYS / f"{photo.name}.png", photo, pixels, people)
+            self._draw(output / OVERLAYS / f"{photo.name}.png", photo, pixels, shown)
 
     def row(self, photo: Photo, pixels: np.ndarray, people: People) -> dict[str, Any]:
         """Describe a photo for the tables."""
         row = photo_row(photo, pixels, people.maps[PARTS], self.labels.names)
-        return row | {"people": len(people.scores)}
+        return row | {"people": len(people.shown().scores)}
 
     def _draw(self, path: Path, photo: Photo, pixels: np.ndarray, people: People) -> None:
         from clothseg.report.people import PeoplePicture, ShownPeople, draw_people
@@ -96,24 +108,22 @@ class PhotoParser:
 
 
 def person_rows(people: People, values: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Describe the people of a photo for JSON, the one with the highest score first.
+    """Describe people for JSON, in the order of their numbers.
 
     Args:
         people: the people.
         values: names of the values of each map.
     """
-    described = describe(people)
-    ranked = range(len(people.scores), 0, -1)  # scores are ascending
     return [
         {
-            "number": position,
+            "number": number,
             "score": float(people.scores[number - 1]),
             "box": _box(people.person == number),
-            "description": sentence(described[number - 1], values),
+            "description": sentence(parts, values),
             "mask": _mask(people.person == number),
-            "parts": [_part_row(part, number, people, values) for part in described[number - 1]],
+            "parts": [_part_row(part, number, people, values) for part in parts],
         }
-        for position, number in enumerate(ranked, start=1)
+        for number, parts in enumerate(describe(people), start=1)
     ]
 
 

@@ -32,6 +32,9 @@ from clothseg.trainer import evaluation_device
 REPORT_SIZE: dict[str, Any] = {"longest_side": 360, "max_pixels": math.inf}
 """Size of the pictures in a figure, see :func:`clothseg.report.predictions.draw_predictions`."""
 
+PARSING = "clothseg.task.parsing"
+"""Task whose predictions these figures do not show."""
+
 
 @dataclass(frozen=True)
 class ScoredImage:
@@ -149,6 +152,8 @@ def _unusable(run: Record) -> str | None:
         return f"{run.folder} {UNFINISHED.get(state, 'has an unknown state')}"
     if not run.best_checkpoint.is_file():
         return f"{run.folder} has no {run.best_checkpoint.name}"
+    if run.config["config"].get("task", {}).get("_target_") == PARSING:
+        return f"{run.folder} is of human parsing, whose people its figures/people.png shows"
     return None
 
 

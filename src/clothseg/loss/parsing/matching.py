@@ -8,8 +8,25 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torchvision.ops import box_convert, generalized_box_iou
 
-PERSON_COST, BOX_COST, GIOU_COST = 1.0, 5.0, 2.0
-"""Weights of the probability of a person, of the L1 distance of boxes, and of their GIoU."""
+LARGE = 1e6
+"""Cost of what is not finite; a training that diverges ends with a message about its loss."""
+
+
+class Costs(NamedTuple):
+    """Weights of the terms of the cost.
+
+    Args:
+        person: probability of a person.
+        box: L1 distance of boxes.
+        giou: their generalized IoU.
+    """
+
+    person: float = 1.0
+    box: float = 5.0
+    giou: float = 2.0
+
+
+DETR = Costs()
 
 
 class Matches(NamedTuple):
@@ -27,13 +44,14 @@ class Matches(NamedTuple):
 
 
 @torch.no_grad()
-def match(people: Tensor, boxes: Tensor, targets: Sequence[Tensor]) -> Matches:
+def match(people: Tensor, boxes: Tensor, targets: Sequence[Tensor], costs: Costs = DETR) -> Matches:
     """Assign each person of an image another query, at the least total cost.
 
     Args:
         people: logits of a person and of none, float [B,Q,2].
         boxes: center, width and height as fractions of the image, float [B,Q,4].
-        targets: boxes of the people of each image, float [n,4], n at most Q.
+        targets: boxes of the people of each image, float [n,4]; of more than Q, Q are matched.
+        costs: weights of the terms of the cost.
 
     Source: Carion et al., End-to-end object detection with transformers, 2020, Eq. 1; the
         probability stands in for the class loss, as in its program.
@@ -43,10 +61,10 @@ def match(people: Tensor, boxes: Tensor, targets: Sequence[Tensor]) -> Matches:
     for image, target in enumerate(targets):
         own = boxes[image].float()
         cost = (
-            BOX_COST * torch.cdist(own, target, p=1)
-            - PERSON_COST * probability[image][:, None]
-            - GIOU_COST * generalized_box_iou(corners(own), corners(target))
-        )
+            costs.box * torch.cdist(own, target, p=1)
+            - costs.person * probability[image][:, None]
+            - costs.giou * generalized_box_iou(corners(own), corners(target))
+        ).nan_to_num(LARGE, LARGE, -LARGE)
         queries, persons = (
             torch.as_tensor(index, device=boxes.device)
             for index in linear_sum_assignment(cost.cpu().numpy())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -37,8 +38,20 @@ class Weights:
     dice: float = 1.0
 
 
+class Counts(NamedTuple):
+    """Numbers of people of a training step, averaged over its micro-batches and processes.
+
+    Args:
+        matched: people that have a query, a scalar.
+        divisor: all people, at least one in the step, which sums over people are divided by.
+    """
+
+    matched: Tensor
+    divisor: Tensor
+
+
 def query_terms(
-    people: Tensor, boxes: Tensor, targets: Sequence[Tensor], matches: Matches, count: Tensor
+    people: Tensor, boxes: Tensor, targets: Sequence[Tensor], matches: Matches, counts: Counts
 ) -> dict[str, Tensor]:
     """Compute the terms of the queries after one layer of the decoder, without weights.
 
@@ -47,39 +60,38 @@ def query_terms(
         boxes: center, width and height as fractions of the image, float [B,Q,4].
         targets: boxes of the people of each image, float [n,4].
         matches: queries of these people.
-        count: number of people in a batch, averaged over processes, a scalar.
+        counts: numbers of people of the step.
 
     Returns:
         ``person``, the weighted mean over queries of the cross-entropy; ``box`` and ``giou``, the
-        sums over people divided by their number, at least 1. All are differentiable without people.
+        sums over people divided by their number. All are differentiable without people.
     """
     people, boxes = people.float(), boxes.float()
     label = torch.ones(people.shape[:2], dtype=torch.int64, device=people.device)
     label[matches.images, matches.queries] = 0
     weights = people.new_tensor([1.0, NO_PERSON_WEIGHT])
     entropy = F.cross_entropy(people.flatten(0, 1), label.flatten(), weights, reduction="sum")
-    total = count + NO_PERSON_WEIGHT * (label.numel() - count)
+    total = counts.matched + NO_PERSON_WEIGHT * (label.numel() - counts.matched)
     found = boxes[matches.images, matches.queries]
     true = torch.cat([t[matches.people[matches.images == i]] for i, t in enumerate(targets)])
     overlap = torch.diagonal(generalized_box_iou(corners(found), corners(true)))
-    at_least_one = count.clamp(min=1)
     live = 0 * boxes.sum()
     return {
         "person": entropy / total,
-        "box": (F.l1_loss(found, true, reduction="sum") + live) / at_least_one,
-        "giou": ((1 - overlap).sum() + live) / at_least_one,
+        "box": (F.l1_loss(found, true, reduction="sum") + live) / counts.divisor,
+        "giou": ((1 - overlap).sum() + live) / counts.divisor,
     }
 
 
 def mask_terms(
-    logits: Tensor, target: Tensor, count: Tensor, valid: Tensor | None = None
+    logits: Tensor, target: Tensor, divisor: Tensor, valid: Tensor | None = None
 ) -> dict[str, Tensor]:
     """Compute the terms of the masks of matched queries, without weights.
 
     Args:
         logits: float [N,h,w], which are enlarged to the size of the true masks.
         target: true masks, bool [N,H,W].
-        count: as in :func:`query_terms`.
+        divisor: as in :class:`Counts`.
         valid: pixels that count, bool [N,H,W]; None for all.
 
     Returns:
@@ -88,9 +100,8 @@ def mask_terms(
     enlarged = F.interpolate(
         logits.float()[:, None], target.shape[-2:], mode="bilinear", align_corners=False
     )[:, 0]
-    true, at_least_one = target.float(), count.clamp(min=1)
-    counted = None if valid is None else valid.float()
+    true, counted = target.float(), None if valid is None else valid.float()
     return {
-        "mask": focal(enlarged, true, counted).sum() / at_least_one,
-        "dice": dice(enlarged, true, counted).sum() / at_least_one,
+        "mask": focal(enlarged, true, counted).sum() / divisor,
+        "dice": dice(enlarged, true, counted).sum() / divisor,
     }

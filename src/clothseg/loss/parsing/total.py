@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clothseg.loss.parsing.maps import Form, map_terms
-from clothseg.loss.parsing.matching import Matches, match
-from clothseg.loss.parsing.people import Weights, mask_terms, query_terms
+from clothseg.loss.parsing.matching import Costs, Matches, match
+from clothseg.loss.parsing.people import Counts, Weights, mask_terms, query_terms
 
 AUXILIARY = "auxiliary"
 """Name of the terms of the earlier layers of the decoder, added up."""
@@ -36,14 +36,14 @@ class TruePeople:
         numbers: their numbers, int64 [n].
         person: number of the person of each pixel, int64 [B,H,W], 0 = none.
         valid: pixels of the images; the others are padding, bool [B,H,W].
-        count: number of people in a batch, averaged over micro-batches and processes, a scalar.
+        counts: numbers of people of the step.
     """
 
     boxes: Sequence[Tensor]
     numbers: Sequence[Tensor]
     person: Tensor
     valid: Tensor
-    count: Tensor
+    counts: Counts
 
 
 class ParsingLoss(nn.Module):
@@ -88,8 +88,10 @@ class ParsingLoss(nn.Module):
         self, logits: Tensor, boxes: Tensor, people: TruePeople
     ) -> tuple[dict[str, Tensor], Matches]:
         """Compute the terms of the queries after one layer, and their matches."""
-        matches = match(logits, boxes, people.boxes)
-        terms = query_terms(logits, boxes, people.boxes, matches, people.count)
+        weights = self.weights
+        costs = Costs(weights.person, weights.box, weights.giou)
+        matches = match(logits, boxes, people.boxes, costs)
+        terms = query_terms(logits, boxes, people.boxes, matches, people.counts)
         return self._weighted(terms), matches
 
     def _masks(self, output: Output, matches: Matches, people: TruePeople) -> dict[str, Tensor]:
@@ -102,7 +104,9 @@ class ParsingLoss(nn.Module):
         numbers = [own[matches.people[images == image]] for image, own in enumerate(people.numbers)]
         target = people.person[images] == torch.cat(numbers)[:, None, None]
         logits = output.masks(images, queries)
-        return self._weighted(mask_terms(logits, target, people.count, people.valid[images]))
+        return self._weighted(
+            mask_terms(logits, target, people.counts.divisor, people.valid[images])
+        )
 
     def _weighted(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
         weights = vars(self.weights)

@@ -58,6 +58,11 @@ class Instances:
             np.array([scores[i] if len(scores) else 1.0 for i in kept], float),
         )
 
+    def without(self, ignored: np.ndarray) -> "Instances":
+        """Remove pixels bool [H,W], and the instances that have no others."""
+        labels = list(enumerate(self.labels.tolist(), start=1))
+        return Instances.numbered(np.where(ignored, 0, self.index), labels, self.scores.tolist())
+
 
 @dataclass(frozen=True)
 class Detections:

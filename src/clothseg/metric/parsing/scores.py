@@ -25,8 +25,8 @@ from clothseg.metric.parsing.instances import (
 )
 from clothseg.metric.parsing.people import People, compare_people
 
-IOU = "iou"
-"""Key of the IoU of each class."""
+IOU, IOU_PER_IMAGE = "iou", "iou_per_image"
+"""Keys of the IoU of each class, and of its mean over pictures."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class TruePicture:
     person: np.ndarray
     instances: Instances
 
+    def without(self, ignored: np.ndarray) -> "TruePicture":
+        """Remove people and instances from pixels bool [H,W]; the maps stay as they are."""
+        person = np.where(ignored, 0, self.person)
+        return TruePicture(self.maps, person, self.instances.without(ignored))
+
 
 @dataclass(frozen=True)
 class PredictedPicture:
@@ -80,6 +85,17 @@ class PredictedPicture:
     scores: np.ndarray
     masks: Sequence[np.ndarray] | None = None
 
+    def without(self, ignored: np.ndarray) -> "PredictedPicture":
+        """Remove people and instances from pixels bool [H,W]; the maps stay as they are."""
+        people, masks = self.people, self.masks
+        return PredictedPicture(
+            self.maps,
+            self.instances.without(ignored),
+            None if people is None else [np.where(ignored, 0, parts) for parts in people],
+            self.scores,
+            None if masks is None else [mask & ~ignored for mask in masks],
+        )
+
 
 @dataclass(frozen=True)
 class PictureScores:
@@ -87,7 +103,7 @@ class PictureScores:
 
     Args:
         index: position among the pictures.
-        means: mean IoU of each map.
+        iou: IoU of each value of each map, float64 [K]; NaN if it is in neither.
         parts: detected parts.
         characterized: detected characterized parts of each kind.
         people: detected people; None if they are not told apart.
@@ -95,7 +111,7 @@ class PictureScores:
     """
 
     index: int
-    means: Mapping[str, float]
+    iou: Mapping[str, np.ndarray]
     parts: Detections
     characterized: Mapping[str, Detections]
     people: People | None
@@ -142,15 +158,18 @@ class ParsingScores:
             index: position among the pictures, if these are divided among processes.
         """
         rules, classes = self.rules, len(self.names[PARTS])
-        means, divided_parts = {}, {}
+        iou, divided_parts = {}, {}
         people = masks = None
+        ignored = truth.maps[PARTS] >= classes
+        if ignored.any():
+            predicted, truth = predicted.without(ignored), truth.without(ignored)
         for kind in list(self.matrices):
             if kind not in predicted.maps:
                 del self.matrices[kind]
                 continue
             matrix = _confusion(truth.maps[kind], predicted.maps[kind], len(self.names[kind]))
             self.matrices[kind] += matrix
-            means[kind] = float(nan_mean(class_scores(matrix).iou))
+            iou[kind] = class_scores(matrix).iou
         true, found = truth.instances, predicted.instances
         parts = detect(true, found, classes - 1, matching=rules.matching)
         visible = np.where(truth.maps[PARTS] < classes, truth.maps[PARTS], 0)
@@ -167,7 +186,7 @@ class ParsingScores:
             people = compare_people(person, visible, maps, scores, classes, THRESHOLDS, keep)
             whole = maps if predicted.masks is None else predicted.masks
             masks = compare_masks(person, whole, scores)
-        self.pictures.append(PictureScores(index, means, parts, divided_parts, people, masks))
+        self.pictures.append(PictureScores(index, iou, parts, divided_parts, people, masks))
 
     def card(self) -> dict[str, Any]:
         """Convert the scores to plain Python values for JSON; None if undefined.
@@ -196,14 +215,17 @@ class ParsingScores:
         """Scores of the pixels of a map.
 
         The mean is over classes that occur in the truth or in a prediction; `miou_per_image` is the
-        mean over pictures of that of a picture.
+        mean over pictures of that of a picture, and `iou_per_image` that of a class over pictures
+        in which it occurs. loesch2021 does not say which of them its Table 1 shows.
         """
-        iou = class_scores(self.matrices[kind]).iou
+        iou, names = class_scores(self.matrices[kind]).iou, self.names[kind]
+        pictures = np.array([picture.iou[kind] for picture in self.pictures])
         return {
             "miou": _number(nan_mean(iou)),
             "miou_foreground": _number(nan_mean(iou[1:])),
-            "miou_per_image": _number(nan_mean(np.array([p.means[kind] for p in self.pictures]))),
-            IOU: dict(zip(self.names[kind], map(_number, iou), strict=True)),
+            "miou_per_image": _number(nan_mean(nan_mean(pictures, axis=1))),
+            IOU: dict(zip(names, map(_number, iou), strict=True)),
+            IOU_PER_IMAGE: dict(zip(names, map(_number, nan_mean(pictures, axis=0)), strict=True)),
         }
 
     def _precision(self, pictures: Sequence[Detections], kind: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from clothseg.model.body.hptr.position import sine_positions
 from clothseg.model.body.hptr.pyramid import Pyramid, semantic_head
 from clothseg.model.body.hptr.transformer import Transformer
 
+STRIDE = 32
+"""Stride of the features of the transformer, pixels."""
 PERSON, NO_PERSON = 0, 1
 """Classes of a query."""
 
@@ -109,7 +111,7 @@ class HPTR(nn.Module):
         outputs = {name: head(shared) for name, head in self.semantic.items()}
         projected = self.projection(levels[-1])  # [B,d,h,w]
         batch, features, height, width = projected.shape
-        small = _reduced(padding, height, width)
+        small = _reduced(padding)
         positions = sine_positions(small, features // 2)
         layers, encoded = self.transformer(
             projected.flatten(2).mT,
@@ -134,15 +136,18 @@ class HPTR(nn.Module):
         attention = self.attention(
             features.queries[images, queries], features.encoded[images], features.padding[images]
         )
-        # Their sum is 1; with a mean of 1 they are as large as the features beside them.
-        attention = attention * attention[0].numel()
+        # Their sum is 1. With a mean of 1 they are as large as the features beside them, without
+        # which masks are not learned in thousands of steps.
+        visible = (~features.padding[images]).flatten(1).sum(1)
+        attention = attention * (self.attention.heads * visible)[:, None, None, None]
         masks: Tensor = self.mask_branch(features.common, images, attention)
         return masks
 
 
-def _reduced(padding: Tensor, height: int, width: int) -> Tensor:
-    """Reduce a padding mask bool [B,H,W] to the size of features, bool [B,h,w]."""
-    reduced = F.interpolate(padding[:, None].float(), (height, width), mode="nearest-exact")
-    padded = reduced[:, 0] > 0.5
-    padded[:, 0, 0] = False  # also of an image so small that the padding is nearer to each position
-    return padded
+def _reduced(padding: Tensor) -> Tensor:
+    """Reduce a padding mask bool [B,H,W] to features of stride 32, bool [B,h,w].
+
+    A position is padded if its whole block of pixels is.
+    """
+    visible = F.max_pool2d((~padding)[:, None].float(), STRIDE)
+    return visible[:, 0] < 0.5
