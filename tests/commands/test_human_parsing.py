@@ -143,12 +143,14 @@ def test_predictions_describe_people_and_can_be_submitted(trained, command_line,
         submitted = submission.read(name, shape)
         assert (found["height"], found["width"]) == shape
         assert np.array_equal(png(output / "masks" / f"{name}.png"), submitted.maps["parts"])
-        # People are listed from the highest score, those of a submission from the lowest.
-        assert len(found["people"]) == len(submitted.scores)
-        for person, score, parts in zip(
-            found["people"], submitted.scores[::-1], submitted.people[::-1], strict=True
-        ):
-            assert person["score"] == score
+        # A submission also has the people that are too uncertain to be shown.
+        scores = [person["score"] for person in found["people"]]
+        assert scores == sorted(scores, reverse=True)
+        assert [person["number"] for person in found["people"]] == list(range(1, len(scores) + 1))
+        submitted_people = dict(zip(submitted.scores.tolist(), submitted.people, strict=True))
+        assert set(scores) <= set(submitted_people)
+        for person in found["people"]:
+            parts = submitted_people[person["score"]]
             mask = rle.decode(person["mask"]["counts"], *shape)
             left, top, width, height = person["box"]
             rows, columns = np.nonzero(mask)
@@ -165,3 +167,30 @@ def test_predictions_describe_people_and_can_be_submitted(trained, command_line,
         assert text in result.stdout
     assert submission.missing == []
     assert len(json.loads((output / "areas.json").read_text())) == len(names)
+
+
+@pytest.mark.slow(seconds=15)
+def test_a_training_starts_from_a_run_with_other_characteristics(
+    trained, command_line, dataset, tmp_path
+):
+    """Of heads that both have, all weights are taken; a new one is random."""
+    record, _ = trained
+    changes = [f"init_from={record.folder}", "model.characteristics=[color,pattern]"]
+    result = command_line.run(training(command_line, tmp_path, dataset, *changes))
+    assert result.returncode == 0, result.stderr
+    assert "starts from the best epoch of" in result.stdout
+    assert "head of pattern is new: the run has none" in result.stdout
+    assert "head of color" not in result.stdout
+
+
+@pytest.mark.slow(seconds=15)
+def test_figures_of_semantic_runs_leave_out_those_of_human_parsing(trained, command_line, tmp_path):
+    record, _ = trained
+    where = [f"runs={record.folder}", f"output={tmp_path / 'figure.png'}"]
+    for target in ("comparison", "examples"):
+        result = command_line.run(["scripts/report.py", f"target={target}", *where])
+        assert result.returncode == 1
+        assert "is of human parsing" in result.stdout + result.stderr
+    result = command_line.run(["scripts/report.py", "target=speed_accuracy", *where])
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "figure.png").is_file()
