@@ -110,7 +110,11 @@ def class_scores(matrix: np.ndarray) -> ClassScores:
 
 
 def count_scores(counts: np.ndarray) -> ClassScores:
-    """Compute class scores from true positives, false positives, false negatives, int64 [3,K]."""
+    """Compute class scores from true positives, false positives, false negatives, int64 [3,K].
+
+    Counts of many sets of images at once, [3,...,K] of integers or floats, give the scores of each.
+    The properties of :class:`ClassScores` are those of one set.
+    """
     true_positive, false_positive, false_negative = counts
     support, predicted = true_positive + false_negative, true_positive + false_positive
     union = counts.sum(0)
