@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+import clothseg
 from clothseg import dataset, extras, logger
 from clothseg.error import ConfigError
 from clothseg.extras import EXTRAS, require_extra
@@ -52,6 +53,10 @@ def test_an_installed_extra_is_accepted(extra):
         (
             Request("slurm", "x", 1, 0, None, 1, 0, 1, None, {}).executor,
             r"hydra/launcher=submitit_slurm needs submitit",
+        ),
+        (
+            lambda: clothseg.results("outputs"),
+            r"clothseg.results needs pandas, .* pip install 'clothseg\[results\]' \(or",
         ),
         (lambda: require_extra("onnx", "format=onnx"), r"onnx, onnxscript, onnxruntime, which are"),
     ],

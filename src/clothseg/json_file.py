@@ -33,8 +33,21 @@ def read_json(path: Path, shape: Any, remedy: str) -> Plain:
         DataError: the file is missing, is no JSON, or has another shape.
     """
     try:
-        content = parse_json(read_file(path, MAX_LIST_BYTES))
-    except (DataError, ValueError) as error:
+        text = read_file(path, MAX_LIST_BYTES)
+    except DataError as error:
+        raise DataError(f"{path} is missing or damaged ({error}); {remedy}") from error
+    return check_json(text, shape, path, remedy)
+
+
+def check_json(text: bytes, shape: Any, path: Path, remedy: str) -> Plain:
+    """Parse and check what was read from a JSON file; arguments as for :func:`require_shape`.
+
+    Raises:
+        DataError: it is no JSON, or has another shape.
+    """
+    try:
+        content = parse_json(text)
+    except ValueError as error:
         raise DataError(f"{path} is missing or damaged ({error}); {remedy}") from error
     return require_shape(content, shape, path, remedy)
 

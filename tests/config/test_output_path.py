@@ -2,6 +2,7 @@
 
 import pytest
 
+from clothseg.config.command_line import check_settings
 from clothseg.config.settings import Evaluate, Export, Report, Score
 from clothseg.config.validation import config_problems
 
@@ -32,3 +33,26 @@ def test_a_figure_is_a_png(path):
         f"output={path}: must end in .png, the only format of figures"
     ]
     assert output_problems(Report, "no_such/x.PNG") == []
+
+
+@pytest.mark.parametrize(
+    ("format", "ending"), [("csv", ".csv"), ("markdown", ".md"), ("latex", ".tex")]
+)
+def test_a_table_ends_as_its_format_does(format, ending):
+    def problems(path):
+        found = config_problems({"target": "table", "format": format, "output": path}, Report)
+        return [problem for problem in found if problem.startswith("output=")]
+
+    assert problems("x.png") == [f"output=x.png: must end in {ending}, as that of its format does"]
+    assert problems(f"no_such/x{ending.upper()}") == []
+
+
+def test_a_report_is_named_after_its_target_and_format():
+    for overrides, path in (
+        ([], "outputs/curves.png"),
+        (["target=examples"], "outputs/examples.png"),
+        (["target=table"], "outputs/table.csv"),
+        (["target=table", "format=latex"], "outputs/table.tex"),
+        (["target=table", "output=x.csv"], "x.csv"),
+    ):
+        assert check_settings(overrides, "report", Report).output == path

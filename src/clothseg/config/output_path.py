@@ -20,14 +20,17 @@ def _file_path(text: str) -> str:
     return text
 
 
-def _png_path(text: str) -> str:
-    """Return the path of a PNG."""
-    if Path(text).suffix.lower() != PNG:
-        raise PydanticCustomError("png_path", "must end in .png, the only format of figures")
+def require_ending(text: str, ending: str) -> str:
+    """Return a path that has an ending such as `.png`, in upper or lower case.
+
+    Raises:
+        PydanticCustomError: it has another one.
+    """
+    if Path(text).suffix.lower() != ending:
+        why = "the only format of figures" if ending == PNG else "as that of its format does"
+        raise PydanticCustomError("ending", f"must end in {ending}, {why}")
     return text
 
 
 OutputFile = Annotated[str, AfterValidator(_file_path)]
 """Path of a file."""
-OutputPicture = Annotated[OutputFile, AfterValidator(_png_path)]
-"""Path of a PNG."""

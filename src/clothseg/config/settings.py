@@ -5,9 +5,9 @@ This module does not import torch.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
-from clothseg.config.output_path import OutputFile, OutputPicture
+from clothseg.config.output_path import PNG, OutputFile, require_ending
 from clothseg.config.schema import STRICT, Labels, Node
 from clothseg.metric.names import EpochScore
 from clothseg.trainer import Count, Processes
@@ -120,15 +120,22 @@ class Score(BaseModel):
     """Count true people without any part."""
 
 
+TableFormat = Literal["csv", "markdown", "latex"]
+TABLE_ENDINGS: dict[TableFormat, str] = {"csv": ".csv", "markdown": ".md", "latex": ".tex"}
+"""Endings of the files of tables by their format."""
+
+
 class Report(BaseModel):
     """Configuration of `scripts/report.py`."""
 
     model_config = STRICT
 
-    target: Literal["curves", "comparison", "examples", "speed_accuracy"]
-    """Kind of figure, a module of :mod:`clothseg.commands.report`."""
+    target: Literal["curves", "comparison", "examples", "speed_accuracy", "table"]
+    """Kind of figure, or a table; a module of :mod:`clothseg.commands.report`."""
     runs: str
     """Folder that contains the runs."""
+    format: TableFormat
+    """Format of `table`."""
     scores: Annotated[list[EpochScore], Field(min_length=1, max_length=4)]
     """Validation scores, one panel each."""
     train: bool
@@ -145,8 +152,25 @@ class Report(BaseModel):
     """Folder of person boxes; that of the records is not used."""
     trust: list[str]
     """Packages whose functions the recorded configurations may use."""
-    output: OutputPicture
-    """PNG file to write."""
+    output: OutputFile
+    """File to write, a PNG or a table; None: in `outputs`, named after the target."""
+
+    @field_validator("output", mode="before")
+    @classmethod
+    def _named_after_target(cls, value: Any, known: ValidationInfo) -> Any:
+        return f"outputs/{known.data.get('target')}{_ending(known)}" if value is None else value
+
+    @field_validator("output")
+    @classmethod
+    def _with_ending(cls, value: str, known: ValidationInfo) -> str:
+        return require_ending(value, _ending(known))
+
+
+def _ending(known: ValidationInfo) -> str:
+    """Ending of the file of a report, by what is known to be valid of its settings."""
+    if known.data.get("target") != "table":
+        return PNG
+    return TABLE_ENDINGS[known.data.get("format", "csv")]
 
 
 class CacheFolder(BaseModel):

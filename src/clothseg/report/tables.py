@@ -39,7 +39,7 @@ def source_table(cards: Mapping[str, Sequence[Scorecard]], title: str) -> Table:
     """
     totals = {name: aggregate(folds) for name, folds in cards.items()}
     numbers = sorted({total["folds"] for total in totals.values()})
-    table = new_table(title, f"percent, means over classes that occur{_over(*numbers)}")
+    table = new_table(title, f"percent, means over classes that occur{over(*numbers)}")
     table.add_column("source", overflow="fold")
     headings = [score.heading for score in (*CLASS_SCORES, ACCURACY)]
     add_score_columns(table, ["images", *headings])
@@ -69,7 +69,7 @@ def fold_table(
     total = aggregate(cards)
     folds = total["folds"]
     counted = [_foldscounted(row, folds) for row in total["per_class"]]
-    table = new_table(title, f"percent{_over(folds)}")
+    table = new_table(title, f"percent{over(folds)}")
     table.add_column("class", overflow="fold")
     add_score_columns(table, [score.heading for score in CLASS_SCORES])
     if any(counted):
@@ -113,11 +113,9 @@ def comparison_table(
     totals = {name: aggregate(cards) for name, cards in rows.items()}
     numbers = sorted({total["folds"] for total in totals.values()})
     best = (selection or Selection.by_test(rows)).best()
-    added = [f"val. {selection.score.heading}"] if selection else []
-    rule = added[0] if added else BEST_BY_TEST
-    over = _over(*numbers, repeat=repeat)
-    best_is = "highest mean" if not selection or selection.score.higher_is_better else "lowest mean"
-    table = new_table(title, f"percent, means over classes{over}; bold: {best_is} {rule}")
+    added = [validation_heading(selection)] if selection else []
+    repeats = over(*numbers, repeat=repeat)
+    table = new_table(title, f"percent, means over classes{repeats}; bold: {best_rule(selection)}")
     table.add_column("config", overflow="fold")
     # More test scores would leave no room for the names.
     common = set.intersection(*({*total} for total in totals.values()))
@@ -202,7 +200,20 @@ def add_score_columns(table: Table, headings: Sequence[str]) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
 
 
-def _over(*numbers: int, repeat: str = "fold") -> str:
+def validation_heading(selection: Selection) -> str:
+    """Heading of the validation scores by which the best of several configs is selected."""
+    return f"val. {selection.score.heading}"
+
+
+def best_rule(selection: Selection | None) -> str:
+    """Describe which config is the best, such as `highest mean val. IoU`; None: by the test IoU."""
+    if selection is None:
+        return f"highest mean {BEST_BY_TEST}"
+    direction = "highest" if selection.score.higher_is_better else "lowest"
+    return f"{direction} mean {validation_heading(selection)}"
+
+
+def over(*numbers: int, repeat: str = "fold") -> str:
     """Part of a caption that explains the ±; empty if every config has a single fold."""
     if numbers == (1,):
         return ""

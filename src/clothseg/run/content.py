@@ -20,6 +20,13 @@ from clothseg.untrusted import MAX_LIST_BYTES, read_file, without_advice
 
 State = Literal["running", "done", "failed", "interrupted"]
 
+UNFINISHED = {
+    "running": "is still running or was interrupted",
+    "failed": "has failed",
+    "interrupted": "was interrupted",
+}
+"""Descriptions of the states of unfinished runs."""
+
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Loader of plain YAML; the one in C takes a tenth of the time."""
 MAX_DEPTH, MAX_ALIASES = 100, 20
@@ -129,8 +136,16 @@ def read_yaml(path: Path) -> Any:
     Raises:
         DataError: the file is missing, or is no YAML.
     """
+    return parse_yaml(read_file(path, MAX_LIST_BYTES), path)
+
+
+def parse_yaml(text: bytes, path: Path) -> Any:
+    """Parse what was read from a file of plain YAML.
+
+    Raises:
+        DataError: it is no YAML.
+    """
     try:
-        text = read_file(path, MAX_LIST_BYTES)
         depth = aliases = 0
         for event in yaml.parse(text, LOADER):
             aliases += isinstance(event, yaml.AliasEvent)
@@ -202,10 +217,30 @@ def require_unchanged(folder: Path, *names: str) -> None:
     for name in names:
         path = folder / name
         if name in sums and path.is_file() and _checksum(path) != sums[name]["blake2b"]:
-            raise DataError(
-                f"{path} has changed since the run ended: its checksum differs; rerun=true trains "
-                f"the run again. If the change is intended, delete {folder / CHECKSUMS}"
-            )
+            raise _changed(path)
+
+
+def read_unchanged(folder: Path, *names: str) -> list[bytes]:
+    """Read files of a record, each once, and compare them with their checksums.
+
+    Raises:
+        DataError: a file is missing, or has changed since the run ended.
+    """
+    sums = sealed_files(folder)
+    contents = []
+    for name in names:
+        content = read_file(folder / name, MAX_LIST_BYTES)
+        if name in sums and _digest(content).hexdigest() != sums[name]["blake2b"]:
+            raise _changed(folder / name)
+        contents.append(content)
+    return contents
+
+
+def _changed(path: Path) -> DataError:
+    return DataError(
+        f"{path} has changed since the run ended: its checksum differs; rerun=true trains the run "
+        f"again. If the change is intended, delete {path.parent / CHECKSUMS}"
+    )
 
 
 def missing_files(folder: Path, names: Sequence[str]) -> list[str]:
@@ -231,5 +266,5 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, _digest).hexdigest()
 
 
-def _digest() -> Any:
-    return hashlib.blake2b(digest_size=16)
+def _digest(content: bytes = b"") -> Any:
+    return hashlib.blake2b(content, digest_size=16)

@@ -15,7 +15,7 @@ from clothseg.metric.names import ACCURACY, SCORES, Monitor, Score
 MAX_PIXELS = 2**53
 """Most pixels of a confusion matrix; sums over a thousand folds fit into 64 bits."""
 
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=2**53)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 

@@ -76,6 +76,17 @@ def run_folder(
     return folder if fold is None else folder / f"fold-{fold}"
 
 
+def current_content(content: Any, path: Path) -> Plain:
+    """Check the content of a `config.yaml`, and convert it to the current names and keys.
+
+    Raises:
+        DataError: it has another shape.
+    """
+    checked = require_shape(content, Recorded, path, "it was not written by a run")
+    current = current_record(checked)
+    return current | {"config": fill_missing_keys(current["config"])}
+
+
 class _Dumper(yaml.SafeDumper):
     """Writer of plain YAML without aliases, of which a record may have a few only."""
 
@@ -179,9 +190,7 @@ class Record:
             hint = f"; use the run folder of a fold: {', '.join(folds)}" if folds else ""
             raise ConfigError([f"{self.folder} is not a run folder: no config.yaml in it{hint}"])
         require_unchanged(self.folder, path.name)
-        content = require_shape(read_yaml(path), Recorded, path, "it was not written by a run")
-        current = current_record(content)
-        return current | {"config": fill_missing_keys(current["config"])}
+        return current_content(read_yaml(path), path)
 
     def is_done(self, rerun: bool = False) -> bool:
         """True if the run is done and no `rerun` is requested."""

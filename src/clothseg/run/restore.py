@@ -12,7 +12,7 @@ from clothseg.config.run_config import RunConfig
 from clothseg.config.source_code import code_hashes
 from clothseg.error import ConfigError, DataError, shortened
 from clothseg.quick_imports import quick_imports
-from clothseg.run.content import require_unchanged
+from clothseg.run.content import UNFINISHED, require_unchanged
 from clothseg.run.own_code import used_packages
 from clothseg.run.record import Record
 from clothseg.task import Parsing
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from clothseg.task.image_network import ImageNetwork
     from clothseg.task.parser import Parser
     from clothseg.task.segmenter import Segmenter
-
-UNFINISHED = {
-    "running": "is still running or was interrupted",
-    "failed": "has failed",
-    "interrupted": "was interrupted",
-}
-"""Descriptions of the states of unfinished runs."""
 
 
 def recorded_config(run: Path, trust: Sequence[str], cache: str = "outputs/cache") -> RunConfig:

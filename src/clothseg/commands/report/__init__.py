@@ -1,6 +1,6 @@
-"""Implementation of `scripts/report.py`: figures of recorded runs, one module per target.
+"""Implementation of `scripts/report.py`: figures and tables of recorded runs, a module per target.
 
-Each module `<target>` defines ``draw(settings: Report) -> None``, which writes the picture
+Each module `<target>` defines ``draw(settings: Report) -> None``, which writes the file
 ``settings.output`` and prints what it shows.
 """
 
@@ -12,7 +12,7 @@ from clothseg.terminal.screen import console
 
 
 def report_command(overrides: list[str]) -> int:
-    """Draw the figure of a command line; return the exit status.
+    """Write the figure or table of a command line; return the exit status.
 
     Raises:
         ConfigError: the command line is invalid.

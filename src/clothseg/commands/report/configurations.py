@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clothseg.commands.report.runs import FOLD, recorded_runs, run_names
+from clothseg.commands.report.runs import recorded_runs, run_names
 from clothseg.config.run_config import RunConfig
 from clothseg.config.schema import Preparation
 from clothseg.config.settings import Report
@@ -16,9 +16,10 @@ from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError, DataError, abbreviate, shortened
 from clothseg.metric.average import nan_mean
 from clothseg.metric.class_scores import class_scores, count_scores
+from clothseg.run.content import UNFINISHED
+from clothseg.run.folders import configuration_folder
 from clothseg.run.record import Record
 from clothseg.run.restore import (
-    UNFINISHED,
     given_sources,
     load_segmenter,
     recorded_config,
@@ -125,7 +126,7 @@ def find_configurations(settings: Report) -> list[Configuration]:
         except DataError as error:
             say(f"warning: left out: {error}")
             continue
-        group = run.folder.parent if FOLD.fullmatch(run.folder.name) else run.folder
+        group = configuration_folder(run.folder)
         first.setdefault(group, run)
         images = zip(scores.names.tolist(), scores.counts, strict=True)
         groups.setdefault(group, {}).update({n: ScoredImage(run, c) for n, c in images})

@@ -1,21 +1,30 @@
 """Recorded runs below a folder, and names that distinguish them."""
 
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 from clothseg.error import DataError, UserError
+from clothseg.run.folders import configuration_folder, records_below
 from clothseg.run.record import Record
 from clothseg.run.signature import is_irrelevant
 from clothseg.run.tables import HISTORY
 from clothseg.terminal.screen import say
 
-SET_ASIDE = re.compile(r"\.replaced-\d+$")
-"""End of the name of a folder that :meth:`clothseg.run.record.Record.set_aside` has renamed."""
-FOLD = re.compile(r"fold-\d+")
-"""Name of the folder of a fold."""
 FOLD_KEY = "split.fold"
+
+
+class Named(Protocol):
+    """Run with a folder and with the content of its `config.yaml`, such as a record."""
+
+    @property
+    def folder(self) -> Path:
+        """Run folder."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Recorded configuration: `choices`, `overrides` and the resolved `config`."""
 
 
 def recorded_runs(folder: Path) -> list[Record]:
@@ -26,9 +35,7 @@ def recorded_runs(folder: Path) -> list[Record]:
     Raises:
         DataError: there is none, or none that can be read.
     """
-    runs = [Record(path.parent) for path in sorted(folder.rglob(HISTORY))]
-    runs = [run for run in runs if run.status is not None]
-    runs = [run for run in runs if not _is_set_aside(run.folder.relative_to(folder))]
+    runs = [run for run in records_below(folder, HISTORY) if run.status is not None]
     if not runs:
         raise DataError(
             f"runs={folder}: no run in this folder or below has a {HISTORY}, "
@@ -38,15 +45,6 @@ def recorded_runs(folder: Path) -> list[Record]:
     if not readable:
         raise DataError(f"runs={folder}: none of {len(runs)} runs can be read")
     return readable
-
-
-def _is_set_aside(folder: Path) -> bool:
-    """Return whether a folder, or one that it is in, was moved aside by `rerun=true`.
-
-    Args:
-        folder: relative to the folder that is searched.
-    """
-    return any(SET_ASIDE.search(part) for part in folder.parts)
 
 
 def _is_readable(run: Record) -> bool:
@@ -59,7 +57,7 @@ def _is_readable(run: Record) -> bool:
     return True
 
 
-def run_names(runs: Sequence[Record], folds: bool = True) -> list[str]:
+def run_names(runs: Sequence[Named], folds: bool = True) -> list[str]:
     """Names that distinguish the runs: options and overrides of their command lines.
 
     Options that follow from others are omitted. Runs that cannot be distinguished otherwise are
@@ -90,11 +88,11 @@ def run_names(runs: Sequence[Record], folds: bool = True) -> list[str]:
     ]
 
 
-def _folder(run: Record, folds: bool) -> Path:
-    return run.folder if folds or not FOLD.fullmatch(run.folder.name) else run.folder.parent
+def _folder(run: Named, folds: bool) -> Path:
+    return run.folder if folds else configuration_folder(run.folder)
 
 
-def _command(run: Record, folds: bool) -> tuple[dict[str, str], dict[str, str]]:
+def _command(run: Named, folds: bool) -> tuple[dict[str, str], dict[str, str]]:
     """Return the overrides of a run, and with its options all that can affect its result."""
     recorded = run.config
     parts = [text.lstrip("+~").partition("=") for text in recorded["overrides"]]
