@@ -43,5 +43,7 @@ def _method(name: str, run: Record) -> Method | None:
     if not precision or "inference_ms" not in metrics:
         return None
     time = metrics["inference_ms"]
-    dataset = str(run.config["choices"].get("dataset", ""))
-    return Method(name, (time, time), precision, dataset, measured=True)
+    choices = run.config["choices"]
+    title = name or str(choices.get("model", run.folder.name))
+    dataset = str(choices.get("dataset", ""))
+    return Method(title, (time, time), precision, dataset, measured=True)
