@@ -55,7 +55,6 @@ def test_a_record_without_a_task_is_semantic():
         ([*PARSING, "metric.train=true"], "metric.train=true: not for task=parsing"),
         ([*PARSING, "model.heads=7"], "model.features=128: must be a multiple of model.heads=7"),
         ([*PARSING, "model.characteristics=[color,color]"], "lists one twice"),
-        ([*PARSING, "model.frozen=norm"], "model.frozen=norm: would keep random weights"),
         (["model=segnet", "optimizer=detr"], "optimizer.backbone_rate=0.1: the network has no"),
         ([*PARSING, "backbone=none"], "hptr_tiny needs an encoder"),
         (["callbacks.checkpoints.monitor=val/apr"], "task=semantic has no AP^r"),
@@ -63,10 +62,3 @@ def test_a_record_without_a_task_is_semantic():
 )
 def test_what_a_task_does_not_take_is_refused_with_the_way_out(overrides, message):
     assert any(message in problem for problem in problems(*overrides))
-
-
-def test_frozen_weights_may_come_from_a_file_or_a_run():
-    for given in ("backbone.weights=voc", "init_from=somewhere"):
-        found = [*PARSING, "backbone=resnet50", "model.frozen=norm", given]
-        (job,) = check_command(found)
-        assert job.config.model.arguments["frozen"] == "norm"

@@ -175,12 +175,14 @@ def test_a_training_starts_from_a_run_with_other_characteristics(
 ):
     """Of heads that both have, all weights are taken; a new one is random."""
     record, _ = trained
-    changes = [f"init_from={record.folder}", "model.characteristics=[color,pattern]"]
-    result = command_line.run(training(command_line, tmp_path, dataset, *changes))
+    changes = ["model.characteristics=[color,pattern]", "model.frozen=norm"]
+    command = training(command_line, tmp_path, dataset, *changes)
+    result = command_line.run([*command, f"init_from={record.folder}"])
     assert result.returncode == 0, result.stderr
     assert "starts from the best epoch of" in result.stdout
     assert "head of pattern is new: the run has none" in result.stdout
     assert "head of color" not in result.stdout
+    assert "random weights" not in result.stdout
 
 
 @pytest.mark.slow(seconds=15)

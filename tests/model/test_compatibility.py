@@ -92,7 +92,7 @@ def check_training_step(module):
     trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
     first = next(iter(trained.values()))
     before = first.detach().clone()
-    optimizer = module.make_optimizer(list(trained.values()))
+    optimizer = module.make_optimizer([], list(trained.values()))
     output = module.network(module.normalized(images))
     batch = {"mask": mask, "pixels": torch.bincount(mask.flatten(), minlength=256)}
     terms = module.loss(output, batch)

@@ -86,7 +86,7 @@ def _deep(source):
     state = {
         f"network.{n}": torch.randn(t.shape).to(t.dtype) for n, t in network.state_dict().items()
     }
-    torch.save({"state_dict": state}, Record(source).best_checkpoint)
+    torch.save({"epoch": 0, "state_dict": state}, Record(source).best_checkpoint)
     return source
 
 

@@ -70,7 +70,7 @@ def train(folder, world_size, accumulation_steps, batchnorm, loss, member):
         normalization="unit",
         seed=0,
         postprocess=none(),
-        optimizer=lambda parameters: job.config.optimizer(parameters),
+        optimizer=job.config.optimizer.given,
         scheduler=lambda optimizer, steps: job.config.scheduler(optimizer, steps),
         train_scores=True,
     )

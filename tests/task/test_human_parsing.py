@@ -6,8 +6,8 @@ import torch
 from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.scores import ParsingScores, Rules
 from clothseg.task.evaluation import evaluate
-from clothseg.task.human_parsing import true_picture
 from clothseg.task.parser import padding_mask
+from clothseg.task.pictures import true_picture
 from support.small_parser import VALUES, picture, picture_batch, small_parser
 
 SIZES = [(64, 64, 2), (40, 96, 3), (96, 70, 1), (64, 64, 0), (33, 47, 2)]

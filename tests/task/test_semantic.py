@@ -17,7 +17,7 @@ from clothseg.geometry import Frame
 from clothseg.labels import IGNORE
 from clothseg.loss import ce_dice, cross_entropy
 from clothseg.loss.pixelwise import PixelLoss
-from clothseg.metric.names import SCORES
+from clothseg.metric.names import task_scores
 from clothseg.metric.segmentation import ConfusionMatrix
 from clothseg.model.network import Network
 from clothseg.postprocess import none
@@ -42,7 +42,7 @@ def task(normalization="imagenet", scheduler="none", dropout=0.0):
         normalization=normalization,
         seed=0,
         postprocess=none(),
-        optimizer=lambda parameters: job.config.optimizer(parameters),
+        optimizer=job.config.optimizer.given,
         scheduler=lambda optimizer, steps: job.config.scheduler(optimizer, steps),
     )
 
@@ -220,7 +220,9 @@ def test_training_scores_count_the_pixels_of_all_training_batches(tmp_path):
         union = (prediction > 0) | (target > 0)
         assert row["train/binary_iou"] == pytest.approx(foreground.sum() / union.sum())
         keys = {key for key in row if key.startswith("train/")}
-        matrix_scores = {f"train/{score.name}" for score in SCORES if score.from_matrix}
+        matrix_scores = {
+            f"train/{score.name}" for score in task_scores("semantic") if score.from_matrix
+        }
         assert keys == {"train/loss"} | matrix_scores
 
 
@@ -237,7 +239,7 @@ def test_training_scores_do_not_change_the_training(tmp_path):
 def test_validation_logs_the_cheap_scores_only(tmp_path):
     _, history = fit(tmp_path, task(), epochs=1)
     logged = {key for key in history.rows[0] if key.startswith("val/")}
-    cheap = {f"val/{score.name}" for score in SCORES if not score.costly}
+    cheap = {f"val/{score.name}" for score in task_scores("semantic") if not score.costly}
     assert logged == {"val/loss", *cheap, *(f"val/iou/{name}" for name in NAMES)}
 
 

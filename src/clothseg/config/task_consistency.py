@@ -96,13 +96,6 @@ def _parsing_problems(config: Node) -> Iterator[str]:
     features, heads = model.get("features"), model.get("heads")
     if isinstance(features, int) and isinstance(heads, int) and heads > 0 and features % heads:
         yield f"model.features={features}: must be a multiple of model.heads={heads}"
-    backbone = _node(config, "backbone")
-    has_weights = backbone.get("weights") is not None or config.get("init_from") is not None
-    if model.get("frozen", "none") != "none" and not has_weights:
-        yield (
-            f"model.frozen={model['frozen']}: would keep random weights; set backbone.weights, or "
-            "model.frozen=none"
-        )
     kinds = model.get("characteristics")
     if isinstance(kinds, list) and len(set(map(str, kinds))) < len(kinds):
         yield f"model.characteristics={kinds}: lists one twice"

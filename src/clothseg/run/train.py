@@ -137,6 +137,9 @@ def _notes(job: Job, census: Census, split: Split, task: Training) -> Iterator[s
     if census.skipped:
         write_json(job.folder / "skipped.json", [asdict(sample) for sample in census.skipped])
         yield f"warning: {len(census.skipped)} samples are skipped, see skipped.json"
+    frozen = job.config.model.arguments.get("frozen", "none")
+    if frozen != "none" and not job.config.plain["backbone"].get("weights") and not job.start:
+        yield f"warning: model.frozen={frozen} keeps random weights; set backbone.weights"
     for text in describe_class_weights(task):
         yield f"class weights: {text}"
     for name in missing_classes(census, split, task.names):

@@ -14,9 +14,9 @@ from clothseg.metric.names import COSTLY
 from clothseg.metric.parsing.result import ParsingMetric
 from clothseg.metric.segmentation import Scores, SegmentationScores
 from clothseg.task.finite import OUTPUT, FiniteCheck
-from clothseg.task.human_parsing import add_scores, tensors
 from clothseg.task.image_network import Batch, ImageNetwork
 from clothseg.task.parser import Parser
+from clothseg.task.pictures import add_scores, tensors
 from clothseg.task.segmenter import Segmenter
 
 

@@ -1,7 +1,6 @@
 """Training of human parsing: people, their parts, and size, pattern and color of these."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,16 +8,15 @@ from torch import Tensor
 
 from clothseg.loss.parsing.people import Counts
 from clothseg.loss.parsing.total import ParsingLoss, TruePeople
-from clothseg.metric.names import PARTS, PRIMARY
-from clothseg.metric.parsing.instances import characterized_truth
+from clothseg.metric.names import PRIMARY
 from clothseg.metric.parsing.result import ParsedScores, ParsingMetric
-from clothseg.metric.parsing.scores import Rules, TruePicture
+from clothseg.metric.parsing.scores import Rules
 from clothseg.metric.scorecard import dataset_values
-from clothseg.model.parsing_network import ParsingNetwork, ParsingOutput
+from clothseg.model.parsing_network import ParsingNetwork
 from clothseg.task.finite import OUTPUT
 from clothseg.task.image_network import Batch
 from clothseg.task.parser import Parser
-from clothseg.task.people import ImageArea
+from clothseg.task.pictures import add_scores, tensors
 from clothseg.task.term_means import TermMeans
 from clothseg.task.training import MakeOptimizer, MakeSchedule, Training
 
@@ -126,47 +124,3 @@ def true_people(batch: Batch, counts: Counts) -> TruePeople:
     """Collect the true people of a prepared batch."""
     valid = ~batch["padding"]
     return TruePeople(batch["boxes"], batch["numbers"], batch["person"], valid, counts)
-
-
-def tensors(output: ParsingOutput) -> list[Tensor]:
-    """Return the tensors of an output that every image has."""
-    return [output.people, output.boxes, *output.maps.values()]
-
-
-def add_scores(metric: ParsingMetric, parser: Parser, output: ParsingOutput, batch: Batch) -> None:
-    """Compare the output for a prepared batch with its ground truth, image by image.
-
-    Args:
-        metric: the metric.
-        parser: the network with what its use needs.
-        output: its output.
-        batch: the batch. ``truth`` uint8 [B,2+K,H,W], if there is one, is the ground truth at the
-            original size; else that of the batch counts.
-    """
-    padded = batch["image"].shape[-2:]
-    for position, index in enumerate(batch["index"].tolist()):
-        height, width = visible = tuple(batch["visible"][position].tolist())
-        if "truth" in batch:
-            truth = batch["truth"][position].cpu().numpy()
-        else:
-            names = ("mask", "person")
-            stacked = [batch[name][position] for name in names] + [*batch["further"][position]]
-            truth = np.stack([m[:height, :width].to(torch.uint8).cpu().numpy() for m in stacked])
-        area = ImageArea(tuple(padded), visible, truth.shape[-2:])
-        people = parser.people(output, position, area)
-        metric.update(index, true_picture(truth, parser.values), people.picture())
-
-
-def true_picture(maps: np.ndarray, values: Mapping[str, Sequence[str]]) -> TruePicture:
-    """Create the ground truth of a picture.
-
-    Args:
-        maps: parts, people and characteristics, uint8 [2+K,H,W], 255 = ignore.
-        values: names of the values of each map, parts first.
-    """
-    parts, person = maps[0], maps[1]
-    characteristics: dict[str, Any] = dict(zip(list(values)[1:], maps[2:], strict=True))
-    visible = np.where(parts < len(values[PARTS]), parts, 0)
-    # A part of a person is an instance of its class.
-    instances = characterized_truth(person, visible, visible)
-    return TruePicture({PARTS: parts, **characteristics}, person.astype(np.int64), instances)

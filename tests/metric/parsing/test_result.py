@@ -9,7 +9,7 @@ from clothseg.metric.names import PARTS, task_scores
 from clothseg.metric.parsing.result import ParsingMetric
 from clothseg.metric.parsing.scores import ParsingScores, PredictedPicture, Rules
 from clothseg.metric.scorecard import scorecard
-from clothseg.task.human_parsing import true_picture
+from clothseg.task.pictures import true_picture
 from support.small_parser import VALUES, picture
 
 SIZES = [(40, 60, 3), (32, 32, 0), (50, 40, 2), (32, 64, 4), (40, 40, 1)]
