@@ -145,7 +145,8 @@ def test_runs_without_validation_scores_are_left_out_of_theirs(tmp_path):
 
 def test_human_parsing_has_scores_of_people_and_characteristics(tmp_path):
     levels = {"vol": 0.5, "at_50": 0.6, "per_threshold": [0.5]}
-    pixels = {"miou": 0.4, "miou_foreground": 0.3, "miou_per_image": None, "iou": {"Red": 0.4}}
+    means = {"miou": 0.4, "miou_foreground": 0.3, "miou_per_image": None}
+    pixels = means | {"iou": {"Red": 0.4}, "iou_per_image": {"Red": None}}
     parsing = pixels | {"num_images": 3, "apr": levels, "app": levels, "pcp": None}
     parsing |= {"person_ap": None, "apcr": {"color": levels}, "characteristics": {"color": pixels}}
     card = score_card() | {"apr": 0.5, "app": 0.25, "pcp": None, "parsing": parsing}
