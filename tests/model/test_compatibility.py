@@ -19,7 +19,9 @@ from support.answers import model_pairs
 from support.shipped_config import REQUIREMENTS
 
 pytestmark = pytest.mark.usefixtures("cheap_weights")
-MODELS, BACKBONES = options("model"), options("backbone")
+MODELS = [model for model in options("model") if not model.startswith("hptr")]
+"""Architectures of semantic segmentation."""
+BACKBONES = options("backbone")
 LIBRARY_NAMES = {
     "deeplabv3": "DeepLabV3",
     "deeplabv3plus": "DeepLabV3Plus",
