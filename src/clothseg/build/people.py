@@ -1,4 +1,4 @@
-"""What human parsing needs of a dataset and of the configuration."""
+"""Requirements of human parsing on the dataset, and the maps that it predicts."""
 
 from clothseg.config.run_config import RunConfig
 from clothseg.dataset import Reader
