@@ -1,7 +1,9 @@
 """Figure of people: rows and columns, blended colors, legends, and texts at their heads."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -11,7 +13,7 @@ from matplotlib.text import Text
 
 from clothseg.error import WriteError
 from clothseg.labels import IGNORE
-from clothseg.report import canvas, people, person_labels, picture_grid
+from clothseg.report import people, person_labels, picture_grid
 from clothseg.report.masks import HATCH_COLOR, with_few_shades
 from clothseg.report.palettes import PEOPLE, QUALITATIVE, value_colors
 from clothseg.report.people import OPACITY, PeoplePicture, ShownPeople, draw_people
@@ -48,16 +50,9 @@ def picture(prediction: ShownPeople, truth: ShownPeople | None = None) -> People
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+def drawn(saved_from: Callable[[ModuleType], list[Figure]]) -> list[Figure]:
     """Saved figures, still with their artists."""
-    saved: list[Figure] = []
-
-    def save(figure: Figure, path: Path) -> None:
-        saved.append(figure)
-        canvas.save_figure(figure, path)
-
-    monkeypatch.setattr(picture_grid, "save_figure", save)
-    return saved
+    return saved_from(picture_grid)
 
 
 @pytest.fixture

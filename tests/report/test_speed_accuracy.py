@@ -2,14 +2,16 @@
 
 import errno
 import itertools
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from clothseg.error import WriteError
-from clothseg.report import canvas, speed_accuracy
+from clothseg.report import speed_accuracy
 from clothseg.report.cited_methods import CITED
 from clothseg.report.point_labels import text_box
 from clothseg.report.speed_accuracy import Method, draw_speed_accuracy
@@ -20,16 +22,9 @@ OWN = Method("HPTR, ours", (21, 21), {"AP^r": 0.281, "AP^p": 0.402}, "another GP
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+def drawn(saved_from: Callable[[ModuleType], list[Figure]]) -> list[Figure]:
     """Saved figures, still with their artists."""
-    saved: list[Figure] = []
-
-    def save(figure: Figure, path: Path) -> None:
-        saved.append(figure)
-        canvas.save_figure(figure, path)
-
-    monkeypatch.setattr(speed_accuracy, "save_figure", save)
-    return saved
+    return saved_from(speed_accuracy)
 
 
 def labels(axes):
