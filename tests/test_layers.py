@@ -33,7 +33,7 @@ LAYERS = (
     ("labels",),
     ("weights",),
     ("checkpoint", "json_file"),
-    ("terminal", "threads", "files", "shipped", "extras", "quick_imports", "untrusted"),
+    ("terminal", "threads", "files", "shipped", "extras", "quick_imports", "untrusted", "isolated"),
     ("error",),
 )
 """Layers from top to bottom; a module imports from its own folder and from lower layers."""
