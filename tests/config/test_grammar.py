@@ -7,6 +7,7 @@ import pytest
 from clothseg.config.grammar import FORMS, MAX_DEPTH, MAX_LENGTH, parse_override
 from clothseg.config.override import (
     MAX_JOBS,
+    MAX_REFERENCES,
     number_of_values,
     parse,
     sweep_problem,
@@ -49,6 +50,19 @@ def test_an_override_beyond_a_limit_is_one_short_message(text, message):
     found = problem(text)
     assert message in found
     assert len(found) < 400
+
+
+@pytest.mark.parametrize("split", [1, 2])
+def test_references_that_repeat_each_other_are_limited_in_the_whole_command(split):
+    """Thirty lists of which each repeats the one before twice would have a billion items."""
+    lists = [f'["${{a[{i}]}}","${{a[{i}]}}"]' for i in range(30)]
+    overrides = [f"+a{i}=[x,{','.join(lists[i::split])}]" for i in range(split)]
+    problems = []
+    assert parse(overrides, problems) == []
+    (found,) = problems
+    assert found.startswith("`${` occurs 60 times; at most 16 are allowed")
+    allowed = [f'seed="{"${a}" * MAX_REFERENCES}"']
+    assert len(parse(allowed, problems)) == len(problems) == 1
 
 
 @pytest.mark.parametrize("pair", [("[", "]"), ("{a:", "}")])

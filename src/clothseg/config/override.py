@@ -19,13 +19,23 @@ from clothseg.shipped import options
 
 MAX_JOBS = 10_000
 """Maximum number of jobs of a command, which nobody reaches on purpose."""
+MAX_REFERENCES = 16
+"""Maximum number of `${...}` in a command. If each value repeats the one before three times, the
+last repeats the first 243 times; with any number of them, it would not end."""
 ENDLESS = 1e12
 """Number of values from which a message does not state it."""
 
 
 def parse(overrides: Sequence[str], problems: list[str]) -> list[Override]:
     """Parse overrides; append a message to `problems` for each one that cannot be parsed."""
-    parsed = []
+    parsed: list[Override] = []
+    references = sum(text.count("${") for text in overrides)
+    if references > MAX_REFERENCES:
+        problems.append(
+            f"`${{` occurs {references:,} times; at most {MAX_REFERENCES} are allowed, because "
+            "values that repeat others grow exponentially"
+        )
+        return parsed
     for text in overrides:
         if home := re.search(r"""=["']?~(/[^"']*)?["']?$""", text):
             advice = f"{text[: home.start()]}=$HOME{home[1] or ''}"
