@@ -10,7 +10,7 @@ from typing import Any
 
 from clothseg.error import DataError, first_line, shortened
 from clothseg.files import replacing
-from clothseg.untrusted import MAX_CHECKPOINT_BYTES, require_file
+from clothseg.untrusted import MAX_CHECKPOINT_BYTES, require_archive, require_file
 
 FOLDER = "checkpoints"
 """Folder of the checkpoints in a run folder."""
@@ -123,8 +123,10 @@ def require_intact(path: Path) -> None:
     """Compare the content of a ZIP file with its checksums, which `torch.load` does not.
 
     Raises:
+        DataError: it would be too large once it is decompressed.
         zipfile.BadZipFile: they differ, or the end of the file is missing.
     """
+    require_archive(path, MAX_CHECKPOINT_BYTES)
     with zipfile.ZipFile(path) as archive:
         altered = archive.testzip()
     if altered is not None:

@@ -6,6 +6,7 @@ file of a dataset, every photo and every mask is opened through this module.
 
 import json
 import stat
+import zipfile
 from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,22 @@ def read_file(path: Path, max_bytes: int) -> bytes:
             return file.read(max_bytes)  # bounded also if the file grows
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({_reason(error)})") from error
+
+
+def require_archive(path: Path, max_bytes: int) -> None:
+    """Check the size of what a ZIP file contains, of which it states the sizes.
+
+    Raises:
+        DataError: it would be too large once it is decompressed.
+        zipfile.BadZipFile: it is no ZIP file, or its end is missing.
+    """
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > max_bytes:
+        raise DataError(
+            f"{path}: has {size:,} bytes once it is decompressed; files of this kind have at most "
+            f"{max_bytes:,}"
+        )
 
 
 def read_text(path: Path, max_bytes: int = MAX_NOTE_BYTES) -> str:

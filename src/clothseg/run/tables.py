@@ -16,7 +16,7 @@ from clothseg.error import DataError, first_line, shortened
 from clothseg.files import read_csv, write_arrays, write_csv
 from clothseg.metric.names import SCORES
 from clothseg.run.content import require_unchanged
-from clothseg.untrusted import MAX_LIST_BYTES, require_file
+from clothseg.untrusted import MAX_LIST_BYTES, require_archive, require_file
 
 if TYPE_CHECKING:
     from clothseg.metric.segmentation import ImageScores
@@ -152,6 +152,7 @@ def read_image_scores(folder: Path) -> ImageTable:
     path = folder / IMAGE_SCORES
     try:
         require_file(path, MAX_LIST_BYTES)
+        require_archive(path, MAX_LIST_BYTES)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             table = ImageTable(arrays["names"], arrays["counts"], arrays["iou_plus"])
         table.require_valid()
