@@ -10,6 +10,7 @@ from PIL import Image
 
 from clothseg.commands.mask_files import score_folders
 from clothseg.error import DataError
+from clothseg.metric.aggregate import aggregate, mean_card
 from clothseg.metric.names import COSTLY
 from clothseg.metric.parsing.instances import Instances, characterized_truth
 from clothseg.metric.parsing.result import ParsingMetric
@@ -156,6 +157,17 @@ def test_scores_that_a_prediction_lacks_are_none():
     for name in ("person_ap", "apcr/color", "miou/color"):
         assert flat[f"best/{name}"] is None
     assert flat["best/miou/size"] == 1
+
+
+def test_scores_of_people_are_summarized_over_folds():
+    """The second fold finds the people, but not their colors, which count in the first alone."""
+    cards = [parsing_card(["size", "color"]), parsing_card(["size"])]
+    summary = aggregate(cards)
+    assert summary["people"]["person_ap"] == {"mean": 1, "std": 0, "n": 2}
+    assert summary["people"]["miou/color"] == {"mean": 0.5, "std": None, "n": 1}
+    flat = flat_scores(summary, "test", [])
+    assert flat["test/miou/color"] == summary["people"]["miou/color"]
+    assert flat_scores(mean_card(cards), "test", [])["test/miou/color"] == 0.5
 
 
 def test_other_tasks_have_no_scores_of_people():

@@ -1,5 +1,7 @@
 """From maps to people: pixels have one owner, scores are those of a slow reference."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -102,15 +104,43 @@ def test_a_perfect_output_has_perfect_scores():
 
 def test_people_are_described_by_the_most_frequent_values():
     found = people_of(*drawn())
-    second, first = describe(found)
+    image = np.full((*found.person.shape, 3), (200, 30, 40), np.uint8)
+    image[found.person == 2, 2] = 200
+    second, first = describe(found, image)
     assert [part.label for part in first] == [1, 2]
+    assert [color.name for color in first[0].colors] == ["purple"]
+    assert [color.name for color in second[0].colors] == ["red"]
     assert first[0].characteristics == {}
     assert first[1].characteristics == {"color": (2, 1.0)}
     assert second[0].characteristics == {"color": (1, pytest.approx(2 / 3))}
     assert second[0].pixels == 15
     names = {PARTS: ["none", "Hat", "Coat"], "color": ["none", "Dark", "Red"]}
     assert sentence(first, names) == "hat, red coat"
-    assert sentence([Part(2, 1.0, 5, {"color": (1, 0.5)})], names) == "dark coat"
+    assert sentence([Part(2, 1.0, 5, {"color": (1, 0.5)}, [])], names) == "dark coat"
+
+
+def test_colors_that_no_network_predicts_are_those_of_the_image():
+    found = people_of(*drawn())
+    image = np.full((*found.person.shape, 3), (200, 30, 40), np.uint8)
+    names = {PARTS: ["none", "Hat", "Coat"]}
+    _, first = describe(replace(found, maps={PARTS: found.maps[PARTS]}), image)
+    assert sentence(first, names) == "red hat, red coat"
+
+
+def test_what_one_query_leaves_to_another_is_not_shown():
+    """Two queries find the same person of 16 pixels; the second one has a column to itself."""
+    masks = torch.full((2, 4, 6), -9.0)
+    masks[0, :, :4] = 9.0
+    masks[1, :, :5] = 8.0
+    logits = torch.tensor([[9.0, -9.0], [3.0, -3.0]])
+    maps = {PARTS: logits_of(np.ones((4, 6), int), 2)}
+    found = find_people(logits, masks, maps, same_size(4, 6))
+    assert found.fractions.tolist() == pytest.approx([0.2, 1])
+    assert (found.person == 1).sum() == 4
+    shown = found.shown()
+    assert shown.fractions.tolist() == [1]
+    assert (shown.person == 1).sum() == 16
+    assert not shown.person[:, 4].any()
 
 
 def test_a_picture_without_people_has_none():
@@ -122,7 +152,7 @@ def test_a_picture_without_people_has_none():
     ):
         found = find_people(people, masks, maps, same_size(4, 4))
         assert (len(found.scores), found.person.max(), len(found.parts.labels)) == (0, 0, 0)
-        assert describe(found) == []
+        assert describe(found, np.zeros((4, 4, 3), np.uint8)) == []
 
 
 def test_padding_is_cut_off_before_a_picture_gets_its_size():
@@ -144,7 +174,8 @@ def test_people_who_are_shown_are_numbered_from_the_highest_score():
     instances = Instances(index, np.array([1, 2, 1, 2]), np.array([0.1, 0.2, 0.3, 0.4]))
     scores, probabilities = np.array([0.3, 0.4, 0.8]), np.array([0.9, 0.2, 0.9])
     owners = np.array([1, 1, 2, 3])
-    people = People(scores, probabilities, person, {PARTS: parts}, instances, owners)
+    fractions = np.array([0.9, 1, 0.5])
+    people = People(scores, probabilities, fractions, person, {PARTS: parts}, instances, owners)
     shown = people.shown()
     assert shown.scores.tolist() == [0.8, 0.3]
     assert shown.person.tolist() == [[2, 2, 0, 0, 1, 1, 0]]
@@ -152,4 +183,4 @@ def test_people_who_are_shown_are_numbered_from_the_highest_score():
     assert shown.parts.labels.tolist() == [1, 2, 2]
     assert shown.parts.scores.tolist() == [0.1, 0.2, 0.4]
     assert shown.owners.tolist() == [2, 2, 1]
-    assert [len(parts) for parts in describe(shown)] == [1, 2]
+    assert [len(parts) for parts in describe(shown, np.zeros((1, 7, 3), np.uint8))] == [1, 2]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -79,7 +80,8 @@ def _parse(parser: Parser, image: Tensor, people: int) -> None:
     logits, masks, maps = _certain(output, people)
     size = (int(image.shape[-2]), int(image.shape[-1]))
     area = ImageArea(size, size, size)
-    describe(find_people(logits, masks, maps, area, SHOWN_SCORE))
+    photo = np.zeros((*size, 3), np.uint8)
+    describe(find_people(logits, masks, maps, area, SHOWN_SCORE), photo)
 
 
 def _certain(output: ParsingOutput, people: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clothseg.error import DataError, abbreviate
-from clothseg.metric.scorecard import dataset_keys
+from clothseg.metric.scorecard import dataset_keys, parsing_scores
 
 Scorecard = Mapping[str, Any]
 """Scores of one fold as in `metrics.json`, per subset; None if undefined."""
@@ -29,14 +29,15 @@ def aggregate(cards: Sequence[Scorecard]) -> dict[str, Any]:
         `folds`; `per_class` in id order, `mean`, and scores of the dataset such as `accuracy`, in
         which every score is `{"mean", "std", "n"}`: std has n - 1 in the denominator, n is the
         number of folds with a defined score. `mean` summarizes the folds' means over classes.
-        Undefined numbers are None.
+        Undefined numbers are None. For human parsing, `people` has those of
+        :func:`clothseg.metric.scorecard.parsing_scores`.
         For a merged dataset, `by_source` holds the same for each source, over the folds with it.
 
     Raises:
         DataError: there is no scorecard, or the scorecards have different classes.
     """
     _check_same_classes(cards)
-    sources = source_cards(cards)
+    sources, people = source_cards(cards), [parsing_scores(card) for card in cards]
     return {
         "folds": len(cards),
         "per_class": [
@@ -45,6 +46,7 @@ def aggregate(cards: Sequence[Scorecard]) -> dict[str, Any]:
         ],
         "mean": _summarize([card["mean"] for card in cards]),
         **_summarize([{key: card.get(key) for key in dataset_keys(cards)} for card in cards]),
+        **({"people": _summarize(people)} if all(people) else {}),
         **(
             {"by_source": {name: aggregate(group) for name, group in sources.items()}}
             if sources
@@ -90,6 +92,7 @@ def mean_card(cards: Sequence[Scorecard]) -> dict[str, Any]:
         "per_class": [means(row) for row in summary["per_class"]],
         "mean": means(summary["mean"]),
         **means({key: summary[key] for key in dataset_keys([summary])}),
+        **({"people": means(summary["people"])} if "people" in summary else {}),
     }
 
 

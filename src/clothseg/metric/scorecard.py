@@ -74,16 +74,21 @@ def overall_scores(card: Mapping[str, Any]) -> dict[str, Any]:
     return means | {key: card.get(key) for key in dataset_keys([card])}
 
 
-def parsing_scores(card: Mapping[str, Any]) -> dict[str, float | None]:
+def parsing_scores(card: Mapping[str, Any]) -> dict[str, Any]:
     """Select the scores of people and characteristics of a card, each as one number.
 
     The number of an average precision is its mean over IoU thresholds, and that of the pixels of a
     characteristic their mean IoU.
 
+    Args:
+        card: a scorecard, or an aggregate of several, whose scores are mappings.
+
     Returns:
         `person_ap`, and `apcr/<kind>` and `miou/<kind>` of each characteristic; None if undefined.
-        Empty for cards without a block `parsing`, among them aggregates.
+        Empty for scores of another task.
     """
+    if "people" in card:
+        return dict(card["people"])
     if "parsing" not in card:
         return {}
     scores = card["parsing"]

@@ -54,7 +54,7 @@ def dominant_colors(image: np.ndarray, mask: np.ndarray, classes: int) -> list[l
 
     Args:
         image: RGB uint8 [H,W,3].
-        mask: class ids uint8 [H,W], below the number of classes.
+        mask: class ids, or numbers of other regions, integers [H,W] below the number of classes.
         classes: number of classes K.
 
     Returns:

@@ -12,11 +12,17 @@ from torch import Tensor
 from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
 from clothseg.metric.parsing.scores import PredictedPicture
+from clothseg.task.color_names import DominantColor, dominant_colors
 
 MIN_SCORE = 0.05
 """Smallest probability of a person that is evaluated."""
 SHOWN_SCORE = 0.5
 """Smallest probability of a person that is shown to users."""
+SHOWN_FRACTION = 0.5
+"""Smallest fraction of its mask that a person who is shown to users has to itself. Several queries
+may find one person; what the best of them leaves to the others is no person."""
+COLOR = "color"
+"""Semantic map of the colors of parts, which not every network predicts."""
 UNSAID = ("undetermined",)
 """Values that say nothing about a part."""
 INSIDE = 0.5
@@ -50,6 +56,7 @@ class People:
         scores: score of each person, float64 [P]; ascending as they are found, descending as they
             are shown.
         probabilities: probability that each is a person, float64 [P].
+        fractions: fraction of the mask of each that belongs to it and not to another, float64 [P].
         person: number of the person from 1, int64 [H,W], 0 = none.
         maps: class ids uint8 [H,W] of each semantic map.
         parts: parts of people, by person and class.
@@ -58,6 +65,7 @@ class People:
 
     scores: np.ndarray
     probabilities: np.ndarray
+    fractions: np.ndarray
     person: np.ndarray
     maps: Mapping[str, np.ndarray]
     parts: Instances
@@ -65,7 +73,8 @@ class People:
 
     def shown(self, min_probability: float = SHOWN_SCORE) -> "People":
         """Select the people that are shown to users; number 1 has the highest score."""
-        kept = np.flatnonzero(self.probabilities >= min_probability)[::-1]
+        is_person = self.probabilities >= min_probability
+        kept = np.flatnonzero(is_person & (self.fractions >= SHOWN_FRACTION))[::-1]
         table = np.zeros(len(self.scores) + 1, np.int64)
         table[kept + 1] = np.arange(1, len(kept) + 1)
         owned = table[self.owners] > 0
@@ -76,6 +85,7 @@ class People:
         return People(
             self.scores[kept],
             self.probabilities[kept],
+            self.fractions[kept],
             table[self.person],
             self.maps,
             parts,
@@ -100,12 +110,14 @@ class Part:
         pixels: number of its pixels.
         characteristics: by kind, the most frequent value but 0 and the fraction of the part that
             has it; kinds without one are left out.
+        colors: its dominant colors in the image, which need no network.
     """
 
     label: int
     score: float
     pixels: int
     characteristics: Mapping[str, tuple[int, float]]
+    colors: Sequence[DominantColor]
 
 
 @torch.no_grad()
@@ -138,10 +150,12 @@ def find_people(
     device = people.device
     best = torch.zeros(height, width, device=device)
     inside = torch.zeros_like(best)
+    sizes = torch.zeros(len(people), device=device)
     query = torch.full((height, width), -1, dtype=torch.int64, device=device)
     for number, logits in enumerate(masks):
         mask = area.restored(logits[None].float())[0].sigmoid()
         weight = probability[number] * mask
+        sizes[number] = (mask > INSIDE).sum()
         # Without a branch on the score, the time is the same however many people there are.
         better = (mask > INSIDE) & (weight > best) & (probability[number] >= min_score)
         best, inside = torch.where(better, weight, best), torch.where(better, mask, inside)
@@ -149,12 +163,15 @@ def find_people(
     largest = {kind: area.restored(logits.float()).max(0) for kind, logits in maps.items()}
     ids = {kind: found.indices.to(torch.uint8).cpu().numpy() for kind, found in largest.items()}
     certain = largest[PARTS].values.sigmoid().cpu().numpy()
-    owner = query.cpu().numpy()
-    return _assembled(probability.cpu().double().numpy(), owner, inside.cpu().numpy(), certain, ids)
+    owner, own = query.cpu().numpy(), sizes.cpu().numpy()
+    return _assembled(
+        probability.cpu().double().numpy(), own, owner, inside.cpu().numpy(), certain, ids
+    )
 
 
 def _assembled(
     probability: np.ndarray,
+    sizes: np.ndarray,
     owner: np.ndarray,
     inside: np.ndarray,
     certain: np.ndarray,
@@ -164,6 +181,7 @@ def _assembled(
 
     Args:
         probability: probability of a person of each query, float64 [Q].
+        sizes: pixels of the mask of each query, float [Q].
         owner: query that each pixel belongs to, int64 [H,W], -1 = none.
         inside: probability of its mask, float [H,W].
         certain: probability of the class of the part, float [H,W].
@@ -189,19 +207,23 @@ def _assembled(
     owners, labels = keys // 256, keys % 256
     part_scores = probability[ranked[owners - 1]] * mask_means[keys] * class_means[keys]
     parts = Instances(table[key], labels, part_scores)
-    return People(scores[ranked], probability[ranked], person, maps, parts, owners)
+    fractions = pixels[1:][ranked] / sizes[ranked]
+    return People(scores[ranked], probability[ranked], fractions, person, maps, parts, owners)
 
 
-def describe(people: People) -> list[list[Part]]:
-    """Describe the parts of each person by their characteristics.
+def describe(people: People, image: np.ndarray) -> list[list[Part]]:
+    """Describe the parts of each person by their characteristics and colors.
 
-    The kinds are the semantic maps besides :data:`PARTS`.
+    Args:
+        people: the people; kinds of characteristics are the semantic maps besides :data:`PARTS`.
+        image: RGB uint8 [H,W,3].
     """
     described: list[list[Part]] = [[] for _ in people.scores]
     count = len(people.parts.labels)
     kinds = [kind for kind in people.maps if kind != PARTS]
     tables = {kind: _values(people.parts.index, people.maps[kind], count) for kind in kinds}
     areas = np.bincount(people.parts.index.ravel(), minlength=count + 1)[1:]
+    colors = dominant_colors(image, people.parts.index, count + 1)[1:]
     for number, owner in enumerate(people.owners):
         characteristics = {}
         for kind, table in tables.items():
@@ -210,13 +232,15 @@ def describe(people: People) -> list[list[Part]]:
             if row[value]:
                 characteristics[kind] = value, float(row[value] / areas[number])
         label, score = int(people.parts.labels[number]), float(people.parts.scores[number])
-        part = Part(label, score, int(areas[number]), characteristics)
+        part = Part(label, score, int(areas[number]), characteristics, colors[number])
         described[owner - 1].append(part)
     return described
 
 
 def sentence(parts: Sequence[Part], names: Mapping[str, Sequence[str]]) -> str:
     """Describe a person in words, such as `long dark pants, red hat`.
+
+    A network that does not predict colors leaves them to the image.
 
     Args:
         parts: result of :func:`describe`.
@@ -227,6 +251,8 @@ def sentence(parts: Sequence[Part], names: Mapping[str, Sequence[str]]) -> str:
         # Of a name such as `Long/large` only the first word is said.
         values = [names[kind][value] for kind, (value, _) in part.characteristics.items()]
         words = [value.split("/")[0] for value in values if value.lower() not in UNSAID]
+        if COLOR not in names and part.colors:
+            words.append(part.colors[0].name)
         phrases.append(" ".join([*words, names[PARTS][part.label]]).lower())
     return ", ".join(phrases)
 

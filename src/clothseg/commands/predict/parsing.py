@@ -1,6 +1,7 @@
 """Prediction of people, their parts and what these are like."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class PhotoParser:
         write_bytes(output / MASKS / f"{photo.name}.png", mask.tobytes())
         write_picture(output / SUBMISSION, photo.name, people.picture())
         shown = people.shown()
-        described = person_rows(shown, self.values)
+        described = person_rows(shown, pixels, self.values)
         row = {"photo": photo.name, "width": pixels.shape[1], "height": pixels.shape[0]}
         write_json(output / PEOPLE / f"{photo.name}.json", row | {"people": described})
         for person in described:
@@ -107,11 +108,14 @@ class PhotoParser:
         draw_people([picture], self.values, colors, path, "People, parts and characteristics")
 
 
-def person_rows(people: People, values: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+def person_rows(
+    people: People, image: np.ndarray, values: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
     """Describe people for JSON, in the order of their numbers.
 
     Args:
         people: the people.
+        image: RGB uint8 [H,W,3].
         values: names of the values of each map.
     """
     return [
@@ -123,7 +127,7 @@ def person_rows(people: People, values: Mapping[str, Sequence[str]]) -> list[dic
             "mask": _mask(people.person == number),
             "parts": [_part_row(part, number, people, values) for part in parts],
         }
-        for number, parts in enumerate(describe(people), start=1)
+        for number, parts in enumerate(describe(people, image), start=1)
     ]
 
 
@@ -138,7 +142,8 @@ def _part_row(
     mask = (people.person == number) & (people.maps[PARTS] == part.label)
     name = values[PARTS][part.label]
     row = {"class": name, "score": part.score, "pixels": part.pixels}
-    return row | found | {"mask": _mask(mask)}
+    colors = list(map(asdict, part.colors))
+    return row | found | {"colors": colors, "mask": _mask(mask)}
 
 
 def _box(mask: np.ndarray) -> list[int]:
