@@ -27,7 +27,7 @@ class ResampledT:
 
 
 def resampled_t_test(
-    differences: np.ndarray, train_images: int, test_images: int, confidence: float = 0.95
+    differences: np.ndarray, train_images: float, test_images: float, confidence: float = 0.95
 ) -> ResampledT:
     """Test whether two configurations differ in a score, over k folds and r seeds.
 
@@ -39,8 +39,8 @@ def resampled_t_test(
         differences: difference of the scores in each fold with each seed, float64 [kr]; undefined
             ones (NaN) are left out, and kr is the number of the others. Differences that do not
             vary have p = 0, the limit of small variance, or p = 1 if all are 0.
-        train_images: training images of a run.
-        test_images: test images of a run.
+        train_images: training images of a run, or their mean over folds.
+        test_images: test images of a run, or their mean.
         confidence: confidence of the interval, 0 to 1.
 
     Raises:
@@ -49,7 +49,7 @@ def resampled_t_test(
     Source: Nadeau and Bengio (2003), Inference for the generalization error, corrected resampled
         t-test; Bouckaert and Frank (2004) for repeated cross-validation.
     """
-    if min(train_images, test_images) < 1:
+    if min(train_images, test_images) <= 0:
         raise ValueError(f"{train_images} training and {test_images} test images must be positive")
     defined = differences[~np.isnan(differences)]
     runs = len(defined)
