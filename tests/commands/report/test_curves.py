@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from clothseg.commands.main import main
-from clothseg.commands.report.runs import recorded_runs, run_names
+from clothseg.commands.report.runs import recorded_runs
 from clothseg.config.command_line import check_command
 from clothseg.error import DataError
 from clothseg.report.curves import COLORS, LABELS, LINES, draw_curves
+from clothseg.run.names import run_names
 from clothseg.run.record import Record
 from clothseg.run.tables import read_history
 

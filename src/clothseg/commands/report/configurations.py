@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clothseg.commands.report.runs import recorded_runs, run_names
+from clothseg.commands.report.runs import recorded_runs
 from clothseg.config.run_config import RunConfig
 from clothseg.config.schema import Preparation
 from clothseg.config.settings import Report
@@ -18,6 +18,7 @@ from clothseg.metric.average import nan_mean
 from clothseg.metric.class_scores import class_scores, count_scores
 from clothseg.run.content import UNFINISHED
 from clothseg.run.folders import configuration_folder
+from clothseg.run.names import run_names
 from clothseg.run.record import Record
 from clothseg.run.restore import (
     given_sources,

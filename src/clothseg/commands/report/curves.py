@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from clothseg.commands.report.runs import recorded_runs, run_names
+from clothseg.commands.report.runs import recorded_runs
 from clothseg.config.settings import Report
 from clothseg.error import DataError
 from clothseg.metric.names import EPOCH_SCORES
 from clothseg.report.tables import counted
+from clothseg.run.names import run_names
 from clothseg.run.tables import read_history
 from clothseg.terminal.screen import console, say
 

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from clothseg.commands.report.runs import recorded_runs, run_names
+from clothseg.commands.report.runs import recorded_runs
 from clothseg.config.settings import Report
 from clothseg.error import DataError
 from clothseg.metric.names import APP, APR
 from clothseg.report.cited_methods import CITED, PART, REGION
 from clothseg.report.speed_accuracy import Method, draw_speed_accuracy
 from clothseg.report.tables import counted
+from clothseg.run.names import run_names
 from clothseg.run.record import Record
 from clothseg.terminal.screen import console
 
