@@ -10,16 +10,19 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import wandb
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from clothseg.commands.main import main
 from clothseg.logger import wandb_client
-from clothseg.logger.wandb_tracker import _best_epoch
+from clothseg.logger.wandb_scores import best_scores
 from clothseg.run.tables import read_history
 from support.command_line import all_end, files, records, segments, wait_until
+from support.wandb_pages import named_keys, panels
 from support.wandb_server import KEY, StandIn
 
 NO_KEY = {"WANDB_API_KEY": "", "NETRC": os.devnull}
@@ -163,14 +166,57 @@ def test_results_are_in_the_summary_and_the_media(offline):
         assert "wandb/confusion_matrix/v1" in text
 
 
+def artifact_file(segment, path):
+    """Content of a JSON file of an artifact that waits for `wandb sync`."""
+    contents = [c for a in artifacts(segment, "run_table") for c in a["manifest"]["contents"]]
+    (local,) = [entry["local_path"] for entry in contents if entry["path"] == path]
+    return json.loads(Path(local).read_text())
+
+
+def test_the_example_table_has_photo_truth_and_prediction_of_each_image(offline):
+    output, *_ = offline
+    for record in records(output):
+        (segment,) = segments(record.folder)
+        table = artifact_file(segment, "examples/table.table.json")
+        assert table["columns"] == ["image", "kind", "IoU", "photo", "truth", "prediction"]
+        assert [row[1] for row in table["data"]] == ["best"] * 4 + ["worst"] * 4
+        captions = [
+            text
+            for kind in ("best", "worst")
+            for text in history(segment)[-1][f"examples/{kind}.captions"]
+        ]
+        for row, caption in zip(table["data"], captions, strict=True):
+            name, _, iou, *pictures = row
+            shown, _, percent = caption.partition(", IoU ")
+            assert shown == name
+            assert float(percent.split()[0]) == pytest.approx(100 * iou, abs=0.06)
+            assert [picture["_type"] for picture in pictures] == ["image-file"] * 3
+            assert len({picture["sha256"] for picture in pictures}) == 3
+
+
+def test_a_running_run_has_the_best_epoch_so_far_as_summary(offline):
+    """Its columns are those of a finished run; a run that is killed can be compared as well."""
+    output, *_ = offline
+    for record in records(output):
+        (segment,) = segments(record.folder)
+        (metric,) = [entry["metric"] for entry in segment if entry["type"] == "metric"]
+        assert (metric["glob_name"], metric["summary"]) == ("val/*", {"none": True})
+        rows = read_history(record.folder)
+        updates = [e["summary"]["update"] for e in segment if e["type"] == "summary"]
+        seen = [update["val/mean_iou"] for update in updates if "val/mean_iou" in update]
+        best = np.maximum.accumulate([row["val/mean_iou"] for row in rows])
+        assert seen[:2] == pytest.approx(list(best))
+        assert seen[-1] == pytest.approx(record.metrics["validation"]["mean"]["iou"])
+
+
 def test_scores_of_the_best_epoch_replace_those_of_the_last():
     """A score that only the last epoch has is removed."""
     rows = [
         {"epoch": 1.0, "val/mean_iou": 0.5, "val/iou/Hat": np.nan, "val/iou/Bag": np.nan},
         {"epoch": 2.0, "val/mean_iou": 0.4, "val/iou/Hat": 0.1, "val/iou/Bag": np.nan},
     ]
-    assert _best_epoch(rows, 1) == {"val/mean_iou": 0.5, "val/iou/Hat": None}
-    assert _best_epoch(rows, 2) == {"val/mean_iou": 0.4, "val/iou/Hat": 0.1}
+    assert best_scores(rows, 1) == {"val/mean_iou": 0.5, "val/iou/Hat": None}
+    assert best_scores(rows, 2) == {"val/mean_iou": 0.4, "val/iou/Hat": 0.1}
 
 
 def test_the_best_checkpoint_is_an_artifact_without_a_copy(offline):
@@ -186,8 +232,9 @@ def test_the_best_checkpoint_is_an_artifact_without_a_copy(offline):
         (entry,) = artifact["manifest"]["contents"]
         assert entry["local_path"] == str(record.best_checkpoint)
         # Pending uploads for `wandb sync` are in the record as well.
-        for table in artifacts(segment, "run_table"):
-            (entry,) = table["manifest"]["contents"]
+        tables = artifacts(segment, "run_table")
+        assert len(tables) == 3
+        for entry in (entry for table in tables for entry in table["manifest"]["contents"]):
             assert entry["local_path"].startswith(str(record.folder / "wandb"))
 
 
@@ -203,12 +250,12 @@ def test_the_fold_summary_is_logged_once_as_one_run(offline, command_line):
     assert (entry["job_type"], entry["display_name"]) == ("summary", "unet mobilenet_v2, 2 folds")
     assert "fold" not in entry["config"]["update"]["split"]
     saved = json.loads((folder / "summary.json").read_text())
-    for part in ("mean", "std"):
-        assert scores[f"test/mean_iou/{part}"] == pytest.approx(saved["mean"]["iou"][part])
+    for part, ending in (("mean", ""), ("std", "/std")):
+        assert scores[f"test/mean_iou{ending}"] == pytest.approx(saved["mean"]["iou"][part])
         expected = saved["validation"]["mean"]["iou"][part]
-        assert scores[f"val/mean_iou/{part}"] == pytest.approx(expected)
+        assert scores[f"val/mean_iou{ending}"] == pytest.approx(expected)
         for row in saved["per_class"]:
-            logged = scores.get(f"test/f1/{row['name']}/{part}")
+            logged = scores.get(f"test/f1/{row['name']}{ending}")
             assert undefined(row["f1"][part]) if logged is None else logged == row["f1"][part]
     path = history(segment)[0]["test/confusion_matrix_table.path"]
     run = next((folder / "wandb").glob("offline-run-*"))
@@ -220,6 +267,90 @@ def test_the_fold_summary_is_logged_once_as_one_run(offline, command_line):
     result = command_line.run(command, **NO_KEY)
     assert "2 jobs: 2 skipped" in result.stdout
     assert files(output) == before
+
+
+def flat(config, path=""):
+    """Dotted keys of a configuration as the service stores them."""
+    for key, value in config.items():
+        yield f"{path}{key}"
+        if isinstance(value, dict):
+            yield from flat(value, f"{path}{key}." if path else f"{key}.value.")
+
+
+@pytest.fixture(scope="module")
+def logged_keys(offline):
+    """What the offline runs have: keys of their steps, of their summary, and of their config."""
+    output, *_ = offline
+    folds = [segment for record in records(output) for segment in segments(record.folder)]
+    (mean,) = segments(records(output)[0].folder.parent)
+    steps = {
+        key.removesuffix("._type") for segment in folds for row in history(segment) for key in row
+    }
+    configs = [run_entry(segment)["config"]["update"] for segment in (*folds, mean)]
+    config = set.intersection(*(set(flat(config)) for config in configs))
+    return steps, set.intersection(*map(set, map(summary, folds))), set(summary(mean)), config
+
+
+def test_folds_and_their_mean_share_the_names_of_columns(logged_keys):
+    _, of_folds, of_mean, _ = logged_keys
+    scores = {key for key in of_mean if key.startswith(("test/", "val/")) and "." not in key}
+    means = {key for key in scores if not key.endswith("/std")}
+    assert {f"{key}/std" for key in of_folds & means} >= scores - means
+    assert "score" in of_folds & of_mean
+    assert {"test/mean_iou", "val/mean_iou", "test/accuracy", "test/iou/BG"} <= of_folds & means
+
+
+def test_every_panel_names_what_was_logged(offline, logged_keys):
+    output, *_ = offline
+    steps, of_folds, of_mean, config = logged_keys
+    path = output / "pages.json"
+    assert main("report", ["target=wandb", f"runs={output}", f"output={path}"]) == 0
+    pages = json.loads(path.read_text())
+    labels = records(output)[0].config["config"]["labels"]["names"]
+    for page in ("workspace", "report"):
+        named = named_keys(pages[page])
+        assert named["steps"] <= steps
+        assert {"val/loss", "val/mean_iou"} <= named["steps"]
+        assert named["media"] == {"examples/best", "examples/worst"} | {
+            f"figures/{name}" for name in ("best", "worst", "confusion_matrix")
+        }
+        assert named["media"] <= steps
+        assert named["tables"] == {
+            "test/per_class",
+            "examples/table",
+            "test/confusion_matrix_table",
+        }
+        assert named["tables"] <= steps
+        bars = named["bars"]
+        assert bars >= {"score", "test/mean_iou", "test/accuracy", "test/mean_f1"}
+        assert {key for key in bars if key.startswith("test/iou/")} == {
+            f"test/iou/{name}" for name in labels
+        }
+        undefined = {f"test/iou/{name}" for name in labels}  # in a fold without the class
+        assert bars - undefined <= of_folds
+        assert {key for key in named["summary"] if not key.endswith("/std")} <= of_folds
+        assert named["config"] <= config
+        options = ("model", "backbone", "loss", "optimizer", "augmentation")
+        assert named["config"] >= {f"choices.value.{option}" for option in options}
+    assert named["summary"] <= of_mean
+    assert "test/mean_iou/std" in named["summary"]
+
+
+def test_the_confusion_panel_is_the_chart_of_the_client(offline):
+    output, *_ = offline
+    path = output / "pages.json"
+    assert main("report", ["target=wandb", f"runs={output}", f"output={path}"]) == 0
+    pages = json.loads(path.read_text())
+    (segment, *_) = segments(records(output)[0].folder)
+    (chart,) = [
+        record["config"]["update"]["_wandb.visualize.test/confusion_matrix"]
+        for record in segment
+        if "_wandb.visualize.test/confusion_matrix" in record.get("config", {}).get("update", {})
+    ]
+    for page in ("workspace", "report"):
+        (panel,) = [p for p in panels(pages[page]) if p["viewType"] == chart["panel_type"]]
+        for key in ("panelDefId", "fieldSettings", "stringSettings", "transform"):
+            assert panel["config"][key] == chart["panel_config"][key]
 
 
 def test_event_files_have_scores_of_every_class_and_all_figures(offline):

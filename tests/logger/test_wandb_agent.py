@@ -109,7 +109,7 @@ def test_the_run_of_a_trial_has_the_cross_validated_score(trial):
     assert run.about["sweep"] == "s1"
     assert run.about["jobType"] == "summary"
     assert run.summary["score"] == pytest.approx(sum(expected) / 2)
-    assert run.summary["val/mean_iou/mean"] == pytest.approx(sum(expected) / 2)
+    assert run.summary["val/mean_iou"] == pytest.approx(sum(expected) / 2)
     assert run.summary["folds"] == 2
     assert run.config["optimizer.lr"]["value"] == 0.001
     assert run.exit_code == 0

@@ -68,6 +68,8 @@ class StandIn(ThreadingHTTPServer):
         """Response data of one GraphQL operation."""
         if name == "Viewer":
             return {"viewer": {"id": "u", "entity": "team", "username": "user", "flags": "{}"}}
+        if name == "GetDefaultEntity":
+            return {"viewer": {"id": "u", "entity": "team"}}
         if name == "RunResumeStatus":
             return {"model": self._resumed(variables)}
         if name == "UpsertBucket":

@@ -12,6 +12,7 @@ from clothseg.labels import LabelSpace
 from clothseg.logger.tracker import Results, Subject, Tracker
 from clothseg.metric.aggregate import aggregate_parts, part_cards, pooled_matrix
 from clothseg.metric.selection import mean_score
+from clothseg.run.folders import group_name
 from clothseg.run.record import Record
 from clothseg.run.tables import read_history
 from clothseg.terminal.screen import say
@@ -47,7 +48,7 @@ def log_summary(
     _each_tracker(command, summarize, name, "the fold summary")
 
 
-def log_skipped(command: RunConfig, folder: Path, name: str, run: Path) -> None:
+def log_skipped(command: RunConfig, folder: Path, name: str, run: Path, alone: bool) -> None:
     """Tell the loggers of a run that had already finished; report their errors as warnings.
 
     Args:
@@ -55,10 +56,11 @@ def log_skipped(command: RunConfig, folder: Path, name: str, run: Path) -> None:
         folder: the folder of its configuration.
         name: display name of the run.
         run: the run folder.
+        alone: the command has no other fold of its configuration.
     """
 
     def skip(tracker: Tracker) -> None:
-        subject = replace(_subject(folder, name, run, run), alone=True)
+        subject = replace(_subject(folder, name, run, run), alone=alone)
         tracker.skip(subject, lambda: (read_history(run), _results(run)))
 
     _each_tracker(command, skip, name, "the finished run")
@@ -88,7 +90,7 @@ def _subject(folder: Path, name: str, run: Path, logged: Path) -> Subject:
     return Subject(
         name=name,
         folder=logged,
-        group="/".join(folder.parts[-3:]),
+        group=group_name(folder),
         config=recorded["config"],
         choices=recorded["choices"],
         labels=LabelSpace(**recorded["config"]["labels"]),

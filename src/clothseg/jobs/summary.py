@@ -132,10 +132,12 @@ def _report_config(
     metrics = [Record(run).metrics for run in runs]
     cards, validation = part_cards(metrics)
     name, folds = jobs[0].name, jobs[0].folds
+    for job in finished:
+        if job.result == "skipped":
+            alone = len(jobs) == 1
+            log_skipped(config, folder, _row_name(job), Path(str(job.folder)), alone)
     if folds is None or len(jobs) == 1:
         fold = "" if folds is None else f" fold {jobs[0].fold}"
-        if finished[0].result == "skipped":
-            log_skipped(config, folder, f"{name}{fold}", runs[0])
         if details:
             console.print(*score_tables(cards, f"{name}{fold}, test set", validation))
             _print_doubts(cards)

@@ -13,6 +13,12 @@ from clothseg.extras import require_extra
 if TYPE_CHECKING:
     from clothseg.logger.tracker import Tracker
 
+_NAME = Field(min_length=1, max_length=128, pattern=r"^[^/\\#?%:]+$")
+Project = Annotated[str, _NAME]
+"""Name of a project at Weights & Biases."""
+Entity = Annotated[str, _NAME]
+"""Name of a user or team there."""
+
 
 def csv() -> "Tracker":
     """Log nothing: every run writes `history.csv`; accepted because earlier versions needed it."""
@@ -32,8 +38,8 @@ def tensorboard() -> "Tracker":
 def wandb(
     *,
     mode: Literal["offline", "online", "disabled"],
-    project: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^/\\#?%:]+$")],
-    entity: str | None,
+    project: Project,
+    entity: Entity | None,
     tags: list[Annotated[str, Field(min_length=1, max_length=64)]],
     artifact: bool,
     finish_timeout: Annotated[int, Field(ge=1)],

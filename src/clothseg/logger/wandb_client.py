@@ -6,9 +6,8 @@ everything else is set explicitly.
 
 import json
 import os
+import re
 import secrets
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -16,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from clothseg.error import UserError
+from clothseg.error import UserError, first_line
 from clothseg.files import write_json
 from clothseg.logger.wandb_environment import (
     Account,
@@ -24,6 +23,7 @@ from clothseg.logger.wandb_environment import (
     client_environment,
     effective,
 )
+from clothseg.logger.wandb_keys import shown_group
 
 INIT_TIMEOUT = 30.0
 """Seconds that the server may take to start a run; a check of the key takes up to 10."""
@@ -31,15 +31,20 @@ TEARDOWN_TIMEOUT = 10.0
 """Seconds to wait for the client's process to exit; it takes less than one, or hangs."""
 FLUSH_INTERVAL = 1.0
 """Seconds between flushes to disk; the default of 15 loses epochs if the client is killed."""
-MAX_GROUP_LENGTH = 128
-"""Maximum number of characters that the service accepts for a group name."""
+
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""Ids that are names of files as well, which all ids of the service are."""
 
 CLIENT_FOLDERS = {name: os.environ.get(name) for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")}
 """Folders set by the user for pending uploads and for the client's logs; None where unset."""
 
 
 class LoginError(UserError):
-    """Weights & Biases cannot be used as configured."""
+    """Weights & Biases cannot be used as configured.
+
+    Args:
+        reason: beginning of a sentence.
+    """
 
     def __init__(self, reason: object) -> None:
         super().__init__(
@@ -47,6 +52,7 @@ class LoginError(UserError):
             "key, or logger.wandb.mode=offline, which needs neither key nor network; `wandb sync` "
             "uploads its files later"
         )
+        self.reason = str(reason)
 
 
 def import_wandb() -> ModuleType:
@@ -80,6 +86,27 @@ def require_login() -> None:
         raise LoginError("no Weights & Biases API key found on this machine")
 
 
+@cache
+def default_entity() -> str:
+    """Ask the server for the entity that runs belong to unless another is named.
+
+    Raises:
+        LoginError: the server does not tell.
+    """
+    wandb = import_wandb()
+    try:
+        with client_environment():
+            wandb.setup(wandb.Settings(silent=True))
+            entity = wandb.Api().default_entity
+    except Exception as error:  # of the client, of its transport, and of the parser of the answer
+        raise LoginError(f"the default entity is unknown ({first_line(error)})") from error
+    finally:
+        _teardown(0)
+    if not entity:
+        raise LoginError("the account has no default entity, so logger.wandb.entity must name one")
+    return str(entity)
+
+
 def recorded_id(folder: Path) -> str | None:
     """Return the id of the run to which a record was logged last; None if there is none."""
     identity: str | None = recorded(folder).get("id")
@@ -92,7 +119,7 @@ def recorded(folder: Path) -> dict[str, Any]:
         content = json.loads((folder / "wandb.json").read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    is_valid = isinstance(content, dict) and isinstance(content.get("id"), str)
+    is_valid = isinstance(content, dict) and RUN_ID.fullmatch(str(content.get("id")))
     return content if is_valid else {}
 
 
@@ -108,6 +135,32 @@ def run_id(folder: Path, trial: Trial | None = None) -> str:
     if identity != previous:  # what else was recorded belongs to the run of the other id
         write_json(folder / "wandb.json", {"id": identity})
     return identity
+
+
+def is_logged(folder: Path, place: str, digest: str) -> bool:
+    """Return whether all of a record was logged to a place.
+
+    Args:
+        folder: the record.
+        place: as of :func:`clothseg.logger.wandb_environment.place`.
+        digest: hash of what was logged.
+    """
+    logged = recorded(folder).get("logged")
+    return isinstance(logged, dict) and logged.get(place) == digest
+
+
+def note(folder: Path, **entries: Any) -> None:
+    """Write entries to `wandb.json` of a record, which has an id, beside those it has."""
+    content = recorded(folder)
+    if any(content.get(key) != value for key, value in entries.items()):
+        write_json(folder / "wandb.json", content | entries)
+
+
+def note_logged(folder: Path, place: str, digest: str) -> None:
+    """Note that all of a record was logged to a place; arguments as of :func:`is_logged`."""
+    logged = recorded(folder).get("logged")
+    places = {**logged} if isinstance(logged, dict) else {}
+    note(folder, logged=places | {place: digest})
 
 
 def start(
@@ -168,7 +221,7 @@ def start(
                 entity=destination.entity,
                 tags=list(account.tags),
                 name=name,
-                group=group[-MAX_GROUP_LENGTH:],  # keeps the signature at its end
+                group=shown_group(group),
                 job_type=job_type,
                 config=dict(config),
                 settings=settings,
@@ -202,26 +255,3 @@ def _teardown(exit_code: int) -> None:
     teardown = threading.Thread(target=import_wandb().teardown, args=[exit_code], daemon=True)
     teardown.start()
     teardown.join(TEARDOWN_TIMEOUT)
-
-
-def last_step(folder: Path, identity: str) -> int:
-    """Return the last step in the files of a run; 0 if there are none.
-
-    Args:
-        folder: the record.
-        identity: id of the run.
-    """
-    import_wandb()  # disables the error reporting of the command below
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json"]
-    last = 0
-    for path in (folder / "wandb").glob(f"*run-*-{identity}/run-{identity}.wandb"):
-        # A killed segment ends in the middle of a record, which the command reports as an error.
-        with client_environment():
-            listing = subprocess.run(
-                [*command, str(path)], capture_output=True, text=True, check=False
-            )
-        for line in listing.stdout.splitlines():
-            record = json.loads(line)
-            if record["type"] == "history":
-                last = max(last, record["history"]["item"]["_step"])
-    return last

@@ -6,6 +6,7 @@ summary would be written to one run. The client is therefore shown only those of
 """
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -88,6 +89,20 @@ def effective(account: Account) -> Account:
     if current_trial():  # the folds as well, since a group is within one project
         return replace(account, project=os.environ.get("WANDB_PROJECT") or None, entity=entity)
     return replace(account, entity=account.entity or entity)
+
+
+def place(account: Account) -> str:
+    """Name where runs are logged to: `offline`, or a hash of a project and its server.
+
+    Args:
+        account: the configured account.
+    """
+    if account.mode == "offline":
+        return "offline"
+    destination = effective(account)
+    server = os.environ.get("WANDB_BASE_URL", "")
+    address = repr((server, destination.entity, destination.project))
+    return f"online {hashlib.blake2b(address.encode(), digest_size=8).hexdigest()}"
 
 
 def ignored_variables(account: Account) -> list[str]:

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothseg.labels import IGNORE
+from clothseg.logger import wandb_keys as keys
 from clothseg.logger.wandb_client import import_wandb
+from clothseg.report.masks import lay_over
+from clothseg.report.predictions import OPACITY
 from clothseg.report.results import figures
 
 if TYPE_CHECKING:
     from clothseg.report.predictions import Example
+
+
+EXAMPLE_COLUMNS = ("image", "kind", "IoU", "photo", "truth", "prediction")
 
 
 def class_table(rows: Sequence[Mapping[str, Any]]) -> Any:
@@ -41,9 +47,9 @@ def confusion_plot(matrix: np.ndarray, names: Sequence[str]) -> Any:
         for i, actual in enumerate(names)
         for j, predicted in enumerate(names)
     ]
-    columns = ["Actual", "Predicted", "nPredictions"]
+    columns = list(keys.CONFUSION_COLUMNS)
     return wandb.plot_table(
-        vega_spec_name="wandb/confusion_matrix/v1",
+        vega_spec_name=keys.CONFUSION_CHART,
         data_table=wandb.Table(columns=columns, data=data),
         fields={column: column for column in columns},
         string_fields={"title": "pixels of the test set"},
@@ -53,7 +59,7 @@ def confusion_plot(matrix: np.ndarray, names: Sequence[str]) -> Any:
 def figure_images(folder: Path) -> dict[str, Any]:
     """Return the figures of a record by logging key."""
     wandb = import_wandb()
-    return {f"figures/{name}": wandb.Image(str(path)) for name, path in figures(folder).items()}
+    return {keys.figure_key(name): wandb.Image(str(path)) for name, path in figures(folder).items()}
 
 
 def overlay_masks(examples: Sequence["Example"], names: Sequence[str]) -> list[Any]:
@@ -76,6 +82,29 @@ def overlay_masks(examples: Sequence["Example"], names: Sequence[str]) -> list[A
             )
         )
     return images
+
+
+def example_table(examples: Mapping[str, Sequence["Example"]], colors: np.ndarray) -> Any:
+    """Create a table of test images: photo, ground truth and prediction.
+
+    Args:
+        examples: test images by kind, each with the prediction of the run.
+        colors: class colors RGB uint8 [K,3].
+    """
+    table = import_wandb().Table(columns=list(EXAMPLE_COLUMNS))
+    for kind, shown in examples.items():
+        for example in shown:
+            (prediction,) = example.predictions
+            pictures = [
+                example.image,
+                *(
+                    lay_over(example.image, mask, colors, OPACITY)
+                    for mask in (example.ground_truth, prediction.mask)
+                ),
+            ]
+            images = map(import_wandb().Image, pictures)
+            table.add_data(example.name, kind, round(prediction.iou, 4), *images)
+    return table
 
 
 def overlay(mask: np.ndarray, names: Sequence[str]) -> dict[str, Any]:

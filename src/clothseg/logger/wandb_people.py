@@ -12,6 +12,7 @@ import numpy as np
 from clothseg.datamodule.pictures import person_boxes
 from clothseg.labels import IGNORE
 from clothseg.logger.wandb_client import import_wandb
+from clothseg.logger.wandb_keys import numbered
 from clothseg.logger.wandb_media import caption, overlay
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def people_images(
     """
     wandb = import_wandb()
     return {
-        f"{key}_{number}": wandb.Image(
+        numbered(key, number): wandb.Image(
             example.image,
             caption=caption(example),
             boxes=box_overlays(example.people),

@@ -6,20 +6,26 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clothseg.files import write_json
+from clothseg.error import DataError
 from clothseg.logger import wandb_client as client
 from clothseg.logger import wandb_environment as environment
+from clothseg.logger import wandb_keys as keys
 from clothseg.logger.tracker import End, Results, Row, Subject, Tracker, require_writable
-from clothseg.metric.aggregate import flat_class
-from clothseg.metric.scorecard import flat_scores
-from clothseg.metric.selection import mean_score
+from clothseg.logger.wandb_files import last_step, send_offline_files
+from clothseg.logger.wandb_keys import JobType
+from clothseg.logger.wandb_scores import best_so_far, class_means, fold_summary, run_summary
+from clothseg.metric.names import DEFAULT_MONITOR
+from clothseg.terminal.screen import say
 
 if TYPE_CHECKING:
     import numpy as np
 
+COMPLETE = "complete"
+"""Noted for a run once all of it is logged: a finished record does not change."""
 EXIT_CODES: Mapping[End, int] = {"done": 0, "failed": 1, "interrupted": 130}
 
 
@@ -52,8 +58,10 @@ class WandbTracker(Tracker):
     ) -> None:
         self.account = environment.Account(mode, project, entity, tuple(tags), finish_timeout)
         self.artifact = artifact
+        self._place = environment.place(self.account)
         self._run: Any = None
         self._rows: Sequence[Row] = ()
+        self._digest: str | None = None  # of what the run has when it is complete
 
     def require(self, several: bool) -> None:
         """Check the trial of an agent, and verify the API key in online mode."""
@@ -64,50 +72,53 @@ class WandbTracker(Tracker):
 
     def begin(self, subject: Subject) -> None:
         """Start a run or the next segment of it."""
-        job_type = "run" if subject.fold is None else "fold"
+        job_type: JobType = "run" if subject.fold is None else "fold"
         self._start(subject, job_type, environment.current_trial() if subject.alone else None)
+        # The summary has the best epoch instead, which the client cannot tell from the last.
+        self._run.define_metric(keys.EPOCH_SCORES, summary="none")
 
     def epochs(self, rows: Sequence[Row]) -> None:
-        """Log the epochs that the run lacks, without undefined scores."""
+        """Log the epochs that the run lacks, without undefined scores, and the best as summary."""
         for row in rows:
             step = int(row["epoch"])
             if step > self._logged:
                 self._log({k: v for k, v in row.items() if math.isfinite(v)}, step)
         self._rows = rows
+        if best := best_so_far(rows, _monitor(self._subject.config)):
+            self._run.summary.update(best)
 
     def end(self, results: Results) -> None:
         """Log scores, tables and figures, and optionally store the checkpoint."""
-        from clothseg.logger import wandb_media as media
-        from clothseg.logger.wandb_people import people_images
-
-        names = self._subject.labels.names
-        content = {
-            "test/per_class": media.class_table(results.metrics["test"]["per_class"]),
-            "test/confusion_matrix": media.confusion_plot(results.matrix, names),
-            **media.figure_images(self._subject.folder),
-        }
-        for kind, examples in results.examples.items():
-            if results.values:
-                content |= people_images(f"examples/{kind}", examples, results.values)
-            else:
-                content[f"examples/{kind}"] = media.overlay_masks(examples, names)
         if len(self._rows) + 1 > self._logged:
-            self._log(content, len(self._rows) + 1)
-        self._run.summary.update(
-            _flat_scores(results.metrics)
-            | _best_epoch(self._rows, results.metrics["best_epoch"])
-            | _measurements(results.metrics)
-            | _score(mean_score([results.metrics]))
-        )
+            self._log(_media(self._subject, results), len(self._rows) + 1)
+        self._run.summary.update(run_summary(results, self._rows))
         if self.artifact:
             self._store_checkpoint(results.checkpoint)
+        self._digest = COMPLETE
 
     def skip(self, subject: Subject, read: Callable[[], tuple[Sequence[Row], Results]]) -> None:
-        """Log a finished run to the run of the trial, unless it is there already."""
-        trial = environment.current_trial()
-        if trial is None or client.recorded_id(subject.folder) == trial.run:
-            return
-        rows, results = read()
+        """Log a finished run that was not logged, or not to the run of the trial."""
+        trial = environment.current_trial() if subject.alone else None
+        if trial:
+            if client.recorded_id(subject.folder) != trial.run:
+                self.send(subject, *read())
+        elif not client.is_logged(subject.folder, self._place, COMPLETE):
+            rows, results = read()
+            if self._has_files(subject, rows):
+                client.note_logged(subject.folder, self._place, COMPLETE)
+                return
+            if self.account.mode == "online":
+                self._send_offline_files(subject)
+            self.send(subject, rows, results)
+
+    def send(self, subject: Subject, rows: Sequence[Row], results: Results) -> None:
+        """Log what a run lacks of a finished record; nothing if it is complete.
+
+        Args:
+            subject: the run.
+            rows: all epochs.
+            results: the results.
+        """
         with self._closed_after():
             self.begin(subject)
             self.epochs(rows)
@@ -117,35 +128,22 @@ class WandbTracker(Tracker):
         """Finish the run with the exit code of its end state."""
         if self._run is not None:
             client.finish(self._run, self._subject.folder, EXIT_CODES[end])
+            if end == "done" and self._digest:
+                client.note_logged(self._subject.folder, self._place, self._digest)
 
     def summarize(self, subject: Subject, summary: Mapping[str, Any], matrix: "np.ndarray") -> None:
         """Log mean and standard deviation over folds as a separate run, unless already logged."""
         content = json.dumps([summary, matrix.tolist()], sort_keys=True)
         digest = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
-        path, trial = subject.folder / "wandb.json", environment.current_trial()
+        trial = environment.current_trial()
         client.run_id(subject.folder, trial)
-        previous = client.recorded(subject.folder)
-        if previous.get("summary") == digest:
+        if client.is_logged(subject.folder, self._place, digest):
             return
-        from clothseg.logger import wandb_media as media
-
         with self._closed_after():
             self._start(subject, "summary", trial)
-            self._log(
-                {
-                    "test/per_class": media.class_table(
-                        [flat_class(row) for row in summary["per_class"]]
-                    ),
-                    "test/confusion_matrix": media.confusion_plot(matrix, subject.labels.names),
-                    **media.figure_images(subject.folder),
-                },
-                self._logged + 1,
-            )
-            parts = {"test": summary, **{k: v for k, v in summary.items() if k == "validation"}}
-            self._run.summary.update(
-                _flat_scores(parts) | {"folds": summary["folds"]} | _score(summary["score"])
-            )
-        write_json(path, previous | {"summary": digest})
+            self._log(_summary_media(subject, summary, matrix), self._logged + 1)
+            self._run.summary.update(fold_summary(summary))
+            self._digest = digest
 
     @contextlib.contextmanager
     def _closed_after(self) -> Iterator[None]:
@@ -157,12 +155,13 @@ class WandbTracker(Tracker):
             raise
         self.close("done")
 
-    def _start(self, subject: Subject, job_type: str, trial: environment.Trial | None) -> None:
+    def _start(self, subject: Subject, job_type: JobType, trial: environment.Trial | None) -> None:
         self._subject = subject
         require_writable(subject.folder / "wandb")
         # Offline, earlier segments on disk hold the steps logged so far; online, the server does.
         identity = client.run_id(subject.folder, trial)
-        self._logged = client.last_step(subject.folder, identity)
+        client.note(subject.folder, name=subject.name)
+        self._logged = last_step(subject.folder, identity)
         extra = {"choices": dict(subject.choices), "signature": subject.signature}
         self._run = client.start(
             self.account,
@@ -175,6 +174,26 @@ class WandbTracker(Tracker):
         )
         if self.account.mode == "online":
             self._logged = self._run.starting_step - 1
+
+    def _has_files(self, subject: Subject, rows: Sequence[Row]) -> bool:
+        """Return whether an earlier version logged a finished run offline, and did not note it."""
+        identity = client.recorded_id(subject.folder)
+        if identity is None or self.account.mode == "online":
+            return False
+        return last_step(subject.folder, identity) > len(rows)
+
+    def _send_offline_files(self, subject: Subject) -> None:
+        """Send what was logged offline: it has example images, which a record lacks."""
+        identity = client.recorded_id(subject.folder)
+        if identity is None:
+            return
+        default = client.default_entity()
+        account = environment.effective(self.account)
+        account = replace(account, entity=account.entity or default)
+        try:
+            send_offline_files(subject.folder, identity, account, default)
+        except DataError as error:
+            say(f"{subject.name}  warning: {error}; what the record has is sent")
 
     def _log(self, content: Mapping[str, Any], step: int) -> None:
         self._run.log(dict(content), step=step, commit=True)
@@ -190,45 +209,41 @@ class WandbTracker(Tracker):
         self._run.log_artifact(artifact, aliases=["best"])
 
 
-def _measurements(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Measurements of a run other than its scores."""
-    keys = ("best_epoch", "train_seconds", "images_per_second", "parameters", "inference_ms")
-    return {key: metrics[key] for key in keys}
+def _media(subject: Subject, results: Results) -> dict[str, Any]:
+    """Tables, charts and images of a finished run by logging key."""
+    from clothseg.logger import wandb_media as media
+    from clothseg.logger.wandb_people import people_images
+
+    content = {
+        keys.CLASS_TABLE: media.class_table(results.metrics["test"]["per_class"]),
+        keys.CONFUSION: media.confusion_plot(results.matrix, subject.labels.names),
+        **media.figure_images(subject.folder),
+    }
+    for kind, examples in results.examples.items():
+        key = keys.examples_key(kind)
+        if results.values:
+            content |= people_images(key, examples, results.values)
+        else:
+            content[key] = media.overlay_masks(examples, subject.labels.names)
+    if results.examples:
+        content[keys.EXAMPLE_TABLE] = media.example_table(results.examples, subject.labels.palette)
+    return content
 
 
-def _score(value: float | None) -> dict[str, float]:
-    """Score that a W&B sweep optimizes; missing if undefined."""
-    return {} if value is None else {"score": value}
+def _summary_media(
+    subject: Subject, summary: Mapping[str, Any], matrix: "np.ndarray"
+) -> dict[str, Any]:
+    """Tables, charts and images of a complete cross-validation by logging key."""
+    from clothseg.logger import wandb_media as media
 
-
-def _best_epoch(rows: Sequence[Row], best_epoch: int) -> dict[str, float | None]:
-    """Validation metrics of the best epoch, in place of those of the last epoch.
-
-    A score that is undefined at the best epoch is None if another epoch has logged it.
-    """
-    best = rows[best_epoch - 1]
-    logged = {key for row in rows for key, value in row.items() if math.isfinite(value)}
     return {
-        key: value if math.isfinite(value) else None
-        for key, value in best.items()
-        if key.startswith("val/") and key in logged
+        keys.CLASS_TABLE: media.class_table(class_means(summary["per_class"])),
+        keys.CONFUSION: media.confusion_plot(matrix, subject.labels.names),
+        **media.figure_images(subject.folder),
     }
 
 
-def _flat_scores(parts: Mapping[str, Any]) -> dict[str, float]:
-    """Flatten the scores of the parts of one run, or of the folds of one configuration.
-
-    The keys are such as `test/mean_iou` and `val/iou/<class>` for a run, with the suffixes `/mean`
-    and `/std` for folds.
-
-    Args:
-        parts: scorecards of `test` and, unless an earlier version trained the run, `validation`.
-    """
-    scores = flat_scores(parts["test"], "test")
-    if "validation" in parts:
-        scores |= flat_scores(parts["validation"], "val")
-    flat: dict[str, float] = {}
-    for key, value in scores.items():
-        numbers = value.items() if isinstance(value, Mapping) else [("", value)]
-        flat |= {f"{key}/{part}".rstrip("/"): number for part, number in numbers if part != "n"}
-    return {key: number for key, number in flat.items() if number is not None}
+def _monitor(config: Mapping[str, Any]) -> str:
+    """Metric that selects the best epoch; the default for records that name none."""
+    node = config.get("callbacks", {}).get("checkpoints", {})
+    return str(node.get("monitor", DEFAULT_MONITOR))

@@ -9,6 +9,9 @@ import numpy as np
 from clothseg.files import write_csv
 from clothseg.report.figures import draw_class_iou, draw_confusion_matrix
 
+NUM_EXAMPLES = 4
+"""Number of test images in the figure of the best and in that of the worst."""
+
 
 def write_per_class(card: Mapping[str, Any], path: Path) -> None:
     """Write the rows of a scorecard as CSV; undefined scores are empty."""

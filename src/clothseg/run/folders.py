@@ -29,6 +29,17 @@ def configuration_folder(run: Path) -> Path:
     return run.parent if FOLD.fullmatch(run.name) else run
 
 
+def group_name(configuration: Path) -> str:
+    """Return the name that loggers give to the runs of a configuration.
+
+    It is `<dataset>-<labels>/<model>-<backbone>/<signature>`.
+
+    Args:
+        configuration: folder of the configuration.
+    """
+    return "/".join(configuration.parts[-3:])
+
+
 def _is_set_aside(folder: Path) -> bool:
     """Return whether a folder, or one that it is in, was moved aside.
 

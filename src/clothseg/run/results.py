@@ -16,14 +16,12 @@ from clothseg.metric.segmentation import Scores
 from clothseg.report.figures import draw_learning_curves
 from clothseg.report.people import PeoplePicture, ShownPeople, draw_people
 from clothseg.report.predictions import Example, Prediction, draw_predictions
-from clothseg.report.results import draw_scores, write_per_class
+from clothseg.report.results import NUM_EXAMPLES, draw_scores, write_per_class
 from clothseg.run.job import Job
 from clothseg.run.tables import write_image_scores
 from clothseg.task.parser import Parser
 from clothseg.task.training import Training
 
-NUM_EXAMPLES = 4
-"""Number of test images in the figure of the best and in that of the worst."""
 NUM_PEOPLE_EXAMPLES = 3
 """Number of test images in the figure of people."""
 

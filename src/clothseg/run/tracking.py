@@ -13,6 +13,7 @@ from clothseg import build
 from clothseg.callbacks.history import History
 from clothseg.error import ClaimedError, first_line
 from clothseg.logger.tracker import End, Results, Subject, Tracker
+from clothseg.run.folders import group_name
 from clothseg.run.job import Job
 from clothseg.run.tables import write_history
 
@@ -118,7 +119,7 @@ class Tracking(Callback):
 
 def job_tracking(job: Job, say: Say, require_claim: Callable[[], None] | None = None) -> Tracking:
     """Create the tracking of a job with its configured trackers and an empty history."""
-    group = "/".join(job.configuration_folder.parts[-3:])
+    group = group_name(job.configuration_folder)
     config = job.config
     subject = Subject(
         job.title, job.folder, group, config.plain, job.choices, config.labels, job.alone

@@ -1,0 +1,133 @@
+"""Files of W&B runs in a record: what they hold, and sending those that were written offline."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from clothseg.error import DataError, first_line
+from clothseg.logger.wandb_client import import_wandb
+from clothseg.logger.wandb_environment import Account, client_environment
+
+SYNC_TIMEOUT = 600.0
+"""Seconds that sending the files of one run may take."""
+KNOWN_TYPES = frozenset(
+    (
+        *("header", "run", "environment", "stats", "telemetry", "config", "metric", "summary"),
+        *("history", "files", "artifact", "output", "output_raw", "exit", "final", "footer"),
+    )
+)
+"""Records that logging a run writes; others could act on the user's account."""
+PATTERN = frozenset("*?[]")
+
+
+def last_step(folder: Path, identity: str) -> int:
+    """Return the last step in the files of a run; 0 if there are none.
+
+    Args:
+        folder: the record.
+        identity: id of the run.
+    """
+    steps = [
+        record["history"]["item"]["_step"]
+        for path in _segments(folder, identity, "*run-*")
+        for record in _records(path)
+        if record["type"] == "history"
+    ]
+    return max(steps, default=0)
+
+
+def send_offline_files(folder: Path, identity: str, account: Account, default: str) -> None:
+    """Send the segments of a run that were written offline and have not been sent yet.
+
+    The client sends whatever files and artifacts a segment names to wherever it says, so a segment
+    is refused unless all of that belongs to the record and goes to the account.
+
+    Args:
+        folder: the record.
+        identity: id of the run.
+        account: destination, with an entity.
+        default: default entity of the user, which gets what names none.
+
+    Raises:
+        DataError: a segment is refused, or could not be sent.
+    """
+    paths = [
+        path
+        for path in _segments(folder, identity, "offline-run-*")
+        if not path.with_name(f"{path.name}.synced").exists()
+    ]
+    for path in paths:
+        if reason := next(_foreign(path, folder, account, default), None):
+            raise DataError(f"{path} was not sent: {reason}")
+    if paths:
+        _sync(paths, account)
+
+
+def _segments(folder: Path, identity: str, pattern: str) -> list[Path]:
+    return sorted((folder / "wandb").glob(f"{pattern}-{identity}/run-{identity}.wandb"))
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    """Read the records of a segment, up to one that is incomplete."""
+    import_wandb()  # disables the error reporting of the command below
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path.resolve())]
+    # A killed segment ends in the middle of a record, which the command reports as an error.
+    with client_environment():
+        listing = subprocess.run(command, capture_output=True, text=True, check=False)
+    return map(json.loads, listing.stdout.splitlines())
+
+
+def _foreign(path: Path, folder: Path, account: Account, default: str) -> Iterator[str]:
+    """Reasons not to send a segment."""
+    for record in _records(path):
+        kind = record["type"]
+        if kind not in KNOWN_TYPES:
+            yield f"it has a record of type {kind!r}, which clothseg does not write"
+        elif kind == "files":
+            for file in record["files"].get("files", []):
+                name = file.get("path", "")
+                if PATTERN & set(name) or not _is_within(path.parent / "files" / name, path.parent):
+                    yield f"it names a file outside of the run, {name!r}"
+        elif kind == "artifact":
+            artifact = record["artifact"]
+            # The client keeps the place of an artifact, wherever it is told to send the run.
+            place = artifact.get("entity") or default, artifact.get("project")
+            if place != (account.entity, account.project):
+                yield f"it sends tables or weights to {'/'.join(map(str, place))}"
+            yield from _foreign_content(artifact, folder)
+
+
+def _foreign_content(artifact: dict[str, Any], folder: Path) -> Iterator[str]:
+    for entry in artifact.get("manifest", {}).get("contents", []):
+        if entry.get("ref"):
+            yield "an artifact in it refers to another place"
+        local = entry.get("local_path", "")
+        if local and not _is_within(Path(local), folder):
+            yield f"an artifact in it has a file outside of the record, {local!r}"
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _sync(paths: list[Path], account: Account) -> None:
+    command = [sys.executable, "-m", "wandb", "sync", "--yes"]
+    command += ["--project", str(account.project), "--entity", str(account.entity)]
+    runs = [str(path.parent.resolve()) for path in paths]
+    try:
+        with client_environment(), tempfile.TemporaryDirectory() as logs:
+            subprocess.run(
+                [*command, *runs],
+                cwd=logs,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=SYNC_TIMEOUT,
+            )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise DataError(f"`wandb sync` of {paths[0].parent} failed: {first_line(error)}") from error
