@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from clothseg.error import ConfigError
 
 EXTRAS = {
-    "wandb": ("wandb",),
+    "wandb": ("wandb", "wandb_workspaces"),
     "tensorboard": ("tensorboard",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "slurm": ("submitit",),

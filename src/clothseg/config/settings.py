@@ -9,8 +9,11 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_va
 
 from clothseg.config.output_path import PNG, OutputFile, require_ending
 from clothseg.config.schema import STRICT, Labels, Node
+from clothseg.logger import Entity, Project
 from clothseg.metric.names import EpochScore
 from clothseg.trainer import Count, Processes
+
+JSON = ".json"
 
 Scales = Annotated[list[Annotated[float, Field(ge=0.25, le=4)]], Field(min_length=1)]
 
@@ -130,7 +133,7 @@ class Report(BaseModel):
 
     model_config = STRICT
 
-    target: Literal["curves", "comparison", "examples", "speed_accuracy", "table"]
+    target: Literal["curves", "comparison", "examples", "speed_accuracy", "table", "wandb"]
     """Kind of figure, or a table; a module of :mod:`clothseg.commands.report`."""
     runs: str
     """Folder that contains the runs."""
@@ -152,8 +155,14 @@ class Report(BaseModel):
     """Folder of person boxes; that of the records is not used."""
     trust: list[str]
     """Packages whose functions the recorded configurations may use."""
+    project: Project
+    """Project at Weights & Biases; that of the records is not used."""
+    entity: Entity | None
+    """Owner of the project; None: the default of the account that is logged in."""
+    upload: bool
+    """Send the runs to Weights & Biases, and save the workspace and the report there."""
     output: OutputFile
-    """File to write, a PNG or a table; None: in `outputs`, named after the target."""
+    """File to write: a PNG, a table or JSON; None: in `outputs`, named after the target."""
 
     @field_validator("output", mode="before")
     @classmethod
@@ -168,9 +177,10 @@ class Report(BaseModel):
 
 def _ending(known: ValidationInfo) -> str:
     """Ending of the file of a report, by what is known to be valid of its settings."""
-    if known.data.get("target") != "table":
-        return PNG
-    return TABLE_ENDINGS[known.data.get("format", "csv")]
+    target = known.data.get("target")
+    if target == "table":
+        return TABLE_ENDINGS[known.data.get("format", "csv")]
+    return JSON if target == "wandb" else PNG
 
 
 class CacheFolder(BaseModel):

@@ -1,8 +1,10 @@
 """Recorded runs below a folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from clothseg.error import DataError, UserError
+from clothseg.error import DataError, UserError, abbreviate, shortened
+from clothseg.run.finished import FinishedRun
 from clothseg.run.folders import records_below
 from clothseg.run.record import Record
 from clothseg.run.tables import HISTORY
@@ -37,3 +39,24 @@ def _is_readable(run: Record) -> bool:
         say(f"warning: left out: {error}")
         return False
     return True
+
+
+def require_same_classes(runs: Sequence[FinishedRun], folder: str) -> None:
+    """Check that the scores of all runs are of the same classes.
+
+    Raises:
+        DataError: names two label spaces.
+    """
+    spaces: dict[tuple[str, ...], str] = {}
+    for run in runs:
+        classes = tuple(row["name"] for row in run.metrics["test"]["per_class"])
+        spaces.setdefault(classes, run.config["choices"].get("labels", ""))
+    if len(spaces) > 1:
+        named = [
+            f"labels={shortened(name)} ({len(classes)} classes: {abbreviate(classes)})"
+            for classes, name in spaces.items()
+        ]
+        raise DataError(
+            f"runs={folder}: the runs are of different label spaces, {' and '.join(named[:2])}; "
+            "select a folder with runs of one, such as runs=outputs/<dataset>-<labels>"
+        )

@@ -1,11 +1,12 @@
 """`target=table`: scores of configurations as CSV, Markdown or LaTeX."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from clothseg.commands.report.runs import require_same_classes
 from clothseg.config.settings import Report, TableFormat
-from clothseg.error import DataError, abbreviate, shortened
+from clothseg.error import DataError, abbreviate
 from clothseg.files import write_bytes
 from clothseg.metric.aggregate import mean_and_std
 from clothseg.metric.doubt import doubts
@@ -54,7 +55,7 @@ def draw(settings: Report) -> None:
         WriteError: the file cannot be written.
     """
     runs = finished_runs(Path(settings.runs), _leave_out)
-    _require_same_classes(runs, settings.runs)
+    require_same_classes(runs, settings.runs)
     groups = group_folds(runs, _leave_out)
     if not groups:
         raise DataError(f"runs={settings.runs}: no configuration has folds of one split")
@@ -70,27 +71,6 @@ def draw(settings: Report) -> None:
 
 def _leave_out(reason: str) -> None:
     say(f"warning: left out: {reason}")
-
-
-def _require_same_classes(runs: Sequence[FinishedRun], folder: str) -> None:
-    """Check that the scores of all runs are of the same classes.
-
-    Raises:
-        DataError: names two label spaces.
-    """
-    spaces: dict[tuple[str, ...], str] = {}
-    for run in runs:
-        classes = tuple(row["name"] for row in run.metrics["test"]["per_class"])
-        spaces.setdefault(classes, run.config["choices"].get("labels", ""))
-    if len(spaces) > 1:
-        named = [
-            f"labels={shortened(name)} ({len(classes)} classes: {abbreviate(classes)})"
-            for classes, name in spaces.items()
-        ]
-        raise DataError(
-            f"runs={folder}: the runs are of different label spaces, {' and '.join(named[:2])}; "
-            "select a folder with runs of one, such as runs=outputs/<dataset>-<labels>"
-        )
 
 
 def _table(rows: Configurations, selection: Selection | None, best: set[str]) -> PaperTable:
