@@ -1,4 +1,4 @@
-"""What a workspace or a report of W&B shows, read from its JSON, not from the code that built it."""
+"""What a workspace or a report of W&B shows, read from its JSON, not from what built it."""
 
 
 def nodes(node):

@@ -44,6 +44,7 @@ class StandIn(ThreadingHTTPServer):
         self.failures = []  # errors of this server itself
         self.runs = {}
         self.artifacts = []
+        self.views = {}  # workspaces and reports by id
         self.lock = threading.Lock()
         self.over = threading.Event()
 
@@ -70,6 +71,11 @@ class StandIn(ThreadingHTTPServer):
             return {"viewer": {"id": "u", "entity": "team", "username": "user", "flags": "{}"}}
         if name == "GetDefaultEntity":
             return {"viewer": {"id": "u", "entity": "team"}}
+        if name == "GetProjects":
+            page = {"endCursor": None, "hasNextPage": False}
+            return {"models": {"pageInfo": page, "edges": []}}
+        if name in ("upsertView", "UpsertView2"):
+            return {"upsertView": {"view": self._viewed(variables), "inserted": True}}
         if name == "RunResumeStatus":
             return {"model": self._resumed(variables)}
         if name == "UpsertBucket":
@@ -85,6 +91,13 @@ class StandIn(ThreadingHTTPServer):
         if name == "ArtifactType":
             return {"project": {"artifact": None}}
         return {}
+
+    def _viewed(self, variables):
+        view = variables | {"spec": json.loads(variables["spec"])}
+        identity = variables.get("id") or f"view{len(self.views)}"
+        self.views[identity] = view
+        project = {"id": "p", "name": view["projectName"], "entityName": view["entityName"]}
+        return {**variables, "id": identity, "project": project}
 
     def _resumed(self, variables):
         name, model = variables["name"], _project(variables)

@@ -4,12 +4,13 @@ What the user's environment provides is stated in :mod:`clothseg.logger.wandb_en
 everything else is set explicitly.
 """
 
+import contextlib
 import json
 import os
 import re
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -86,6 +87,17 @@ def require_login() -> None:
         raise LoginError("no Weights & Biases API key found on this machine")
 
 
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Let the client answer questions to the server without printing, and stop it afterwards."""
+    with client_environment():
+        import_wandb().setup(import_wandb().Settings(silent=True))
+        try:
+            yield
+        finally:
+            _teardown(0)
+
+
 @cache
 def default_entity() -> str:
     """Ask the server for the entity that runs belong to unless another is named.
@@ -93,15 +105,11 @@ def default_entity() -> str:
     Raises:
         LoginError: the server does not tell.
     """
-    wandb = import_wandb()
     try:
-        with client_environment():
-            wandb.setup(wandb.Settings(silent=True))
-            entity = wandb.Api().default_entity
+        with silent():
+            entity = import_wandb().Api().default_entity
     except Exception as error:  # of the client, of its transport, and of the parser of the answer
         raise LoginError(f"the default entity is unknown ({first_line(error)})") from error
-    finally:
-        _teardown(0)
     if not entity:
         raise LoginError("the account has no default entity, so logger.wandb.entity must name one")
     return str(entity)

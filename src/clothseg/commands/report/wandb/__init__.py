@@ -1,6 +1,6 @@
 """`target=wandb`: a workspace and a report at Weights & Biases, built from recorded runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clothseg.commands.report.runs import require_same_classes
@@ -33,22 +33,47 @@ def draw(settings: Report) -> None:
         raise DataError(f"runs={settings.runs}: no configuration has folds of one split")
     if missing := missing_folds(groups):
         say(f"warning: not all folds are finished: {abbreviate(missing)}")
-    _write(settings, list(groups.values()))
     shown = counted(len(runs), "run"), counted(len(groups), "configuration")
-    console.print(f"{' of '.join(shown)} in {settings.runs}", markup=False)
+    console.print(f"{' of '.join(shown)} in {settings.runs}", markup=False, soft_wrap=True)
+    (_upload if settings.upload else _write)(settings, groups)
 
 
-def _write(settings: Report, groups: Sequence[Sequence[FinishedRun]]) -> None:
-    from clothseg.commands.report.wandb.pages import Pages
+def _write(settings: Report, groups: Mapping[str, Sequence[FinishedRun]]) -> None:
+    """Write the pages to a file, and say how they and the runs are sent."""
+    from clothseg.commands.report.wandb.pages import Pages, saved_pages
 
-    pages = Pages.of(groups, _title(settings.runs), settings.project)
-    pages.write(Path(settings.output), {})
+    path = Path(settings.output)
+    pages = Pages.of([*groups.values()], _title(settings.runs), settings.project)
+    pages.write(path, saved_pages(path))
     console.print(
-        "nothing was sent; upload=true sends these runs and saves the workspace and the report in "
-        f"project {settings.project}",
+        "nothing was sent; upload=true sends these runs, and saves this workspace and this report, "
+        f"to {settings.entity or 'your account'}/{settings.project}",
         markup=False,
         soft_wrap=True,
     )
+
+
+def _upload(settings: Report, groups: Mapping[str, Sequence[FinishedRun]]) -> None:
+    """Send the runs, and save the pages."""
+    from clothseg.commands.report.wandb.pages import Pages, saved_pages
+    from clothseg.commands.report.wandb.sending import require_account, send_runs
+
+    account = require_account(settings)
+    entity, path = str(account.entity), Path(settings.output)
+    pages = Pages.of([*groups.values()], _title(settings.runs), settings.project, entity)
+    sent, failed = send_runs(groups, account)
+    saved = saved_pages(path)
+    if saved and (saved["entity"], saved["project"]) != (entity, settings.project):
+        saved = None
+    pages.write(path, pages.save(saved))
+    for address in pages.addresses:
+        console.print(address, markup=False, soft_wrap=True)
+    if failed:
+        raise DataError(
+            f"{failed} of {counted(sent + failed, 'run')} could not be sent, see the warnings "
+            "above; the same command tries them again"
+        )
+    console.print(f"all of them are in {entity}/{settings.project}", markup=False, soft_wrap=True)
 
 
 def _title(runs: str) -> str:
