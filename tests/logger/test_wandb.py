@@ -85,7 +85,7 @@ def test_offline_mode_needs_no_network_and_prints_nothing(offline):
 
 def test_each_job_is_a_run_in_a_common_group(offline):
     output, *_ = offline
-    runs, ids = [], set()
+    runs, ids, tags = [], set(), set()
     for number, record in enumerate(records(output)):
         (segment,) = segments(record.folder)
         entry = run_entry(segment)
@@ -95,7 +95,9 @@ def test_each_job_is_a_run_in_a_common_group(offline):
         assert entry["run_group"] == "/".join(parts[:-1])
         assert entry["display_name"] == f"unet mobilenet_v2 fold {number}"
         assert (entry["job_type"], entry["project"]) == ("fold", "clothseg")
-        assert sorted(entry["tags"]) == ["cloth", "two words"]
+        command, *own = sorted(entry["tags"], key=lambda tag: not tag.startswith("command-"))
+        assert sorted(own) == ["cloth", "two words"]
+        tags.add(command)
         config = entry["config"]["update"]
         assert config["split"]["fold"] == number
         assert config["optimizer"] == record.config["config"]["optimizer"]
@@ -104,6 +106,9 @@ def test_each_job_is_a_run_in_a_common_group(offline):
         assert exit_codes(segment) == [0]
         assert json.loads((record.folder / "wandb.json").read_text())["id"] == entry["run_id"]
     assert len(ids) == len(runs) == 2
+    (mean,) = segments(records(output)[0].folder.parent)
+    assert tags == set(run_entry(mean)["tags"]) - {"cloth", "two words"}
+    assert len(tags) == 1
 
 
 def test_every_epoch_is_logged_with_its_number_as_step(offline):

@@ -29,6 +29,7 @@ from clothseg.config.flags import (
 )
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, first_line
+from clothseg.jobs.command_tag import command_tag, with_tag
 from clothseg.jobs.inputs import Inputs, share_inputs
 from clothseg.jobs.local import run_jobs
 from clothseg.jobs.machine import Machine
@@ -69,7 +70,9 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     if modifiers := [flag for flag in flags if flag in QUERY_MODIFIERS]:
         raise ConfigError([f"{flag}: only allowed together with --cfg" for flag in modifiers])
     many = any(flag in MULTIRUN_FLAGS for flag in flags)
-    composed = check_command(overrides, every_fold=many, sweeps=many)
+    tag = command_tag(overrides)
+    checked = check_command(overrides, every_fold=many, sweeps=many)
+    composed = [with_tag(one, tag) for one in checked]
     if len({job.config.folds for job in composed}) > 1:
         raise ConfigError(
             ["all jobs of a sweep need the same number of folds: run one sweep per split"]

@@ -17,6 +17,7 @@ from clothseg.config.composition import FOLD, Composed
 from clothseg.config.flags import SWEEPER
 from clothseg.config.run_config import RunConfig
 from clothseg.error import ConfigError, DataError, UserError
+from clothseg.jobs.command_tag import command_tag, with_tag
 from clothseg.jobs.inputs import Inputs
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, sweep_score
@@ -51,12 +52,14 @@ class Sweep:
     Args:
         launcher: runs jobs.
         constant: keys with a single value in the command, which are not in the names of its jobs.
+        tag: tag of the command, see :mod:`clothseg.jobs.command_tag`.
         outcomes: outcome of each run by its folder.
         error: the error that ended the sweep before all of its jobs were run.
     """
 
     launcher: Launcher
     constant: Sequence[str] = ()
+    tag: str = ""
     outcomes: dict[Path, Outcome] = field(default_factory=dict)
     error: UserError | None = None
     _inputs: Inputs = field(default_factory=Inputs)
@@ -117,7 +120,7 @@ class Sweep:
 
     def _compose(self, overrides: Sequence[str]) -> list[Composed[RunConfig]]:
         """Compose the folds of one of a sweeper's choices, named by what it chose."""
-        folds = check_command(overrides, every_fold=True)
+        folds = [with_tag(job, self.tag) for job in check_command(overrides, every_fold=True)]
         chosen = [o for o in overrides if o.lstrip("+~").split("=")[0] not in self.constant]
         swept = [o.removeprefix("++") for o in chosen if not o.startswith(f"{FOLD}=")]
         return [replace(job, swept=swept) for job in folds]
@@ -143,7 +146,8 @@ def run_sweep(overrides: list[str], composed: list[Composed[RunConfig]]) -> Swee
         raise ConfigError(
             ["hydra.launcher: its settings depend on a swept key, but all jobs share one launcher"]
         )
-    sweep = Sweep(call_of(composed[0].launcher, trust=[])(), constant_keys(overrides))
+    launcher = call_of(composed[0].launcher, trust=[])()
+    sweep = Sweep(launcher, constant_keys(overrides), command_tag(overrides))
     sweeper = _chooses_sweeper(overrides)
     sweep.require(composed, several=sweeper or len({job.name for job in composed}) > 1)
     if sweeper:
