@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clothseg.error import DataError, first_line
 from clothseg.labels import IGNORE
 from clothseg.logger import wandb_keys as keys
 from clothseg.logger.wandb_client import import_wandb
 from clothseg.report.masks import lay_over
 from clothseg.report.predictions import OPACITY
 from clothseg.report.results import figures
+from clothseg.terminal.screen import say
 
 if TYPE_CHECKING:
     from clothseg.report.predictions import Example
@@ -57,9 +59,16 @@ def confusion_plot(matrix: np.ndarray, names: Sequence[str]) -> Any:
 
 
 def figure_images(folder: Path) -> dict[str, Any]:
-    """Return the figures of a record by logging key."""
-    wandb = import_wandb()
-    return {keys.figure_key(name): wandb.Image(str(path)) for name, path in figures(folder).items()}
+    """Return the figures of a record by logging key, without those that are no pictures in it."""
+    images = {}
+    for name, path in figures(folder).items():
+        try:
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise DataError("it leads out of the record")
+            images[keys.figure_key(name)] = import_wandb().Image(str(path))
+        except Exception as error:  # Pillow raises many types for damaged files
+            say(f"warning: {path} is not logged ({first_line(error)})")
+    return images
 
 
 def overlay_masks(examples: Sequence["Example"], names: Sequence[str]) -> list[Any]:

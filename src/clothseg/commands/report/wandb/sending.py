@@ -103,15 +103,21 @@ def _subject(run: FinishedRun, folder: Path, name: str) -> Subject:
         run: the run, or one of the folds.
         folder: folder whose content is sent.
         name: name unless one was logged before.
+
+    Raises:
+        DataError: the files of the record differ in their classes.
     """
     recorded = run.config
+    labels = LabelSpace(**recorded["config"]["labels"])
+    if [*labels.names] != [row["name"] for row in run.metrics["test"]["per_class"]]:
+        raise DataError("its config.yaml has other classes than its metrics.json")
     return Subject(
         name=str(client.recorded(folder).get("name", name)),
         folder=folder,
         group=group_name(run.configuration.resolve()),
         config=recorded["config"],
         choices=recorded["choices"],
-        labels=LabelSpace(**recorded["config"]["labels"]),
+        labels=labels,
     )
 
 
