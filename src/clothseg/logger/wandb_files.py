@@ -130,4 +130,7 @@ def _sync(paths: list[Path], account: Account) -> None:
                 timeout=SYNC_TIMEOUT,
             )
     except (subprocess.SubprocessError, OSError) as error:
-        raise DataError(f"`wandb sync` of {paths[0].parent} failed: {first_line(error)}") from error
+        reason = first_line(error)
+        if isinstance(error, subprocess.CalledProcessError):
+            reason = (error.stderr or reason).strip().splitlines()[-1].removeprefix("wandb: ")
+        raise DataError(f"`wandb sync` of {paths[0].parent} failed: {reason}") from error

@@ -1,0 +1,113 @@
+"""Files of W&B runs that were written offline: read back, sent later, refused if hostile."""
+
+import json
+import subprocess
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from clothseg.error import DataError
+from clothseg.logger import wandb_files
+from clothseg.logger.wandb_environment import Account
+from clothseg.logger.wandb_files import last_step, send_offline_files
+
+ACCOUNT = Account("online", "fashion", "team", (), 60)
+ARTIFACT = {"project": "fashion", "manifest": {"contents": []}}
+OWN = [
+    {"type": "header", "header": {}},
+    {"type": "run", "run": {"entity": "mallory", "project": "loot"}},
+    {"type": "history", "history": {"item": {"_step": 1}}},
+    {"type": "history", "history": {"item": {"_step": 2}}},
+    {"type": "files", "files": {"files": [{"path": "media/images/a_1.png"}]}},
+    {"type": "artifact", "artifact": ARTIFACT},
+    {"type": "exit", "exit": {"exit_code": 0}},
+]
+
+
+@pytest.fixture
+def segment(tmp_path):
+    path = tmp_path / "wandb" / "offline-run-1-abc" / "run-abc.wandb"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """Commands of the client, which are not run; a listing shows `commands.records`."""
+    said = SimpleNamespace(records=OWN, sent=[])
+
+    def run(command, **keywords):
+        if "sync" in command:
+            said.sent.append(command[command.index("sync") + 1 :])
+        lines = "\n".join(map(json.dumps, said.records))
+        return subprocess.CompletedProcess(command, 0, stdout=lines)
+
+    monkeypatch.setattr(wandb_files.subprocess, "run", run)
+    return said
+
+
+def test_what_clothseg_writes_is_sent_to_the_account_and_not_where_the_file_says(
+    segment, commands, tmp_path
+):
+    send_offline_files(tmp_path, "abc", ACCOUNT, "team")
+    place = ["--yes", "--project", "fashion", "--entity", "team"]
+    assert commands.sent == [[*place, str(segment.parent)]]
+    assert last_step(tmp_path, "abc") == 2
+
+
+def test_what_was_sent_is_not_sent_again(segment, commands, tmp_path):
+    segment.with_name("run-abc.wandb.synced").touch()
+    send_offline_files(tmp_path, "abc", ACCOUNT, "team")
+    send_offline_files(tmp_path, "other", ACCOUNT, "team")
+    assert commands.sent == []
+
+
+def content(**entry):
+    return {"type": "artifact", "artifact": ARTIFACT | {"manifest": {"contents": [entry]}}}
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"type": "alert", "alert": {}}, "a record of type 'alert', which clothseg does not write"),
+        ({"type": "files", "files": {"files": [{"path": "../../../x"}]}}, "a file outside"),
+        ({"type": "files", "files": {"files": [{"path": "/etc/passwd"}]}}, "a file outside"),
+        ({"type": "files", "files": {"files": [{"path": "*"}]}}, "a file outside"),
+        ({"type": "files", "files": {"files": [{"path": "link"}]}}, "a file outside"),
+        (content(local_path="/etc/passwd"), "outside of the record, '/etc/passwd'"),
+        (content(ref="file:///etc/passwd"), "refers to another place"),
+        ({"type": "artifact", "artifact": {**ARTIFACT, "project": "loot"}}, "to team/loot"),
+        ({"type": "artifact", "artifact": {**ARTIFACT, "entity": "mallory"}}, "to mallory/fashion"),
+    ],
+)
+def test_a_segment_that_reaches_beyond_its_record_is_refused(
+    record, reason, segment, commands, tmp_path
+):
+    (segment.parent / "files").mkdir()
+    (segment.parent / "files" / "link").symlink_to("/etc/passwd")
+    commands.records = [*OWN, record]
+    with pytest.raises(DataError, match=reason):
+        send_offline_files(tmp_path, "abc", ACCOUNT, "team")
+    assert commands.sent == []
+
+
+def test_an_artifact_without_an_entity_would_go_to_the_default_one(segment, commands, tmp_path):
+    with pytest.raises(DataError, match="to other/fashion"):
+        send_offline_files(tmp_path, "abc", ACCOUNT, "other")
+    elsewhere = replace(ACCOUNT, entity="other")
+    send_offline_files(tmp_path, "abc", elsewhere, "other")
+    assert len(commands.sent) == 1
+
+
+def test_a_failure_of_the_client_is_a_sentence(segment, commands, tmp_path, monkeypatch):
+    def fail(command, **keywords):
+        if "sync" in command:
+            said = "wandb: trying\nwandb: ERROR no\n"
+            raise subprocess.CalledProcessError(1, command, stderr=said)
+        return subprocess.CompletedProcess(command, 0, stdout="")
+
+    monkeypatch.setattr(wandb_files.subprocess, "run", fail)
+    with pytest.raises(DataError, match="`wandb sync` of .*-run-1-abc failed: ERROR no"):
+        send_offline_files(tmp_path, "abc", ACCOUNT, "team")
