@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from clothseg.commands.main import main
 from clothseg.logger import wandb_client
-from clothseg.logger.wandb_scores import best_scores
+from clothseg.logger.wandb_scores import best_scores, class_means
 from clothseg.run.tables import read_history
 from support.command_line import all_end, files, records, segments, wait_until
 from support.wandb_pages import named_keys, panels
@@ -222,6 +222,12 @@ def test_scores_of_the_best_epoch_replace_those_of_the_last():
     ]
     assert best_scores(rows, 1) == {"val/mean_iou": 0.5, "val/iou/Hat": None}
     assert best_scores(rows, 2) == {"val/mean_iou": 0.4, "val/iou/Hat": 0.1}
+
+
+def test_the_table_of_a_mean_has_the_columns_of_a_run():
+    score = {"mean": 0.5, "std": None, "n": 1}
+    rows = class_means([{"id": 0, "name": "BG", "iou": score, "support": 7}])
+    assert rows == [{"id": 0, "name": "BG", "iou": 0.5, "iou_std": None, "support": 7}]
 
 
 def test_the_best_checkpoint_is_an_artifact_without_a_copy(offline):

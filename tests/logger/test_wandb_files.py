@@ -109,5 +109,5 @@ def test_a_failure_of_the_client_is_a_sentence(segment, commands, tmp_path, monk
         return subprocess.CompletedProcess(command, 0, stdout="")
 
     monkeypatch.setattr(wandb_files.subprocess, "run", fail)
-    with pytest.raises(DataError, match="`wandb sync` of .*-run-1-abc failed: ERROR no"):
+    with pytest.raises(DataError, match=r"`wandb sync` of .*-run-1-abc failed: ERROR no"):
         send_offline_files(tmp_path, "abc", ACCOUNT, "team")

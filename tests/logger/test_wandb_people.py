@@ -154,6 +154,7 @@ def test_offline_files_hold_boxes_and_masks_of_each_picture(logged):
     folder, pictures = logged
     files, media = next((folder / "wandb").glob("offline-run-*")) / "files", history(folder)
     assert "examples/best.count" not in media
+    assert media["examples/table.nrows"] == len(pictures)
     for number, picture in enumerate(pictures, start=1):
         key = f"examples/best_{number}"
         assert media[f"{key}.caption"] == f"{picture.name}, IoU 50.0 %"

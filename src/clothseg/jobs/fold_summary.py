@@ -9,7 +9,7 @@ from clothseg import build
 from clothseg.config.run_config import RunConfig
 from clothseg.error import first_line
 from clothseg.labels import LabelSpace
-from clothseg.logger.tracker import Results, Subject, Tracker
+from clothseg.logger.tracker import Finished, Results, Subject, Tracker
 from clothseg.metric.aggregate import aggregate_parts, part_cards, pooled_matrix
 from clothseg.metric.selection import mean_score
 from clothseg.run.folders import group_name
@@ -59,9 +59,12 @@ def log_skipped(command: RunConfig, folder: Path, name: str, run: Path, alone: b
         alone: the command has no other fold of its configuration.
     """
 
-    def skip(tracker: Tracker) -> None:
+    def read() -> Finished:
         subject = replace(_subject(folder, name, run, run), alone=alone)
-        tracker.skip(subject, lambda: (read_history(run), _results(run)))
+        return subject, read_history(run), _results(run)
+
+    def skip(tracker: Tracker) -> None:
+        tracker.skip(run, alone, read)
 
     _each_tracker(command, skip, name, "the finished run")
 

@@ -87,6 +87,10 @@ class Results:
         return scores
 
 
+Finished = tuple[Subject, Sequence[Row], Results]
+"""A finished run, its epochs and its results."""
+
+
 class Tracker:
     """Base class that logs nothing; subclasses override the methods they need.
 
@@ -127,12 +131,13 @@ class Tracker:
     def close(self, end: End) -> None:
         """Release all resources; called exactly once, however the run ends."""
 
-    def skip(self, subject: Subject, read: Callable[[], tuple[Sequence[Row], Results]]) -> None:
+    def skip(self, folder: Path, alone: bool, read: "Callable[[], Finished]") -> None:
         """Take note of a run that had already finished, so that its command had nothing to do.
 
         Args:
-            subject: the run.
-            read: reads all epochs, and the results without examples.
+            folder: the folder of its record.
+            alone: as in :class:`Subject`.
+            read: reads the run, all of its epochs, and the results without examples.
         """
 
     def summarize(self, subject: Subject, summary: Mapping[str, Any], matrix: "np.ndarray") -> None:

@@ -14,7 +14,15 @@ from clothseg.error import DataError
 from clothseg.logger import wandb_client as client
 from clothseg.logger import wandb_environment as environment
 from clothseg.logger import wandb_keys as keys
-from clothseg.logger.tracker import End, Results, Row, Subject, Tracker, require_writable
+from clothseg.logger.tracker import (
+    End,
+    Finished,
+    Results,
+    Row,
+    Subject,
+    Tracker,
+    require_writable,
+)
 from clothseg.logger.wandb_files import last_step, send_offline_files
 from clothseg.logger.wandb_keys import JobType
 from clothseg.logger.wandb_scores import best_so_far, class_means, fold_summary, run_summary
@@ -96,16 +104,16 @@ class WandbTracker(Tracker):
             self._store_checkpoint(results.checkpoint)
         self._digest = COMPLETE
 
-    def skip(self, subject: Subject, read: Callable[[], tuple[Sequence[Row], Results]]) -> None:
+    def skip(self, folder: Path, alone: bool, read: Callable[[], Finished]) -> None:
         """Log a finished run that was not logged, or not to the run of the trial."""
-        trial = environment.current_trial() if subject.alone else None
+        trial = environment.current_trial() if alone else None
         if trial:
-            if client.recorded_id(subject.folder) != trial.run:
-                self.send(subject, *read())
-        elif not client.is_logged(subject.folder, self._place, COMPLETE):
-            rows, results = read()
+            if client.recorded_id(folder) != trial.run:
+                self.send(*read())
+        elif not client.is_logged(folder, self._place, COMPLETE):
+            subject, rows, results = read()
             if self._has_files(subject, rows):
-                client.note_logged(subject.folder, self._place, COMPLETE)
+                client.note_logged(folder, self._place, COMPLETE)
                 return
             if self.account.mode == "online":
                 self._send_offline_files(subject)
@@ -212,22 +220,31 @@ class WandbTracker(Tracker):
 def _media(subject: Subject, results: Results) -> dict[str, Any]:
     """Tables, charts and images of a finished run by logging key."""
     from clothseg.logger import wandb_media as media
-    from clothseg.logger.wandb_people import people_images
 
     content = {
         keys.CLASS_TABLE: media.class_table(results.metrics["test"]["per_class"]),
         keys.CONFUSION: media.confusion_plot(results.matrix, subject.labels.names),
         **media.figure_images(subject.folder),
     }
+    if not results.examples:
+        return content
+    table = media.example_table(results.examples, subject.labels.palette)
+    return content | _example_images(subject, results) | {keys.EXAMPLE_TABLE: table}
+
+
+def _example_images(subject: Subject, results: Results) -> dict[str, Any]:
+    """Example images with switchable masks by logging key."""
+    from clothseg.logger import wandb_media as media
+    from clothseg.logger.wandb_people import people_images
+
+    images: dict[str, Any] = {}
     for kind, examples in results.examples.items():
         key = keys.examples_key(kind)
         if results.values:
-            content |= people_images(key, examples, results.values)
+            images |= people_images(key, examples, results.values)
         else:
-            content[key] = media.overlay_masks(examples, subject.labels.names)
-    if results.examples:
-        content[keys.EXAMPLE_TABLE] = media.example_table(results.examples, subject.labels.palette)
-    return content
+            images[key] = media.overlay_masks(examples, subject.labels.names)
+    return images
 
 
 def _summary_media(

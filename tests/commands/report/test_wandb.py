@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,8 +18,11 @@ from wandb_workspaces.reports import v2 as wr
 
 from clothseg import extras
 from clothseg.commands.main import main
+from clothseg.commands.report.wandb.content import content_of
+from clothseg.commands.report.wandb.panels import example_panels
 from clothseg.commands.report.wandb.selection import Selected
 from clothseg.logger import wandb_client as client
+from clothseg.run.finished import FinishedRun
 from clothseg.run.tables import write_history
 from support.finished_run import write_finished
 from support.scores import run_metrics, score_card
@@ -191,6 +195,25 @@ def test_every_class_has_bars_and_what_no_record_has_is_not_shown(runs):
             assert named["bars"] >= {f"test/iou/{name}" for name in NAMES}
             assert named["media"] == set()  # the only figure is none of the pages
             assert "examples/table" not in named["tables"]
+
+
+def test_pictures_of_people_are_named_one_by_one(tmp_path):
+    folder = tmp_path / "a-body4" / "b" / "c" / "fold-0"
+    write_run(folder, "split.folds=2")
+    for name in ("best", "people"):
+        Image.new("RGB", (20, 10)).save(folder / "figures" / f"{name}.png")
+    run = FinishedRun.read(folder)
+    parsing = {"person_ap": {"vol": 0.5}, "apcr": {}, "characteristics": {}}
+    people = {"apr": 0.1, "app": 0.2, "pcp": 0.3, "parsing": parsing}
+    content = content_of([[replace(run, metrics={"test": run.metrics["test"] | people})]])
+    assert content.examples == [f"examples/best_{number}" for number in (1, 2, 3, 4)]
+    assert content.scores == [
+        "score",
+        *(f"test/{s}" for s in ("mean_iou", "apr", "app", "accuracy")),
+    ]
+    assert content.monitor is None  # of an earlier version
+    shown = [key for panel in example_panels(content) for key in getattr(panel, "media_keys", ())]
+    assert shown == [*content.examples, "figures/best", "figures/people"]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=4))

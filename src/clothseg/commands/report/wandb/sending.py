@@ -15,7 +15,7 @@ from clothseg.config.settings import Report
 from clothseg.error import DataError, first_line
 from clothseg.labels import LabelSpace
 from clothseg.logger import wandb_client as client
-from clothseg.logger.tracker import Results, Subject
+from clothseg.logger.tracker import Finished, Results, Subject
 from clothseg.logger.wandb_environment import Account
 from clothseg.logger.wandb_tracker import WandbTracker
 from clothseg.metric.aggregate import aggregate_parts, pooled_matrix
@@ -78,11 +78,14 @@ def send_runs(groups: Mapping[str, Sequence[FinishedRun]], account: Account) -> 
 
 
 def _send_run(run: FinishedRun, name: str, account: Account) -> None:
-    rows = read_history(run.folder)
-    matrix = pooled_matrix([run.metrics["test"]])
-    results = Results(run.metrics, matrix, {}, Record(run.folder).best_checkpoint)
     title = name if run.fold is None else f"{name} fold {run.fold}"
-    _tracker(account).skip(_subject(run, run.folder, title), lambda: (rows, results))
+
+    def read() -> Finished:
+        matrix = pooled_matrix([run.metrics["test"]])
+        results = Results(run.metrics, matrix, {}, Record(run.folder).best_checkpoint)
+        return _subject(run, run.folder, title), read_history(run.folder), results
+
+    _tracker(account).skip(run.folder, alone=False, read=read)
 
 
 def _send_mean(group: Sequence[FinishedRun], name: str, account: Account) -> None:
