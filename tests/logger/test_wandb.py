@@ -463,7 +463,7 @@ def test_an_online_run_reaches_the_server(command_line, tmp_path):
     assert any("mask" in name for name in run.files)
     assert any(name.startswith("media/images/figures/confusion_matrix") for name in run.files)
     kinds = [artifact["artifactTypeName"] for artifact in server.artifacts]
-    assert sorted(kinds) == ["model", "run_table", "run_table"]
+    assert sorted(kinds) == ["model", "run_table", "run_table", "run_table"]
     assert not any("otel" in path for _, path in server.requests)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from clothseg.error import DataError
 from clothseg.logger import wandb_files
+from clothseg.logger.wandb_client import is_logged, note_logged, recorded
 from clothseg.logger.wandb_environment import Account
 from clothseg.logger.wandb_files import last_step, send_offline_files
 
@@ -99,6 +100,21 @@ def test_an_artifact_without_an_entity_would_go_to_the_default_one(segment, comm
     elsewhere = replace(ACCOUNT, entity="other")
     send_offline_files(tmp_path, "abc", elsewhere, "other")
     assert len(commands.sent) == 1
+
+
+def test_a_run_counts_as_logged_by_place(tmp_path):
+    (tmp_path / "wandb.json").write_text('{"id": "abc"}')
+    for place, digest in (("offline", "1"), ("online a", "2")):
+        note_logged(tmp_path, place, digest)
+    assert recorded(tmp_path)["id"] == "abc"
+    assert is_logged(tmp_path, "online a", "2")
+    assert not is_logged(tmp_path, "online a", "1")
+    assert not is_logged(tmp_path, "online b", "2")
+    assert is_logged(tmp_path, "online b", "2", only_there=False)
+    assert not is_logged(tmp_path, "online b", "1", only_there=False)
+    assert not is_logged(tmp_path, "offline", "2", only_there=False)
+    (tmp_path / "wandb.json").write_text('{"id": "abc", "logged": ["offline"]}')
+    assert not is_logged(tmp_path, "offline", "1")
 
 
 def test_a_failure_of_the_client_is_a_sentence(segment, commands, tmp_path, monkeypatch):

@@ -145,16 +145,21 @@ def run_id(folder: Path, trial: Trial | None = None) -> str:
     return identity
 
 
-def is_logged(folder: Path, place: str, digest: str) -> bool:
+def is_logged(folder: Path, place: str, digest: str, only_there: bool = True) -> bool:
     """Return whether all of a record was logged to a place.
 
     Args:
         folder: the record.
         place: as of :func:`clothseg.logger.wandb_environment.place`.
         digest: hash of what was logged.
+        only_there: False if any other project will do in place of a project.
     """
     logged = recorded(folder).get("logged")
-    return isinstance(logged, dict) and logged.get(place) == digest
+    if not isinstance(logged, dict):
+        return False
+    kind = place.split()[0]
+    places = [p for p in logged if p == place or (not only_there and p.split()[:1] == [kind])]
+    return any(logged[p] == digest for p in places)
 
 
 def note(folder: Path, **entries: Any) -> None:

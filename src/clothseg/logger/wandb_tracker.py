@@ -51,6 +51,7 @@ class WandbTracker(Tracker):
         tags: tags of the runs.
         artifact: store the best checkpoint as an artifact.
         finish_timeout: seconds to wait for uploads at the end of an online run.
+        only_there: log a finished run although it is in another project, such as that of a sweep.
     """
 
     name = "wandb"
@@ -63,10 +64,11 @@ class WandbTracker(Tracker):
         tags: Sequence[str],
         artifact: bool,
         finish_timeout: int,
+        only_there: bool = False,
     ) -> None:
         self.account = environment.Account(mode, project, entity, tuple(tags), finish_timeout)
         self.artifact = artifact
-        self._place = environment.place(self.account)
+        self._place, self._only_there = environment.place(self.account), only_there
         self._run: Any = None
         self._rows: Sequence[Row] = ()
         self._digest: str | None = None  # of what the run has when it is complete
@@ -110,7 +112,7 @@ class WandbTracker(Tracker):
         if trial:
             if client.recorded_id(folder) != trial.run:
                 self.send(*read())
-        elif not client.is_logged(folder, self._place, COMPLETE):
+        elif not self._is_logged(folder, COMPLETE):
             subject, rows, results = read()
             if self._has_files(subject, rows):
                 client.note_logged(folder, self._place, COMPLETE)
@@ -145,7 +147,7 @@ class WandbTracker(Tracker):
         digest = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
         trial = environment.current_trial()
         client.run_id(subject.folder, trial)
-        if client.is_logged(subject.folder, self._place, digest):
+        if self._is_logged(subject.folder, digest):
             return
         with self._closed_after():
             self._start(subject, "summary", trial)
@@ -182,6 +184,9 @@ class WandbTracker(Tracker):
         )
         if self.account.mode == "online":
             self._logged = self._run.starting_step - 1
+
+    def _is_logged(self, folder: Path, digest: str) -> bool:
+        return client.is_logged(folder, self._place, digest, self._only_there)
 
     def _has_files(self, subject: Subject, rows: Sequence[Row]) -> bool:
         """Return whether an earlier version logged a finished run offline, and did not note it."""

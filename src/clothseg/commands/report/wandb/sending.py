@@ -132,4 +132,5 @@ def _tracker(account: Account) -> WandbTracker:
         account.tags,
         artifact=False,
         finish_timeout=account.finish_timeout,
+        only_there=True,
     )
