@@ -1,4 +1,4 @@
-"""What the runs of a workspace have, read from their records."""
+"""Content of the runs of a workspace, read from their records."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

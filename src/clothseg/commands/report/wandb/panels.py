@@ -37,7 +37,7 @@ WIDTH = 24
 
 @dataclass(frozen=True)
 class Content:
-    """What the runs that are compared have.
+    """Content of the runs that are compared.
 
     Args:
         names: names of their scores, such as `mean_iou`.
