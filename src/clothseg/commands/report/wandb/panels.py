@@ -186,13 +186,3 @@ def _table(key: str) -> Any:
 
 def _wide() -> Any:
     return wr.Layout(w=WIDTH, h=10)
-
-
-def _score_title(content: Content) -> str:
-    if content.monitor is None:
-        return "monitored score, validation"
-    return f"{MONITORS[content.monitor].title}, validation"
-
-
-def _lower_is_better(content: Content) -> bool:
-    return content.monitor is not None and not MONITORS[content.monitor].higher_is_better
