@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from clothseg.metric.class_scores import count_scores
 from clothseg.run.finished import FinishedRun
 from clothseg.run.tables import ImageTable
 from support.random_counts import Photos
+from support.scores import counts_card
 
 
 class Experiment:
@@ -51,7 +51,7 @@ class Experiment:
         iou_plus = np.full((len(counts), counts.shape[2]), np.nan)
         folder = Path(f"run-{len(self.tables)}")
         self.tables[folder] = ImageTable(names, counts, iou_plus)
-        test = card(counts)
+        test = counts_card(counts)
         score = test["mean"]["iou"] if chosen is None else chosen
         validation = {**test, "mean": {**test["mean"], "iou": score}}
         split = {"validation": self.validation}
@@ -60,19 +60,3 @@ class Experiment:
         metrics |= {"monitor": "val/mean_iou", "division": "d"}
         config = {"choices": {"dataset": "ccp"}, "config": {"seed": seed, "split": split}}
         return FinishedRun(folder, config, {}, metrics)
-
-
-def card(counts):
-    """Scorecard of counts [N,3,K]."""
-    scores = count_scores(counts.sum(0))
-    keys = ("precision", "recall", "f1", "iou")
-    return {
-        "num_images": len(counts),
-        "per_class": [
-            {"id": k, "name": f"class {k}", **{key: float(getattr(scores, key)[k]) for key in keys}}
-            for k in range(counts.shape[2])
-        ],
-        "mean": {key: scores.mean(key) for key in keys},
-        "accuracy": scores.accuracy,
-        "binary_iou": None,
-    }

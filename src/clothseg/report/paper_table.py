@@ -10,7 +10,8 @@ from clothseg.metric.names import Score
 from clothseg.terminal.streams import harmless
 
 Summary = Mapping[str, Any]
-"""`mean` and `std` of a quantity over repetitions; None if undefined."""
+"""`mean` and `std` of a quantity over repetitions, `low` and `high` of its interval; None if
+undefined."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,33 @@ class Quantity:
         """Create the quantity of a score: fractions are shown in percent, to one decimal."""
         scale, decimals = (100.0, 1) if score.fraction else (1.0, 3)
         return cls(name or score.name, heading or score.heading, scale, decimals)
+
+    def shown(self, summary: Summary, plus_minus: str) -> str:
+        """Format a value for a paper.
+
+        Args:
+            summary: the value.
+            plus_minus: sign between mean and standard deviation.
+        """
+        return f" {plus_minus} ".join(self._texts(summary)) or "-"
+
+    def _texts(self, summary: Summary) -> list[str]:
+        numbers = [summary[key] for key in self.columns.values() if summary[key] is not None]
+        return [f"{self.scale * number:.{self.decimals}f}" for number in numbers]
+
+
+@dataclass(frozen=True)
+class Interval(Quantity):
+    """Confidence interval of the quantity of the same name, `low` to `high`."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Columns of a CSV file: name, and key of a summary."""
+        return {f"{self.name}_{key}": key for key in ("low", "high")}
+
+    def shown(self, summary: Summary, plus_minus: str) -> str:
+        """Format the limits; arguments as for a quantity."""
+        return f"[{limits}]" if (limits := ", ".join(self._texts(summary))) else "-"
 
 
 @dataclass(frozen=True)
@@ -92,7 +120,7 @@ class PaperTable:
             line: the row, whose name is left out.
             plus_minus: sign between mean and standard deviation.
         """
-        values = [_shown(line.values[one.name], one, plus_minus) for one in self.quantities]
+        values = [one.shown(line.values[one.name], plus_minus) for one in self.quantities]
         return [str(line.folds), str(line.seeds), *values]
 
 
@@ -141,12 +169,6 @@ def latex_table(table: PaperTable) -> bytes:
             "",
         ]
     ).encode()
-
-
-def _shown(summary: Summary, quantity: Quantity, plus_minus: str) -> str:
-    numbers = [summary[key] for key in quantity.columns.values() if summary[key] is not None]
-    texts = [f"{quantity.scale * number:.{quantity.decimals}f}" for number in numbers]
-    return f" {plus_minus} ".join(texts) or "-"
 
 
 def _label(line: Line) -> str:

@@ -1,7 +1,7 @@
 """Tables for the terminal, at most 80 columns wide and readable as plain text."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from rich import box
@@ -92,37 +92,50 @@ def comparison_table(
     title: str,
     repeat: str = "fold",
     selection: Selection | None = None,
+    *,
+    bold: Collection[str] | None = None,
+    rule: str = "",
+    score: Score = PRIMARY,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
 ) -> Table:
     """Table with one row per config: test scores, and the validation score that ranks the configs.
 
-    The row with the highest mean is bold, and so are rows whose validation score rounds to the same
-    value; whether the difference to the others exceeds chance is not tested. Without validation
-    scores, the IoU of the test part decides, and the caption says so. If
-    the configs have different numbers of folds, the number follows the name. A config with a fold
-    whose scores are suspect is marked, see :func:`clothseg.metric.doubt.doubts`.
+    Without `bold`, the row with the highest mean is bold, and so are rows whose validation score
+    rounds to the same value. Without validation scores, the IoU of the test part decides, and the
+    caption says so. If the configs have different numbers of folds, the number follows the name. A
+    config with a fold whose scores are suspect is marked, see
+    :func:`clothseg.metric.doubt.doubts`. Intervals are shown if no config has a standard deviation.
 
     Args:
         rows: scorecards of the folds of each config by its name.
         title: title of the table.
         repeat: noun for the repetitions of a config, such as `fold` or `seed`.
         selection: validation scores of the same configs; None if one of them has none.
+        bold: the configs that cannot be told from the best.
+        rule: words for these, after those for the best.
+        score: the score of the intervals.
+        bounds: limits of the interval of a config, by its name.
 
     Raises:
         DataError: a config without scorecards, or scorecards with different classes.
     """
     totals = {name: aggregate(cards) for name, cards in rows.items()}
     numbers = sorted({total["folds"] for total in totals.values()})
-    best = (selection or Selection.by_test(rows)).best()
+    best = (selection or Selection.by_test(rows)).best() if bold is None else bold
     added = [validation_heading(selection)] if selection else []
     repeats = over(*numbers, repeat=repeat)
-    table = new_table(title, f"percent, means over classes{repeats}; bold: {best_rule(selection)}")
+    meaning = f"bold: {best_rule(selection)}{rule}"
+    table = new_table(title, f"percent, means over classes{repeats}; {meaning}")
     table.add_column("config", overflow="fold")
     # More test scores would leave no room for the names.
     common = set.intersection(*({*total} for total in totals.values()))
     compared = (*headline(common), ACCURACY)
-    add_score_columns(table, [*(score.heading for score in compared), *added])
+    limits = bounds if bounds and numbers == [1] else {}
+    added = [f"{score.heading}, 95 %", *added] if limits else added
+    add_score_columns(table, [*(one.heading for one in compared), *added])
     for name, total in totals.items():
-        cells = [_percent(_total(total, score)) for score in compared]
+        cells = [_percent(_total(total, one)) for one in compared]
+        cells += [_range(limits.get(name), score)] if limits else []
         if selection:
             cells.append(_format(mean_and_std(selection.values[name]), selection.score))
         folds = f" ({counted(total['folds'], repeat)})" if len(numbers) > 1 else ""
@@ -243,6 +256,11 @@ def _format(summary: Mapping[str, Any], score: Score) -> str:
     scale, decimals = (100, 1) if score.fraction else (1, 3)
     numbers = [summary["mean"], *([] if summary["std"] is None else [summary["std"]])]
     return " ± ".join(f"{scale * number:.{decimals}f}" for number in numbers)
+
+
+def _range(limits: tuple[float, float] | None, score: Score) -> str:
+    texts = [_format({"mean": limit, "std": None}, score) for limit in limits or ()]
+    return "-".join(texts) or "-"
 
 
 def _foldscounted(row: Mapping[str, Any], folds: int) -> str:

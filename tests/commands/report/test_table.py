@@ -2,6 +2,7 @@
 
 import statistics
 
+import numpy as np
 import pytest
 
 from clothseg.commands.main import main
@@ -11,6 +12,7 @@ from clothseg.metric.names import ACCURACY
 from clothseg.run.metrics_file import Metrics
 from support.command_line import records
 from support.finished_run import write_finished
+from support.random_counts import Photos
 from support.scores import run_metrics, score_card
 
 pytestmark = pytest.mark.slow(seconds=1)  # many tests of a second or less
@@ -78,7 +80,7 @@ def test_configurations_are_named_by_their_options_and_the_best_by_validation_is
     )
     latex = written(tmp_path, "format=latex", name="table.tex").read_text()
     assert r"\textbf{loss=dice} & \textbf{2} & \textbf{1} & \textbf{30.0 $\pm$ 14.1} &" in latex
-    assert "over 2 folds; bold: highest mean val. IoU." in latex
+    assert r"over 2 folds; bold: highest mean val. IoU, and all that the corrected" in latex
 
 
 def test_configurations_that_differ_in_their_seed_are_one_row_over_seeds(tmp_path):
@@ -101,8 +103,35 @@ def test_without_validation_scores_the_test_decides_and_the_caption_says_so(tmp_
     write_folds(tmp_path / "b", (0.2, 0.4), "loss=dice", validation=0.6)
     assert [row["best"] for row in read_csv(written(tmp_path))] == ["1", "0"]
     text = written(tmp_path, "format=markdown", name="table.md").read_text()
-    assert "bold: highest mean test IoU, because a run has no validation scores." in text
+    assert "bold: highest mean test IoU, because a run has no validation scores, and all" in text
     assert "val." not in text
+
+
+def test_intervals_and_tests_of_images_are_in_the_table_and_its_caption(tmp_path, capsys):
+    photos = Photos(np.random.default_rng(0), 40)
+    for name, skill in (("focal", 0.0), ("dice", -0.002), ("ce_dice", -0.2)):
+        counts = photos.counts(skill)
+        options = ("split=holdout", f"loss={name}")
+        write_finished(tmp_path / name, *options, validation=0.5 + skill, counts=counts)
+    rows = {row["config"].removeprefix("loss="): row for row in read_csv(written(tmp_path))}
+    assert {name: row["best"] for name, row in rows.items()} == {
+        "focal": "1",
+        "dice": "1",
+        "ce_dice": "0",
+    }
+    for row in rows.values():
+        assert (
+            float(row["mean_iou_low"]) < float(row["mean_iou_mean"]) < float(row["mean_iou_high"])
+        )
+    assert (rows["focal"]["p_value"], float(rows["ce_dice"]["p_value"])) == ("", 2e-4)
+    shown = " ".join(capsys.readouterr().out.split())
+    limits = [100 * float(rows["focal"][f"mean_iou_{end}"]) for end in ("low", "high")]
+    assert "IoU, 95 %" in shown
+    assert "{:.1f}-{:.1f}".format(*limits) in shown
+    assert "all that a permutation test over test images cannot tell from it" in shown
+    text = written(tmp_path, "format=latex", name="table.tex").read_text()
+    assert r"\textbf{{[{:.1f}, {:.1f}]}}".format(*limits) in text
+    assert "level 5 %, Holm over 2 pairs)." in text
 
 
 def test_a_monitored_loss_is_no_percentage_and_the_lowest_is_the_best(tmp_path):

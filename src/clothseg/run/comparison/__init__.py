@@ -2,8 +2,8 @@
 
 A configuration is all its runs, which differ in fold and seed only. The best is chosen by the
 validation score. Every other is tested against it in the test score of the same kind (the mean IoU
-where the loss was monitored), at a level of 5 %. Bold are the best, and all that are not told from
-it as worse. The runs decide the test:
+where the loss was monitored), at a level of 5 %. Bold are the best, and all that cannot be told
+from it; what is better on the test part is told from it too. The runs decide the test:
 
 ==================  ===================================  ==========================================
 runs                test                                 chance that it accounts for

@@ -56,9 +56,9 @@ class Standing:
     obstacle: str = ""
 
     @property
-    def is_worse(self) -> bool:
-        """True if it is told from the best, and is not better."""
-        return self.difference is not None and self.p <= ALPHA and bool(self.difference.value > 0)
+    def is_told(self) -> bool:
+        """True if a test tells it from the best; it may be better on the test part."""
+        return self.p <= ALPHA
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Comparison:
         """The best, and all that cannot be told from it; without tests the highest means."""
         if not self.methods or self.best is None:
             return self.selection.best()
-        tested = {name for name, one in self.standings.items() if one.difference}
-        return {self.best} | {name for name in tested if not self.standings[name].is_worse}
+        tested = {name: one for name, one in self.standings.items() if one.difference}
+        return {self.best} | {name for name, one in tested.items() if not one.is_told}
 
     @property
     def rule(self) -> str:
@@ -207,8 +207,8 @@ def _standing(best: Scored, other: Scored, permutations: int, pairs: int) -> Sta
     if obstacle := best.obstacle_to(other):
         return Standing(bounds, obstacle=obstacle)
     if best.method(other) == "images" and pairs > ALPHA * (permutations + 1):
-        return Standing(
-            bounds, obstacle=f"{permutations} permutations are too few for {pairs} pairs"
-        )
+        return Standing(bounds, obstacle=f"{pairs} pairs are too many to be tested")
     found = best.minus(other, permutations)
+    if np.isnan(found.p):
+        return Standing(bounds, obstacle="undefined score")
     return Standing(bounds, found, float(found.p))
