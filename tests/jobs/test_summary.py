@@ -1,15 +1,18 @@
 """Final report of a command: means over folds and over seeds."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from clothseg.config.run_config import RunConfig
-from clothseg.files import write_json
+from clothseg.files import read_csv, write_json
 from clothseg.jobs.outcome import Outcome
 from clothseg.jobs.summary import report_outcomes
+from clothseg.jobs.sweep_files import SweepFolder
 from clothseg.metric.aggregate import aggregate, mean_card
+from clothseg.run.finished import FinishedRun
 from clothseg.run.record import Record
 from support.scores import run_metrics, score_card
 
@@ -21,9 +24,23 @@ CONFIG = RunConfig({"logger": {}, "output": "outputs", "report": {"figures": "al
 def finished_run(folder, name, iou, fold=None, folds=None, validation=None):
     """Write the record of a finished run and return its outcome."""
     record = Record(folder)
-    record.begin({}, {}, [], "CPU")
+    config, choices, overrides = job_config(name, fold, folds)
+    record.begin(config, choices, overrides, "CPU")
     write_json(folder / "metrics.json", run_metrics(iou, validation))
-    return Outcome(name, "done", "", str(folder), fold, folds)
+    run = FinishedRun(
+        folder, {"choices": choices, "overrides": overrides, "config": config}, {}, record.metrics
+    )
+    return Outcome(name, "done", "", str(folder), fold, folds, run=run)
+
+
+def job_config(name, fold, folds):
+    """Configuration, options and overrides of a run."""
+    words = dict(word.split("=") for word in name.split() if "=" in word)
+    split = {} if fold is None else {"fold": fold, "folds": folds}
+    config = {"seed": int(words.pop("seed", 0)), "split": split, "optimizer": {"lr": 0.1}}
+    overrides = [word for word in name.split() if "=" in word] + ["optimizer.lr=0.1"]
+    overrides += [] if fold is None else [f"split.fold={fold}"]
+    return config, {"dataset": "ccp", "model": "fpn", "backbone": "b0", **words}, overrides
 
 
 def test_mean_card_averages_over_folds():
@@ -48,8 +65,9 @@ def test_seeds_are_aggregated_as_repeats(tmp_path, capsys):
     ]
     assert report_outcomes(outcomes, CONFIG) == 0
     output = capsys.readouterr().out
-    _, repeats = output.split("over seeds, test set")
-    repeats = repeats.split("sweep")[0]
+    _, repeats = output.split("all configurations, test set")
+    repeats = repeats.split("best:")[0]
+    assert "loss=dice seed" not in repeats
     assert "standard deviation over 2 seeds" in " ".join(repeats.split())
     # The means over folds are 0.25 and 0.45, and 0.1 and 0.2.
     for mean, std in ((35.0, np.std([25, 45], ddof=1)), (15.0, np.std([10, 20], ddof=1))):
@@ -70,10 +88,10 @@ def test_validation_scores_are_summarized_and_select_the_best_configuration(tmp_
         iou = summary["validation"]["mean"]["iou"]
         assert iou["mean"] == pytest.approx(np.mean(validation))
         assert iou["std"] == pytest.approx(np.std(validation, ddof=1))
-        del summary["validation"]
-        assert {key: summary[key] for key in summary if key != "confusion_matrix"} == aggregate(
-            [score_card(iou) for iou, _ in scores[name]]
-        )
+        expected = aggregate([score_card(iou) for iou, _ in scores[name]])
+        assert {key: summary[key] for key in expected} == expected
+        assert summary["keys"] == {"seed": 0, "split.folds": 2, "optimizer.lr": 0.1}
+        assert summary["choices"]["model"] == "fpn"
     output = capsys.readouterr().out
     assert "validation mean" not in output, "scores of classes stay in files"
     _, comparison = output.split("all configurations, test set")
@@ -104,6 +122,67 @@ def test_records_of_earlier_versions_are_reported_with_the_others(complete, tmp_
     assert ("validation mean" in capsys.readouterr().out) == complete
 
 
+def test_the_comparison_is_written_where_the_same_command_finds_it(tmp_path, capsys):
+    base = tmp_path / "ccp-refined15"
+    scores = {"loss=dice seed=0": 0.4, "loss=dice seed=1": 0.6, "loss=focal seed=0": 0.5}
+    outcomes = [
+        finished_run(base / "fpn-b0" / name, name, iou, validation=iou)
+        for name, iou in scores.items()
+    ]
+    command = ["loss=dice,focal", "seed=0,1", f"output={tmp_path}", "hydra/launcher=local"]
+    folder = SweepFolder(command, tmp_path)
+    assert report_outcomes(outcomes, CONFIG, folder) == 0
+    place = folder.path(Path(outcome.folder) for outcome in outcomes)
+    assert place.parent == base
+    rows = read_csv(place / "comparison.csv")
+    assert [(row["config"], row["seeds"]) for row in rows] == [
+        ("loss=dice", "2"),
+        ("loss=focal", "1"),
+    ]
+    assert float(rows[0]["mean_iou_std"]) == pytest.approx(np.std([0.4, 0.6], ddof=1))
+    assert "loss=dice" in (place / "comparison.md").read_text().replace("\\", "")
+    dice, focal = json.loads((place / "summary.json").read_text())["configurations"]
+    assert (dice["name"], dice["choices"]["loss"], dice["repeats"]) == ("loss=dice", "dice", "seed")
+    assert dice["mean"]["iou"]["mean"] == dice["validation"]["mean"]["iou"]["mean"] == 0.5
+    assert [Path(run).name for run in dice["runs"]] == ["loss=dice seed=0", "loss=dice seed=1"]
+    assert focal["not_tested"]
+    classes = read_csv(place / "per_class.csv")
+    assert [(row["config"], row["name"]) for row in classes[:2]] == [
+        ("loss=dice", "BG"),
+        ("loss=dice", "Hat"),
+    ]
+    shown = capsys.readouterr().out
+    assert f"written to {place / 'comparison.csv'}, {place / 'comparison.md'}" in shown
+    assert f"python train.py 'rerun_from={base}/fpn-b0/loss=dice seed=0'" in shown
+    changed = ["seed=0,1", "loss=dice,focal", "output=elsewhere", "rerun=true", "logger=wandb"]
+    assert SweepFolder(changed, tmp_path).name == folder.name
+    assert SweepFolder([*changed, "model=unet"], tmp_path).name != folder.name
+
+
+def test_runs_of_several_datasets_are_compared_beside_both(tmp_path):
+    runs = [tmp_path / "o" / dataset / "fpn-b0/1a2b" for dataset in ("ccp-r", "cfpd-r")]
+    assert SweepFolder([], tmp_path / "o").path(runs).parent == tmp_path / "o"
+
+
+def test_the_best_of_folds_is_repeated_by_its_command(tmp_path, capsys):
+    outcomes = [
+        finished_run(tmp_path / name / f"fold-{fold}", name, iou, fold, 2, iou)
+        for name, iou in (("loss=dice", 0.3), ("loss=focal", 0.6))
+        for fold in range(2)
+    ]
+    assert report_outcomes(outcomes, CONFIG) == 0
+    command = "python train.py loss=focal optimizer.lr=0.1 rerun=true -m"
+    assert f"best: loss=focal; repeat it, with other keys if you like: {command}" in (
+        capsys.readouterr().out
+    )
+
+
+def test_an_interrupted_sweep_says_how_far_it_came(tmp_path, capsys):
+    outcomes = [finished_run(tmp_path / "a", "a", 0.3), Outcome("b", "interrupted", "")]
+    assert report_outcomes(outcomes, CONFIG) == 130
+    assert "stopped: 1 of 2 done; no epoch was finished" in capsys.readouterr().out
+
+
 def test_without_repeats_there_is_no_table_over_seeds(tmp_path, capsys):
     outcomes = [finished_run(tmp_path / str(seed), f"seed={seed} a", 0.2) for seed in (0,)]
     outcomes.append(finished_run(tmp_path / "b", "seed=0 b", 0.3))
@@ -117,9 +196,8 @@ def test_scores_of_a_network_that_predicts_one_class_are_marked_as_suspect(tmp_p
         for fold in range(2):
             folder = tmp_path / name / f"fold-{fold}"
             outcomes.append(finished_run(folder, name, 0.3, fold, 2))
-            metrics = Record(folder).metrics
-            metrics["test"]["confusion_matrix"] = matrix if fold == 0 else [[5, 0], [0, 5]]
-            write_json(folder / "metrics.json", metrics)
+            test = outcomes[-1].run.metrics["test"]
+            test["confusion_matrix"] = matrix if fold == 0 else [[5, 0], [0, 5]]
     assert report_outcomes(outcomes[:2], CONFIG) == 0
     assert "suspect: only BG is predicted in 1 of 2 folds" in capsys.readouterr().out
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())

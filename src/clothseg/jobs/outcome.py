@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
-from clothseg.error import ClaimedError, DataError, UserError
+from clothseg.error import ClaimedError, UserError
 from clothseg.jobs.ending import Done, Failure, attempt
 from clothseg.jobs.machine import Slot
 from clothseg.jobs.process import Processes
@@ -17,6 +17,7 @@ from clothseg.metric.scorecard import overall_scores
 from clothseg.metric.selection import validation_score
 from clothseg.quick_imports import quick_imports
 from clothseg.run.environment import code_version
+from clothseg.run.finished import FinishedRun
 from clothseg.run.job import Job, missing_results
 from clothseg.run.member import Member
 from clothseg.run.record import Record
@@ -38,6 +39,7 @@ class Outcome:
         fold: the tested fold; None for a split without folds.
         folds: the number of folds.
         log: path of the file with the traceback of an unexpected error.
+        run: the results in the run folder; None if there are none.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Outcome:
     fold: int | None = None
     folds: int | None = None
     log: str | None = None
+    run: FinishedRun | None = None
 
     @property
     def finished(self) -> bool:
@@ -58,13 +61,25 @@ class Outcome:
         """Create the outcome of a job whose folder is known."""
         return cls(job.name, result, detail, str(job.folder), job.fold, job.folds, log)
 
+    @classmethod
+    def of_finished(cls, job: Job, result: Result) -> "Outcome":
+        """Create the outcome of a job whose results are in its folder, which it reads.
+
+        Raises:
+            DataError: the record is damaged.
+        """
+        config = {"choices": dict(job.choices), "overrides": job.overrides}
+        run = FinishedRun.read(job.folder, config | {"config": dict(job.config.plain)})
+        note = _commit_note(run) if result == "skipped" else ""
+        return replace(cls.of(job, result, _score(run) + note), run=run)
+
 
 def previous_outcome(job: Job) -> Outcome | None:
     """Return the outcome of a job that has already finished; None if it still has to run."""
     record = Record(job.folder)
     if not record.is_done(rerun=job.config.rerun):
         return None
-    return Outcome.of(job, "skipped", _score(record) + _commit_note(record))
+    return Outcome.of_finished(job, "skipped")
 
 
 def complete_outcome(job: Job) -> Outcome | None:
@@ -97,7 +112,7 @@ def run_job(job: Job, execute_job: Callable[[Job], Done | Failure]) -> Outcome:
             (record.folder.parent / "summary.json").unlink(missing_ok=True)
         ending = execute_job(job)
         if isinstance(ending, Done):
-            return Outcome.of(job, ending.value, _score(record))
+            return Outcome.of_finished(job, ending.value)
         return _record_failure(job, ending)
     except UserError as error:
         return Outcome.of(job, "failed", str(error))
@@ -147,7 +162,7 @@ def sweep_score(outcome: Outcome) -> float | None:
     """
     if not outcome.finished:
         return None
-    metrics = Record(Path(str(outcome.folder))).metrics
+    metrics = outcome.run.metrics if outcome.run else Record(Path(str(outcome.folder))).metrics
     if "validation" in metrics:
         return validation_score(metrics, metrics["monitor"])
     _warn_of_test_scores()
@@ -163,8 +178,8 @@ def _warn_of_test_scores() -> None:
     )
 
 
-def _score(record: Record) -> str:
-    card = record.metrics["test"]
+def _score(run: FinishedRun) -> str:
+    card = run.metrics["test"]
     values = overall_scores(card)
     shown = ((score.heading, values[score.name]) for score in reversed(headline(values)))
     scores = (
@@ -173,10 +188,6 @@ def _score(record: Record) -> str:
     return "  ".join([*scores, *(f"suspect: {reason}" for reason in doubts(card))])
 
 
-def _commit_note(record: Record) -> str:
-    try:
-        made = record.environment["commit"]
-    except DataError as error:
-        return f"  ({error})"
-    now = code_version()["commit"]
+def _commit_note(run: FinishedRun) -> str:
+    made, now = run.environment["commit"], code_version()["commit"]
     return f"  (made by commit {made[:7]})" if made and made != now else ""

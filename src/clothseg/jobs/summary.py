@@ -1,5 +1,6 @@
 """Final report of a command: fold summaries, result tables and the exit status."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,28 +11,29 @@ from clothseg.error import DataError
 from clothseg.files import array_bytes, csv_bytes, json_bytes, update_bytes
 from clothseg.jobs.fold_summary import log_skipped, log_summary
 from clothseg.jobs.outcome import Outcome
-from clothseg.metric.aggregate import (
-    aggregate_parts,
-    flat_class,
-    mean_card,
-    part_cards,
-    pooled_matrix,
-)
+from clothseg.jobs.sweep_files import SweepFolder, configuration_keys, write_comparison
+from clothseg.metric.aggregate import aggregate_parts, flat_class, part_cards, pooled_matrix
 from clothseg.metric.doubt import doubts
-from clothseg.metric.selection import Selection
 from clothseg.report.score_tables import score_tables
-from clothseg.report.tables import comparison_table, sweep_table
+from clothseg.report.tables import sweep_table
+from clothseg.run.comparison.tables import ComparedTables
+from clothseg.run.configurations import combine_seeds
+from clothseg.run.finished import FinishedRun
+from clothseg.run.names import FOLD_KEY
 from clothseg.run.record import Record
 from clothseg.terminal.screen import console
 from clothseg.terminal.streams import print_error
 
 
-def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
+def report_outcomes(
+    outcomes: Sequence[Outcome], config: RunConfig, sweep: SweepFolder | None = None
+) -> int:
     """Show the outcomes of all jobs, and summarize the folds of every configuration.
 
     Args:
         outcomes: one outcome per job, in the order of the jobs.
         config: a configuration of the command; its loggers log complete cross-validations.
+        sweep: folder for the comparison of several configurations; None for a single run.
 
     Returns:
         Exit status: 0 if every job finished, 1 if one failed, 130 after Ctrl-C.
@@ -43,7 +45,7 @@ def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
             configs.setdefault(folder if outcome.fold is None else folder.parent, []).append(
                 outcome
             )
-    compared: dict[str, list[dict[str, Any]]] = {}  # metrics of the folds
+    compared: dict[str, list[FinishedRun]] = {}
     problems = []
     interrupted = any(o.result == "interrupted" for o in outcomes)
     for folder, jobs in configs.items():
@@ -56,9 +58,7 @@ def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
         if folds:
             compared[jobs[0].name] = folds
     if len(compared) > 1:
-        _report_comparison(compared)
-        text = f"scores of every class: per_class.csv in each folder of {config.output}"
-        console.print(text, soft_wrap=True, markup=False)
+        _report_comparison(compared, sweep)
     if len(outcomes) > 1:
         console.print(sweep_table([(_row_name(o), o.result, o.detail) for o in outcomes]))
     elif outcomes[0].result == "failed":
@@ -82,7 +82,8 @@ def report_outcomes(outcomes: Sequence[Outcome], config: RunConfig) -> int:
             if saved
             else "no epoch was finished; rerun this command to start again"
         )
-        console.print(f"interrupted: {text}")
+        finished = sum(outcome.finished for outcome in outcomes)
+        console.print(f"stopped: {finished} of {len(outcomes)} done; {text}")
         return 130
     return int(bool(problems) or not all(o.finished for o in outcomes))
 
@@ -93,31 +94,42 @@ def _has_checkpoint(outcome: Outcome) -> bool:
     return folder is not None and Record(Path(folder)).is_resumable
 
 
-def _report_comparison(compared: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Compare configurations, and those that differ only in their seed by mean and deviation.
+def _report_comparison(
+    compared: Mapping[str, Sequence[FinishedRun]], sweep: SweepFolder | None
+) -> None:
+    """Show and write the comparison of configurations, over seeds if any has several.
 
     Args:
-        compared: content of the `metrics.json` of each fold of each configuration, by its name.
+        compared: folds of each configuration and seed by its name.
+        sweep: folder for the comparison.
     """
-    selection = Selection.of(compared)
-    cards = {name: [fold["test"] for fold in folds] for name, folds in compared.items()}
-    title = "all configurations, test set"
-    console.print(comparison_table(cards, title, selection=selection))
-    repeats: dict[str, list[str]] = {}
-    for name in compared:
-        words = [word for word in name.split() if not word.startswith("seed=")]
-        repeats.setdefault(" ".join(words) or "all", []).append(name)
-    if len(repeats) == len(compared):
-        return
-    means = {name: [mean_card(cards[seed]) for seed in seeds] for name, seeds in repeats.items()}
-    over_seeds = selection and selection.over_repeats(repeats)
-    console.print(comparison_table(means, "over seeds, test set", "seed", over_seeds))
+    configurations = combine_seeds(compared)
+    tables = ComparedTables(configurations)
+    console.print(tables.terminal_table("all configurations, test set"))
+    runs = [run for group in compared.values() for run in group]
+    if best := tables.comparison.best:
+        repeated = repeating_command(configurations.runs(best)[0])
+        text = f"best: {best}; repeat it, with other keys if you like: {repeated}"
+        console.print(text, soft_wrap=True, markup=False)
+    if sweep:
+        folder = sweep.path(run.folder for run in runs)
+        paths = ", ".join(map(str, write_comparison(folder, tables)))
+        text = f"written to {paths}; scores of every class: {folder / 'per_class.csv'}"
+        console.print(text, soft_wrap=True, markup=False)
+
+
+def repeating_command(run: FinishedRun) -> str:
+    """Return the command that repeats the configuration of a run: all of its folds, or the run."""
+    if run.fold is None:
+        return shlex.join(["python", "train.py", f"rerun_from={run.folder}"])
+    typed = [text for text in run.config["overrides"] if not text.startswith(f"{FOLD_KEY}=")]
+    return shlex.join(["python", "train.py", *typed, "rerun=true", "-m"])
 
 
 def _report_config(
     folder: Path, jobs: Sequence[Outcome], config: RunConfig, details: bool
-) -> list[dict[str, Any]]:
-    """Summarize the folds of a configuration if they are complete; returns their metrics.
+) -> list[FinishedRun]:
+    """Summarize the folds of a configuration if they are complete; returns its runs.
 
     Args:
         folder: the run folder, or the folder of the folds.
@@ -126,10 +138,10 @@ def _report_config(
         details: show the scores of every class; with several configurations they stay in files.
     """
     finished = [job for job in jobs if job.finished]
-    if not finished:
+    runs = [job.run for job in finished if job.run]
+    if not runs:
         return []
-    runs = [Path(str(job.folder)) for job in finished]
-    metrics = [Record(run).metrics for run in runs]
+    metrics = [run.metrics for run in runs]
     cards, validation = part_cards(metrics)
     name, folds = jobs[0].name, jobs[0].folds
     for job in finished:
@@ -142,7 +154,7 @@ def _report_config(
             console.print(*score_tables(cards, f"{name}{fold}, test set", validation))
             _print_doubts(cards)
             console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
-        return metrics
+        return runs
     missing = sorted(set(range(folds)) - {job.fold for job in finished})
     if missing:
         text = ", ".join(map(str, missing))
@@ -150,20 +162,20 @@ def _report_config(
             f"{name}: fold {text} of {folds} is missing, so there is no cross-validated score"
         )
     try:
-        changed = _write_fold_summary(folder, name, metrics)
+        changed = _write_fold_summary(folder, name, runs)
         if config.report.figures != "none" and (changed or not _is_drawn(folder)):
             _draw_fold_summary(folder, name, cards)
     except OSError as error:
         raise DataError(f"the folds in {folder} could not be summarized: {error}") from error
-    log_summary(config, folder, name, runs[0], metrics)
+    log_summary(config, folder, name, runs[0].folder, metrics)
     if not details:
-        return metrics
+        return runs
     console.print(*score_tables(cards, f"{name}, {folds} folds, test set", validation))
     _print_doubts(cards)
     matrix = folder / "confusion_matrix.png"
     pooled = f"; pooled over folds: {matrix}" if matrix.is_file() else ""
     console.print(f"saved to {folder}{pooled}", soft_wrap=True, markup=False)
-    return metrics
+    return runs
 
 
 def _print_doubts(cards: Sequence[Mapping[str, Any]]) -> None:
@@ -179,14 +191,15 @@ def _is_drawn(folder: Path) -> bool:
     return all((folder / name).is_file() for name in names)
 
 
-def _write_fold_summary(folder: Path, name: str, metrics: Sequence[dict[str, Any]]) -> bool:
-    """Write mean, standard deviation and pooled confusion matrix of a cross-validation.
+def _write_fold_summary(folder: Path, name: str, runs: Sequence[FinishedRun]) -> bool:
+    """Write what a cross-validation is, its mean, standard deviation and pooled confusion matrix.
 
     They follow from the folds, so whatever else is in these files is replaced.
 
     Returns:
         True if a file was missing or held something else.
     """
+    metrics = [run.metrics for run in runs]
     divisions = {fold["division"] for fold in metrics}
     if len(divisions) > 1:
         raise DataError(
@@ -197,7 +210,7 @@ def _write_fold_summary(folder: Path, name: str, metrics: Sequence[dict[str, Any
     matrix = pooled_matrix(cards)
     summary = aggregate_parts(metrics)
     suspect = [doubts(card) for card in cards]
-    content = {**summary, "confusion_matrix": matrix.tolist()}
+    content = {**configuration_keys(runs[0]), **summary, "confusion_matrix": matrix.tolist()}
     content |= {"suspect": suspect} if any(suspect) else {}
     rows = [flat_class(row) for row in summary["per_class"]]
     files = {

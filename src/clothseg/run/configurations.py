@@ -33,9 +33,13 @@ class Configurations:
         """Return all runs of a configuration."""
         return [run for group in self.repeats[name] for run in group]
 
-    def cards(self) -> dict[str, list[Mapping[str, Any]]]:
-        """Scorecard of the test part of each repetition, by configuration."""
-        return {name: list(map(_card, repeats)) for name, repeats in self.repeats.items()}
+    def cards(self, part: str = "test") -> dict[str, list[Mapping[str, Any]]]:
+        """Scorecard of a part of each repetition, by configuration.
+
+        Args:
+            part: `test`, or `validation`, which all runs must have.
+        """
+        return {n: [_card(group, part) for group in repeats] for n, repeats in self.repeats.items()}
 
     def selection(self) -> Selection | None:
         """Select the validation scores by which to compare; None if a run has none."""
@@ -105,7 +109,7 @@ def summary(
     return mean_and_std(mean_and_std(map(value, group))["mean"] for group in repeats)
 
 
-def _card(group: Sequence[FinishedRun]) -> Mapping[str, Any]:
+def _card(group: Sequence[FinishedRun], part: str) -> Mapping[str, Any]:
     """Scorecard of a repetition: that of its run, or the mean over its folds."""
-    cards = [run.metrics["test"] for run in group]
+    cards = [run.metrics[part] for run in group]
     return cards[0] if len(cards) == 1 else mean_card(cards)

@@ -32,7 +32,7 @@ def settings(runs: Sequence[FinishedRun], keys: Keys) -> list[dict[str, Any]]:
         and that of a list is its JSON text, which can be grouped by.
     """
     choices = [run.config["choices"] for run in runs]
-    values = [_flat(run.config["config"]) for run in runs]
+    values = [flat_keys(run.config["config"]) for run in runs]
     if keys == "all":
         options, names = _union(choices), _union(values)
     else:
@@ -44,12 +44,12 @@ def settings(runs: Sequence[FinishedRun], keys: Keys) -> list[dict[str, Any]]:
     ]
 
 
-def _flat(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Flatten a configuration, without the targets, which the options name."""
+def flat_keys(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Flatten a configuration to dotted keys, without the targets, which the options name."""
     flat: dict[str, Any] = {}
     for key, value in node.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{path}{key}.")
+            flat |= flat_keys(value, f"{path}{key}.")
         elif key != "_target_":
             flat[f"{path}{key}"] = _text(value) if isinstance(value, list) else value
     return flat

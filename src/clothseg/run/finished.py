@@ -49,22 +49,27 @@ class FinishedRun:
     metrics: Plain
 
     @classmethod
-    def read(cls, folder: Path) -> "FinishedRun":
+    def read(cls, folder: Path, config: Plain | None = None) -> "FinishedRun":
         """Read a record, each of its files once.
+
+        Args:
+            folder: run folder.
+            config: what `config.yaml` holds, if it is known.
 
         Raises:
             DataError: a file is missing or damaged, or has changed since the run ended.
         """
-        names = ("config.yaml", "environment.json", "metrics.json")
+        names = ("environment.json", "metrics.json", *(["config.yaml"] if config is None else []))
         paths = [folder / name for name in names]
-        config, environment, metrics = read_unchanged(folder, *names)
-        content = current_content(parse_yaml(config, paths[0]), paths[0])
-        require_shape(content["config"], _Numbers, paths[0], REMEDY)
+        environment, metrics, *recorded = read_unchanged(folder, *names)
+        for text in recorded:
+            config = current_content(parse_yaml(text, paths[2]), paths[2])
+            require_shape(config["config"], _Numbers, paths[2], REMEDY)
         return cls(
             folder,
-            content,
-            check_json(environment, Environment, paths[1], REMEDY),
-            check_json(metrics, Metrics, paths[2], REMEDY),
+            config or {},
+            check_json(environment, Environment, paths[0], REMEDY),
+            check_json(metrics, Metrics, paths[1], REMEDY),
         )
 
     @property

@@ -48,10 +48,19 @@ def test_single_runs_are_compared_by_permutations_of_their_images():
         difference = found.standings[name].difference
         assert difference.value == pytest.approx(top.value - other.value)
         assert difference.low < difference.value < difference.high
+    assert [n for n, one in found.standings.items() if one.is_worse] == ["worst", "worse"]
     assert found.rule == (
         ", and all that a permutation test over test images cannot tell from it (test IoU, level "
         "5 %, Holm over 3 pairs)"
     )
+
+
+def test_what_is_better_on_the_test_part_is_told_from_the_best_but_not_worse():
+    experiment = Experiment()
+    runs = {"a": experiment.runs(-0.3, chosen=0.9), "b": experiment.runs(0.0, chosen=0.1)}
+    found = compared(experiment, runs)
+    other = found.standings["b"]
+    assert (found.bold, other.is_told, other.is_worse) == ({"a"}, True, False)
 
 
 def test_a_best_that_was_chosen_by_the_test_images_is_the_luckiest_of_all_pairs():
@@ -110,7 +119,7 @@ def test_other_test_images_are_not_paired():
     here, elsewhere = Experiment(), Experiment(images=30)
     runs = {"a": here.runs(0.1), "b": here.runs(-0.2), "c": elsewhere.runs(-0.2)}
     found = compared(here, runs | {"c": [replace(runs["c"][0], folder=runs["b"][0].folder)]})
-    assert found.standings["c"].obstacle == "other test images"
+    assert found.standings["c"].obstacle == "other test images or classes"
     assert found.bold == {"a"}
     assert found.pairs == 1
     assert found.rule.endswith("(test IoU, level 5 %, one pair); 1 not tested")

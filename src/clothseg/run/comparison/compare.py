@@ -60,6 +60,11 @@ class Standing:
         """True if a test tells it from the best; it may be better on the test part."""
         return self.p <= ALPHA
 
+    @property
+    def is_worse(self) -> bool:
+        """True if a test tells that it is worse on the test part."""
+        return self.is_told and self.difference is not None and bool(self.difference.value > 0)
+
 
 @dataclass(frozen=True)
 class Comparison:

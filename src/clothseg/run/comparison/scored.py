@@ -71,18 +71,22 @@ class ScoredPart:
         division: hash of the partition of the dataset.
         fold: tested fold; None for a split without folds.
         number: number of test images.
+        classes: names of the classes in id order.
     """
 
     dataset: str
     division: str
     fold: int | None
     number: int
+    classes: tuple[str, ...]
 
     @classmethod
     def of(cls, run: FinishedRun) -> "ScoredPart":
         """Describe the test part of a run."""
         dataset, metrics = run.config["choices"].get("dataset", ""), run.metrics
-        return cls(dataset, metrics["division"], run.fold, metrics["test"]["num_images"])
+        test = metrics["test"]
+        classes = tuple(row["name"] for row in test["per_class"])
+        return cls(dataset, metrics["division"], run.fold, test["num_images"], classes)
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ class Scored:
     def obstacle_to(self, other: "Scored") -> str:
         """Explain why this configuration and another cannot be tested; empty if they can."""
         if self.runs.keys() != other.runs.keys():
-            return "other test images"
+            return "other test images or classes"
         if self.method(other) == "folds":
             return ""
         if obstacle := self.obstacle or other.obstacle:
