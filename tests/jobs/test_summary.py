@@ -10,7 +10,7 @@ from clothseg.config.run_config import RunConfig
 from clothseg.files import read_csv, write_json
 from clothseg.jobs.outcome import Outcome
 from clothseg.jobs.summary import report_outcomes
-from clothseg.jobs.sweep_files import SweepFolder
+from clothseg.jobs.sweep_folder import SweepFolder
 from clothseg.metric.aggregate import aggregate, mean_card
 from clothseg.run.finished import FinishedRun
 from clothseg.run.record import Record

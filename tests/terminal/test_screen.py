@@ -7,7 +7,15 @@ import pytest
 from rich.console import Console
 
 from clothseg.terminal import screen
-from clothseg.terminal.screen import Receiver, Screen, Sender, progress_bar, say, show_on
+from clothseg.terminal.screen import (
+    Receiver,
+    Screen,
+    Sender,
+    headline,
+    progress_bar,
+    say,
+    show_on,
+)
 
 
 class Recorder(Screen):
@@ -25,6 +33,9 @@ class Recorder(Screen):
 
     def advance(self, bar, images):
         self.calls.append(("advance", bar, images))
+
+    def headline(self, text, is_news):
+        raise AssertionError("job processes have no headline")
 
     def end(self, bar):
         self.calls.append(("end", bar))
@@ -95,6 +106,23 @@ def test_bars_are_stacked_and_removed(terminal):
     with progress_bar("again", 3):  # a new bar can follow the last one
         pass
     assert screen._screen._progress is None
+
+
+def test_the_headline_is_below_the_bars_and_always_up_to_date(terminal):
+    numbers = iter(range(100))
+    headline(lambda: f"news {next(numbers)}")
+    with progress_bar("a bar", 10):
+        screen._screen._progress.refresh()
+        shown = [line for line in terminal.getvalue().splitlines() if line.strip()]
+        assert "news" in shown[-1]
+        assert "a bar" in shown[-2]
+        say("a permanent line")
+    last = int(terminal.getvalue().rpartition("news ")[2].split()[0])
+    assert last > 0
+    assert screen._screen._progress is not None, "the headline remains without bars"
+    headline(None)
+    assert screen._screen._progress is None
+    headline(None)  # again is no error
 
 
 def test_without_a_terminal_only_lines_are_shown(monkeypatch):

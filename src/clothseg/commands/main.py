@@ -41,6 +41,7 @@ COMMANDS = {
     "export": Command("export the network of a recorded run to ONNX", "export"),
     "score": Command("score a folder of predicted masks", "score"),
     "report": Command("compare recorded runs", "report"),
+    "status": Command("show what runs and sweeps are doing", "status"),
     "dataset": Command("audit, analyze, convert, crop, draw or download a dataset", "dataset"),
     "benchmark": Command("benchmark clothseg against hand-written code", "benchmark"),
 }

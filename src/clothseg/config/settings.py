@@ -183,6 +183,17 @@ def _ending(known: ValidationInfo) -> str:
     return JSON if target == "wandb" else PNG
 
 
+class Status(BaseModel):
+    """Configuration of `scripts/status.py`."""
+
+    model_config = STRICT
+
+    runs: str
+    """Folder that is searched for sweeps and runs."""
+    jobs: Annotated[int, Field(ge=1)]
+    """Largest number of jobs of a sweep that are shown one by one."""
+
+
 class CacheFolder(BaseModel):
     """Cache that is shared with training runs."""
 

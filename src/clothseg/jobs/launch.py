@@ -37,7 +37,6 @@ from clothseg.jobs.outcome import Outcome, run_here, run_job
 from clothseg.jobs.plan import plan_jobs
 from clothseg.jobs.summary import report_outcomes
 from clothseg.jobs.sweep import run_sweep
-from clothseg.jobs.sweep_files import SweepFolder
 from clothseg.run.record import Record
 from clothseg.run.restore import recorded_reader, warn_if_code_changed
 from clothseg.run.signature import is_irrelevant
@@ -86,9 +85,8 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     if not many:
         return report_outcomes([_run_one(composed[0], Machine.here(), Inputs())], command)
     sweep = run_sweep(overrides, composed)
-    folder = SweepFolder(overrides, command.output)
     outcomes = [*sweep.outcomes.values()]
-    status = report_outcomes(outcomes, command, folder) if outcomes else 0
+    status = report_outcomes(outcomes, command, sweep.folder) if outcomes else 0
     if sweep.error:
         raise sweep.error
     return status

@@ -13,6 +13,7 @@ from clothseg.jobs.inputs import Inputs, share_inputs
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, complete_outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes, prepare
+from clothseg.jobs.progress import SweepProgress, following
 from clothseg.run.environment import code_version
 from clothseg.run.job import Job
 from clothseg.terminal.signals import raise_if_interrupted
@@ -43,11 +44,11 @@ def run_jobs(
     except KeyboardInterrupt:
         return [complete_outcome(job) or Outcome.of(job, "interrupted", "") for job in jobs]
     processes = Processes()
-    with processes.stop_on_signals():
-        outcomes = _run_all(jobs, processes, machine, max_parallel)
+    with processes.stop_on_signals(), following(jobs) as progress:
+        outcomes = _run_all(jobs, processes, machine, max_parallel, progress)
         postponed = [n for n, outcome in enumerate(outcomes) if outcome.result == "elsewhere"]
         waiting = [_finished_elsewhere(jobs[n]) for n in postponed]
-        final = _run_all(waiting, processes, machine, max_parallel)
+        final = _run_all(waiting, processes, machine, max_parallel, progress)
     for number, outcome in zip(postponed, final, strict=True):
         outcomes[number] = outcome
     return outcomes
@@ -59,23 +60,34 @@ def _finished_elsewhere(job: Job) -> Job:
 
 
 def _run_all(
-    jobs: Sequence[Job], processes: Processes, machine: Machine, max_parallel: int | None
+    jobs: Sequence[Job],
+    processes: Processes,
+    machine: Machine,
+    max_parallel: int | None,
+    progress: SweepProgress,
 ) -> list[Outcome]:
     if not jobs:
         return []
     world_size = max(job.world_size for job in jobs)
     gpu = any(job.config.execution.accelerator != "cpu" for job in jobs)
     slots = machine.slots(max_parallel, world_size, "auto" if gpu else "cpu")
+    progress.parallel = len(slots)
     free_slots: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for slot in slots:
         free_slots.put(slot)
 
     def run(job: Job) -> Done | Failure:
         slot = free_slots.get()
+        progress.begin(job)
         try:
             return run_isolated(replace(job, code=code_version()), processes, slot)
         finally:
             free_slots.put(slot)
 
+    def follow(job: Job) -> Outcome:
+        outcome = run_job(job, run)
+        progress.end(job, outcome)
+        return outcome
+
     with ThreadPoolExecutor(len(slots)) as threads:  # one thread per running job
-        return list(threads.map(lambda job: run_job(job, run), jobs))
+        return list(threads.map(follow, jobs))

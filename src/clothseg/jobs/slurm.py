@@ -15,6 +15,7 @@ from clothseg.extras import require_extra
 from clothseg.jobs.machine import Machine, Slot
 from clothseg.jobs.outcome import Outcome, complete_outcome, run_isolated, run_job
 from clothseg.jobs.process import Processes
+from clothseg.jobs.progress import SweepProgress, following
 from clothseg.run.job import Job
 from clothseg.run.record import CLAIM_TIMEOUT
 from clothseg.terminal.screen import say
@@ -137,6 +138,24 @@ def run_jobs(jobs: Sequence[Job], request: Request) -> list[Outcome]:
     executor = request.executor()
     say(f"{len(pending)} jobs for {request.cluster}; logs are in {request.folder}")
     submitted = _SubmittedJobs(request.cluster)
+    with following(jobs) as progress:
+        progress.parallel = request.max_parallel
+        for number, outcome in outcomes.items():
+            progress.end(jobs[number], outcome)
+        outcomes |= _follow(jobs, pending, submitted, executor, request, progress)
+    return [outcomes[number] for number in range(len(jobs))]
+
+
+def _follow(
+    jobs: Sequence[Job],
+    pending: list[int],
+    submitted: "_SubmittedJobs",
+    executor: "submitit.AutoExecutor",
+    request: Request,
+    progress: SweepProgress,
+) -> dict[int, Outcome]:
+    """Submit jobs by their numbers, and collect the outcomes by the same numbers."""
+    outcomes: dict[int, Outcome] = {}
     try:
         while pending or submitted.handles:
             room = (
@@ -146,17 +165,20 @@ def run_jobs(jobs: Sequence[Job], request: Request) -> list[Outcome]:
             )
             batch, pending = pending[:room], pending[room:]
             submitted.handles |= _submit({n: jobs[n] for n in batch}, executor, request)
+            for number in batch:
+                progress.begin(jobs[number])
             for number, handle in submitted.pop_ended().items():
                 outcome = _collect_outcome(jobs[number], handle)
                 say(f"{jobs[number].title}  {outcome.result}  {outcome.detail}")
                 outcomes[number] = outcome
+                progress.end(jobs[number], outcome)
             time.sleep(POLL_SECONDS[request.cluster] if submitted.handles else 0)
     except KeyboardInterrupt:
         for handle in submitted.handles.values():
             handle.cancel(check=False)
         cancelled = [*submitted.handles, *pending]
         outcomes |= {n: Outcome.of(jobs[n], "interrupted", "cancelled") for n in cancelled}
-    return [outcomes[number] for number in range(len(jobs))]
+    return outcomes
 
 
 class _SubmittedJobs:

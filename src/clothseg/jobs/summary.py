@@ -11,12 +11,12 @@ from clothseg.error import DataError
 from clothseg.files import array_bytes, csv_bytes, json_bytes, update_bytes
 from clothseg.jobs.fold_summary import log_skipped, log_summary
 from clothseg.jobs.outcome import Outcome
-from clothseg.jobs.sweep_files import SweepFolder, configuration_keys, write_comparison
+from clothseg.jobs.sweep_files import configuration_keys, write_comparison
+from clothseg.jobs.sweep_folder import SweepFolder
 from clothseg.metric.aggregate import aggregate_parts, flat_class, part_cards, pooled_matrix
 from clothseg.metric.doubt import doubts
 from clothseg.report.score_tables import score_tables
 from clothseg.report.tables import sweep_table
-from clothseg.run.comparison.tables import ComparedTables
 from clothseg.run.configurations import combine_seeds
 from clothseg.run.finished import FinishedRun
 from clothseg.run.names import FOLD_KEY
@@ -103,6 +103,9 @@ def _report_comparison(
         compared: folds of each configuration and seed by its name.
         sweep: folder for the comparison.
     """
+    # SciPy takes a second to import, which a single run avoids.
+    from clothseg.run.comparison.tables import ComparedTables
+
     configurations = combine_seeds(compared)
     tables = ComparedTables(configurations)
     console.print(tables.terminal_table("all configurations, test set"))

@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,7 @@ from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, sweep_score
 from clothseg.jobs.plan import plan_jobs, without_repeats
 from clothseg.jobs.process import prepare
+from clothseg.jobs.sweep_folder import SweepFolder
 from clothseg.run.job import Job
 from clothseg.shipped import CONF
 
@@ -54,6 +56,7 @@ class Sweep:
         constant: keys with a single value in the command, which are not in the names of its jobs.
         tag: tag of the command, see :mod:`clothseg.jobs.command_tag`.
         outcomes: outcome of each run by its folder.
+        folder: folder for files about the sweep as a whole; None without one.
         error: the error that ended the sweep before all of its jobs were run.
     """
 
@@ -61,7 +64,9 @@ class Sweep:
     constant: Sequence[str] = ()
     tag: str = ""
     outcomes: dict[Path, Outcome] = field(default_factory=dict)
+    folder: SweepFolder | None = None
     error: UserError | None = None
+    _planned: list[Job] = field(default_factory=list)
     _inputs: Inputs = field(default_factory=Inputs)
 
     def require(self, composed: Sequence[Composed[RunConfig]], several: bool) -> None:
@@ -115,8 +120,10 @@ class Sweep:
     def _run_jobs(self, jobs: Sequence[Job]) -> None:
         """Run those jobs whose run is not that of an earlier job of this command."""
         new = [job for job in without_repeats(jobs) if job.folder not in self.outcomes]
-        for job, outcome in zip(new, self.launcher.run(new, self._inputs), strict=True):
-            self.outcomes[job.folder] = outcome
+        self._planned += new
+        with self.folder.planned(self._planned) if self.folder else nullcontext():
+            outcomes = self.launcher.run(new, self._inputs)
+        self.outcomes |= {job.folder: end for job, end in zip(new, outcomes, strict=True)}
 
     def _compose(self, overrides: Sequence[str]) -> list[Composed[RunConfig]]:
         """Compose the folds of one of a sweeper's choices, named by what it chose."""
@@ -147,7 +154,8 @@ def run_sweep(overrides: list[str], composed: list[Composed[RunConfig]]) -> Swee
             ["hydra.launcher: its settings depend on a swept key, but all jobs share one launcher"]
         )
     launcher = call_of(composed[0].launcher, trust=[])()
-    sweep = Sweep(launcher, constant_keys(overrides), command_tag(overrides))
+    folder = SweepFolder(overrides, composed[0].config.output)
+    sweep = Sweep(launcher, constant_keys(overrides), command_tag(overrides), folder=folder)
     sweeper = _chooses_sweeper(overrides)
     sweep.require(composed, several=sweeper or len({job.name for job in composed}) > 1)
     if sweeper:

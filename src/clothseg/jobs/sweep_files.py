@@ -1,65 +1,27 @@
 """Files about a sweep as a whole, in a folder beside its runs."""
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
+from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clothseg.files import csv_bytes, json_bytes, update_bytes
 from clothseg.metric.aggregate import aggregate, flat_class
 from clothseg.report.paper_table import csv_table, markdown_table
-from clothseg.run.comparison.tables import ComparedTables
 from clothseg.run.configurations import Configurations
 from clothseg.run.differences import flat_keys
 from clothseg.run.finished import FinishedRun
-from clothseg.run.folders import configuration_folder
 from clothseg.run.signature import is_irrelevant
+
+if TYPE_CHECKING:
+    from clothseg.run.comparison.tables import ComparedTables
 
 COMPARISON = "comparison"
 """Name of the files of the comparison, before their endings."""
 
 
-@dataclass(frozen=True)
-class SweepFolder:
-    """Folder of a sweep, which the same command finds again.
-
-    It is ``<output>/<dataset>-<labels>/sweep-<hash>/``, or ``<output>/sweep-<hash>/`` for several
-    datasets or label spaces.
-
-    Args:
-        overrides: arguments of the command of the form key=value.
-        output: folder of all results.
-    """
-
-    overrides: Sequence[str]
-    output: Path
-
-    @property
-    def name(self) -> str:
-        """Name of the folder: a hash of what the command tries, in any order."""
-        keys = [(text.lstrip("+~").partition("=")[0], text) for text in self.overrides]
-        relevant = sorted(text for key, text in keys if not is_irrelevant(key) and not _is_how(key))
-        content = json.dumps(relevant).encode()
-        return f"sweep-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
-
-    def path(self, runs: Iterable[Path]) -> Path:
-        """Return the folder.
-
-        Args:
-            runs: folders of its runs.
-        """
-        parents = {configuration_folder(run).parent.parent for run in runs}
-        return (parents.pop() if len(parents) == 1 else self.output) / self.name
-
-
-def _is_how(key: str) -> bool:
-    """Return whether a key says how a sweep is run, not what it tries."""
-    return key.startswith(("hydra.", "hydra/launcher"))
-
-
-def write_comparison(folder: Path, tables: ComparedTables) -> list[Path]:
+def write_comparison(folder: Path, tables: "ComparedTables") -> list[Path]:
     """Write the comparison of a sweep, for people and for programs.
 
     - `comparison.csv` and `comparison.md`: one row per configuration.
@@ -93,7 +55,7 @@ def write_comparison(folder: Path, tables: ComparedTables) -> list[Path]:
     return [folder / f"{COMPARISON}.{ending}" for ending in ("csv", "md")]
 
 
-def _summaries(tables: ComparedTables) -> list[dict[str, Any]]:
+def _summaries(tables: "ComparedTables") -> list[dict[str, Any]]:
     found, rows = tables.comparison, tables.configurations
     cards, validation = rows.cards(), _validation(rows)
     return [
@@ -105,7 +67,7 @@ def _summaries(tables: ComparedTables) -> list[dict[str, Any]]:
             "is_best": name == found.best,
             "is_bold": name in found.bold,
             "interval": one.bounds and asdict(one.bounds),
-            "p_value": None if one.p != one.p else one.p,
+            "p_value": None if isnan(one.p) else one.p,
             "not_tested": one.obstacle or None,
             **aggregate(cards[name]),
             **({"validation": aggregate(validation[name])} if validation else {}),

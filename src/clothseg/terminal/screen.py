@@ -71,13 +71,17 @@ class Screen(ABC):
     def end(self, bar: int) -> None:
         """Remove a bar."""
 
+    @abstractmethod
+    def headline(self, text: Callable[[], str] | None, is_news: bool) -> None:
+        """Keep a line below all bars up to date; None removes it."""
+
 
 class Terminal(Screen):
     """Terminal of this process; without one, only lines are shown."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._progress: Progress | None = None
+        self._progress: _Bars | None = None
 
     def say(self, line: str) -> None:
         """Print above the bars."""
@@ -86,10 +90,7 @@ class Terminal(Screen):
     def begin(self, description: str, total: int) -> int:
         """Add a bar below the others."""
         with self._lock:
-            if self._progress is None:
-                self._progress = _progress()
-                self._progress.start()
-            return self._progress.add_task(description, total=total)
+            return self._started().add_task(description, total=total)
 
     def advance(self, bar: int, images: float) -> None:
         """Advance a bar."""
@@ -101,9 +102,29 @@ class Terminal(Screen):
         with self._lock:
             if self._progress is not None:
                 self._progress.remove_task(TaskID(bar))
-                if not self._progress.task_ids:
-                    self._progress.stop()
-                    self._progress = None
+                self._stop_if_empty(self._progress)
+
+    def headline(self, text: Callable[[], str] | None, is_news: bool) -> None:
+        """Show a line below the bars; without a terminal, print it if it is news."""
+        with self._lock:
+            if text is not None:
+                self._started().headline = text
+            elif self._progress is not None:
+                self._progress.headline = None
+                self._stop_if_empty(self._progress)
+        if text is not None and is_news and not console.is_terminal:
+            self.say(text())
+
+    def _started(self) -> "_Bars":
+        if self._progress is None:
+            self._progress = _bars()
+            self._progress.start()
+        return self._progress
+
+    def _stop_if_empty(self, progress: "_Bars") -> None:
+        if not progress.task_ids and progress.headline is None:
+            progress.stop()
+            self._progress = None
 
 
 Message = tuple[str, tuple[Any, ...]]
@@ -140,6 +161,9 @@ class Sender(Screen):
         """Send the removal of a bar."""
         self._send(("end", (bar,)))
 
+    def headline(self, text: Callable[[], str] | None, is_news: bool) -> None:
+        """Show nothing: the line is that of the process with the terminal."""
+
     def _send(self, message: Message) -> None:
         with self._lock:  # a pipe is not thread-safe
             self._deliver(message)
@@ -159,6 +183,9 @@ class Silent(Screen):
         """Show nothing."""
 
     def end(self, bar: int) -> None:
+        """Show nothing."""
+
+    def headline(self, text: Callable[[], str] | None, is_news: bool) -> None:
         """Show nothing."""
 
 
@@ -203,6 +230,16 @@ def say(line: str) -> None:
     _screen.say(line)
 
 
+def headline(text: Callable[[], str] | None, is_news: bool = False) -> None:
+    """Keep a line below all bars up to date.
+
+    Args:
+        text: returns the line; None removes it.
+        is_news: print the line once where there is no terminal.
+    """
+    _screen.headline(text, is_news)
+
+
 @contextmanager
 def progress_bar(description: str, total: int) -> Iterator[Callable[[float], None]]:
     """Show the progress of `total` images; yields a function that advances it by a number."""
@@ -244,8 +281,21 @@ class _SpeedColumn(ProgressColumn):
         return Text(f"{task.speed:,.0f} images/s" if task.speed else "", style="dim")
 
 
-def _progress() -> Progress:
-    return Progress(
+class _Bars(Progress):
+    """Bars of parallel jobs, above a line about all of them."""
+
+    headline: Callable[[], str] | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield the bars and the line."""
+        if self.task_ids:
+            yield self.make_tasks_table(self.tasks)
+        if self.headline is not None:
+            yield Text(self.headline())
+
+
+def _bars() -> _Bars:
+    return _Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),

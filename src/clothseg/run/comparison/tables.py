@@ -45,7 +45,7 @@ class ComparedTables:
 
     @cached_property
     def comparison(self) -> Comparison:
-        """Which configurations cannot be told from the best."""
+        """Comparison of all configurations with the best."""
         rows = self.configurations
         return compare({n: rows.runs(n) for n in rows.repeats}, self.selection, self.read)
 
