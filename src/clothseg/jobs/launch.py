@@ -4,22 +4,18 @@ What was checked is what runs. Hydra composes configurations and, if one of its 
 decides which are tried; it never runs a job itself.
 """
 
-import copy
 import io
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from clothseg.config.command_line import check_command, check_query, constant_keys
+from clothseg.config.command_line import check_command, check_query
 from clothseg.config.composition import Composed
-from clothseg.config.consistency import contradictions
 from clothseg.config.flags import (
     HYDRA_HELP,
     MULTIRUN_FLAGS,
@@ -35,17 +31,11 @@ from clothseg.jobs.local import run_jobs
 from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, run_here, run_job
 from clothseg.jobs.plan import plan_jobs
+from clothseg.jobs.repetition import origin, repetition
 from clothseg.jobs.summary import report_outcomes
 from clothseg.jobs.sweep import run_sweep
-from clothseg.run.record import Record
-from clothseg.run.restore import recorded_reader, warn_if_code_changed
-from clothseg.run.signature import is_irrelevant
 from clothseg.shipped import CONF
 from clothseg.terminal.signals import raise_if_interrupted
-
-OF_THE_COMMAND = frozenset({"trust", "output", "logger", "data.cache"})
-"""Keys that a repeated run takes from its command. A record, which may be a stranger's, must not
-decide which modules are trusted, where files are written, or to whom results are sent."""
 
 
 def launch(overrides: list[str], flags: list[str]) -> int:
@@ -71,6 +61,10 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         raise ConfigError([f"{flag}: only allowed together with --cfg" for flag in modifiers])
     many = any(flag in MULTIRUN_FLAGS for flag in flags)
     tag = command_tag(overrides)
+    if folder := origin(overrides):
+        again = with_tag(repetition(folder, overrides, every_fold=many), tag)
+        _require_writable(again.config.output)
+        return report_outcomes([_run_one(again, Machine.here(), Inputs())], again.config)
     checked = check_command(overrides, every_fold=many, sweeps=many)
     composed = [with_tag(one, tag) for one in checked]
     if len({job.config.folds for job in composed}) > 1:
@@ -80,8 +74,6 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     for output in dict.fromkeys(job.config.output for job in composed):
         _require_writable(output)
     command = composed[0].config
-    if command.rerun_from:
-        return report_outcomes([_rerun(composed, overrides)], command)
     if not many:
         return report_outcomes([_run_one(composed[0], Machine.here(), Inputs())], command)
     sweep = run_sweep(overrides, composed)
@@ -134,41 +126,3 @@ def _print_configuration(arguments: list[str]) -> None:
 
 def _nothing(config: DictConfig) -> None:
     """Do nothing with a configuration that Hydra prints."""
-
-
-def _rerun(composed: list[Composed[RunConfig]], overrides: list[str]) -> Outcome:
-    """Repeat a recorded run in a new record; the original record remains."""
-    command = composed[0].config
-    keys = set(constant_keys(overrides))
-    changing = {key for key in keys if not is_irrelevant(key)}
-    fixed = sorted(changing | keys & {"split.fold"})
-    if len(composed) > 1 or fixed:
-        raise ConfigError(
-            [f"rerun_from repeats a run unchanged, so {key} cannot be set" for key in fixed]
-            or ["rerun_from repeats a single run, not several"]
-        )
-    original = Record(Path(str(command.rerun_from)))
-    recorded = original.config
-    plain = copy.deepcopy(recorded["config"])
-    for key in keys | OF_THE_COMMAND:
-        _copy_key(command.plain, plain, key)
-    config = RunConfig.of({**plain, "rerun": True})
-    if problems := contradictions(config.plain, recorded["choices"]):
-        raise ConfigError(problems)
-    warn_if_code_changed(original, config)
-    if "dataset.root" not in keys:
-        recorded_reader(config, "dataset.root")
-    all_overrides = [*recorded["overrides"], *overrides]
-    repeated = Composed(config, recorded["choices"], {}, all_overrides)
-    return _run_one(repeated, Machine.here(), Inputs())
-
-
-def _copy_key(source: Mapping[str, Any], target: dict[str, Any], key: str) -> None:
-    """Copy the value of a dotted key, or its absence."""
-    *groups, last = key.split(".")
-    for group in groups:
-        source, target = source.get(group, {}), target.setdefault(group, {})
-    if last in source:
-        target[last] = source[last]
-    else:
-        target.pop(last, None)
