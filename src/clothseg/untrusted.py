@@ -4,6 +4,7 @@ A pipe never ends, `/dev/zero` neither, and a sparse file of 20 GB takes no room
 file of a dataset, every photo and every mask is opened through this module.
 """
 
+import io
 import json
 import stat
 import zipfile
@@ -69,14 +70,19 @@ def read_file(path: Path, max_bytes: int) -> bytes:
         raise DataError(f"{path}: cannot be read ({_reason(error)})") from error
 
 
-def require_archive(path: Path, max_bytes: int) -> None:
+def require_archive(path: Path, max_bytes: int, content: bytes | None = None) -> None:
     """Check the size of what a ZIP file contains, of which it states the sizes.
+
+    Args:
+        path: the file.
+        max_bytes: largest size of its decompressed content.
+        content: bytes of the file, if they were read.
 
     Raises:
         DataError: it would be too large once it is decompressed.
         zipfile.BadZipFile: it is no ZIP file, or its end is missing.
     """
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(path if content is None else io.BytesIO(content)) as archive:
         size = sum(entry.file_size for entry in archive.infolist())
     if size > max_bytes:
         raise DataError(

@@ -5,6 +5,7 @@ The shape of `metrics.json` is in :mod:`.metrics_file`, that of `split.json` in 
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -200,8 +201,16 @@ def sealed_files(folder: Path) -> Mapping[str, Mapping[str, Any]]:
         DataError: the file is damaged.
     """
     path = folder / CHECKSUMS
-    if not path.is_file():
+    try:
+        found = path.stat()
+    except OSError:
         return {}
+    return _read_sums(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _read_sums(path: Path, changed: int, size: int) -> Mapping[str, Mapping[str, Any]]:
+    """Read checksums once, as long as the time and the size of their file remain."""
     remedy = "if the record is trustworthy, delete this file"
     files: Mapping[str, Mapping[str, Any]] = read_json(path, Checksums, remedy)["files"]
     return files
@@ -220,18 +229,27 @@ def require_unchanged(folder: Path, *names: str) -> None:
             raise _changed(path)
 
 
+def require_content(folder: Path, name: str, content: bytes) -> None:
+    """Compare what was read from a file of a record with its checksum.
+
+    Raises:
+        DataError: the file has changed since the run ended.
+    """
+    sums = sealed_files(folder)
+    if name in sums and _digest(content).hexdigest() != sums[name]["blake2b"]:
+        raise _changed(folder / name)
+
+
 def read_unchanged(folder: Path, *names: str) -> list[bytes]:
     """Read files of a record, each once, and compare them with their checksums.
 
     Raises:
         DataError: a file is missing, or has changed since the run ended.
     """
-    sums = sealed_files(folder)
     contents = []
     for name in names:
         content = read_file(folder / name, MAX_LIST_BYTES)
-        if name in sums and _digest(content).hexdigest() != sums[name]["blake2b"]:
-            raise _changed(folder / name)
+        require_content(folder, name, content)
         contents.append(content)
     return contents
 

@@ -4,6 +4,7 @@ This module does not import torch.
 """
 
 import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ import numpy as np
 from clothseg.error import DataError, first_line, shortened
 from clothseg.files import read_csv, write_arrays, write_csv
 from clothseg.metric.names import SCORES
-from clothseg.run.content import require_unchanged
-from clothseg.untrusted import MAX_LIST_BYTES, require_archive, require_file
+from clothseg.run.content import require_content, require_unchanged
+from clothseg.untrusted import MAX_LIST_BYTES, read_file, require_archive, require_file
 
 if TYPE_CHECKING:
     from clothseg.metric.segmentation import ImageScores
@@ -148,15 +149,21 @@ def read_image_scores(folder: Path) -> ImageTable:
         DataError: the file is missing, as in records of earlier versions, damaged, or has changed
             since the run ended.
     """
-    require_unchanged(folder, IMAGE_SCORES)
     path = folder / IMAGE_SCORES
     try:
-        require_file(path, MAX_LIST_BYTES)
-        require_archive(path, MAX_LIST_BYTES)
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        content = read_file(path, MAX_LIST_BYTES)
+    except DataError as error:
+        raise _damaged(path, error) from error
+    require_content(folder, IMAGE_SCORES, content)
+    try:
+        require_archive(path, MAX_LIST_BYTES, content)
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             table = ImageTable(arrays["names"], arrays["counts"], arrays["iou_plus"])
         table.require_valid()
         return table
     except Exception as error:  # zip and NumPy raise many types for damaged files
-        reason = shortened(first_line(error))
-        raise DataError(f"{path} is missing or damaged ({reason})") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} is missing or damaged ({shortened(first_line(error))})")

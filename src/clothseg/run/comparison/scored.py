@@ -24,6 +24,9 @@ from clothseg.run.tables import ImageTable
 Method = Literal["images", "seeds", "folds"]
 """Test of two configurations, see :mod:`clothseg.run.comparison`."""
 
+DRAWS = 1000
+"""Draws of test images for an interval; other draws would shift its limits by 2 % of its width."""
+
 Read = Callable[[Path], ImageTable]
 """Reader of the scores of each test image of a run folder; raises DataError."""
 
@@ -104,7 +107,7 @@ class ImageTerms:
     @property
     def draws(self) -> Draws:
         """Draws of these images, the same for all configurations, and others for other images."""
-        return Draws(len(self.runs[0].images), seed=self.names)
+        return Draws(len(self.runs[0].images), DRAWS, seed=self.names)
 
 
 @dataclass(frozen=True)
