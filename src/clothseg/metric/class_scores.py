@@ -1,11 +1,15 @@
 """Scores that are derived from pixel counts; needs only NumPy, so that it imports quickly."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from clothseg.metric.average import nan_mean, ratio
 from clothseg.metric.names import task_scores
+
+CountScore = Literal["precision", "recall", "f1", "iou"]
+"""Keys of the scores of a class that follow from its counts."""
 
 
 def image_iou(counts: np.ndarray) -> np.ndarray:
@@ -116,18 +120,33 @@ def count_scores(counts: np.ndarray) -> ClassScores:
     The properties of :class:`ClassScores` are those of one set.
     """
     true_positive, false_positive, false_negative = counts
-    support, predicted = true_positive + false_negative, true_positive + false_positive
-    union = counts.sum(0)
-
-    def score(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-        return np.where(union > 0, ratio(numerator, denominator, undefined=0.0), np.nan)
-
     return ClassScores(
-        precision=score(true_positive, predicted),
-        recall=score(true_positive, support),
-        f1=score(2 * true_positive, support + predicted),
-        iou=score(true_positive, union),
+        precision=count_score(counts, "precision"),
+        recall=count_score(counts, "recall"),
+        f1=count_score(counts, "f1"),
+        iou=count_score(counts, "iou"),
         true_positive=true_positive,
-        support=support,
-        predicted=predicted,
+        support=true_positive + false_negative,
+        predicted=true_positive + false_positive,
     )
+
+
+def count_score(counts: np.ndarray, key: CountScore) -> np.ndarray:
+    """Compute one of the scores of :func:`count_scores`, float64 [...,K].
+
+    Args:
+        counts: as there.
+        key: the score.
+    """
+    true_positive, false_positive, false_negative = counts
+    union = counts.sum(0)
+    match key:
+        case "precision":
+            quotient = ratio(true_positive, true_positive + false_positive, undefined=0.0)
+        case "recall":
+            quotient = ratio(true_positive, true_positive + false_negative, undefined=0.0)
+        case "f1":
+            quotient = ratio(2 * true_positive, union + true_positive, undefined=0.0)
+        case "iou":
+            quotient = ratio(true_positive, union, undefined=0.0)
+    return np.where(union > 0, quotient, np.nan)

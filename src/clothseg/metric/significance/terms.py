@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from clothseg.metric.average import nan_mean, ratio
-from clothseg.metric.class_scores import count_scores
+from clothseg.metric.class_scores import CountScore, count_score
 from clothseg.metric.names import ACCURACY, BINARY_IOU, Score
 
 BLOCK = 4_000_000
@@ -109,7 +110,7 @@ class Terms:
             union = (true_positive + false_negative).sum(-1) - true_positive[..., 0]
             return ratio(union - false_positive[..., 0] - false_negative[..., 0], union)
         if self.score.from_matrix:
-            classes: np.ndarray = getattr(count_scores(terms), self.score.key)
+            classes = count_score(terms, cast(CountScore, self.score.key))
         else:
             classes = ratio(*terms)
         return classes if self.per_class else nan_mean(classes, axis=-1)

@@ -139,7 +139,7 @@ def compare(
         return Comparison(score, chosen, selection is not None, None, standings, 0)
     top = Scored.of(configurations[best], score, read)
     pairs = _pairs(top, configurations, selection)
-    permutations = max(PERMUTATIONS, math.ceil(4 * pairs / ALPHA) - 1)
+    permutations = max(PERMUTATIONS, math.ceil(2 * pairs / ALPHA) - 1)
     standings = {}
     for name, runs in configurations.items():
         if name == best:
