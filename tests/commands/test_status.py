@@ -54,6 +54,11 @@ def test_a_sweep_is_counted_and_its_jobs_are_described(sweep, capsys):
     assert "dead" in shown(capsys, f"runs={root}"), "its claim was released without a result"
 
 
+def test_a_sweep_can_be_named_by_its_folder(sweep, capsys):
+    (path,) = sweep[0].rglob("sweep.json")
+    assert f"{path.parent.name} run state" in shown(capsys, f"runs={path.parent}")
+
+
 def test_many_jobs_have_a_line_for_each_configuration(sweep, capsys):
     root, jobs = sweep
     with Record(jobs[3].folder).claimed():

@@ -146,7 +146,7 @@ def test_a_stopped_sweep_shuts_down_cleanly_and_resumes(command_line, tmp_path):
         stop(process.pid)
         output, error = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert "interrupted: rerun this command to resume from the last checkpoint" in output
+        assert "done; rerun this command to resume from the last checkpoint" in output
         assert "Traceback" not in output + error
         states = [record.status["state"] for record in records(tmp_path)]
         assert states == ["interrupted", "interrupted"]
@@ -203,7 +203,7 @@ def test_ctrl_c_during_imports_shuts_down_cleanly(uninterrupted, command_line, t
     os.killpg(process.pid, signal.SIGINT)
     output, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
-    assert "interrupted: no epoch was finished; rerun this command to start again" in output
+    assert "done; no epoch was finished; rerun this command to start again" in output
     assert "Traceback" not in output + error
     assert all_end(process.pid)
 

@@ -63,7 +63,7 @@ def status_command(overrides: list[str]) -> int:
         raise DataError(f"runs={root} is not a folder, so there are no runs in it")
     seen: set[Path] = set()
     sweeps = {}
-    for path in sorted(root.rglob(f"sweep-*/{PLAN}")):
+    for path in sorted(root.rglob(PLAN)):
         try:
             sweeps[path] = _planned(path, seen)
         except DataError as error:
@@ -73,7 +73,8 @@ def status_command(overrides: list[str]) -> int:
     if not sweeps and not alone:
         raise DataError(f"runs={root}: no run and no sweep in this folder or below has begun")
     for path, jobs in sweeps.items():
-        console.print(_table(jobs, str(path.parent.relative_to(root)), settings.jobs))
+        name = path.parent.name if path.parent == root else str(path.parent.relative_to(root))
+        console.print(_table(jobs, name, settings.jobs))
     if alone:
         runs = [_unplanned(folder, root) for folder in alone]
         console.print(_table(runs, "runs of no sweep" if sweeps else "runs", settings.jobs))
