@@ -1,8 +1,6 @@
 """Folder of a sweep beside its runs, and the list of its jobs."""
 
 import contextlib
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +12,11 @@ from typing_extensions import TypedDict
 
 from clothseg.error import UserError
 from clothseg.files import json_bytes, update_bytes
+from clothseg.jobs.command_tag import command_tag
 from clothseg.json_file import STRICT, Count, Plain, read_json
 from clothseg.run.folders import configuration_folder
 from clothseg.run.job import Job
 from clothseg.run.record import Record
-from clothseg.run.signature import is_irrelevant
 
 PLAN = "sweep.json"
 """Name of the file with the jobs of a sweep."""
@@ -58,11 +56,8 @@ class SweepFolder:
 
     @property
     def name(self) -> str:
-        """Name of the folder: a hash of what the command tries, in any order."""
-        keys = [(text.lstrip("+~").partition("=")[0], text) for text in self.overrides]
-        relevant = sorted(text for key, text in keys if not is_irrelevant(key) and not _is_how(key))
-        content = json.dumps(relevant).encode()
-        return f"sweep-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
+        """Name of the folder, with the hash by which W&B finds its runs, too."""
+        return f"sweep-{command_tag(self.overrides).rpartition('-')[2]}"
 
     def path(self, runs: Iterable[Path]) -> Path:
         """Return the folder.
@@ -113,8 +108,3 @@ def read_plan(path: Path) -> Plain:
         DataError: the file is missing or damaged.
     """
     return read_json(path, Plan, "the command of the sweep writes it again")
-
-
-def _is_how(key: str) -> bool:
-    """Return whether a key says how a sweep is run, not what it tries."""
-    return key.startswith(("hydra.", "hydra/launcher"))
