@@ -128,13 +128,16 @@ TABLE_ENDINGS: dict[TableFormat, str] = {"csv": ".csv", "markdown": ".md", "late
 """Endings of the files of tables by their format."""
 
 
+HTML = ".html"
+
+
 class Report(BaseModel):
     """Configuration of `scripts/report.py`."""
 
     model_config = STRICT
 
-    target: Literal["curves", "comparison", "examples", "speed_accuracy", "table", "wandb"]
-    """Kind of figure, or a table; a module of :mod:`clothseg.commands.report`."""
+    target: Literal["curves", "comparison", "examples", "speed_accuracy", "table", "html", "wandb"]
+    """Kind of figure, a table, or pages; a module of :mod:`clothseg.commands.report`."""
     runs: str
     """Folder that contains the runs."""
     format: TableFormat
@@ -147,6 +150,8 @@ class Report(BaseModel):
     """Names of the test images of `comparison`; none: images over the range of scores."""
     num_images: Annotated[int, Field(ge=1, le=20)]
     """Number of images that `comparison` selects, and of each kind in `examples`."""
+    num_photos: Annotated[int, Field(ge=0, le=8)]
+    """Number of photos of each kind in `html`."""
     class_name: Name | None
     """Class whose failures `examples` shows; None: the best and the worst images."""
     root: str | dict[str, str] | None
@@ -162,7 +167,7 @@ class Report(BaseModel):
     upload: bool
     """Send the runs to Weights & Biases, and save the workspace and the report there."""
     output: OutputFile
-    """File to write: a PNG, a table or JSON; None: in `outputs`, named after the target."""
+    """File to write: a PNG, a table, a page or JSON; None: in `outputs`, named after the target."""
 
     @field_validator("output", mode="before")
     @classmethod
@@ -180,7 +185,7 @@ def _ending(known: ValidationInfo) -> str:
     target = known.data.get("target")
     if target == "table":
         return TABLE_ENDINGS[known.data.get("format", "csv")]
-    return JSON if target == "wandb" else PNG
+    return {"html": HTML, "wandb": JSON}.get(str(target), PNG)
 
 
 class Status(BaseModel):

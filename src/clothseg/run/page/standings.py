@@ -1,0 +1,49 @@
+"""Comparison of configurations for a page, in words and rounded numbers."""
+
+import math
+from collections.abc import Sequence
+
+from clothseg.metric.names import Score
+from clothseg.report.mean_curves import factor
+from clothseg.report.page.content import Comparison, Interval, Standing
+from clothseg.run import comparison as tested
+
+
+def compared(found: tested.Comparison, names: Sequence[str]) -> Comparison:
+    """Convert a comparison to what a page shows of it.
+
+    Args:
+        found: the comparison.
+        names: names of the configurations in the order of the page.
+    """
+    heading = f"test {found.score.heading}" + (", percent" if found.score.fraction else "")
+    standings = [_standing(found, name) for name in names]
+    return Comparison(heading, found.rule.lstrip(", "), standings)
+
+
+def _standing(found: tested.Comparison, name: str) -> Standing:
+    one = found.standings[name]
+    return Standing(
+        score=_interval(one.bounds, found.score),
+        difference=_interval(one.difference, found.score),
+        p=None if math.isnan(one.p) else one.p,
+        verdict=_verdict(found, name),
+    )
+
+
+def _interval(limits: tested.Bounds | tested.Difference | None, score: Score) -> Interval | None:
+    if limits is None:
+        return None
+    scale = factor(score)
+    return Interval(*(scale * float(one) for one in (limits.value, limits.low, limits.high)))
+
+
+def _verdict(found: tested.Comparison, name: str) -> str:
+    one = found.standings[name]
+    if name == found.best:
+        return "best"
+    if one.obstacle:
+        return f"not tested: {one.obstacle}"
+    if one.difference is None:
+        return "not tested"
+    return "worse" if one.is_worse else "cannot be told from the best"
