@@ -398,7 +398,7 @@ def test_drawing_is_deterministic_and_has_no_side_effects(
 def test_no_name_decides_the_size_of_a_figure(name, tmp_path):
     path, matrix = tmp_path / "figure.png", np.eye(2, dtype=np.int64)
     draw = {
-        "curves": lambda: draw_curves({name: [{"epoch": 1, "val/loss": 1.0}]}, ["loss"], path),
+        "curves": lambda: draw_curves({name: [[{"epoch": 1, "val/loss": 1.0}]]}, ["loss"], path),
         "matrix": lambda: draw_confusion_matrix(matrix, [name, "Hat"], path, name),
         "classes": lambda: draw_class_iou(np.array([0.5, 1.0]), [name, "Hat"], path, name),
         "bars": lambda: draw_class_bars([5, 3], 8, [name, "Hat"], path, "pixels", name),

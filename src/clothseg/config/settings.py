@@ -146,6 +146,8 @@ class Report(BaseModel):
     """Validation scores, one panel each."""
     train: bool
     """Also draw the scores of the training batches, where they are recorded."""
+    average: bool
+    """Draw the mean of the runs of each configuration in `curves`."""
     images: list[Name]
     """Names of the test images of `comparison`; none: images over the range of scores."""
     num_images: Annotated[int, Field(ge=1, le=20)]

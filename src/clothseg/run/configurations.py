@@ -11,7 +11,7 @@ from typing import Any
 from clothseg.metric.aggregate import mean_and_std, mean_card
 from clothseg.metric.selection import Selection
 from clothseg.run.finished import FinishedRun
-from clothseg.run.names import run_names
+from clothseg.run.names import run_names, without_seed
 
 Repeats = Sequence[Sequence[FinishedRun]]
 """Runs of a configuration by repetition, which is a fold, or a seed with all of its folds."""
@@ -91,9 +91,8 @@ def combine_seeds(groups: Mapping[str, Sequence[FinishedRun]]) -> Configurations
     """Combine groups of :func:`group_folds` that differ only in their seed."""
     seeds: dict[str, list[Sequence[FinishedRun]]] = {}
     for name, group in groups.items():
-        words = [word for word in name.split() if not word.startswith("seed=")]
         choices = group[0].config["choices"]
-        row = " ".join(words) or f"{choices.get('model')} {choices.get('backbone')}"
+        row = without_seed(name) or f"{choices.get('model')} {choices.get('backbone')}"
         seeds.setdefault(row, []).append(group)
     if any(len(same) > 1 for same in seeds.values()):
         return Configurations({**seeds}, "seed")

@@ -54,6 +54,18 @@ def run_names(runs: Sequence[Named], folds: bool = True) -> list[str]:
     ]
 
 
+def configuration_names(runs: Sequence[Named]) -> list[str]:
+    """Names of the configurations of runs, which their folds and seeds share."""
+    firsts = {configuration_folder(run.folder): run for run in reversed(runs)}
+    names = dict(zip(firsts, run_names([*firsts.values()], folds=False), strict=True))
+    return [without_seed(names[configuration_folder(run.folder)]) for run in runs]
+
+
+def without_seed(name: str) -> str:
+    """Return the name that a configuration has with any seed."""
+    return " ".join(word for word in name.split() if not word.startswith("seed="))
+
+
 def _folder(run: Named, folds: bool) -> Path:
     return run.folder if folds else configuration_folder(run.folder)
 

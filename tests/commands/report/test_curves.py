@@ -12,7 +12,7 @@ from clothseg.commands.report.runs import recorded_runs
 from clothseg.config.command_line import check_command
 from clothseg.error import DataError
 from clothseg.report.curves import COLORS, LABELS, LINES, draw_curves
-from clothseg.run.names import run_names
+from clothseg.run.names import configuration_names, run_names
 from clothseg.run.record import Record
 from clothseg.run.tables import read_history
 
@@ -95,7 +95,7 @@ def test_training_scores_are_drawn_as_thin_lines(tmp_path):
     rows = [{"epoch": n, "val/accuracy": 0.2, "train/accuracy": 0.8} for n in (1.0, 2.0, 3.0)]
     pictures = []
     for train in (False, True):
-        draw_curves({"one": rows}, ["accuracy"], tmp_path / "curves.png", train)
+        draw_curves({"one": [rows]}, ["accuracy"], tmp_path / "curves.png", train)
         pictures.append(np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int))
     blue = [picture[..., 2] - picture[..., 0] > 60 for picture in pictures]
     heights = [sorted({*np.flatnonzero(mask.sum(axis=1) > 300)}) for mask in blue]
@@ -120,7 +120,7 @@ def test_scores_that_no_run_has_are_reported(tmp_path, capsys):
 
 
 def test_a_run_of_one_epoch_is_drawn_as_a_point(tmp_path):
-    histories = {"one": [{"epoch": 1.0, "val/loss": 0.3}], "two": [{"epoch": 1.0}]}
+    histories = {"one": [[{"epoch": 1.0, "val/loss": 0.3}]], "two": [[{"epoch": 1.0}]]}
     draw_curves(histories, ["loss"], tmp_path / "curves.png")
     picture = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int)
     rgb = [int(COLORS[0][i : i + 2], 16) for i in (1, 3, 5)]
@@ -129,10 +129,39 @@ def test_a_run_of_one_epoch_is_drawn_as_a_point(tmp_path):
 
 
 def test_more_runs_than_line_styles_are_rejected(tmp_path):
-    many = {str(n): [{"epoch": 1.0, "val/loss": 1.0}] for n in range(LINES + 1)}
-    with pytest.raises(DataError, match=f"{LINES + 1} runs are too many for one figure"):
+    many = {str(n): [[{"epoch": 1.0, "val/loss": 1.0}]] for n in range(LINES + 1)}
+    with pytest.raises(DataError, match=f"{LINES + 1} lines are too many for one figure"):
         draw_curves(many, ["loss"], tmp_path / "curves.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_folds_and_seeds_of_a_configuration_are_one_line_with_a_band(tmp_path, capsys):
+    for seed in range(2):
+        for fold in range(2):
+            folder = tmp_path / f"unet-{seed}/fold-{fold}"
+            write_run(folder, "model=unet", f"seed={seed}", f"split.fold={fold}", model="unet")
+    for fold in (2, 3):  # whose made-up scores are others
+        write_run(tmp_path / f"fpn/fold-{fold}", "model=fpn", f"split.fold={fold}")
+    path = tmp_path / "curves.png"
+    assert main("report", [f"runs={tmp_path}", f"output={path}", "average=true"]) == 0
+    assert "6 runs of 2 configurations" in capsys.readouterr().out
+    picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    for color in COLORS[:2]:
+        rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
+        band = np.round(255 - 0.15 * (255 - rgb))
+        assert (np.abs(picture - rgb).max(axis=2) < 8).sum() > 20
+        assert (np.abs(picture - band).max(axis=2) < 3).sum() > 500
+    rgb = [int(COLORS[2][i : i + 2], 16) for i in (1, 3, 5)]
+    assert not (np.abs(picture - rgb).max(axis=2) < 8).any()
+
+
+def test_names_of_configurations_are_those_of_their_folds_and_seeds(tmp_path):
+    runs = [
+        write_run(tmp_path / f"{model}-{seed}/fold-0", f"seed={seed}", "split.fold=0", model=model)
+        for model in ("unet", "fpn")
+        for seed in (0, 1)
+    ]
+    assert configuration_names(runs) == ["model=unet"] * 2 + ["model=fpn"] * 2
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,15 @@
 """`target=curves`: validation scores of runs over their epochs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from clothseg.commands.report.runs import recorded_runs
 from clothseg.config.settings import Report
 from clothseg.error import DataError
 from clothseg.metric.names import EPOCH_SCORES
+from clothseg.report.mean_curves import History
 from clothseg.report.tables import counted
-from clothseg.run.names import run_names
+from clothseg.run.names import configuration_names, run_names
 from clothseg.run.tables import read_history
 from clothseg.terminal.screen import console, say
 
@@ -20,20 +21,23 @@ def draw(settings: Report) -> None:
         DataError: there is no run, or there are too many for one figure.
     """
     runs = recorded_runs(Path(settings.runs))
-    histories = {}
-    for name, run in zip(run_names(runs), runs, strict=True):
+    names = configuration_names(runs) if settings.average else run_names(runs)
+    histories: dict[str, list[History]] = {}
+    for name, run in zip(names, runs, strict=True):
         try:
-            histories[name] = read_history(run.folder)
+            histories.setdefault(name, []).append(read_history(run.folder))
         except DataError as error:
             say(f"warning: left out: {error}")
     from clothseg.report.curves import draw_curves
 
-    _require_recorded(histories.values(), settings)
+    found = [history for group in histories.values() for history in group]
+    _require_recorded(found, settings)
     draw_curves(histories, settings.scores, Path(settings.output), settings.train)
-    console.print(f"{counted(len(histories), 'run')} in {settings.runs}")
+    of = f" of {counted(len(histories), 'configuration')}" if settings.average else ""
+    console.print(f"{counted(len(found), 'run')}{of} in {settings.runs}")
 
 
-def _require_recorded(histories: Iterable[Sequence[Mapping[str, float]]], settings: Report) -> None:
+def _require_recorded(histories: Iterable[History], settings: Report) -> None:
     """Check that every panel has a line.
 
     Raises:
