@@ -303,3 +303,24 @@ def test_leftovers_of_killed_processes_are_removed_when_a_run_begins(tmp_path):
     record.begin({}, {}, [], "CPU")
     assert not any(path.exists() for path in leftovers)
     assert kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "expected"),
+    [
+        ("cfpd23", ["bk", "T-shirt", "bag", "belt"], "3b4eb3e86327"),
+        ("ccp59", ["null", "accessories", "bag", "belt", "blazer"], "268e2718b45a"),
+        ("refined15", ["BG", "Bag", "Coat"], "ed7e9abd3b1a"),
+    ],
+)
+def test_colors_of_shipped_label_spaces_do_not_change_signatures(name, names, expected):
+    for color in ("#123456", "#abcdef"):
+        labels = {"name": name, "names": names, "gathers": {}, "colors": [color] * len(names)}
+        assert signature({**FROZEN, "labels": labels}, "f", 1) == expected
+
+
+def test_colors_of_own_label_spaces_are_in_signatures_as_ever():
+    labels = {"name": "mine", "names": ["a", "b"], "gathers": {}}
+    mine = {**FROZEN, "labels": {**labels, "colors": ["#000000", "#ffffff"]}}
+    other = {**FROZEN, "labels": {**labels, "colors": ["#000000", "#ff0000"]}}
+    assert signature(mine, "f", 1) != signature(other, "f", 1)

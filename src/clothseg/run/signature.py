@@ -10,6 +10,7 @@ from clothseg.config.renamed import current_names, first_names
 from clothseg.config.schema import NO_METRIC, NO_POSTPROCESS, SEMANTIC
 from clothseg.labels import source_names
 from clothseg.metric.names import VALIDATION_LOSS
+from clothseg.run.first_colors import first_colors
 
 Plain = dict[str, Any]
 
@@ -85,6 +86,8 @@ def signature(
     """
     relevant = current_names(config)
     _drop_unrelated_names(relevant)
+    if _look_up(relevant, "labels.colors") is not None:
+        relevant["labels"]["colors"] = first_colors(relevant["labels"])
     if _look_up(relevant, "dataset.crop") in (None, "none"):
         _drop(relevant, "dataset.crop_margin")
     if _look_up(relevant, "data.sampling") != "repeat_factor":
