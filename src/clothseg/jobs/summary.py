@@ -226,12 +226,11 @@ def _write_fold_summary(folder: Path, name: str, runs: Sequence[FinishedRun]) ->
 
 
 def _draw_fold_summary(folder: Path, name: str, cards: Sequence[Mapping[str, Any]]) -> None:
-    """Draw the pooled confusion matrix and the IoU of its classes."""
+    """Draw the pooled confusion matrix, and the mean IoU of each class over folds."""
     # The plotting libraries take a second to import, which a sweep of skipped jobs avoids.
     from clothseg.report.results import draw_scores
 
-    names = [row["name"] for row in cards[0]["per_class"]]
-    draw_scores(pooled_matrix(cards), names, folder, f"{name}, {len(cards)} folds pooled")
+    draw_scores(cards, folder, name)
 
 
 def _row_name(outcome: Outcome) -> str:

@@ -106,8 +106,9 @@ def draw_class_iou(
     path: Path,
     title: str,
     std: np.ndarray | None = None,
+    mean: float | None = None,
 ) -> None:
-    """Draw one bar per class, best first, and the mean over the classes that occur.
+    """Draw one bar per class, best first, and the mean over classes.
 
     Args:
         iou: intersection over union [K], 0 to 1; NaN for an absent class.
@@ -115,6 +116,7 @@ def draw_class_iou(
         path: the PNG to write.
         title: title of the figure.
         std: standard deviation over folds [K], drawn as error bars; NaN if unknown.
+        mean: mean over classes [0, 1]; None: the mean over those that occur.
     """
     order = np.argsort(-np.nan_to_num(iou, nan=-1.0), kind="stable")
     value = 100 * np.asarray(iou, np.float64)[order]
@@ -137,8 +139,9 @@ def draw_class_iou(
     axes.set_axisbelow(True)
     present = value[~np.isnan(value)]
     if present.size:
-        axes.axvline(present.mean(), color=ORANGE, linestyle="--", linewidth=1.2)
-        label = f"mean {present.mean():.1f} ({present.size} of {len(order)} classes)"
+        average = present.mean() if mean is None else 100 * mean
+        axes.axvline(average, color=ORANGE, linestyle="--", linewidth=1.2)
+        label = f"mean {average:.1f} ({present.size} of {len(order)} classes)"
         axes.set_title(label, color=ORANGE, fontsize=8)
     figure.suptitle(fit_title(title, figure.get_figwidth()), **TITLE)
     save_figure(figure, path)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from clothseg.files import write_csv
+from clothseg.metric.aggregate import Scorecard, aggregate, pooled_matrix
+from clothseg.metric.names import PRIMARY
 from clothseg.report.figures import draw_class_iou, draw_confusion_matrix
 
 NUM_EXAMPLES = 4
@@ -19,21 +21,40 @@ def write_per_class(card: Mapping[str, Any], path: Path) -> None:
     write_csv(path, list(rows[0]), [list(row.values()) for row in rows])
 
 
-def draw_scores(matrix: np.ndarray, names: Sequence[str], folder: Path, title: str) -> None:
-    """Draw the confusion matrix and the per-class IoU of a run or of pooled folds.
+def draw_scores(cards: Sequence[Scorecard], folder: Path, title: str) -> None:
+    """Draw the confusion matrix and the per-class IoU of a run or of a cross-validation.
+
+    Counts are pooled over folds, IoUs are averaged as in the tables. The titles say so.
 
     Args:
-        matrix: counts int64 [K,K]; rows are the ground truth.
-        names: class names in id order [K].
+        cards: scorecard of the run or of each fold.
         folder: folder of the record.
         title: title of both figures.
     """
-    from clothseg.metric.class_scores import class_scores
-
-    draw_confusion_matrix(matrix, names, folder / "confusion_matrix.png", title)
+    total, folds = aggregate(cards), len(cards)
+    names = [row["name"] for row in total["per_class"]]
+    pooled, mean = (
+        (f"{title}, {folds} folds pooled", f"{title}, mean ± standard deviation over {folds} folds")
+        if folds > 1
+        else (title, title)
+    )
+    draw_confusion_matrix(pooled_matrix(cards), names, folder / "confusion_matrix.png", pooled)
     figures = folder / "figures"
     figures.mkdir(exist_ok=True)
-    draw_class_iou(class_scores(matrix).iou, names, figures / "class_iou.png", title)
+    iou, std = (_column(total["per_class"], statistic) for statistic in ("mean", "std"))
+    draw_class_iou(
+        iou,
+        names,
+        figures / "class_iou.png",
+        mean,
+        std if folds > 1 else None,
+        total["mean"][PRIMARY.key]["mean"],
+    )
+
+
+def _column(rows: Sequence[Mapping[str, Any]], statistic: str) -> np.ndarray:
+    """IoU of each class, `mean` or `std`, float64 [K]; NaN if undefined."""
+    return np.array([row[PRIMARY.key][statistic] for row in rows], np.float64)
 
 
 def figures(folder: Path) -> dict[str, Path]:

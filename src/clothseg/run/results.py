@@ -48,12 +48,13 @@ def write_scores(
         The drawn examples by the name of their figure; empty without figures.
     """
     folder = job.folder
-    write_per_class(scorecard(scores, task.names, cache.sources), folder / "per_class.csv")
+    card = scorecard(scores, task.names, cache.sources)
+    write_per_class(card, folder / "per_class.csv")
     write_array(folder / "confusion_matrix.npy", scores.matrix)
     write_image_scores(scores, cache.names, folder)
     if job.config.report.figures != "all":
         return {}
-    draw_scores(scores.matrix, task.names, folder, job.title)
+    draw_scores([card], folder, job.title)
     draw_learning_curves(rows, folder / "figures" / "learning_curves.png", best_epoch)
     return draw_examples(cache, job.config.labels, task, scores, folder)
 
