@@ -21,8 +21,9 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup  ## set up, cross-validate on synthetic photos, and list the figures
+demo: setup  ## set up, cross-validate on synthetic photos, and write a page of the results
 	$(RUN) train.py model=fpn backbone=efficientnet-b3 -m
+	$(RUN) scripts/report.py target=html runs=outputs/synthetic-refined15 output=outputs/demo.html num_photos=3
 
 train: setup  ## set up and train: make train ARGS="model=unet backbone=resnet18 -m"
 	$(RUN) train.py $(ARGS)

@@ -27,9 +27,8 @@ def finished_run(folder, name, iou, fold=None, folds=None, validation=None):
     config, choices, overrides = job_config(name, fold, folds)
     record.begin(config, choices, overrides, "CPU")
     write_json(folder / "metrics.json", run_metrics(iou, validation))
-    run = FinishedRun(
-        folder, {"choices": choices, "overrides": overrides, "config": config}, {}, record.metrics
-    )
+    content = {"choices": choices, "overrides": overrides, "config": config}
+    run = FinishedRun(folder, content, record.environment, record.metrics)
     return Outcome(name, "done", "", str(folder), fold, folds, run=run)
 
 
@@ -37,7 +36,12 @@ def job_config(name, fold, folds):
     """Configuration, options and overrides of a run."""
     words = dict(word.split("=") for word in name.split() if "=" in word)
     split = {} if fold is None else {"fold": fold, "folds": folds}
-    config = {"seed": int(words.pop("seed", 0)), "split": split, "optimizer": {"lr": 0.1}}
+    config = {
+        "seed": int(words.pop("seed", 0)),
+        "split": split,
+        "optimizer": {"lr": 0.1},
+        "labels": {},
+    }
     overrides = [word for word in name.split() if "=" in word] + ["optimizer.lr=0.1"]
     overrides += [] if fold is None else [f"split.fold={fold}"]
     return config, {"dataset": "ccp", "model": "fpn", "backbone": "b0", **words}, overrides
@@ -152,7 +156,9 @@ def test_the_comparison_is_written_where_the_same_command_finds_it(tmp_path, cap
         ("loss=dice", "Hat"),
     ]
     shown = capsys.readouterr().out
-    assert f"written to {place / 'comparison.csv'}, {place / 'comparison.md'}" in shown
+    paths = ", ".join(str(place / f"comparison.{ending}") for ending in ("csv", "md", "html"))
+    assert f"written to {paths}" in shown
+    assert (place / "comparison.html").read_text().count('<tr data-c="0-0" data-text=') == 1
     assert f"python train.py 'rerun_from={base}/fpn-b0/loss=dice seed=0'" in shown
     changed = ["seed=0,1", "loss=dice,focal", "output=elsewhere", "rerun=true", "logger=wandb"]
     assert SweepFolder(changed, tmp_path).name == folder.name

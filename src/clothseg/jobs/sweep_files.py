@@ -25,6 +25,7 @@ def write_comparison(folder: Path, tables: "ComparedTables") -> list[Path]:
     """Write the comparison of a sweep, for people and for programs.
 
     - `comparison.csv` and `comparison.md`: one row per configuration.
+    - `comparison.html`: a page with all that the records have in common and all that differs.
     - `summary.json`: for each configuration what it is, and its scores over seeds or folds, as the
       `summary.json` of a cross-validation has them.
     - `per_class.csv`: one row per class of each configuration.
@@ -39,6 +40,9 @@ def write_comparison(folder: Path, tables: "ComparedTables") -> list[Path]:
     Raises:
         WriteError: a file cannot be written.
     """
+    from clothseg.report.page.rendering import render  # its libraries take a while to import
+    from clothseg.run.page.pages import sweep_page
+
     table = tables.paper_table()
     summaries = _summaries(tables)
     rows = [
@@ -47,12 +51,13 @@ def write_comparison(folder: Path, tables: "ComparedTables") -> list[Path]:
     contents = {
         f"{COMPARISON}.csv": csv_table(table),
         f"{COMPARISON}.md": markdown_table(table),
+        f"{COMPARISON}.html": render(sweep_page(tables, f"Sweep in {folder}")).encode(),
         "summary.json": json_bytes({"bold": table.caption, "configurations": summaries}),
         "per_class.csv": csv_bytes(list(rows[0]), [list(row.values()) for row in rows]),
     }
     for name, content in contents.items():
         update_bytes(folder / name, content)
-    return [folder / f"{COMPARISON}.{ending}" for ending in ("csv", "md")]
+    return [folder / f"{COMPARISON}.{ending}" for ending in ("csv", "md", "html")]
 
 
 def _summaries(tables: "ComparedTables") -> list[dict[str, Any]]:
