@@ -64,6 +64,7 @@ def _chapter(runs: Sequence[FinishedRun], remarks: list[str]) -> Chapter | None:
     if not groups:
         return None
     if missing := missing_folds(groups):
-        remarks.append(f"Not all folds are finished: {abbreviate(missing)}")
+        dataset, labels, *_ = _space(runs[0])
+        remarks.append(f"{dataset}, {labels}: not all folds are finished: {abbreviate(missing)}")
     means = ImageMeans()
     return chapter(ComparedTables(combine_seeds(groups), means.read), means, remarks.append)
