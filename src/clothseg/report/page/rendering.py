@@ -5,7 +5,7 @@ from functools import cache
 
 from jinja2 import Environment
 
-from clothseg.report.page.charts import Chart, chart
+from clothseg.report.page.charts import MAX_TOGETHER, Chart, chart
 from clothseg.report.page.content import Chapter, Page
 from clothseg.report.page.environment import TEMPLATES, page_environment
 from clothseg.report.page.matrices import (
@@ -31,6 +31,7 @@ def _environment() -> Environment:
     environment = page_environment(TEMPLATES, "page.css", "page.js")
     environment.globals |= {
         "charts": _charts,
+        "max_together": MAX_TOGETHER,
         "best_of_classes": _best_of_classes,
         "cell_size": cell_size,
         "label_room": label_room,
