@@ -46,4 +46,6 @@ def _verdict(found: tested.Comparison, name: str) -> str:
         return f"not tested: {one.obstacle}"
     if one.difference is None:
         return "not tested"
-    return "worse" if one.is_worse else "cannot be told from the best"
+    if not one.is_told:
+        return "cannot be told from the best"
+    return "worse" if one.is_worse else "better on the test images, worse in validation"
