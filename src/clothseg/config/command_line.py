@@ -5,6 +5,7 @@ Hydra's own grammar, lets it compose the configurations, and checks every one of
 :mod:`clothseg.config.validation`, without importing torch.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,9 +33,16 @@ from clothseg.config.override import (
 from clothseg.config.query import query_overrides
 from clothseg.config.run_config import DatasetConfig, RunConfig
 from clothseg.config.schema import Config
+from clothseg.config.search_space import (
+    advice,
+    bounding,
+    chooses_search,
+    one_at_a_time,
+    range_problem,
+)
 from clothseg.config.settings import DatasetTask
 from clothseg.config.suggestion import did_you_mean
-from clothseg.config.validation import config_problems, launcher_problems
+from clothseg.config.validation import config_problems, plugin_problems
 from clothseg.error import ConfigError
 from clothseg.shipped import CONF
 
@@ -54,11 +62,16 @@ def check_command(
         every_fold: add the other folds to a configuration whose fold is not chosen.
         sweeps: accept several values for one key.
 
+    Returns:
+        All configurations; for a search, those in which one key at a time has each value of its
+        choice, or the bounds of its range.
+
     Raises:
         ConfigError: lists each problem of all configurations once.
     """
-    advice = "" if sweeps else "several values for one key require a sweep: add -m to the command"
-    composed = _check("config", overrides, Config, every_fold, advice)
+    single = "" if sweeps else "several values for one key require a sweep: add -m to the command"
+    search = every_fold and chooses_search(overrides)
+    composed = _check("config", overrides, Config, every_fold, single, search)
     return [one.with_config(RunConfig(one.config)) for one in composed]
 
 
@@ -93,6 +106,7 @@ def _check(
     schema: type[BaseModel],
     every_fold: bool = False,
     single: str = "",
+    search: bool = False,
 ) -> list[Composed[Plain]]:
     """Compose and check all configurations of a command line.
 
@@ -102,30 +116,35 @@ def _check(
         schema: keys and types.
         every_fold: as for :func:`check_command`.
         single: message, if a command accepts no sweeps; they are counted, never enumerated.
+        search: a sweeper of `conf/hydra/sweeper` chooses the values.
     """
     problems: list[str] = []
-    parsed = _parse(overrides, name, problems)
-    jobs = math.prod(map(number_of_values, parsed.valid))
+    parsed = _parse(overrides, name, problems, search)
+    tried = list(map(bounding, parsed.valid)) if search else parsed.valid
+    jobs = (sum if search else math.prod)(map(number_of_values, tried))
     if jobs > 1 and single:
         raise ConfigError([*problems, single])
     if jobs > MAX_JOBS:
         raise ConfigError([*problems, too_many(jobs, "combinations of values")])
     composer = Composer(name, parsed.settings, every_fold, problems)
     groups = group_names(name)
-    composed = composer.compose(parsed.valid, (*groups, *HYDRA_GROUPS))
+    combine = one_at_a_time if search else itertools.product
+    composed = composer.compose(tried, (*groups, *HYDRA_GROUPS), combine)
     skipped = tuple(f"{o.key_or_group}." for o in parsed.invalid)
     for one in composed:
         problems += [
             problem
             for problem in [
                 *config_problems(one.config, schema, groups),
-                *launcher_problems(one.launcher),
+                *plugin_problems(one.launcher, "hydra.launcher"),
+                *plugin_problems(one.sweeper, "hydra.sweeper"),
                 *contradictions(one.config, one.choices),
             ]
             if not (skipped and problem.startswith(skipped))
         ]
     if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
+        told = [advice(problem, parsed.valid) for problem in problems] if search else problems
+        raise ConfigError(list(dict.fromkeys(told)))
     return composed
 
 
@@ -174,7 +193,9 @@ class _Parsed:
     settings: list[str]
 
 
-def _parse(overrides: Sequence[str], name: str, problems: list[str]) -> _Parsed:
+def _parse(
+    overrides: Sequence[str], name: str, problems: list[str], search: bool = False
+) -> _Parsed:
     """Parse overrides; append the problems of single overrides to `problems`."""
     names = (*group_names(name), *HYDRA_GROUPS)
     accepted = []
@@ -183,7 +204,7 @@ def _parse(overrides: Sequence[str], name: str, problems: list[str]) -> _Parsed:
         if text := hydra_problem(key, str(override.input_line)):
             known = f"; {did_you_mean(key, HYDRA_GROUPS)}" if "/" in key else ""
             problems.append(text + known)
-        elif key not in names and (text := sweep_problem(override, is_group=False)):
+        elif text := _values_problem(override, key in names, search):
             problems.append(text)
         else:
             accepted.append(override)
@@ -193,11 +214,18 @@ def _parse(overrides: Sequence[str], name: str, problems: list[str]) -> _Parsed:
         valid=[o for o in accepted if o not in invalid and not o.key_or_group.startswith("hydra.")],
         invalid=invalid,
         settings=[
-            _force(o) if o.key_or_group.startswith(LAUNCHER) else str(o.input_line)
+            _force(o) if search or o.key_or_group.startswith(LAUNCHER) else str(o.input_line)
             for o in accepted
             if o.key_or_group.startswith((LAUNCHER, SWEEPER))
         ],
     )
+
+
+def _values_problem(override: Override, is_group: bool, search: bool) -> str | None:
+    """Explain what is wrong with several values; those of a group are checked with its options."""
+    if search:
+        return range_problem(override, is_group)
+    return None if is_group else sweep_problem(override, is_group=False)
 
 
 def _force(override: Override) -> str:

@@ -5,9 +5,8 @@ tenth of the time, and equal parts of the resolved configurations are stored onl
 """
 
 import itertools
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from hydra import compose, initialize_config_dir
@@ -21,13 +20,14 @@ from clothseg.config.explanation import (
     interpolation_problems,
     unsettable,
 )
-from clothseg.config.flags import is_hydra_key
+from clothseg.config.flags import SWEEPERS, is_hydra_key
 from clothseg.config.override import MAX_JOBS, Variant, too_many, variants
 from clothseg.config.replacement import functions_first, set_value, shown_choices
 from clothseg.config.suggestion import did_you_mean
 from clothseg.error import ConfigError
 from clothseg.label_file import label_file_part
 from clothseg.shipped import CONF
+from clothseg.shipped import options as shipped_options
 from clothseg.terminal.screen import progress_bar, say
 
 OmegaConf.register_new_resolver("labels_json", label_file_part, replace=True)
@@ -53,6 +53,7 @@ class Composed(Generic[C]):
         choices: the selected option of each group, or the function in its place, see
             :func:`clothseg.config.replacement.shown_choices`.
         launcher: settings of the launcher that runs a sweep's jobs, see `conf/hydra/launcher`.
+        sweeper: settings of a sweeper of `conf/hydra/sweeper`; empty for one of Hydra.
         overrides: the overrides of this configuration, each with a single value.
         swept: those of them that vary within the command, except the fold.
     """
@@ -62,6 +63,7 @@ class Composed(Generic[C]):
     launcher: dict[str, Any]
     overrides: Sequence[str] = ()
     swept: Sequence[str] = ()
+    sweeper: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -70,7 +72,9 @@ class Composed(Generic[C]):
 
     def with_config(self, config: D) -> "Composed[D]":
         """Return this configuration in another form."""
-        return Composed(config, self.choices, self.launcher, self.overrides, self.swept)
+        return Composed(
+            config, self.choices, self.launcher, self.overrides, self.swept, self.sweeper
+        )
 
 
 Plain = dict[str, Any]
@@ -95,7 +99,10 @@ class Composer:
         self._shared: dict[tuple[str, str], Any] = {}
 
     def compose(
-        self, overrides: Sequence[Override], groups: Sequence[str]
+        self,
+        overrides: Sequence[Override],
+        groups: Sequence[str],
+        combine: Callable[..., Iterable[Combination]] = itertools.product,
     ) -> list[Composed[Plain]]:
         """Compose one configuration for each combination of swept values and fold.
 
@@ -103,6 +110,7 @@ class Composer:
             overrides: valid overrides in the order of the command line, the last of which varies
                 fastest.
             groups: config groups of the main configuration.
+            combine: combines the values of the overrides, one of each.
 
         Raises:
             ConfigError: there are too many.
@@ -110,11 +118,12 @@ class Composer:
         counted = 0
         by_options: dict[tuple[str, ...], list[tuple[int, Combination]]] = {}
         choices = [variants(o, is_option=o.key_or_group in groups) for o in overrides]
-        for number, combination in enumerate(itertools.product(*choices)):
+        combinations = [*combine(*choices)]
+        for number, combination in enumerate(combinations):
             options = tuple(variant.text for variant in combination if variant.is_option)
             by_options.setdefault(options, []).append((number, combination))
         found: dict[int, list[Composed[Plain]]] = {}
-        total = math.prod(map(len, choices))
+        total = len(combinations)
         with progress_bar("planning", total) as advance:
             for options, members in by_options.items():
                 base = self.base(options)
@@ -145,7 +154,9 @@ class Composer:
             return None
         choices = {k: v for k, v in full.hydra.runtime.choices.items() if "/" not in k and v}
         config = OmegaConf.masked_copy(full, [str(key) for key in full if key != "hydra"])
-        return Base(config, choices, full.hydra.launcher)
+        foreign = full.hydra.runtime.choices[SWEEPERS] not in shipped_options(SWEEPERS)
+        sweeper = OmegaConf.create() if foreign else full.hydra.sweeper
+        return Base(config, choices, full.hydra.launcher, sweeper)
 
     def _complete(self, base: "Base", combination: Combination) -> list[Composed[Plain]]:
         """Set the values of a combination; return one configuration, or one of each fold."""
@@ -166,7 +177,9 @@ class Composer:
         texts = [v.text for v in combination if not is_hydra_key(v.key)]
         swept = [v.text for v in combination if v.is_swept and v.key != FOLD]
         choices = shown_choices(base.choices, base.config, config, combination)
-        one: Composed[Plain] = Composed({}, choices, self._launcher(base, config), texts, swept)
+        launcher = self._plugin(base.launcher, config)
+        sweeper = self._plugin(base.sweeper, config)
+        one: Composed[Plain] = Composed({}, choices, launcher, texts, swept, sweeper)
         if not folds:
             return self._resolved(config, one)
         composed = []
@@ -208,11 +221,11 @@ class Composer:
         known = [str(key) for key in node] if isinstance(node, DictConfig) else []
         self.problems.append(f"~{variant.key}: no such key; {did_you_mean(last, known)}")
 
-    def _launcher(self, base: "Base", config: DictConfig) -> Plain:
-        """Resolve the launcher's settings, which may refer to other keys of the configuration."""
-        node = OmegaConf.create({"launcher": base.launcher})
+    def _plugin(self, settings: DictConfig, config: DictConfig) -> Plain:
+        """Resolve settings of Hydra's, which may refer to other keys of the configuration."""
+        node = OmegaConf.create({"plugin": settings})
         node._set_parent(config)
-        resolved: Plain = self._share("hydra.launcher", self._resolve(node.launcher) or {})
+        resolved: Plain = self._share("hydra", self._resolve(node.plugin) or {})
         return resolved
 
     def _share(self, key: str, value: Any) -> Any:
@@ -239,6 +252,7 @@ class Base:
     config: DictConfig
     choices: dict[str, str]
     launcher: DictConfig
+    sweeper: DictConfig
 
 
 def plain_config(config: DictConfig) -> dict[str, Any]:

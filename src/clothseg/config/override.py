@@ -68,7 +68,10 @@ def sweep_problem(override: Override, is_group: bool) -> str | None:
     if is_hydra_key(override.key_or_group):
         reason = "this setting applies to the entire sweep; pass a single value"
     elif override.is_interval_sweep():
-        reason = "interval() cannot be enumerated; use choice() or range()"
+        reason = (
+            "interval() cannot be enumerated; use choice() or range(), or search it with "
+            "hydra/sweeper=random or optuna"
+        )
     elif isinstance(override.value(), Glob) and not known:
         reason = "glob() selects options of a group; use choice() or range()"
     else:

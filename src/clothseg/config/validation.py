@@ -85,14 +85,17 @@ def _uninterpolated(node: Any, path: str = "") -> Iterator[str]:
             yield from _uninterpolated(value, f"{path}.{index}")
 
 
-def launcher_problems(node: Mapping[str, Any]) -> list[str]:
-    """Find all settings of a launcher that do not match its parameters."""
-    if not node.get("_target_", "").startswith("hydra_plugins.clothseg_launchers."):
-        return []  # a launcher from Hydra or from an installed plugin
+def plugin_problems(node: Mapping[str, Any], path: str) -> list[str]:
+    """Find all settings of a launcher or a sweeper that do not match its parameters.
+
+    Args:
+        node: its settings; those of other packages than this one are not checked.
+        path: `hydra.launcher` or `hydra.sweeper`.
+    """
+    if not node.get("_target_", "").startswith("hydra_plugins.clothseg_"):
+        return []
     arguments = {key: value for key, value in node.items() if key != "_target_"}
-    return _model_problems(
-        argument_model(resolve_target(node["_target_"], [])), arguments, "hydra.launcher"
-    )
+    return _model_problems(argument_model(resolve_target(node["_target_"], [])), arguments, path)
 
 
 @cache
