@@ -9,6 +9,7 @@ EXTRAS = {
     "tensorboard": ("tensorboard",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "slurm": ("submitit",),
+    "optuna": ("optuna", "cmaes"),
     "cfpd": ("h5py",),
     "modanet": ("pycocotools",),
     "results": ("pandas",),

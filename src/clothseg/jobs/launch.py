@@ -21,9 +21,11 @@ from clothseg.config.flags import (
     MULTIRUN_FLAGS,
     QUERY_FLAGS,
     QUERY_MODIFIERS,
+    SWEEPERS,
     query_problems,
 )
 from clothseg.config.run_config import RunConfig
+from clothseg.config.search_space import chooses_search
 from clothseg.error import ConfigError, first_line
 from clothseg.jobs.command_tag import command_tag, with_tag
 from clothseg.jobs.inputs import Inputs, share_inputs
@@ -60,6 +62,8 @@ def launch(overrides: list[str], flags: list[str]) -> int:
     if modifiers := [flag for flag in flags if flag in QUERY_MODIFIERS]:
         raise ConfigError([f"{flag}: only allowed together with --cfg" for flag in modifiers])
     many = any(flag in MULTIRUN_FLAGS for flag in flags)
+    if chooses_search(overrides) and not many:
+        raise ConfigError([f"{SWEEPERS}: a search runs many trials; add -m to the command"])
     tag = command_tag(overrides)
     if folder := origin(overrides):
         again = with_tag(repetition(folder, overrides, every_fold=many), tag)
@@ -78,7 +82,10 @@ def launch(overrides: list[str], flags: list[str]) -> int:
         return report_outcomes([_run_one(composed[0], Machine.here(), Inputs())], command)
     sweep = run_sweep(overrides, composed)
     outcomes = [*sweep.outcomes.values()]
-    status = report_outcomes(outcomes, command, sweep.folder) if outcomes else 0
+    if sweep.search:
+        status = sweep.search.report()
+    else:
+        status = report_outcomes(outcomes, command, sweep.folder) if outcomes else 0
     if sweep.error:
         raise sweep.error
     return status

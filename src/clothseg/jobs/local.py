@@ -70,7 +70,10 @@ def _run_all(
         return []
     world_size = max(job.world_size for job in jobs)
     gpu = any(job.config.execution.accelerator != "cpu" for job in jobs)
-    slots = machine.slots(max_parallel, world_size, "auto" if gpu else "cpu")
+    accelerator = "auto" if gpu else "cpu"
+    slots = machine.slots(max_parallel, world_size, accelerator)
+    if len(jobs) < len(slots):  # the fewer jobs, the more cores for each
+        slots = machine.slots(len(jobs), world_size, accelerator)
     progress.parallel = len(slots)
     free_slots: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for slot in slots:

@@ -50,7 +50,7 @@ def report_outcomes(
     interrupted = any(o.result == "interrupted" for o in outcomes)
     for folder, jobs in configs.items():
         try:
-            folds = _report_config(folder, jobs, config, details=len(configs) == 1)
+            folds = report_config(folder, jobs, config, details=len(configs) == 1)
         except DataError as error:
             if not interrupted:
                 problems.append(str(error))
@@ -129,7 +129,7 @@ def repeating_command(run: FinishedRun) -> str:
     return shlex.join(["python", "train.py", *typed, "rerun=true", "-m"])
 
 
-def _report_config(
+def report_config(
     folder: Path, jobs: Sequence[Outcome], config: RunConfig, details: bool
 ) -> list[FinishedRun]:
     """Summarize the folds of a configuration if they are complete; returns its runs.
@@ -155,7 +155,7 @@ def _report_config(
         fold = "" if folds is None else f" fold {jobs[0].fold}"
         if details:
             console.print(*score_tables(cards, f"{name}{fold}, test set", validation))
-            _print_doubts(cards)
+            print_doubts(cards)
             console.print(f"saved to {finished[0].folder}", soft_wrap=True, markup=False)
         return runs
     missing = sorted(set(range(folds)) - {job.fold for job in finished})
@@ -174,14 +174,14 @@ def _report_config(
     if not details:
         return runs
     console.print(*score_tables(cards, f"{name}, {folds} folds, test set", validation))
-    _print_doubts(cards)
+    print_doubts(cards)
     matrix = folder / "confusion_matrix.png"
     pooled = f"; pooled over folds: {matrix}" if matrix.is_file() else ""
     console.print(f"saved to {folder}{pooled}", soft_wrap=True, markup=False)
     return runs
 
 
-def _print_doubts(cards: Sequence[Mapping[str, Any]]) -> None:
+def print_doubts(cards: Sequence[Mapping[str, Any]]) -> None:
     """Print why the scores of a configuration are suspect, and in how many of its folds."""
     for reason, count in Counter(reason for card in cards for reason in doubts(card)).items():
         folds = f" in {count} of {len(cards)} folds" if len(cards) > 1 else ""

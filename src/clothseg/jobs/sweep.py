@@ -17,6 +17,7 @@ from clothseg.config.command_line import check_command, constant_keys, hydra_ove
 from clothseg.config.composition import FOLD, Composed
 from clothseg.config.flags import SWEEPER
 from clothseg.config.run_config import RunConfig
+from clothseg.config.search_space import search_space
 from clothseg.error import ConfigError, DataError, UserError
 from clothseg.jobs.command_tag import command_tag, with_tag
 from clothseg.jobs.inputs import Inputs
@@ -24,6 +25,8 @@ from clothseg.jobs.machine import Machine
 from clothseg.jobs.outcome import Outcome, sweep_score
 from clothseg.jobs.plan import plan_jobs, without_repeats
 from clothseg.jobs.process import prepare
+from clothseg.jobs.search.checks import require_comparable
+from clothseg.jobs.search.result import SearchResult
 from clothseg.jobs.sweep_folder import SweepFolder
 from clothseg.run.job import Job
 from clothseg.shipped import CONF
@@ -57,6 +60,7 @@ class Sweep:
         tag: tag of the command, see :mod:`clothseg.jobs.command_tag`.
         outcomes: outcome of each run by its folder.
         folder: folder for files about the sweep as a whole; None without one.
+        search: result of a search; None if there was none.
         error: the error that ended the sweep before all of its jobs were run.
     """
 
@@ -65,6 +69,7 @@ class Sweep:
     tag: str = ""
     outcomes: dict[Path, Outcome] = field(default_factory=dict)
     folder: SweepFolder | None = None
+    search: SearchResult | None = None
     error: UserError | None = None
     _planned: list[Job] = field(default_factory=list)
     _inputs: Inputs = field(default_factory=Inputs)
@@ -89,7 +94,7 @@ class Sweep:
 
     def run(self, composed: Sequence[Composed[RunConfig]]) -> None:
         """Plan and run configurations."""
-        self._run_jobs(plan_jobs(composed, self.launcher.machine, self._inputs))
+        self.run_jobs(plan_jobs(composed, self.launcher.machine, self._inputs))
 
     def try_values(self, batch: Sequence[Sequence[str]]) -> list[float | None]:
         """Run a batch of a sweeper's choices; called by Hydra's launcher.
@@ -103,10 +108,9 @@ class Sweep:
         Raises:
             SweepEnded: a choice is invalid, or the command was interrupted.
         """
-        machine = self.launcher.machine
         try:
-            planned = [plan_jobs(self._compose(o), machine, self._inputs) for o in batch]
-            self._run_jobs([job for folds in planned for job in folds])
+            planned = [self.plan(overrides) for overrides in batch]
+            self.run_jobs([job for folds in planned for job in folds])
             if any(outcome.result == "interrupted" for outcome in self.outcomes.values()):
                 raise SweepEnded
             return [self._mean_score(folds) for folds in planned]
@@ -117,7 +121,16 @@ class Sweep:
     def __call__(self, config: DictConfig) -> None:
         """Satisfy Hydra, whose jobs are run by :meth:`try_values`."""
 
-    def _run_jobs(self, jobs: Sequence[Job]) -> None:
+    def plan(self, overrides: Sequence[str]) -> list[Job]:
+        """Plan the folds of one configuration, named by what varies within the command.
+
+        Raises:
+            ConfigError: the configuration is invalid.
+            DataError: its dataset cannot be read.
+        """
+        return plan_jobs(self._compose(overrides), self.launcher.machine, self._inputs)
+
+    def run_jobs(self, jobs: Sequence[Job]) -> None:
         """Run those jobs whose run is not that of an earlier job of this command."""
         new = [job for job in without_repeats(jobs) if job.folder not in self.outcomes]
         self._planned += new
@@ -157,6 +170,9 @@ def run_sweep(overrides: list[str], composed: list[Composed[RunConfig]]) -> Swee
     folder = SweepFolder(overrides, composed[0].config.output)
     sweep = Sweep(launcher, constant_keys(overrides), command_tag(overrides), folder=folder)
     sweeper = _chooses_sweeper(overrides)
+    if settings := composed[0].sweeper:
+        space, _ = search_space(overrides)
+        require_comparable(space, [job.config for job in composed], settings)
     sweep.require(composed, several=sweeper or len({job.name for job in composed}) > 1)
     if sweeper:
         run_sweeper(hydra_overrides(overrides), sweep)
