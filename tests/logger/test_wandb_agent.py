@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from clothseg.config.command_line import check_command
+from clothseg.config.flags import split_flags
 from clothseg.error import ConfigError
 from clothseg.logger import wandb_environment as environment
 from clothseg.logger.tracker import Subject
@@ -303,22 +304,71 @@ def test_several_configurations_are_allowed_without_an_agent(no_variables, monke
         environment.require_one_configuration(several=True)
 
 
-@pytest.mark.slow
-def test_the_documented_sweep_is_a_command_of_all_folds():
-    """Its command is expanded as the agent does."""
-    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+def started_by_an_agent(sweep, chosen):
+    """Words of the command that an agent starts for a trial, without the interpreter.
 
-    text = (REPOSITORY / "conf/README.md").read_text().split("### W&B sweeps")[1]
-    sweep = yaml.safe_load(text.split("```yaml")[1].split("```")[0])
-    ranges = sweep["parameters"]["optimizer.lr"]
-    assert ranges["min"] < 0.01 < ranges["max"]  # YAML 1.1 reads 1e-4 as text
-    chosen = {"optimizer.lr": {"value": 0.01}}
-    arguments = create_sweep_command_args({"args": chosen})["args_no_hyphens"]
-    words = sweep["command"]
-    assert words[:3] == ["${env}", "${interpreter}", "${program}"]
-    assert words[-2:] == ["-m", "${args_no_hyphens}"]
-    jobs = check_command([*words[3:-2], *arguments], every_fold=True)
-    assert [job.config.fold for job in jobs] == [0, 1, 2, 3, 4]
-    assert all(job.config.plain["optimizer"]["lr"] == 0.01 for job in jobs)
-    assert all(job.config.plain["logger"]["wandb"]["mode"] == "online" for job in jobs)
-    assert sweep["metric"]["name"] == "score"
+    Args:
+        sweep: content of the YAML file of a sweep.
+        chosen: values of its parameters.
+    """
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+    parameters = {key: {"value": value} for key, value in chosen.items()}
+    macros = create_sweep_command_args({"args": parameters})
+    macros |= {"program": [sweep["program"]], "interpreter": ["python"], "env": ["/usr/bin/env"]}
+    words = []
+    for chunk in create_sweep_command([*sweep["command"]]):
+        macro = chunk.startswith("${") and chunk.endswith("}")
+        words += macros[chunk[2:-1]] if macro else [chunk]
+    assert words[:2] == ["/usr/bin/env", "python"]
+    return words[2:]
+
+
+@pytest.fixture(scope="module")
+def shipped_sweep():
+    """Content of the YAML file, with the first of the values that it may choose."""
+    sweep = yaml.safe_load((REPOSITORY / "conf/wandb/sweep.yaml").read_text())
+    ranges = sweep["parameters"]
+    chosen = {"optimizer.lr": 0.01, "loss": ranges["loss"]["values"][-1]}
+    assert chosen.keys() == ranges.keys()
+    bounds = ranges["optimizer.lr"]
+    assert bounds["min"] < 0.01 < bounds["max"]  # YAML 1.1 reads 1e-4 as text
+    assert sweep["metric"] == {"name": "score", "goal": "maximize"}
+    return sweep, chosen
+
+
+@pytest.mark.slow
+def test_the_shipped_sweep_is_a_command_of_all_folds_for_each_value(shipped_sweep):
+    sweep, chosen = shipped_sweep
+    for loss in sweep["parameters"]["loss"]["values"]:
+        program, *typed = started_by_an_agent(sweep, chosen | {"loss": loss})
+        overrides, flags = split_flags(typed)
+        assert (program, flags) == ("train.py", ["-m"])
+        jobs = check_command(overrides, every_fold=True)
+        assert [job.config.fold for job in jobs] == [0, 1, 2, 3, 4]
+        assert {job.choices["loss"] for job in jobs} == {loss}
+        assert all(job.config.plain["optimizer"]["lr"] == 0.01 for job in jobs)
+        assert all(job.config.plain["logger"]["wandb"]["mode"] == "online" for job in jobs)
+
+
+@pytest.mark.slow(seconds=40)
+def test_a_trial_of_the_shipped_sweep_has_the_validation_score_of_its_folds(
+    shipped_sweep, command_line, tmp_path
+):
+    sweep, chosen = shipped_sweep
+    offline = {"logger.wandb.mode=online": "logger.wandb.mode=offline"}
+    smoke = [*command_line.tiny(tmp_path / "runs")[1:]]
+    smoke.remove("optimizer.lr=1e-3")
+    words = [offline.get(word, word) for word in started_by_an_agent(sweep, chosen)]
+    result = command_line.run([*words, *smoke], **agent(tmp_path, "trial1"))
+    assert result.returncode == 0, result.stderr
+    folds = records(tmp_path / "runs")
+    (segment,) = segments(folds[0].folder.parent)
+    entry = run_of(segment)
+    assert (entry["run_id"], entry["sweep_id"]) == ("trial1", "s1")
+    validation = [record.metrics["validation"]["mean"]["iou"] for record in folds]
+    assert scores(segment)["score"] == pytest.approx(sum(validation) / 2)
+    for record in folds:
+        beside = run_of(segments(record.folder)[0])
+        assert beside["run_group"] == entry["run_group"]
+        assert "sweep_id" not in beside
