@@ -33,7 +33,7 @@ def problems(*overrides):
         ("+dataset@dataset=ccp", "+dataset: is selected already; write dataset=<option>"),
         ("++model=unet", "++model=unet: a group cannot be forced; write model=unet"),
         ("~hydra.launcher.nope", "~hydra.launcher.nope: is not set, so it cannot be removed"),
-        ("hydra.sweeper.foo=1", "hydra.sweeper.foo: the sweeper has no such key; +hydra.sweeper"),
+        ("hydra.sweeper.foo=1", "hydra.sweeper.foo: the sweeper has no such key; hydra/sweeper="),
         ("hydra/sweeper=nope", "hydra/sweeper=nope: no such option; available: basic"),
         ("hydra/sweeper=5", "hydra/sweeper=5: must be the name of a sweeper, such as basic"),
         ("hydra/sweeper=1.5", "hydra/sweeper=1.5: must be the name of a sweeper"),
