@@ -17,8 +17,8 @@ from clothseg.error import ConfigError, first_line
 COMPOSITION = (
     (
         r"Could not override '(hydra\.sweeper\..+)'",
-        r"\1: the sweeper has no such key; hydra/sweeper=random and hydra/sweeper=optuna are those of "
-        r"a search, and +\1=<value> adds a key",
+        r"\1: the sweeper has no such key; hydra/sweeper=random and hydra/sweeper=optuna are those "
+        r"of a search, and +\1=<value> adds a key",
     ),
     (
         r"Could not override '(.*)@(.*)'",
