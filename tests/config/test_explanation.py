@@ -77,7 +77,11 @@ def test_interpolations_that_cannot_be_resolved(override, message):
 
 def test_a_long_chain_of_interpolations_is_a_message():
     chain = [f"+k{n}=${{k{n + 1}}}" for n in range(400)]
-    assert "refers to itself, or to too long a chain of others" in problems(*chain, "+k400=1")
+    assert "`${` occurs 400 times; at most 16 are allowed" in problems(*chain, "+k400=1")
+
+
+def test_an_interpolation_that_refers_to_itself_is_a_message():
+    assert "refers to itself, or to too long a chain of others" in problems("+k=${l}", "+l=${k}")
 
 
 @pytest.mark.parametrize("part", [",__class__", ",nope", ""])

@@ -13,6 +13,7 @@ from clothseg.error import ConfigError
 from clothseg.run.record import Record
 from clothseg.run.signature import signature
 from support.paths import REPOSITORY
+from support.shipped_config import label_space
 
 RECORD = REPOSITORY / "tests" / "run" / "record_0.1.0"
 """`config.yaml` of a run recorded by version 0.1.0, and the signature in its folder name."""
@@ -31,13 +32,14 @@ def test_a_record_of_version_0_1_0_loads_with_the_current_names():
     assert config["dataset"]["num_images"] == 16
     assert config["augmentation"]["_target_"] == "clothseg.augmentation.flip"
     (job,) = check_command([word for word in record["overrides"] if not word.startswith("hydra/")])
-    # Later keys, and a default that has changed since; only that of the masks affects the result.
+    # Later keys, and defaults that have changed since; only that of the masks affects the result.
     checkpoints = config["callbacks"]["checkpoints"] | {"interval": 10, "keep_last": False}
     later = {
         "backbone": config["backbone"] | {"normalization": "imagenet"},
         "init_from": None,
         "callbacks": {"checkpoints": checkpoints},
         "data": config["data"] | {"fit": "squeeze", "mask_pixel": "center"},
+        "labels": config["labels"] | {"colors": list(label_space("refined15").colors)},
         "metric": {"train": False, "validation": []},
         "optimizer": config["optimizer"] | {"backbone_rate": 1.0},
         "task": {"_target_": "clothseg.task.semantic"},

@@ -9,7 +9,7 @@ from clothseg.config.run_config import RunConfig
 from clothseg.config.search_space import Dimension, Range
 from clothseg.error import ConfigError
 from clothseg.extras import require_extra
-from clothseg.metric.names import VALIDATION_LOSS
+from clothseg.metric.names import DEFAULT_MONITOR, VALIDATION_LOSS
 from clothseg.run.signature import is_irrelevant
 
 MONITOR = "callbacks.checkpoints.monitor"
@@ -62,7 +62,7 @@ def _score_problems(keys: Sequence[str], configs: Sequence[RunConfig]) -> Iterat
     if VALIDATION_LOSS in monitors and any(key.split(".")[0] == "loss" for key in keys):
         yield (
             f"{MONITOR}={VALIDATION_LOSS}: cannot compare trials whose losses differ; choose a "
-            "score, such as val/mean_iou"
+            f"score, such as {DEFAULT_MONITOR}"
         )
     if any(config.plain["split"].get("validation") == "test" for config in configs):
         yield (

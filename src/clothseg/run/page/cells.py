@@ -5,18 +5,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clothseg.metric.names import ACCURACY, APP, APR, F1, IOU
 from clothseg.report.page.content import RunTable
 from clothseg.run.configurations import Configurations
 from clothseg.run.differences import settings
 from clothseg.run.finished import FinishedRun
 from clothseg.run.rows import result_rows
 
+SCORES = {score.name: score.heading for score in (ACCURACY, F1, IOU, APR, APP)}
+"""Scores in percent."""
 COLUMNS = {
     "fold": "fold",
     "seed": "seed",
-    "accuracy": "accuracy",
-    "mean_f1": "F1",
-    "mean_iou": "IoU",
+    **SCORES,
     "best_epoch": "best epoch",
     "epochs": "epochs",
     "train_seconds": "training, s",
@@ -26,8 +27,6 @@ COLUMNS = {
     "run": "folder",
 }
 """Columns of the table of runs, and their headings."""
-SCORES = ("accuracy", "mean_f1", "mean_iou")
-"""Scores in percent."""
 
 
 def shared_and_differing(
