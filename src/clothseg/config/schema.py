@@ -185,6 +185,8 @@ class Config(BaseModel):
     data: Data
     report: RunReport = RunReport()
     metric: Metric = Metric(**NO_METRIC)
+    decisions: dict[str, str] = {}
+    """Open choices of a paper's experiment that are ours: groups or keys, and the reasons."""
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     """Seed of initial weights, sample order, augmentation and dropout."""
     output: str

@@ -15,6 +15,7 @@ from clothseg.run.first_colors import first_colors
 Plain = dict[str, Any]
 
 IRRELEVANT_KEYS = (
+    "decisions",
     "output",
     "rerun",
     "rerun_from",
@@ -84,6 +85,15 @@ def signature(
         world_size: number of processes of the run.
         own_code: hashes of the user's own packages that the run uses, see :mod:`.own_code`.
     """
+    parts: list[Any] = [first_names(relevant_content(config)), fingerprint, world_size]
+    if own_code:  # a run without any has the signature of versions that did not hash it
+        parts.append(dict(own_code))
+    content = json.dumps(parts, sort_keys=True)
+    return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
+
+
+def relevant_content(config: Mapping[str, Any]) -> Plain:
+    """Select the part of a resolved configuration that can affect a result, under current names."""
     relevant = current_names(config)
     _drop_unrelated_names(relevant)
     if _look_up(relevant, "labels.colors") is not None:
@@ -102,11 +112,7 @@ def signature(
     for key, neutral in NEUTRAL_DEFAULTS.items():
         if _look_up(relevant, key) == neutral:
             _drop(relevant, key)
-    parts: list[Any] = [first_names(relevant), fingerprint, world_size]
-    if own_code:  # a run without any has the signature of versions that did not hash it
-        parts.append(dict(own_code))
-    content = json.dumps(parts, sort_keys=True)
-    return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
+    return relevant
 
 
 def is_irrelevant(key: str) -> bool:
