@@ -33,6 +33,7 @@ def test_a_dataset_is_checked_and_hashed_once_for_all_jobs(small_ccp, tmp_path, 
     jobs = plan_jobs(composed, MACHINE, inputs)
     assert len(jobs) == 20
     assert len({job.folder for job in jobs}) == 20
+    assert {job.fingerprint for job in jobs} == {inputs.fingerprint(composed[0].config)}
     assert calls["fingerprint"] == 1
     assert calls["samples"] == 2  # in the check, and by the hash of its files
 

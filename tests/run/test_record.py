@@ -324,3 +324,14 @@ def test_colors_of_own_label_spaces_are_in_signatures_as_ever():
     mine = {**FROZEN, "labels": {**labels, "colors": ["#000000", "#ffffff"]}}
     other = {**FROZEN, "labels": {**labels, "colors": ["#000000", "#ff0000"]}}
     assert signature(mine, "f", 1) != signature(other, "f", 1)
+
+
+def test_a_record_holds_the_fingerprint_of_its_dataset_and_the_open_choices(tmp_path):
+    (job,) = check_command(["experiment=martellozzo2023/vgg16_4", "dataset.root=x"])
+    record = Record(tmp_path)
+    plain = dict(job.config.plain)
+    record.begin(plain, job.choices, list(job.overrides), "CPU", None, None, "0123abcd")
+    assert record.environment["dataset_fingerprint"] == "0123abcd"
+    assert record.config["config"]["decisions"]["loss"] == "cross-entropy"
+    without = signature({**plain, "decisions": {}}, "0123abcd", 1)
+    assert signature(plain, "0123abcd", 1) == without

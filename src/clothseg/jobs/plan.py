@@ -46,6 +46,7 @@ def _plan(composed: Composed[RunConfig], machine: Machine, inputs: Inputs) -> Jo
         choices=composed.choices,
         overrides=list(composed.overrides),
         world_size=world_size,
+        fingerprint=fingerprint,
         own_code=own_code,
         start=start,
     )

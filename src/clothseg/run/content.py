@@ -72,6 +72,8 @@ class Environment(TypedDict):
     """Content of `environment.json`."""
 
     commit: str | None
+    dirty: NotRequired[bool | None]
+    dataset_fingerprint: NotRequired[str]
     own_code: NotRequired[dict[str, str]]
 
 

@@ -26,6 +26,7 @@ class Job:
         world_size: number of processes of the run.
         code: commit of the code, see :func:`clothseg.run.environment.code_version`; None lets the
             process of the job ask.
+        fingerprint: hash of the dataset's content.
         own_code: hashes of the user's own packages that the run uses, see
             :mod:`clothseg.run.own_code`.
         wait: seconds to wait for another process that executes the same run before giving up.
@@ -43,6 +44,7 @@ class Job:
     overrides: list[str]
     world_size: int = 1
     code: Mapping[str, Any] | None = None
+    fingerprint: str = ""
     own_code: Mapping[str, str] = field(default_factory=dict)
     wait: float = 0
     census: Path | None = None

@@ -254,6 +254,7 @@ class Record:
         device: str,
         code: Mapping[str, Any] | None = None,
         own_code: Mapping[str, str] | None = None,
+        fingerprint: str = "",
     ) -> int:
         """Create or reopen the folder for an attempt; return the attempt number, from 1."""
         attempts: int = (self.status or {}).get("attempts", 0) + 1
@@ -263,6 +264,7 @@ class Record:
         content = {"choices": dict(choices), "overrides": overrides, "config": config}
         write_text(self.folder / "config.yaml", yaml.dump(content, Dumper=_Dumper, sort_keys=False))
         versions = environment(code) | {"own_code": dict(own_code or {}), "device": device}
+        versions["dataset_fingerprint"] = fingerprint
         write_json(self.folder / "environment.json", versions)
         self.set_state("running", attempts=attempts)
         return attempts

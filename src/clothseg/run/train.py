@@ -95,7 +95,15 @@ def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
         with run_log(job.folder / "log.txt") as say:
             device = device_name(job)
             plain = dict(job.config.plain)
-            record.begin(plain, job.choices, job.overrides, device, job.code, job.own_code)
+            record.begin(
+                plain,
+                job.choices,
+                job.overrides,
+                device,
+                job.code,
+                job.own_code,
+                job.fingerprint,
+            )
             split.write(frozen)
             lines = [
                 f"{task.network.trainable / 1e6:.1f} M parameters on {device}, "
