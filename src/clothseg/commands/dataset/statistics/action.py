@@ -46,6 +46,7 @@ def act(context: Context) -> int:
     }
     summary = _summary(context, counts, rows)
     summary |= {f"classes_by_{key}": parts for key, parts in by_group.items()}
+    summary["division"] = None if split is None else split.division
     write_json(folder / "statistics.json", summary | {"further": further})
     _write_csv(folder / "classes.csv", rows)
     _write_csv(folder / "images.csv", image_rows(counts))
@@ -85,6 +86,7 @@ def _summary(context: Context, counts: Counts, rows: Sequence[dict[str, Any]]) -
     return {
         "dataset": context.name,
         "labels": context.labels.name,
+        "fingerprint": context.reader.fingerprint(),
         "images": len(counts.samples),
         "pixels": int(counts.pixels.sum()),
         "instances_are": _instance_meaning(counts),
