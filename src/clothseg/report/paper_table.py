@@ -1,13 +1,12 @@
 """Tables of configurations for papers and spreadsheets: CSV, Markdown and LaTeX."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clothseg.files import csv_bytes
 from clothseg.metric.names import Score
-from clothseg.terminal.streams import harmless
+from clothseg.report.markup import latex, markdown, one_line
 
 Summary = Mapping[str, Any]
 """`mean` and `std` of a quantity over repetitions, `low` and `high` of its interval; None if
@@ -141,24 +140,24 @@ def csv_table(table: PaperTable) -> bytes:
 
 def markdown_table(table: PaperTable) -> bytes:
     """Encode as a table of GitHub's Markdown; the best rows are bold."""
-    rows = [_row(table.headings, _markdown), f"|---|{'---:|' * (len(table.headings) - 1)}"]
+    rows = [_row(table.headings, markdown), f"|---|{'---:|' * (len(table.headings) - 1)}"]
     for line in table.lines:
-        cells = [_markdown(_label(line)), *table.cells(line, "±")]
+        cells = [markdown(_label(line)), *table.cells(line, "±")]
         rows.append(_row([f"**{cell}**" for cell in cells] if line.is_best else cells))
-    return "\n".join([*rows, "", f"{_markdown(table.caption)}.", ""]).encode()
+    return "\n".join([*rows, "", f"{markdown(table.caption)}.", ""]).encode()
 
 
 def latex_table(table: PaperTable) -> bytes:
     r"""Encode as a `tabular` of LaTeX with the rules of booktabs; the best rows are bold."""
     rows = []
     for line in table.lines:
-        cells = [_latex(_label(line)), *table.cells(line, r"$\pm$")]
+        cells = [latex(_label(line)), *table.cells(line, r"$\pm$")]
         bold = [rf"\textbf{{{cell}}}" for cell in cells]
         rows.append(" & ".join(bold if line.is_best else cells) + r" \\")
-    headings = " & ".join(map(_latex, table.headings))
+    headings = " & ".join(map(latex, table.headings))
     return "\n".join(
         [
-            rf"% \usepackage{{booktabs}}. {_one_line(table.caption)}.",
+            rf"% \usepackage{{booktabs}}. {one_line(table.caption)}.",
             rf"\begin{{tabular}}{{l{'r' * (len(table.headings) - 1)}}}",
             r"\toprule",
             rf"{headings} \\",
@@ -177,30 +176,3 @@ def _label(line: Line) -> str:
 
 def _row(cells: Sequence[str], escape: Callable[[str], str] = str) -> str:
     return f"| {' | '.join(map(escape, cells))} |"
-
-
-def _one_line(text: str) -> str:
-    """Replace line breaks, which would end a row, by spaces, and escape control characters."""
-    return " ".join(harmless(text).split())
-
-
-def _markdown(text: str) -> str:
-    return re.sub(r"([\\|`*_<>\[\]~&])", r"\\\1", _one_line(text))
-
-
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    **{character: f"\\{character}" for character in "{}$&#%_"},
-    # After the end of a row, these would be its arguments.
-    **{character: f"{{{character}}}" for character in "[*"},
-}
-"""Commands of LaTeX for characters that it does not print as they are."""
-
-
-def _latex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in _one_line(text))
