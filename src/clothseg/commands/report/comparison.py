@@ -32,7 +32,11 @@ def draw(settings: Report) -> None:
         DataError: there is no tested configuration, there are too many, or they have no test image
             in common.
     """
-    tested = find_configurations(settings)
+    draw_comparison(find_configurations(settings), settings)
+
+
+def draw_comparison(tested: Sequence[Configuration], settings: Report) -> None:
+    """Draw configurations beside each other, under their names; raises as :func:`draw`."""
     if len(tested) > MAX_COLUMNS:
         raise DataError(
             f"runs={settings.runs}: {len(tested)} configurations are too many for one figure, the "

@@ -110,7 +110,16 @@ class Segmented:
 
 
 def find_configurations(settings: Report) -> list[Configuration]:
-    """Find the tested configurations below a folder; warn of runs without scores of their images.
+    """Find the tested configurations below a folder, see :func:`configurations_of`."""
+    return configurations_of(recorded_runs(Path(settings.runs)), settings)
+
+
+def configurations_of(runs: Sequence[Record], settings: Report) -> list[Configuration]:
+    """Group tested runs by configuration; warn of those without scores of their images.
+
+    Args:
+        runs: records of the runs.
+        settings: settings of the report.
 
     Raises:
         ConfigError: a run uses packages that are not trusted, or `root` does not fit it.
@@ -118,7 +127,7 @@ def find_configurations(settings: Report) -> list[Configuration]:
     """
     groups: dict[Path, dict[str, ScoredImage]] = {}
     first: dict[Path, Record] = {}
-    for run in recorded_runs(Path(settings.runs)):
+    for run in runs:
         if reason := _unusable(run):
             say(f"warning: left out: {reason}")
             continue

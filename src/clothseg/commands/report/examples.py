@@ -43,7 +43,11 @@ def draw(settings: Report) -> None:
             f"runs={settings.runs}: {len(tested)} configurations ({names}); select the folder of "
             "one, such as runs=outputs/<dataset>-<labels>/<model>-<backbone>/<signature>"
         )
-    (one,) = tested
+    draw_examples(tested[0], settings)
+
+
+def draw_examples(one: Configuration, settings: Report) -> None:
+    """Draw test images of a configuration; raises as :func:`draw`."""
     name, number = settings.class_name, settings.num_images
     if name is None:
         sections, title = (
