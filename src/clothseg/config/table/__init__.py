@@ -1,0 +1,1 @@
+"""Tables and figures of papers as data: the files of `conf/table`, without importing torch."""
