@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train test check lint format lock weights wheel hooks clean
+.PHONY: help setup demo train tables reproduce test check lint format lock weights wheel hooks clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -27,6 +27,15 @@ demo: setup  ## set up, cross-validate on synthetic photos, and write a page of 
 
 train: setup  ## set up and train: make train ARGS="model=unet backbone=resnet18 -m"
 	$(RUN) train.py $(ARGS)
+
+tables: setup  ## write the tables and figures of all papers from the runs in outputs/: make tables [ARGS="runs=…"]
+	$(RUN) scripts/tables.py $(ARGS)
+
+# The folders of the datasets are DATA/ccp, DATA/cfpd and so on. Without it, small budgets draw people.
+PAPER  ?= null
+BUDGET ?= full
+reproduce: setup  ## train what a paper's tables lack, and write them: make reproduce PAPER=inacio2019 BUDGET=smoke [DATA=…]
+	$(RUN) scripts/tables.py action=fill table=$(PAPER) budget=$(BUDGET) $(if $(DATA),data='$(DATA)') $(ARGS)
 
 test: setup  ## set up and run all tests
 	$(RUN) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder

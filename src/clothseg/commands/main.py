@@ -42,6 +42,7 @@ COMMANDS = {
     "score": Command("score a folder of predicted masks", "score"),
     "report": Command("compare recorded runs", "report"),
     "status": Command("show what runs and sweeps are doing", "status"),
+    "tables": Command("fill and write the tables and figures of the papers", "tables"),
     "dataset": Command("audit, analyze, convert, crop, draw or download a dataset", "dataset"),
     "benchmark": Command("benchmark clothseg against hand-written code", "benchmark"),
 }

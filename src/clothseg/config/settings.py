@@ -201,6 +201,29 @@ class Status(BaseModel):
     """Largest number of jobs of a sweep that are shown one by one."""
 
 
+class Tables(BaseModel):
+    """Configuration of `scripts/tables.py`."""
+
+    model_config = STRICT
+
+    table: str | None
+    """Table, figure or paper in `conf/table`; None: all of them."""
+    action: Literal["render", "fill"]
+    """`render` only reads runs, `fill` trains those that are missing first."""
+    runs: str
+    """Folder of the runs."""
+    output: str
+    """Folder of the tables."""
+    budget: Literal["full", "small", "smoke"] | None
+    """Budget of the runs; None: that of most of them, or the full one to fill."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)] | None
+    """Seeds of the runs; None: those of each table."""
+    changes: dict[str, bool | int | float | str | list[Any] | None]
+    """Options and keys in which all runs deviate from the saved experiments."""
+    data: str | dict[str, str] | None
+    """Folder with a subfolder for each dataset, or the folder of each dataset by its name."""
+
+
 class CacheFolder(BaseModel):
     """Cache that is shared with training runs."""
 
