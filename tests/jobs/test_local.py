@@ -180,10 +180,10 @@ def test_two_commands_share_a_sweep_and_both_show_its_table(command_line, tmp_pa
 
 @pytest.mark.slow(seconds=8)
 def test_duplicate_runs_of_a_sweep_run_and_count_once(command_line, tmp_path):
-    result = command_line.run(command_line.tiny(tmp_path, "data.workers=0,1", "-m"))
+    result = command_line.run(command_line.tiny(tmp_path, "data.workers=1,0", "-m"))
     assert result.returncode == 0, result.stderr
     assert (
-        "data.workers=1 fold 0 is the same run as data.workers=0 fold 0; it runs only once"
+        "data.workers=0 fold 0 is the same run as data.workers=1 fold 0; it runs only once"
         in result.stdout
     )
     assert "2 jobs: 2 done" in result.stdout

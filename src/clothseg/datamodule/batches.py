@@ -152,6 +152,8 @@ class SplitBatches(ABC):
             "batch_size": -(-self.batch_size // self.shard.world_size),
             "collate_fn": self.collate,
             "num_workers": self.workers,
+            # Other methods pickle the images, and those of a job in a sweep are another one.
+            "multiprocessing_context": "fork" if self.workers else None,
             "pin_memory": torch.cuda.is_available(),
             "persistent_workers": persistent and self.workers > 0,
         }
