@@ -79,6 +79,9 @@ def run(command_line, command, root, recorded=None):
     }
     for name, path in placeholders.items():
         command = command.replace(name, str(path))
+    if "target=html" in command:
+        command += f" output={root / 'report.html'}"
+    command = command.replace("runs=outputs", f"runs={root / 'runs'}")
     words = shlex.split(command)[1:]
     if "budget=" in command or "overfit_one" in command:
         words += ["trainer=cpu", "trainer.threads=1", "trainer.max_epochs=1", "data.image_size=64"]
@@ -101,7 +104,8 @@ def test_python_command_of_the_readme_works(command, folders, command_line, requ
         pytest.skip("no GPU")
     if "submitit_slurm" in command and not slurm_answers():
         pytest.skip("no SLURM")
-    recorded = request.getfixturevalue("recorded") if "<run" in command else None
+    needs_run = "<run" in command or "runs=outputs" in command
+    recorded = request.getfixturevalue("recorded") if needs_run else None
     result = run(command_line, command, folders, recorded)
     assert result.returncode == 0, f"{command}\n{result.stdout[-2000:]}{result.stderr[-2000:]}"
     assert "Traceback" not in result.stderr

@@ -36,6 +36,7 @@ def test_a_record_of_version_0_1_0_loads_with_the_current_names():
     checkpoints = config["callbacks"]["checkpoints"] | {"interval": 10, "keep_last": False}
     later = {
         "backbone": config["backbone"] | {"normalization": "imagenet"},
+        "decisions": {},
         "init_from": None,
         "callbacks": {"checkpoints": checkpoints},
         "data": config["data"] | {"fit": "squeeze", "mask_pixel": "center"},

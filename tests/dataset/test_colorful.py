@@ -246,11 +246,11 @@ def test_a_damaged_list_is_one_sentence(tmp_path, damage, problem):
         (
             replaced(
                 "segmentation",
-                data=np.ones((4, 3)),
-                chunks=(1 << 15, 1 << 15),
+                data=np.ones((4, 3), np.uint8),
+                chunks=(1 << 14, 1 << 14),
                 maxshape=(None,) * 2,
             ),
-            "segmentation has 1,073,741,824 values; at most",
+            "segmentation has 268,435,456 values; at most",
         ),
         (
             replaced("segmentation", shape=(4, 3), dtype="f4", external="other.bin"),

@@ -86,6 +86,7 @@ class SweepFolder:
             return
         path = self.path(job.folder for job in jobs) / PLAN
         is_new = not path.exists()
+        new = [folder for folder in path.parents if not folder.exists()]
         planned = [
             {"name": job.name, "fold": job.fold, "run": os.path.relpath(job.folder, path.parent)}
             for job in jobs
@@ -96,8 +97,9 @@ class SweepFolder:
         except UserError:
             if is_new:
                 path.unlink(missing_ok=True)
-                with contextlib.suppress(OSError):  # it is not empty
-                    path.parent.rmdir()
+            with contextlib.suppress(OSError):  # one is not empty
+                for folder in new:
+                    folder.rmdir()
             raise
 
 

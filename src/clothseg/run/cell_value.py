@@ -5,7 +5,7 @@ from typing import Any
 
 from clothseg.config.table.cell import Source
 from clothseg.metric.aggregate import mean_and_std
-from clothseg.metric.names import APR
+from clothseg.metric.names import APR, IOU
 from clothseg.run.demand import Repeats
 
 Summary = Mapping[str, float | None]
@@ -29,7 +29,7 @@ def cell_value(metrics: Mapping[str, Any], source: Source) -> float | None:
     if source.class_name is None:
         return _number(test["mean"].get(score.key) if score.per_class else test.get(score.key))
     if score is APR:
-        return _number(_levels(test.get("parsing", {}).get("apr")).get(source.class_name))
+        return _number(_levels(test.get("parsing", {}).get(APR.key)).get(source.class_name))
     rows = {row["name"]: row for row in test["per_class"]}
     return _number(rows.get(source.class_name, {}).get(score.key))
 
@@ -48,7 +48,7 @@ def _characteristic(parsing: Mapping[str, Any], source: Source) -> float | None:
         levels = parsing.get("apcr", {}).get(kind) or {}
         return _number(levels.get("vol") if name is None else _levels(levels).get(name))
     pixels = parsing.get("characteristics", {}).get(kind) or {}
-    return _number(pixels.get("miou") if name is None else pixels.get("iou", {}).get(name))
+    return _number(pixels.get("miou") if name is None else pixels.get(IOU.key, {}).get(name))
 
 
 def _levels(levels: Mapping[str, Any] | None) -> Mapping[str, Any]:

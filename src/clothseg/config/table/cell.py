@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from clothseg.metric.names import IOU, MONITORS, SCORES, Score
+from clothseg.metric.names import APR, IOU, MONITORS, SCORES, Score
 
 FILE = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 """Configuration of everything in a file of `conf/table`."""
@@ -19,6 +19,8 @@ SCALES: dict[Unit, float] = {
 Measurement = Literal["inference_ms", "train_seconds", "parameters"]
 Characteristic = Literal["color", "size", "pattern"]
 
+CHARACTERIZED = (IOU.key, APR.key)
+"""Scores that exist for a characteristic."""
 BY_KEY = {score.key: score for score in SCORES}
 
 
@@ -77,10 +79,10 @@ class Source(BaseModel):
             return f"score {self.score}: must be one of {', '.join(BY_KEY)}"
         if self.own_epoch and (self.class_name or self.monitor not in MONITORS):
             return "only scores of the dataset are recorded at their own best epoch"
-        if self.characteristic and self.score not in ("iou", "apr"):
-            return f"{self.characteristic} has the scores iou and apr"
+        if self.characteristic and self.score not in CHARACTERIZED:
+            return f"{self.characteristic} has the scores {' and '.join(CHARACTERIZED)}"
         if self.class_name and not self.characteristic:
-            named = BY_KEY[self.score].per_class or self.score == "apr"
+            named = BY_KEY[self.score].per_class or self.score == APR.key
             return "" if named else f"{self.score} does not exist for a class"
         return ""
 
