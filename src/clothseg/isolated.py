@@ -5,6 +5,7 @@ whole command. A process that is only there to read such files dies alone, and i
 """
 
 import atexit
+import contextlib
 import os
 import pickle
 import resource
@@ -65,7 +66,10 @@ def call_isolated(
 def _running_process() -> subprocess.Popen[bytes]:
     own = os.getpid()
     process = _processes.get(own)
-    if process is None or process.poll() is not None:
+    if process is not None and process.poll() is not None:
+        _end(process)
+        process = None
+    if process is None:
         _processes.clear()
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__],
@@ -91,8 +95,7 @@ def _answer(process: subprocess.Popen[bytes], call: bytes, path: Path) -> tuple[
         answer: tuple[bool, Any] = pickle.load(answers)
     except BaseException as error:
         # What it still answered would be taken for the answer to the next call.
-        process.kill()
-        process.wait()
+        _end(process)
         if not isinstance(error, OSError | EOFError | pickle.UnpicklingError):
             raise
         problem = "crashes the library that reads it; it is damaged, so obtain it again"
@@ -101,10 +104,15 @@ def _answer(process: subprocess.Popen[bytes], call: bytes, path: Path) -> tuple[
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the process, which reads calls until the pipe is closed."""
+    """End the process with the command, unless it is that of a parent."""
     if _processes.get(os.getpid()) is process:
-        process.kill()
-        process.wait()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    with contextlib.suppress(OSError):  # a call that was not sent completely
+        process.communicate()
 
 
 def _serve() -> None:
