@@ -1,5 +1,6 @@
 """Samples of one part of a split, and tensors of their pixels."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import cv2
@@ -13,7 +14,7 @@ from clothseg.dataset import Reader
 from clothseg.labels import LabelSpace
 
 
-class PartOfSplit(Dataset[dict[str, Any]]):
+class PartOfSplit(Dataset[dict[str, Any]], ABC):
     """Samples of a part, by position or by a key of :class:`EpochOrder`.
 
     Args:
@@ -38,6 +39,7 @@ class PartOfSplit(Dataset[dict[str, Any]]):
         seed = derive_seed(self.seed, epoch, index, *repetition)
         return {"name": self.cache.names[index], "index": index, **self.content(index, seed)}
 
+    @abstractmethod
     def content(self, index: int, seed: int) -> dict[str, Any]:
         """Return the entries of a sample that depend on its pixels.
 
@@ -45,7 +47,6 @@ class PartOfSplit(Dataset[dict[str, Any]]):
             index: index of the sample in the census.
             seed: seed of its augmentation.
         """
-        raise NotImplementedError
 
 
 class WithOriginalTruth(Dataset[dict[str, Any]]):

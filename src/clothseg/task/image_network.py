@@ -1,5 +1,6 @@
 """Network with the normalization of its images."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ NORMALIZATIONS = {
 Batch = dict[str, Any]
 
 
-class ImageNetwork(nn.Module):
+class ImageNetwork(nn.Module, ABC):
     """Base class of a network with everything that its use needs.
 
     Args:
@@ -36,9 +37,9 @@ class ImageNetwork(nn.Module):
         self.register_buffer("scale", 1 / (255 * std).view(3, 1, 1), persistent=False)
         self.register_buffer("shift", -(mean / std).view(3, 1, 1), persistent=False)
 
+    @abstractmethod
     def prepared(self, batch: Batch) -> Batch:
         """Convert a batch on the device to what the network and the loss take."""
-        raise NotImplementedError
 
     def normalized(self, images: Tensor) -> Tensor:
         """Convert images uint8 [B,H,W,3] to the network's normalized input float32 [B,3,H,W]."""

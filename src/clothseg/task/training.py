@@ -1,5 +1,6 @@
 """Base class of the trainings of all tasks."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,13 +47,13 @@ class Training(ImageNetwork, pl.LightningModule):
         self.checkpoint_weights: Callable[[], dict[str, Any]] | None = None
         self.check_finite = FiniteCheck()
 
+    @abstractmethod
     def log_validation(self) -> Scores:
         """Log the scores of a validation, reset the metrics, and return the scores."""
-        raise NotImplementedError
 
+    @abstractmethod
     def log_training(self) -> None:
         """Log the losses and scores of an epoch, and reset the metrics."""
-        raise NotImplementedError
 
     def configure_optimizers(self) -> Any:
         """Create the optimizer of all trainable parameters and its schedule."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clothseg.error import DataError, UserError, abbreviate, shortened
-from clothseg.run.finished import FinishedRun
+from clothseg.run.configurations import group_folds, missing_folds
+from clothseg.run.finished import FinishedRun, finished_runs
 from clothseg.run.folders import records_below
 from clothseg.run.record import Record
 from clothseg.run.tables import HISTORY
@@ -36,12 +37,34 @@ def _is_readable(run: Record) -> bool:
     try:
         _ = run.config
     except UserError as error:
-        say(f"warning: left out: {error}")
+        _leave_out(str(error))
         return False
     return True
 
 
-def require_same_classes(runs: Sequence[FinishedRun], folder: str) -> None:
+def finished_folds(folder: str) -> dict[str, list[FinishedRun]]:
+    """Read the finished runs below a folder by the name of their configuration and seed.
+
+    Runs that are left out, and folds that are not finished, are warned of.
+
+    Raises:
+        DataError: there is no finished run, or the runs are of several label spaces.
+    """
+    runs = finished_runs(Path(folder), _leave_out)
+    _require_same_classes(runs, folder)
+    groups = group_folds(runs, _leave_out)
+    if not groups:
+        raise DataError(f"runs={folder}: no configuration has folds of one split")
+    if missing := missing_folds(groups):
+        say(f"warning: not all folds are finished: {abbreviate(missing)}")
+    return groups
+
+
+def _leave_out(reason: str) -> None:
+    say(f"warning: left out: {reason}")
+
+
+def _require_same_classes(runs: Sequence[FinishedRun], folder: str) -> None:
     """Check that the scores of all runs are of the same classes.
 
     Raises:

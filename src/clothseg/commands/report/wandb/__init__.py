@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clothseg.commands.report.runs import require_same_classes
+from clothseg.commands.report.runs import finished_folds
 from clothseg.config.settings import Report
-from clothseg.error import DataError, abbreviate, shortened
+from clothseg.error import DataError, shortened
 from clothseg.extras import require_extra
 from clothseg.report.tables import counted
-from clothseg.run.configurations import group_folds, missing_folds
-from clothseg.run.finished import FinishedRun, finished_runs
-from clothseg.terminal.screen import console, say
+from clothseg.run.finished import FinishedRun
+from clothseg.terminal.screen import console
 
 MAX_TITLE = 100
 """Most characters of a folder's name in a title."""
@@ -26,14 +25,8 @@ def draw(settings: Report) -> None:
         WriteError: the file cannot be written.
     """
     require_extra("wandb", "target=wandb")
-    runs = finished_runs(Path(settings.runs), _leave_out)
-    require_same_classes(runs, settings.runs)
-    groups = group_folds(runs, _leave_out)
-    if not groups:
-        raise DataError(f"runs={settings.runs}: no configuration has folds of one split")
-    if missing := missing_folds(groups):
-        say(f"warning: not all folds are finished: {abbreviate(missing)}")
-    shown = counted(len(runs), "run"), counted(len(groups), "configuration")
+    groups = finished_folds(settings.runs)
+    shown = counted(sum(map(len, groups.values())), "run"), counted(len(groups), "configuration")
     console.print(f"{' of '.join(shown)} in {settings.runs}", markup=False, soft_wrap=True)
     (_upload if settings.upload else _write)(settings, groups)
 
@@ -80,7 +73,3 @@ def _title(runs: str) -> str:
     """Title of the pages of a folder; the service takes neither emoji nor long ones."""
     name = "".join(c if c.isascii() and c.isprintable() else "?" for c in Path(runs).resolve().name)
     return f"clothseg: {shortened(name, MAX_TITLE)}"
-
-
-def _leave_out(reason: str) -> None:
-    say(f"warning: left out: {reason}")
