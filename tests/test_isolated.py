@@ -1,6 +1,7 @@
 """Calls in a process of their own: results, errors, crashes, hangs, and the end of the command."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -46,19 +47,22 @@ def raise_defect(path):
     raise Defect("label out of range", path, "300", f"{path}: 300")
 
 
-@pytest.mark.parametrize("function", [os.abort, os.kill, sys.exit])
-def test_a_crash_is_an_error_that_names_the_file_and_the_next_call_works(function, tmp_path):
+@pytest.mark.parametrize("end", ["abort", "kill", "exit"])
+def test_a_crash_is_an_error_that_names_the_file_and_the_next_call_works(end, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"1")
     call_isolated(read_file, path, 100)
     with pytest.raises(DataError, match=r"file: crashes the library that reads it; it is damaged"):
-        call_isolated(end_process, path, function)
+        call_isolated(end_process, path, end)
     assert call_isolated(read_file, path, 100) == b"1"
 
 
-def end_process(path, function):
-    arguments = {os.abort: (), os.kill: (os.getpid(), 11), sys.exit: ("bye",)}
-    function(*arguments[function])
+def end_process(path, end):
+    if end == "abort":
+        os.abort()
+    if end == "kill":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    sys.exit("bye")
 
 
 def test_a_call_without_end_is_an_error_and_its_answer_is_never_taken_for_another(
