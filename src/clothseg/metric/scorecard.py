@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothseg.metric.average import nan_mean
-from clothseg.metric.names import SCORES, task_scores
+from clothseg.metric.names import SCORES, Score, task_scores
 
 if TYPE_CHECKING:
     from clothseg.metric.segmentation import Column, ImageScores, Scores
@@ -72,6 +72,20 @@ def overall_scores(card: Mapping[str, Any]) -> dict[str, Any]:
     """
     means = {NAMES[key]: value for key, value in card["mean"].items()}
     return means | {key: card.get(key) for key in dataset_keys([card])}
+
+
+def card_score(card: Mapping[str, Any], score: Score, class_name: str | None = None) -> Any:
+    """Look up a score in a card, that of the dataset or of a class; None if it is not there.
+
+    Args:
+        card: a scorecard, or an aggregate of several, whose scores are mappings.
+        score: the score.
+        class_name: the class; None for the dataset.
+    """
+    if class_name is None:
+        return overall_scores(card).get(score.name)
+    rows = {row["name"]: row for row in card["per_class"]}
+    return rows.get(class_name, {}).get(score.key)
 
 
 def parsing_scores(card: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from clothseg.metric.aggregate import mean_and_std
 from clothseg.metric.names import DEFAULT_MONITOR, MONITORS, PRIMARY, VALIDATION_LOSS, Score
-from clothseg.metric.scorecard import overall_scores
+from clothseg.metric.scorecard import card_score, overall_scores
 
 Rank = tuple[bool, float, bool, float]
 
@@ -103,17 +103,24 @@ class Selection:
         return cls(MONITORS[monitor], values)
 
     @classmethod
-    def by_test(cls, cards: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Selection":
-        """Take the mean IoU of the test part, where validation scores are missing.
+    def by_test(
+        cls,
+        cards: Mapping[str, Sequence[Mapping[str, Any]]],
+        score: Score = PRIMARY,
+        class_name: str | None = None,
+    ) -> "Selection":
+        """Take a score of the test part, where validation scores are missing or do not matter.
 
         Args:
             cards: scorecard of each fold of each configuration, by its name.
+            score: the score.
+            class_name: the class of which it is taken; None for the score of the dataset.
         """
         values = {
-            name: [overall_scores(card)[PRIMARY.name] for card in folds]
+            name: [card_score(card, score, class_name) for card in folds]
             for name, folds in cards.items()
         }
-        return cls(PRIMARY, values)
+        return cls(score, values)
 
     def over_repeats(self, repeats: Mapping[str, Sequence[str]]) -> "Selection":
         """Take the means over folds of configurations as the values of one.

@@ -1,6 +1,6 @@
 """Our numbers beside those of a paper: arithmetic, emphasis and layout of their cells."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +17,10 @@ MAX_BESIDE = 4
 """Most columns whose numbers stand side by side; those of more stand in lines below each other."""
 
 KINDS = ("ours", "paper", "difference")
+
+Place = tuple[int, int]
+"""Indices of the row and the column of a cell."""
+Line = tuple[Place, ...]
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class Beside:
         best: cells among which the best of ours is bold: those of a row, or of a column.
         column_marks: marks of notes about a column.
         row_marks: marks of notes about a row.
+        untold: places that a test cannot tell from the best of their line, and the best, by the
+            places of the line; the others are not bold.
     """
 
     columns: Sequence[str]
@@ -99,17 +105,26 @@ class Beside:
     best: Literal["row", "column"] | None = None
     column_marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     row_marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    untold: Mapping[Line, Collection[Place]] = field(default_factory=dict)
 
     @property
-    def bold(self) -> set[tuple[int, int]]:
-        """Places of the best cells; ties after rounding are all the best."""
+    def lines(self) -> list[Line]:
+        """Places of the cells among which the best is bold: rows, columns, or none."""
         if self.best is None:
-            return set()
-        places = [[(r, c) for c in range(len(self.columns))] for r in range(len(self.rows))]
-        lines = places if self.best == "row" else [*map(list, zip(*places, strict=True))]
-        return {place for line in lines for place in self._best_of(line)}
+            return []
+        rows = [tuple((r, c) for c in range(len(self.columns))) for r in range(len(self.rows))]
+        return rows if self.best == "row" else list(zip(*rows, strict=True))
 
-    def _best_of(self, line: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    @property
+    def bold(self) -> set[Place]:
+        """Places of the best cells; without a test, ties after rounding are all the best."""
+        return {
+            place
+            for line in self.lines
+            for place in (self.untold[line] if line in self.untold else self._best_of(line))
+        }
+
+    def _best_of(self, line: Line) -> list[Place]:
         rounded = {}
         for row, column in line:
             cell = self.cells[row][column]

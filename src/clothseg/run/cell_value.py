@@ -6,6 +6,7 @@ from typing import Any
 from clothseg.config.table.cell import Source
 from clothseg.metric.aggregate import mean_and_std
 from clothseg.metric.names import APR, IOU
+from clothseg.metric.scorecard import card_score
 from clothseg.run.demand import Repeats
 
 Summary = Mapping[str, float | None]
@@ -26,12 +27,9 @@ def cell_value(metrics: Mapping[str, Any], source: Source) -> float | None:
         return _number(metrics.get("best_epochs", {}).get(source.monitor, {}).get("value"))
     if source.characteristic:
         return _characteristic(test.get("parsing", {}), source)
-    if source.class_name is None:
-        return _number(test["mean"].get(score.key) if score.per_class else test.get(score.key))
-    if score is APR:
+    if source.class_name is not None and score is APR:
         return _number(_levels(test.get("parsing", {}).get(APR.key)).get(source.class_name))
-    rows = {row["name"]: row for row in test["per_class"]}
-    return _number(rows.get(source.class_name, {}).get(score.key))
+    return _number(card_score(test, score, source.class_name))
 
 
 def summarize(repeats: Repeats, source: Source) -> Summary:

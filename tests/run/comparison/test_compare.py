@@ -182,3 +182,22 @@ def test_equal_configurations_are_told_apart_in_five_percent_and_a_clear_differe
         found += compared(experiment, clear).bold == {"a"}
     assert told <= at_most(0.05, repetitions)
     assert found >= 0.9 * repetitions
+
+
+@pytest.mark.parametrize("folds", [0, 4])
+def test_a_class_is_compared_by_its_own_values_and_the_test_part_chooses(folds):
+    experiment = Experiment(images=60, folds=folds)
+    runs = {name: experiment.runs(skill) for name, skill in {"a": 0.0, "b": -0.2}.items()}
+    name = runs["a"][0].metrics["test"]["per_class"][1]["name"]
+    found = compare(runs, None, experiment.read, IOU, name)
+    classes = compare_classes(runs["a"], runs["b"], IOU, experiment.read)
+    alone = found.standings["b"].difference or found.standings["a"].difference
+    assert abs(alone.value) == pytest.approx(abs(classes.value[1]))
+    best = max(runs, key=lambda one: np.mean([_iou(run, 1) for run in runs[one]]))
+    assert (found.best, found.by_validation, found.pairs) == (best, False, 1)
+    value = np.mean([_iou(run, 1) for run in runs["a"]])
+    assert found.standings["a"].bounds.value == pytest.approx(value)
+
+
+def _iou(run, class_id):
+    return run.metrics["test"]["per_class"][class_id]["iou"]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from clothseg.commands.tables.emphasis import Filled, emphasize
 from clothseg.commands.tables.marks import Marks
 from clothseg.commands.tables.notes import decision_notes, protocol, run_notes
 from clothseg.commands.tables.rendered import Place, Rendered
@@ -14,6 +15,7 @@ from clothseg.report.beside_paper import MISSING, REFUSED, Beside, Cell
 from clothseg.report.document import Document
 from clothseg.run.cell_value import summarize
 from clothseg.run.demand import Demand, Repeats
+from clothseg.run.finished import FinishedRun
 
 
 def render(table: ScoreTable, place: Place, shelf: Shelf) -> Rendered:
@@ -48,8 +50,17 @@ def render(table: ScoreTable, place: Place, shelf: Shelf) -> Rendered:
         {column.heading: marks.at(None, column.heading) for column in table.columns},
         {row.name: marks.at(row.name, None) for row in table.rows},
     )
+    runs = {name: _runs(search.found[one].repeats) for name, one in demands.items() if search.found}
+    rows, columns = beside.rows, beside.columns
+    filled = {
+        (rows.index(row), columns.index(column)): Filled(sources[row, column], own)
+        for (row, column), own in runs.items()
+        if own
+    }
+    beside, rules = emphasize(beside, filled)
     notes = [
         *marks.notes,
+        *rules,
         *run_notes(search),
         *decision_notes(search, shelf.changes),
     ]
@@ -93,13 +104,17 @@ def _cell(
         own_marks,
         marks.at(*place),
         command,
-        [str(run.folder) for group in repeats for run in group],
+        [str(run.folder) for run in _runs(repeats)],
     )
+
+
+def _runs(repeats: Repeats) -> list[FinishedRun]:
+    return [run for group in repeats for run in group]
 
 
 def _suspect(repeats: Repeats) -> str:
     """Reasons to doubt the scores of a cell, with the number of runs; empty if there are none."""
-    runs = [run for group in repeats for run in group]
+    runs = _runs(repeats)
     counts = Counter(reason for run in runs for reason in doubts(run.metrics["test"]))
     texts = [f"{reason} in {count} of {len(runs)} runs" for reason, count in counts.items()]
     return f"suspect: {', '.join(texts)}" if texts else ""

@@ -41,7 +41,7 @@ class ScoreTable(Titled, Numbers):
 
     kind: Literal["scores"]
     best: Literal["row", "column"] | None = None
-    """Cells among which the best of ours is bold: those of a row, or of a column."""
+    """Cells among which the best of ours is bold, with all that cannot be told from it."""
     seeds: Seeds = (0,)
 
     @model_validator(mode="after")

@@ -35,6 +35,7 @@ Their functions are :func:`clothseg.metric.significance.paired.permutation_test`
 
 from clothseg.run.comparison.compare import (
     ALPHA,
+    TESTS,
     Comparison,
     Standing,
     compare,
@@ -44,6 +45,7 @@ from clothseg.run.comparison.scored import Bounds, Difference, Method
 
 __all__ = [
     "ALPHA",
+    "TESTS",
     "Bounds",
     "Comparison",
     "Difference",

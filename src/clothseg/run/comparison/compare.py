@@ -117,6 +117,8 @@ def compare(
     configurations: Configurations,
     selection: Selection | None,
     read: Read = read_image_scores,
+    score: Score = PRIMARY,
+    class_name: str | None = None,
 ) -> Comparison:
     """Compare every configuration with the best, see :mod:`clothseg.run.comparison`.
 
@@ -126,27 +128,32 @@ def compare(
     Args:
         configurations: runs of each configuration, of the same classes.
         selection: validation scores by the same names, which choose the best; None if a run lacks
-            them, so that the mean IoU of the test part chooses.
+            them, or if only the test part matters, whose score below chooses then.
         read: reads the scores of each image of a run.
+        score: score of the test part that chooses without a selection.
+        class_name: class of which it is; None for the score of the dataset.
     """
     cards = {name: [run.metrics["test"] for run in runs] for name, runs in configurations.items()}
-    chosen = selection or Selection.by_test(cards)
+    chosen = selection or Selection.by_test(cards, score, class_name)
     score = PRIMARY if chosen.score == LOSS else chosen.score
     best = _best(chosen)
+
+    def scored(name: str) -> Scored:
+        return Scored.of(configurations[name], score, read, class_name)
+
     if best is None:
-        bounds = {n: Scored.of(runs, score, read).bounds() for n, runs in configurations.items()}
-        standings = {name: Standing(found) for name, found in bounds.items()}
+        standings = {name: Standing(scored(name).bounds()) for name in configurations}
         return Comparison(score, chosen, selection is not None, None, standings, 0)
-    top = Scored.of(configurations[best], score, read)
+    top = scored(best)
     pairs = _pairs(top, configurations, selection)
     permutations = max(PERMUTATIONS, math.ceil(2 * pairs / ALPHA) - 1)
     standings = {}
-    for name, runs in configurations.items():
+    for name in configurations:
         if name == best:
             standings[name] = Standing(top.bounds())
         else:
-            other = Scored.of(runs, score, read)
-            standings[name] = _standing(top, other, min(permutations, MAX_PERMUTATIONS), pairs)
+            number = min(permutations, MAX_PERMUTATIONS)
+            standings[name] = _standing(top, scored(name), number, pairs)
     adjusted = holm(np.array([one.p for one in standings.values()]), pairs)
     standings = {
         name: Standing(one.bounds, one.difference, float(p), one.obstacle)

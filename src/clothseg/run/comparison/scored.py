@@ -12,7 +12,7 @@ import numpy as np
 from clothseg.error import DataError
 from clothseg.metric.class_scores import image_iou
 from clothseg.metric.names import IOU_IMAGE, IOU_PLUS, Score
-from clothseg.metric.scorecard import overall_scores
+from clothseg.metric.scorecard import card_score
 from clothseg.metric.significance.bootstrap import Draws, percentile_interval
 from clothseg.metric.significance.paired import difference, permutation_test
 from clothseg.metric.significance.resampled_t import resampled_t_test
@@ -119,25 +119,42 @@ class Scored:
         runs: runs by test part, with ascending seeds.
         images: terms of each test part; empty if they are missing, or if the score has none.
         obstacle: reason why there are none.
+        class_name: the class of which the score is compared; None for that of the dataset.
     """
 
     score: Score
     runs: Mapping[ScoredPart, Sequence[FinishedRun]]
     images: Mapping[ScoredPart, ImageTerms]
     obstacle: str = ""
+    class_name: str | None = None
 
     @classmethod
-    def of(cls, runs: Sequence[FinishedRun], score: Score, read: Read) -> "Scored":
-        """Read the scores of each test image, one file per run, if they matter for the score."""
+    def of(
+        cls,
+        runs: Sequence[FinishedRun],
+        score: Score,
+        read: Read,
+        class_name: str | None = None,
+    ) -> "Scored":
+        """Read the scores of each test image, one file per run, if they matter for the score.
+
+        Args:
+            runs: runs with a class of that name.
+            score: the score; with a class, one that exists per class.
+            read: reads the scores of each image of a run.
+            class_name: see above.
+        """
         parts: dict[ScoredPart, list[FinishedRun]] = {}
         for run in sorted(runs, key=lambda run: run.seed):
             parts.setdefault(ScoredPart.of(run), []).append(run)
         if not score.from_matrix and score not in (IOU_IMAGE, IOU_PLUS):
-            return cls(score, parts, {}, f"{score.title} has no value for each image")
+            obstacle = f"{score.title} has no value for each image"
+            return cls(score, parts, {}, obstacle, class_name)
         try:
-            return cls(score, parts, {part: _read(parts[part], score, read) for part in parts})
+            images = {part: _read(parts[part], score, read, class_name) for part in parts}
         except DataError as error:
-            return cls(score, parts, {}, str(error))
+            return cls(score, parts, {}, str(error), class_name)
+        return cls(score, parts, images, class_name=class_name)
 
     def bounds(self) -> Bounds | None:
         """Compute the bootstrap interval over test images; None without scores of images."""
@@ -209,28 +226,35 @@ class Scored:
         if per_class:
             values = [[row.get(self.score.key) for row in card["per_class"]] for card in cards]
             return np.array(values, np.float64)
-        return np.array([overall_scores(card).get(self.score.name) for card in cards], np.float64)
+        return np.array([card_score(card, self.score, self.class_name) for card in cards], float)
 
 
-def _read(runs: Sequence[FinishedRun], score: Score, read: Read) -> ImageTerms:
-    """Read the terms of runs with one test part.
+def _read(
+    runs: Sequence[FinishedRun], score: Score, read: Read, class_name: str | None
+) -> ImageTerms:
+    """Read the terms of runs with one test part, those of one class or of all.
 
     Raises:
         DataError: a file is missing or damaged, or the images differ.
     """
     tables = [read(run.folder) for run in runs]
+    classes = ScoredPart.of(runs[0]).classes
     for run, table in zip(runs, tables, strict=True):
-        classes = len(run.metrics["test"]["per_class"])
-        if not np.array_equal(table.names, tables[0].names) or table.counts.shape[2] != classes:
+        fits = table.counts.shape[2] == len(classes)
+        if not fits or not np.array_equal(table.names, tables[0].names):
             raise DataError(f"{run.folder} has scores of other images or classes than expected")
     digest = hashlib.blake2b("\n".join(tables[0].names.tolist()).encode(), digest_size=6).digest()
-    return ImageTerms(int.from_bytes(digest), [_terms(table, score) for table in tables])
+    columns = slice(None) if class_name is None else [classes.index(class_name)]
+    terms = [_terms(table, score, columns) for table in tables]
+    return ImageTerms(int.from_bytes(digest), terms)
 
 
-def _terms(table: ImageTable, score: Score) -> Terms:
+def _terms(table: ImageTable, score: Score, columns: slice | list[int]) -> Terms:
+    """Take the terms of some classes, over which the score of the dataset is the mean."""
+    counts = table.counts[:, :, columns]
     if score.from_matrix:
-        return Terms.of_counts(table.counts, score)
-    values = image_iou(table.counts) if score == IOU_IMAGE else table.iou_plus
+        return Terms.of_counts(counts, score)
+    values = image_iou(counts) if score == IOU_IMAGE else table.iou_plus[:, columns]
     return Terms.of_images(values, score)
 
 
