@@ -156,13 +156,24 @@ def test_an_undefined_score_is_never_bold():
 def test_classes_are_adjusted_together():
     experiment = Experiment(images=60)
     one, other = experiment.runs(0.05), experiment.runs(0.0)
-    found = compare_classes(one, other, IOU, experiment.read)
-    per_class = [replace(terms(experiment, run), per_class=True) for run in (*one, *other)]
-    np.testing.assert_array_equal(found.p, holm(permutation_test(*per_class)))
-    np.testing.assert_allclose(found.value, per_class[0].value - per_class[1].value)
-    folds = Experiment(folds=3)
-    assert compare_classes(folds.runs(), folds.runs(), IOU, folds.read).p.shape == (3,)
-    assert compare_classes(folds.runs(), one, IOU, folds.read) is None
+    third = experiment.runs(-0.3)
+    runs = {"a": one, "b": other, "c": third}
+    overall = compare(runs, None, experiment.read)
+    found = compare_classes(runs, overall, experiment.read)
+    assert found.keys() == runs.keys() - {overall.best}
+    top = replace(terms(experiment, runs[overall.best][0]), per_class=True)
+    others = [replace(terms(experiment, runs[name][0]), per_class=True) for name in found]
+    expected = holm(np.stack([permutation_test(top, one) for one in others]), 3 * 3)
+    np.testing.assert_array_equal([one.p for one in found.values()], expected)
+    for difference, terms_of in zip(found.values(), others, strict=True):
+        np.testing.assert_allclose(difference.value, top.value - terms_of.value)
+
+
+def test_classes_of_folds_are_tested_and_those_of_other_images_are_not():
+    experiment, elsewhere = Experiment(folds=3), Experiment(images=30)
+    runs = {"a": experiment.runs(0.1), "b": experiment.runs(), "c": elsewhere.runs(-0.5)}
+    found = compare_classes(runs, compare(runs, None, experiment.read), experiment.read)
+    assert {name: one.p.shape for name, one in found.items()} == {"b": (3,)}
 
 
 @pytest.mark.slow(seconds=60)
@@ -190,7 +201,7 @@ def test_a_class_is_compared_by_its_own_values_and_the_test_part_chooses(folds):
     runs = {name: experiment.runs(skill) for name, skill in {"a": 0.0, "b": -0.2}.items()}
     name = runs["a"][0].metrics["test"]["per_class"][1]["name"]
     found = compare(runs, None, experiment.read, IOU, name)
-    classes = compare_classes(runs["a"], runs["b"], IOU, experiment.read)
+    (classes,) = compare_classes(runs, found, experiment.read).values()
     alone = found.standings["b"].difference or found.standings["a"].difference
     assert abs(alone.value) == pytest.approx(abs(classes.value[1]))
     best = max(runs, key=lambda one: np.mean([_iou(run, 1) for run in runs[one]]))

@@ -23,6 +23,8 @@ class Configuration:
         iou: IoU of each class, mean over its runs, float64 [K] from 0 to 1; NaN if undefined.
         matrix: pixel counts pooled over its runs, int64 [K,K]; rows are the ground truth.
         curves: mean curves by key such as `val/mean_iou`.
+        told: classes that a test tells from those of the best configuration, int8 [K]: 1 if higher
+            than there, -1 if lower, else 0; None without a test.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Configuration:
     iou: np.ndarray
     matrix: np.ndarray
     curves: Mapping[str, MeanCurve]
+    told: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,7 @@ class Chapter:
         shown: number of configurations, counted from the best, that have charts.
         noun: what repetitions are, `fold` or `seed`.
         runs: all runs.
+        class_test: test of the classes, in words; empty without one.
         images: remarkable test images by what is remarkable about them; empty if the configurations
             have none in common.
         recorded: recorded figures as data URIs by what they show.
@@ -155,6 +159,7 @@ class Chapter:
     shown: int
     noun: str
     runs: RunTable
+    class_test: str = ""
     images: Mapping[str, Sequence[ImageRow]] = field(default_factory=dict)
     recorded: Mapping[str, str] = field(default_factory=dict)
     pictures: Mapping[str, Sequence[Shown]] = field(default_factory=dict)

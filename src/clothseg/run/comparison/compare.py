@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -163,28 +163,41 @@ def compare(
 
 
 def compare_classes(
-    one: Sequence[FinishedRun],
-    other: Sequence[FinishedRun],
-    score: Score,
+    configurations: Configurations,
+    found: Comparison,
     read: Read = read_image_scores,
-) -> Difference | None:
-    """Compare each class of two configurations, one minus other.
+    score: Score = PRIMARY,
+) -> dict[str, Difference]:
+    """Compare each class of every configuration with the best one, the best minus the other.
+
+    The scores of each image of all configurations are in memory at once.
 
     Args:
-        one: runs of a configuration.
-        other: runs of another.
-        score: score that exists per class.
+        configurations: runs of each configuration, of the same classes.
+        found: their comparison, which names the best and the number of pairs.
         read: reads the scores of each image of a run.
+        score: score that exists per class.
 
     Returns:
-        Differences [K] in id order, with p-values adjusted over classes; None if the two cannot be
-        tested.
+        Differences [K] in id order of the configurations that can be tested, with p-values that are
+        adjusted for all classes of all pairs.
     """
-    first, second = (Scored.of(runs, score, read) for runs in (one, other))
-    if first.obstacle_to(second):
-        return None
-    found = first.minus(second, PERMUTATIONS, per_class=True)
-    return Difference(found.method, found.value, found.low, found.high, holm(found.p))
+    if found.best is None:
+        return {}
+    top = Scored.of(configurations[found.best], score, read)
+    others = {n: Scored.of(r, score, read) for n, r in configurations.items() if n != found.best}
+    tests = found.pairs * len(next(iter(top.runs)).classes)
+    permutations = min(max(PERMUTATIONS, math.ceil(2 * tests / ALPHA) - 1), MAX_PERMUTATIONS)
+    differences = {
+        name: top.minus(other, permutations, per_class=True)
+        for name, other in others.items()
+        if not top.obstacle_to(other)
+    }
+    adjusted = holm(np.array([one.p for one in differences.values()]), tests)
+    return {
+        name: replace(one, p=p)
+        for (name, one), p in zip(differences.items(), adjusted, strict=True)
+    }
 
 
 def _best(selection: Selection) -> str | None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import isnan
 
 from rich.table import Table
@@ -15,14 +15,16 @@ from clothseg.metric.scorecard import overall_scores
 from clothseg.metric.selection import Selection
 from clothseg.report.paper_table import Interval, Line, PaperTable, Quantity, Summary
 from clothseg.report.tables import best_rule, comparison_table, over, validation_heading
-from clothseg.run.comparison.compare import Comparison, compare
-from clothseg.run.comparison.scored import Read
+from clothseg.run.comparison.compare import Comparison, compare, compare_classes
+from clothseg.run.comparison.scored import Difference, Read
 from clothseg.run.configurations import Configurations, summary
 from clothseg.run.finished import FinishedRun
 from clothseg.run.tables import read_image_scores
 
 TIME = Quantity("train_seconds", "training, s")
 PARAMETERS = Quantity("parameters", "parameters, M", 1e-6, deviates=False)
+MAX_TESTED_BY_CLASS = 7
+"""Largest number of configurations whose classes are tested: of more, few would be told apart."""
 P_VALUE = Quantity("p_value", "p", decimals=4, deviates=False)
 
 
@@ -32,11 +34,20 @@ class ComparedTables:
 
     Args:
         configurations: the configurations, of the same classes.
-        read: reads the scores of each image of a run.
+        source: reads the scores of each image of a run.
     """
 
     configurations: Configurations
-    read: Read = read_image_scores
+    source: Read = read_image_scores
+
+    @cached_property
+    def read(self) -> Read:
+        """Reader of the scores of each image; of few configurations it keeps them in memory."""
+        return cache(self.source) if self._are_few else self.source
+
+    @property
+    def _are_few(self) -> bool:
+        return len(self.configurations.repeats) <= MAX_TESTED_BY_CLASS
 
     @cached_property
     def selection(self) -> Selection | None:
@@ -46,8 +57,16 @@ class ComparedTables:
     @cached_property
     def comparison(self) -> Comparison:
         """Comparison of all configurations with the best."""
-        rows = self.configurations
-        return compare({n: rows.runs(n) for n in rows.repeats}, self.selection, self.read)
+        return compare(self._runs, self.selection, self.read)
+
+    @cached_property
+    def by_class(self) -> dict[str, Difference]:
+        """Differences in the IoU of each class, the best minus the other; of few configurations."""
+        return compare_classes(self._runs, self.comparison, self.read) if self._are_few else {}
+
+    @property
+    def _runs(self) -> dict[str, list[FinishedRun]]:
+        return {name: self.configurations.runs(name) for name in self.configurations.repeats}
 
     def terminal_table(self, title: str) -> Table:
         """Build the table for the terminal."""

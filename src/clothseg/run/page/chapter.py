@@ -4,6 +4,7 @@ This module does not import torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from clothseg.run.configurations import Configurations
 from clothseg.run.finished import FinishedRun
 from clothseg.run.page.cells import run_table, shared_and_differing, short_labels
 from clothseg.run.page.images import ImageMeans, remarkable_images
-from clothseg.run.page.standings import compared
+from clothseg.run.page.standings import class_test, compared, told_classes
 from clothseg.run.tables import read_history
 
 MAX_CHARTED = 60
@@ -64,13 +65,17 @@ def chapter(tables: ComparedTables, means: ImageMeans, note: Callable[[str], Non
         common=common,
         table=PaperTable(columns, [lines[name] for name in order], table.caption),
         configurations=[
-            _configuration(name, short[name], chosen, found.runs(name), curves.get(name, {}))
+            replace(
+                _configuration(name, short[name], chosen, found.runs(name), curves.get(name, {})),
+                told=told_classes(tables.by_class.get(name)),
+            )
             for name, chosen in zip(order, differing, strict=True)
         ],
         comparison=compared(tables.comparison, order),
         shown=len(charted),
         noun=found.noun,
         runs=run_table(found, short),
+        class_test=class_test(tables.by_class, tables.comparison.pairs),
         images=remarkable_images({short[name]: found.runs(name) for name in charted}, means, note),
         recorded=_recorded(firsts[0]),
         colors=config["config"]["labels"].get("colors", []),

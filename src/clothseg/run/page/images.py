@@ -11,6 +11,7 @@ from clothseg.metric.average import nan_mean
 from clothseg.metric.class_scores import image_iou
 from clothseg.report.page.content import ImageRow
 from clothseg.report.tables import counted
+from clothseg.run.comparison.scored import Read
 from clothseg.run.finished import FinishedRun
 from clothseg.run.tables import ImageTable, read_image_scores
 
@@ -23,12 +24,13 @@ HIGHEST, LOWEST, DISAGREEING = "Highest IoU", "Lowest IoU", "Most disagreement"
 class ImageMeans:
     """Mean IoU of test images, kept from the only time that the scores of a run are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Read = read_image_scores) -> None:
+        self._source = source
         self._means: dict[Path, Mapping[str, float]] = {}
 
     def read(self, folder: Path) -> ImageTable:
         """Read the scores of each test image of a run, and keep the means; raises DataError."""
-        table = read_image_scores(folder)
+        table = self._source(folder)
         means = 100 * nan_mean(image_iou(table.counts), 1)
         self._means[folder] = dict(zip(table.names.tolist(), means.tolist(), strict=True))
         return table

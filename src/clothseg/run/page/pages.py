@@ -48,7 +48,7 @@ def sweep_page(tables: ComparedTables, title: str) -> Page:
     if len({*map(_space, runs)}) > 1:
         return results_page(runs, title)
     remarks: list[str] = []
-    return Page(title, [chapter(tables, ImageMeans(), remarks.append)], remarks)
+    return Page(title, [chapter(tables, ImageMeans(tables.read), remarks.append)], remarks)
 
 
 def _space(run: FinishedRun) -> tuple[str, ...]:

@@ -1,11 +1,14 @@
 """Comparison of configurations for a page, in words and rounded numbers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from clothseg.metric.names import Score
 from clothseg.report.mean_curves import factor
 from clothseg.report.page.content import Comparison, Interval, Standing
+from clothseg.report.tables import counted
 from clothseg.run import comparison as tested
 
 
@@ -19,6 +22,35 @@ def compared(found: tested.Comparison, names: Sequence[str]) -> Comparison:
     heading = f"test {found.score.heading}" + (", percent" if found.score.fraction else "")
     standings = [_standing(found, name) for name in names]
     return Comparison(heading, found.rule.lstrip(", "), standings)
+
+
+def class_test(differences: Mapping[str, tested.Difference], pairs: int) -> str:
+    """Describe the tests of classes; empty if there are none.
+
+    Args:
+        differences: differences of classes by configuration.
+        pairs: number of pairs of configurations for which they are adjusted.
+    """
+    if not differences:
+        return ""
+    tests = " and ".join(dict.fromkeys(tested.TESTS[one.method] for one in differences.values()))
+    adjusted = f"the classes of {counted(pairs, 'pair')}"
+    return f"{tests}, level {100 * tested.ALPHA:g} %, Holm over {adjusted}"
+
+
+def told_classes(difference: tested.Difference | None) -> np.ndarray | None:
+    """Return where a test tells the classes of a configuration from the best, int8 [K].
+
+    Args:
+        difference: differences [K], the best minus the configuration; None without a test.
+
+    Returns:
+        1 where the configuration is higher, -1 where it is lower, else 0.
+    """
+    if difference is None:
+        return None
+    is_told = difference.p <= tested.ALPHA  # False where p is NaN
+    return np.where(is_told, -np.sign(np.nan_to_num(difference.value)), 0).astype(np.int8)
 
 
 def _standing(found: tested.Comparison, name: str) -> Standing:
