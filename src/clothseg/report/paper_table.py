@@ -55,7 +55,7 @@ class Quantity:
 
     def _texts(self, summary: Summary) -> list[str]:
         numbers = [summary[key] for key in self.columns.values() if summary[key] is not None]
-        return [f"{self.scale * number:.{self.decimals}f}" for number in numbers]
+        return [f"{self.scale * number:z.{self.decimals}f}" for number in numbers]
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,12 @@ def test_draws_without_a_class_do_not_count_for_it():
     np.testing.assert_allclose([found.low, found.high], [[0.5, 0.75]] * 2)
 
 
+@given(images=IMAGES)
+def test_the_score_of_all_images_is_in_its_interval(images):
+    found = interval(Terms.of_counts(images, IOU), Draws(5, 20))
+    assert np.isnan(found.value) or found.low <= found.value <= found.high
+
+
 def test_draws_of_other_images_are_refused():
     with pytest.raises(ValueError, match="draws of 9 images cannot be of 15"):
         interval(Terms.of_counts(COUNTS, IOU), Draws(9))

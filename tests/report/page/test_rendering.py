@@ -1,13 +1,16 @@
 """Page of results as a file."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
+from clothseg.report.page.content import Comparison, Interval, Standing
 from clothseg.report.page.pictures import Layer, Shown
 from clothseg.report.page.rendering import render
-from support.page_content import chapter, page
+from support.page_content import chapter, configuration, page
 
 
 class Balanced(HTMLParser):
@@ -49,6 +52,31 @@ def test_elements_are_closed_and_ids_are_unique(number):
 
 def test_scores_are_in_percent_with_their_deviation():
     assert {"90.0 ± 1.0", "89.0 ± 1.0"} <= {*parsed(render(page())).texts}
+
+
+def test_classes_that_are_told_from_the_best_are_marked_and_explained():
+    one, two = configuration(0, 3), configuration(1, 3)
+    two = replace(two, told=np.array([-1, 0, 1], np.int8))
+    content = chapter(2, 3, configurations=[one, two], class_test="a test, level 5 %")
+    cells = re.findall(r'<td class="h\d+([^"]*)">', render(page(content)))
+    assert [("lower" in cell, "higher" in cell) for cell in cells] == [
+        *[(False, False)] * 3,
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
+    assert "higher than the best configuration in this class: a test, level 5 %." in render(
+        page(content)
+    )
+    assert "▾" not in render(page()).partition("</style>")[2]
+
+
+def test_numbers_that_round_to_zero_have_no_sign():
+    tiny = Interval(-0.01, -0.04, 0.02)
+    standings = [Standing(tiny, tiny, 0.5, "best")] * 3
+    html = render(page(chapter(comparison=Comparison("IoU", "", standings))))
+    assert "0.0 <small>[0.0, 0.0]</small>" in html
+    assert "-0.0" not in html
 
 
 def test_equal_content_gives_equal_bytes():

@@ -84,6 +84,9 @@ def interval(terms: Terms, draws: Draws, confidence: float = 0.95) -> Interval:
 def percentile_interval(value: np.ndarray, drawn: np.ndarray, confidence: float) -> Interval:
     """Compute the interval from the values of all draws [B] or [B,K]; undefined ones are left out.
 
+    The value itself is always in it: a class that few images have is missing in many draws, whose
+    means over the other classes can all lie on one side of the value.
+
     Args:
         value: value of all images, scalar or [K].
         drawn: value of each draw.
@@ -97,4 +100,4 @@ def percentile_interval(value: np.ndarray, drawn: np.ndarray, confidence: float)
     )
     limits[np.isnan(value).reshape(-1)] = np.nan
     low, high = (limit.reshape(value.shape) for limit in limits.T)
-    return Interval(value, low, high)
+    return Interval(value, np.minimum(low, value), np.maximum(high, value))

@@ -41,7 +41,7 @@ def _environment() -> Environment:
         "largest_confusions": largest_confusions,
         "shades": SHADES,
     }
-    environment.filters |= {"shade": _shade, "percent": _percent}
+    environment.filters |= {"shade": _shade, "percent": _percent, "tenths": _tenths}
     return environment
 
 
@@ -61,6 +61,10 @@ def _best_of_classes(chapter: Chapter) -> list[str | None]:
 
 def _shade(value: float) -> int:
     return round(SHADES * value)
+
+
+def _tenths(value: float) -> str:
+    return f"{value:z.1f}"  # without a negative zero
 
 
 def _percent(value: float) -> str:
