@@ -2,9 +2,11 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
+from clothseg.commands.main import main
 from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError
 from clothseg.files import read_csv, write_json
@@ -15,6 +17,7 @@ from clothseg.jobs.outcome import Outcome
 from clothseg.jobs.search.claims import Claims
 from clothseg.jobs.search.run import run_search
 from clothseg.jobs.sweep import Sweep, SweepEnded, run_sweep
+from clothseg.jobs.sweep_folder import PLAN, read_plan
 from clothseg.run.record import Record
 from hydra_plugins.clothseg_sweepers import OptunaSweeper, RandomSweeper
 from support.scores import run_metrics
@@ -139,6 +142,36 @@ def test_a_search_that_was_killed_goes_on_with_the_same_trials(sweeper, kill_at,
         json.loads((folder / "best.json").read_bytes())["validation"]
         >= (json.loads(before)["validation"])
     )
+
+
+def test_the_folds_of_a_search_are_listed_for_other_terminals(command, capsys):
+    with pytest.raises(Killed):
+        search(command, random_sweeper(4), Trained(kill_at=3))
+    (path,) = Path(command[-2].partition("=")[2]).rglob(PLAN)
+    jobs = read_plan(path)["jobs"]
+    assert [(job["trial"], job["fold"]) for job in jobs] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert main("status", [f"runs={path.parent.parent}"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "1 of 4 trials complete; folds: 3 of 4 done, 1 waiting" in text
+    assert "trial 1 fold 0 done" in text
+    assert "runs of no sweep" not in text
+
+    def fail(job):
+        return "failed" if "dice" in job.name else None
+
+    sweep = search(command, random_sweeper(4), Trained(fail))
+    endings = [trial.ending for trial in sweep.search.study.trials()]
+    plan = read_plan(path)
+    assert plan["trials"] == {
+        "total": 4,
+        "complete": endings.count("complete"),
+        "pruned": 0,
+        "failed": endings.count("failed"),
+    }
+    assert endings == ["complete", "failed", "complete", "failed"]
+    # Of failed trials, only what has begun is listed: the first fold of trial 1 before the kill.
+    listed = [(job["trial"], job["fold"]) for job in plan["jobs"]]
+    assert listed == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
 
 
 def test_a_diverged_trial_fails_and_the_search_goes_on(command):

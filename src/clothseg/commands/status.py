@@ -50,6 +50,23 @@ class Watched:
         return self.configuration if self.fold is None else f"{self.configuration} fold {self.fold}"
 
 
+@dataclass(frozen=True)
+class Planned:
+    """Sweep or search.
+
+    Args:
+        runs: its jobs.
+        folders: their folders.
+        trials: numbers of trials of a search in words; empty for a sweep.
+        unplanned: number of jobs of a search that are not planned yet, if no trial is pruned.
+    """
+
+    runs: Sequence[Watched]
+    folders: Sequence[Path]
+    trials: str = ""
+    unplanned: int = 0
+
+
 def status_command(overrides: list[str]) -> int:
     """Show the sweeps and runs below a folder; return the exit status.
 
@@ -61,38 +78,46 @@ def status_command(overrides: list[str]) -> int:
     root = Path(settings.runs)
     if not root.is_dir():
         raise DataError(f"runs={root} is not a folder, so there are no runs in it")
-    seen: set[Path] = set()
-    sweeps = {}
+    sweeps: dict[Path, Planned] = {}
     for path in sorted(root.rglob(PLAN)):
         try:
-            sweeps[path] = _planned(path, seen)
+            sweeps[path] = _planned(path)
         except DataError as error:
             say(f"warning: left out: {error}")
+    seen = {folder for sweep in sweeps.values() for folder in sweep.folders}
     others = [run.folder for run in records_below(root, "status.json")]
     alone = [folder for folder in others if folder.resolve() not in seen]
     if not sweeps and not alone:
         raise DataError(f"runs={root}: no run and no sweep in this folder or below has begun")
-    for path, jobs in sweeps.items():
+    for path, sweep in sweeps.items():
         name = path.parent.name if path.parent == root else str(path.parent.relative_to(root))
-        console.print(_table(jobs, name, settings.jobs))
+        console.print(_table(sweep.runs, name, settings.jobs, sweep))
     if alone:
         runs = [_unplanned(folder, root) for folder in alone]
         console.print(_table(runs, "runs of no sweep" if sweeps else "runs", settings.jobs))
     return 0
 
 
-def _planned(path: Path, seen: set[Path]) -> list[Watched]:
-    """Look at the jobs of a sweep, and add their folders to those that were seen.
+def _planned(path: Path) -> Planned:
+    """Look at the jobs of a sweep or a search.
 
     Raises:
         DataError: the list of its jobs is damaged.
     """
-    jobs = []
-    for job in read_plan(path)["jobs"]:
-        folder = (path.parent / job["run"]).resolve()
-        seen.add(folder)
-        jobs.append(Watched(job["name"], job["fold"], activity(folder)))
-    return jobs
+    plan = read_plan(path)
+    folders = [(path.parent / job["run"]).resolve() for job in plan["jobs"]]
+    runs = [
+        Watched(job["name"], job["fold"], activity(folder))
+        for job, folder in zip(plan["jobs"], folders, strict=True)
+    ]
+    trials = plan.get("trials")
+    if trials is None:
+        return Planned(runs, folders)
+    ended = [f"{trials[name]} {name}" for name in ("pruned", "failed") if trials[name]]
+    texts = [f"{trials['complete']} of {trials['total']} trials complete", *ended]
+    begun = Counter(job["trial"] for job in plan["jobs"] if "trial" in job)
+    folds = max(begun.values(), default=1)
+    return Planned(runs, folders, ", ".join(texts), folds * max(0, trials["total"] - len(begun)))
 
 
 def _unplanned(folder: Path, root: Path) -> Watched:
@@ -104,9 +129,11 @@ def _unplanned(folder: Path, root: Path) -> Watched:
     return Watched(name, int(fold) if fold else None, activity(folder))
 
 
-def _table(runs: Sequence[Watched], title: str, jobs: int) -> Table:
+def _table(runs: Sequence[Watched], title: str, jobs: int, planned: Planned | None = None) -> Table:
     """Table of a sweep, with a line per job, or per configuration if there are more than `jobs`."""
-    table = new_table(title, summary([run.activity for run in runs]))
+    counted = summary([run.activity for run in runs], planned.unplanned if planned else 0)
+    trials = f"{planned.trials}; folds: " if planned and planned.trials else ""
+    table = new_table(title, trials + counted)
     table.add_column("run", overflow="fold")
     table.add_column("state", no_wrap=True)
     table.add_column("detail", overflow="fold")
@@ -125,12 +152,17 @@ def _table(runs: Sequence[Watched], title: str, jobs: int) -> Table:
     return table
 
 
-def summary(runs: Sequence[Activity]) -> str:
-    """Describe a sweep: `7 of 20 done, 2 running, 1 failed, 12 min left`."""
+def summary(runs: Sequence[Activity], unplanned: int = 0) -> str:
+    """Describe a sweep: `7 of 20 done, 2 running, 1 failed, 12 min left`.
+
+    Args:
+        runs: its jobs.
+        unplanned: number of further jobs, for the time that is left.
+    """
     number = Counter(run.doing for run in runs)
     parts = [f"{number['done']} of {len(runs)} done"]
     parts += [f"{number[doing]} {doing}" for doing in STYLES if doing != "done" and number[doing]]
-    left = seconds_left(runs)
+    left = seconds_left(runs, unplanned)
     return ", ".join([*parts, *([] if isnan(left) else [f"{time_text(left)} left"])])
 
 
@@ -140,12 +172,12 @@ def counts(runs: Iterable[Activity]) -> str:
     return ", ".join(f"{number[doing]} {doing}" for doing in STYLES if number[doing])
 
 
-def seconds_left(runs: Sequence[Activity]) -> float:
+def seconds_left(runs: Sequence[Activity], unplanned: int = 0) -> float:
     """Estimate the time until all runs have ended; NaN if nothing runs, or too little is known."""
     running = [run.seconds_left for run in runs if run.doing == "running"]
     known = [seconds for seconds in running if not isnan(seconds)]
     ended = [run.seconds for run in runs if run.doing == "done" and not isnan(run.seconds)]
-    waiting = sum(run.doing == "waiting" for run in runs)
+    waiting = unplanned + sum(run.doing == "waiting" for run in runs)
     if not running or (waiting and not ended) or not (known or ended):
         return float("nan")
     mean = sum(ended) / len(ended) if ended else max(known)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NotRequired
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -29,14 +30,26 @@ class PlannedJob(TypedDict):
     name: str
     fold: Count | None
     run: str
+    trial: NotRequired[Count]
+
+
+@with_config(STRICT)
+class CountedTrials(TypedDict):
+    """Numbers of trials of a search: all of them, and those that have ended."""
+
+    total: Count
+    complete: Count
+    pruned: Count
+    failed: Count
 
 
 @with_config(STRICT)
 class Plan(TypedDict):
-    """Content of `sweep.json`."""
+    """Content of `sweep.json`; only a search has trials, and only the jobs of those that began."""
 
     command: list[str]
     jobs: list[PlannedJob]
+    trials: NotRequired[CountedTrials]
 
 
 @dataclass(frozen=True)
@@ -87,10 +100,7 @@ class SweepFolder:
         path = self.path(job.folder for job in jobs) / PLAN
         is_new = not path.exists()
         new = [folder for folder in path.parents if not folder.exists()]
-        planned = [
-            {"name": job.name, "fold": job.fold, "run": os.path.relpath(job.folder, path.parent)}
-            for job in jobs
-        ]
+        planned = [planned_job(job, path.parent) for job in jobs]
         update_bytes(path, json_bytes({"command": list(self.overrides), "jobs": planned}))
         try:
             yield
@@ -101,6 +111,11 @@ class SweepFolder:
                 for folder in new:
                     folder.rmdir()
             raise
+
+
+def planned_job(job: Job, folder: Path) -> dict[str, Any]:
+    """Describe a job in the list of a sweep or a search with this folder."""
+    return {"name": job.name, "fold": job.fold, "run": os.path.relpath(job.folder, folder)}
 
 
 def read_plan(path: Path) -> Plain:

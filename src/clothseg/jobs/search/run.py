@@ -11,6 +11,7 @@ from clothseg.error import ConfigError, DataError, UserError
 from clothseg.files import locked
 from clothseg.jobs.search.claims import Claims
 from clothseg.jobs.search.identity import search_folder
+from clothseg.jobs.search.listing import list_trials
 from clothseg.jobs.search.result import SearchResult
 from clothseg.jobs.search.study import Ending, Study
 from clothseg.jobs.summary import report_config
@@ -84,7 +85,7 @@ def _open(sweep: Sweep, arguments: Sequence[str], sweeper: Sweeper) -> "Search":
     parallel = sweeper.parallel or max(1, len(sweep.launcher.machine.gpus) // first[0].world_size)
     total = int(min(sweeper.trials, study.capacity))
     result = SearchResult(folder, study, total, constant, sweep, monitor)
-    return Search(sweep, study, result, parallel, Claims(folder))
+    return Search(sweep, arguments, study, result, parallel, Claims(folder))
 
 
 @dataclass
@@ -93,6 +94,7 @@ class Search:
 
     Args:
         sweep: plans and runs jobs.
+        arguments: overrides of the command.
         study: the trials, and what chooses them.
         result: where the trials are summarized.
         parallel: number of trials that run side by side.
@@ -100,6 +102,7 @@ class Search:
     """
 
     sweep: Sweep
+    arguments: Sequence[str]
     study: Study
     result: SearchResult
     parallel: int
@@ -152,7 +155,13 @@ class Search:
         except ConfigError as error:
             self._end(number, "failed", "; ".join(error.problems))
             return False
+        self._list()
         return True
+
+    def _list(self) -> None:
+        result = self.result
+        with locked(result.folder / LOCK, ADVICE):
+            list_trials(result.folder, self.arguments, result.total, self.study, self._jobs)
 
     def _run_folds(self, active: Sequence[int]) -> None:
         """Run the next fold of each trial, or all of its folds if none of them could end it."""
@@ -196,8 +205,8 @@ class Search:
     def _end(self, number: int, ending: Ending, reason: str | None = None) -> Literal[True]:
         """End a trial, and save what is known by now."""
         self.study.end(number, ending, reason)
-        self._jobs.pop(number, None)
         self.claims.release(number)
+        self._list()
         self.result.save()
         say(self.result.line(self.study.trial(number)))
         return True
