@@ -141,6 +141,10 @@ def test_a_sampler_finds_the_better_half_of_a_range(tmp_path):
 
 
 @pytest.mark.slow(seconds=2)
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def test_a_trial_that_was_being_begun_when_its_process_died_is_completed(tmp_path, monkeypatch):
     study = optuna_study(tmp_path / "a")
     complete(study, 1)
@@ -148,8 +152,8 @@ def test_a_trial_that_was_being_begun_when_its_process_died_is_completed(tmp_pat
     killed = optuna_study(tmp_path / "b")
     complete(killed, 1)
     with monkeypatch.context() as patch:
-        patch.setattr("clothseg.jobs.search.optuna_study._suggest", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        patch.setattr("clothseg.jobs.search.optuna_study._suggest", interrupt)
+        with pytest.raises(KeyboardInterrupt):
             killed.begin()
     resumed = optuna_study(tmp_path / "b")
     assert resumed.unfinished() == [1]
@@ -218,7 +222,7 @@ def test_a_damaged_file_is_named_with_the_remedy(tmp_path):
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path):
     (tmp_path / FILE).mkdir()
-    with pytest.raises(DataError, match=r"study\.db cannot be used \(unable to open database file"):
+    with pytest.raises(DataError, match=r"study\.db cannot be used \(.*study\.db: is a folder"):
         optuna_study(tmp_path)
 
 

@@ -267,6 +267,16 @@ def test_the_claim_of_another_machine_expires_without_a_heartbeat(tmp_path, monk
         assert "host=another-machine" not in (tmp_path / ".claim").read_text()
 
 
+def test_a_claim_with_another_expiry_is_named_with_the_remedy(tmp_path):
+    record = Record(tmp_path)
+    with record.claimed():
+        marker = (tmp_path / ".claim").read_text()
+    foreign = re.sub(r"duration=.*", "duration=5.0", marker)
+    (tmp_path / ".claim").write_text(re.sub(r"host=.*", "host=another-machine", foreign))
+    with pytest.raises(DataError, match=r"\.claim is not the claim of .* delete it if no process"):
+        record.claimed().__enter__()
+
+
 def test_a_damaged_status_counts_as_interrupted(tmp_path):
     record = Record(tmp_path)
     record.set_state("done", attempts=2)

@@ -61,6 +61,14 @@ class Range:
         rounded = round(float(number), DIGITS - 1 - magnitude)
         return repr(min(max(rounded, self.low), self.high))
 
+    def has(self, text: object) -> bool:
+        """Return whether a text is that of a number of the range."""
+        try:
+            number = type(self.low)(text) if isinstance(text, str) else math.nan
+            return self.low <= number <= self.high and self.text(number) == text
+        except ValueError:  # it is not a number
+            return False
+
     @property
     def bounds(self) -> tuple[str, ...]:
         """Texts of both bounds."""
@@ -95,6 +103,10 @@ class Choice:
 
     key: str
     texts: tuple[str, ...]
+
+    def has(self, text: object) -> bool:
+        """Return whether a text is one of the values."""
+        return text in self.texts
 
     @property
     def bounds(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from filelock import SoftFileLease, Timeout
+from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from clothseg.checkpoint import BEST, FOLDER, LAST, PREVIOUS
 from clothseg.config.renamed import current_record
@@ -48,6 +48,8 @@ REMEDY = "rerun=true trains the run again and moves the old record aside"
 
 CLAIM_TIMEOUT = 120.0
 """Seconds without a heartbeat after which another machine's claim on a run expires."""
+FOREIGN_CLAIM = "is not the claim of a process of this version; delete it if no process is running"
+"""Description of a claim that expires after some other time, or never."""
 
 
 NAME = re.compile(r"(?!\.+$)[\w.+-]+")
@@ -241,6 +243,8 @@ class Record:
             raise ClaimedError(f"{self.folder} is being trained by another process") from None
         except OSError as error:
             raise DataError(f"{self.folder} cannot be written: {error.strerror}") from error
+        except LeaseSettingsMismatch as error:
+            raise DataError(f"{lock.lock_file} {FOREIGN_CLAIM}") from error
         try:
             yield Claim(lock)
         finally:

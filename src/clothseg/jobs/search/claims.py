@@ -3,9 +3,10 @@
 import math
 from pathlib import Path
 
-from filelock import SoftFileLease, Timeout
+from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
-from clothseg.run.record import CLAIM_TIMEOUT
+from clothseg.error import DataError, WriteError
+from clothseg.run.record import CLAIM_TIMEOUT, FOREIGN_CLAIM
 
 
 class Claims:
@@ -29,6 +30,9 @@ class Claims:
         Args:
             number: number of the trial.
             wait: seconds to wait for the other process; may be infinity.
+
+        Raises:
+            DataError: the claim cannot be written, or is none of this program.
         """
         if number in self._held:
             return True
@@ -38,6 +42,10 @@ class Claims:
             lease.acquire(timeout=-1 if math.isinf(wait) else wait, poll_interval=1)
         except Timeout:
             return False
+        except OSError as error:
+            raise WriteError(path, error) from error
+        except LeaseSettingsMismatch as error:
+            raise DataError(f"{path} {FOREIGN_CLAIM}") from error
         self._held[number] = lease
         return True
 

@@ -10,26 +10,17 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.pruners import BasePruner, MedianPruner, NopPruner, WilcoxonPruner
-from optuna.samplers import (
-    BaseSampler,
-    CmaEsSampler,
-    GPSampler,
-    GridSampler,
-    QMCSampler,
-    RandomSampler,
-    TPESampler,
-)
 from optuna.trial import FrozenTrial, TrialState
 from optuna.trial import Trial as OptunaTrial
 from sqlalchemy.exc import SQLAlchemyError
 
 from clothseg.config.search_space import Choice, Dimension
-from clothseg.error import DataError, first_line
+from clothseg.error import DataError, UserError, first_line
+from clothseg.jobs.search.samplers import pruner_of, sampler_of
 from clothseg.jobs.search.study import Ending, Study, Trial
+from clothseg.jobs.search.study_file import GuardedConnection, require_study_file
 
 STATES: dict[Ending, TrialState] = {
     "complete": TrialState.COMPLETE,
@@ -42,11 +33,6 @@ ENDINGS = {state: ending for ending, state in STATES.items()}
 FILE = "study.db"
 REASON, PARAMETERS = "reason", "parameters"
 """Attributes of a trial: why it failed, and what was run, of which numbers have fewer digits."""
-STARTUP_TRIALS = 5
-"""Trials that end before samplers and the median rule apply; half of Optuna's default for samplers,
-because each is a whole cross-validation."""
-P_THRESHOLD = 0.1
-"""One-sided p-value below which a trial is worse than the best one; four folds can give 1/16."""
 WAIT_SECONDS = 60.0
 """Seconds to wait for another process that writes to the file."""
 
@@ -81,14 +67,19 @@ class OptunaStudy(Study):
             self.capacity = math.prod(part.count or 0 for part in space)
         self._compares_folds = pruner == "wilcoxon"
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        connection = {"timeout": WAIT_SECONDS, "factory": GuardedConnection}
+        try:
+            require_study_file(self.path)
+        except DataError as error:
+            raise self._unusable(str(error)) from error
         with self._access():
             self._storage = optuna.storages.RDBStorage(
-                f"sqlite:///{self.path}", engine_kwargs={"connect_args": {"timeout": WAIT_SECONDS}}
+                f"sqlite:///{self.path}", engine_kwargs={"connect_args": connection}
             )
             self._study = optuna.create_study(
                 study_name=folder.name,
                 storage=self._storage,
-                pruner=_pruner(pruner),
+                pruner=pruner_of(pruner),
                 direction="maximize" if maximize else "minimize",
                 load_if_exists=True,
             )
@@ -110,7 +101,7 @@ class OptunaStudy(Study):
         A trial without parameters was being begun by a process that was killed.
         """
         with self._access():
-            running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            running = [trial for trial in self._frozen() if trial.state is TrialState.RUNNING]
             for trial in running:
                 if PARAMETERS not in trial.user_attrs:
                     self._prepare(trial.number)
@@ -154,9 +145,44 @@ class OptunaStudy(Study):
             self._study.tell(number, value, STATES[ending], skip_if_finished=True)
 
     def _frozen(self) -> list[FrozenTrial]:
-        """Read all trials, of which Optuna keeps in memory those that have ended."""
+        """Read all trials, of which Optuna keeps in memory those that have ended.
+
+        Raises:
+            DataError: they are not those of this search.
+        """
         with self._access():
-            return self._study.get_trials(deepcopy=False)
+            trials = self._study.get_trials(deepcopy=False)
+            for number, frozen in enumerate(trials):
+                if problem := self._problem(number, frozen):
+                    raise self._unusable(f"trial {number} {problem}")
+            return trials
+
+    def _problem(self, number: int, frozen: FrozenTrial) -> str | None:
+        """Check a trial, whose parameters become overrides; None if it is one of this search."""
+        parameters, reason = (frozen.user_attrs.get(name) for name in (PARAMETERS, REASON))
+        is_complete = frozen.state is TrialState.COMPLETE
+        scores = [*frozen.intermediate_values.values(), *(frozen.values or [])]
+        if frozen.number != number:
+            return "is missing"
+        if frozen.state not in (TrialState.RUNNING, *ENDINGS):
+            return "was not begun by this search"
+        is_beginning = parameters is None and not frozen.state.is_finished()
+        if not is_beginning and not self._searches(parameters):
+            return "has parameters that are not searched"
+        if not all(map(math.isfinite, scores)) or (is_complete and frozen.value is None):
+            return "has a score that is not a finite number"
+        if not isinstance(reason, str | None):
+            return "has a reason that is not text"
+        return None
+
+    def _searches(self, parameters: object) -> bool:
+        """Return whether parameters are one value of each key of the search space, and no other."""
+        keys = {part.key for part in self.space}
+        return (
+            isinstance(parameters, dict)
+            and parameters.keys() == keys
+            and all(part.has(parameters[part.key]) for part in self.space)
+        )
 
     def _read(self, frozen: FrozenTrial) -> Trial:
         attributes = frozen.user_attrs
@@ -182,7 +208,7 @@ class OptunaStudy(Study):
 
     def _prepare(self, number: int) -> None:
         """Create the sampler of a trial."""
-        self._study.sampler = _sampler(self.sampler, self.space, self.seed, number)
+        self._study.sampler = sampler_of(self.sampler, self.space, self.seed, number)
 
     def _choose(self, trial: OptunaTrial) -> None:
         """Let the sampler choose the parameters of a trial, and store them as they are run."""
@@ -196,12 +222,21 @@ class OptunaStudy(Study):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 yield
+        except UserError:
+            raise
         except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
-            cause = error.__cause__ or error
-            raise DataError(
-                f"{self.path} cannot be used ({first_line(cause)}); if it is damaged, delete it: "
-                "the same command builds it again from the runs, and trains none of them twice"
-            ) from error
+            cause: BaseException = error
+            while cause.__cause__:
+                cause = cause.__cause__
+            raise self._unusable(first_line(cause)) from error
+        except Exception as error:  # of Optuna, which takes its file for granted
+            raise self._unusable("its content is not that of a study") from error
+
+    def _unusable(self, reason: str) -> DataError:
+        return DataError(
+            f"{self.path} cannot be used ({reason}); if it is damaged, delete it: the same command "
+            "builds it again from the runs, and trains none of them twice"
+        )
 
 
 def _suggest(trial: OptunaTrial, dimension: Dimension) -> str:
@@ -213,64 +248,3 @@ def _suggest(trial: OptunaTrial, dimension: Dimension) -> str:
         step = int(dimension.spacing or 1)
         return dimension.text(trial.suggest_int(key, low, high, step=step, log=log))
     return dimension.text(trial.suggest_float(key, low, high, step=dimension.step, log=log))
-
-
-def _sampler(name: str, space: Sequence[Dimension], seed: int, number: int) -> BaseSampler:
-    """Create the sampler of a trial.
-
-    Args:
-        name: name of the sampler.
-        space: the search space.
-        seed: random seed of the search, which samplers of a fixed sequence share.
-        number: number of the trial, from which the others draw.
-    """
-    own_seed = int(np.random.default_rng([seed, number]).integers(2**31))
-    match name:
-        case "tpe":
-            return TPESampler(seed=own_seed, n_startup_trials=STARTUP_TRIALS)
-        case "random":
-            return RandomSampler(seed=own_seed)
-        case "gp":
-            return GPSampler(
-                seed=own_seed, n_startup_trials=STARTUP_TRIALS, warn_independent_sampling=False
-            )
-        case "cmaes":
-            return CmaEsSampler(seed=own_seed, warn_independent_sampling=False)
-        case "qmc":
-            independent = RandomSampler(seed=own_seed)
-            return QMCSampler(
-                seed=seed,
-                scramble=True,
-                independent_sampler=independent,
-                warn_independent_sampling=False,
-            )
-    return _Grid({part.key: _values(part) for part in space}, seed=seed)
-
-
-class _Grid(GridSampler):
-    """Grid whose last trial ends as all others do."""
-
-    def after_trial(self, *arguments: object) -> None:
-        """Do nothing: the number of trials ends the search."""
-
-
-def _values(dimension: Dimension) -> list[str | int | float]:
-    """All values of a dimension, as the sampler suggests them."""
-    if isinstance(dimension, Choice):
-        return [*dimension.texts]
-    spacing = dimension.spacing or 0
-    return [dimension.low + spacing * step for step in range(dimension.count or 0)]
-
-
-def _pruner(name: str) -> BasePruner:
-    """Create a pruner.
-
-    The median rule compares the mean over the folds so far with that of earlier trials, Wilcoxon's
-    signed-rank test the folds themselves with those of the best trial.
-    """
-    match name:
-        case "median":
-            return MedianPruner(n_startup_trials=STARTUP_TRIALS)
-        case "wilcoxon":
-            return WilcoxonPruner(p_threshold=P_THRESHOLD)
-    return NopPruner()
