@@ -1,6 +1,7 @@
 """Files of W&B runs that were written offline: read back, sent later, refused if hostile."""
 
 import json
+import os
 import subprocess
 from dataclasses import replace
 from types import SimpleNamespace
@@ -42,8 +43,8 @@ def commands(monkeypatch):
     def run(command, **keywords):
         if "sync" in command:
             said.sent.append(command[command.index("sync") + 1 :])
-        lines = "\n".join(map(json.dumps, said.records))
-        return subprocess.CompletedProcess(command, 0, stdout=lines)
+        lines = "\n".join(json.dumps(record, ensure_ascii=False) for record in said.records)
+        return subprocess.CompletedProcess(command, 0, stdout=lines.encode())
 
     monkeypatch.setattr(wandb_files.subprocess, "run", run)
     return said
@@ -122,8 +123,54 @@ def test_a_failure_of_the_client_is_a_sentence(segment, commands, tmp_path, monk
         if "sync" in command:
             said = "wandb: trying\nwandb: ERROR no\n"
             raise subprocess.CalledProcessError(1, command, stderr=said)
-        return subprocess.CompletedProcess(command, 0, stdout="")
+        return subprocess.CompletedProcess(command, 0, stdout=b"")
 
     monkeypatch.setattr(wandb_files.subprocess, "run", fail)
     with pytest.raises(DataError, match=r"`wandb sync` of .*-run-1-abc failed: ERROR no"):
+        send_offline_files(tmp_path, "abc", ACCOUNT, "team")
+
+
+@pytest.mark.parametrize("step", ["3", None, {}, [], 2.5, -1, 10**400, True])
+def test_a_step_that_is_no_number_is_none(segment, commands, tmp_path, step):
+    commands.records = [*OWN, {"type": "history", "history": {"item": {"_step": step}}}]
+    assert last_step(tmp_path, "abc") == 2
+    for history in ({}, {"item": {}}, {"item": [{"key": "_step"}]}):
+        commands.records = [*OWN, {"type": "history", "history": history}]
+        assert last_step(tmp_path, "abc") == 2
+
+
+def test_a_line_ends_where_the_client_ends_it(segment, commands, tmp_path):
+    commands.records = [{"type": "run", "run": {"display_name": "a\x85b\u2028c"}}, *OWN]
+    assert last_step(tmp_path, "abc") == 2
+
+
+@pytest.mark.parametrize("said", [b"{", b"[" * 100_000, None], ids=["cut", "deep", "endless"])
+def test_a_listing_that_is_damaged_or_endless_is_a_sentence(segment, tmp_path, monkeypatch, said):
+    def answer(command, timeout, **keywords):
+        if said is None:
+            raise subprocess.TimeoutExpired(command, timeout)
+        return subprocess.CompletedProcess(command, 0, stdout=said)
+
+    monkeypatch.setattr(wandb_files.subprocess, "run", answer)
+    with pytest.raises(DataError, match=r"run-abc\.wandb cannot be read: "):
+        last_step(tmp_path, "abc")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "huge", "folder"])
+def test_a_segment_that_is_no_file_of_a_run_is_not_opened(segment, tmp_path, kind):
+    segment.unlink()
+    if kind == "pipe":
+        os.mkfifo(segment)
+    elif kind == "folder":
+        segment.mkdir()
+    else:
+        with segment.open("wb") as file:
+            file.truncate(1 << 30)
+    with pytest.raises(DataError, match=r"run-abc\.wandb: (is a|has 1,073,741,824 bytes)"):
+        last_step(tmp_path, "abc")
+
+
+def test_a_name_with_a_null_character_is_outside(segment, commands, tmp_path):
+    commands.records = [{"type": "files", "files": {"files": [{"path": "a\0b"}]}}]
+    with pytest.raises(DataError, match="it names a file outside of the run"):
         send_offline_files(tmp_path, "abc", ACCOUNT, "team")

@@ -1,6 +1,5 @@
 """Files of W&B runs in a record: what they hold, and sending those that were written offline."""
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -11,9 +10,16 @@ from typing import Any
 from clothseg.error import DataError, first_line
 from clothseg.logger.wandb_client import import_wandb
 from clothseg.logger.wandb_environment import Account, client_environment
+from clothseg.untrusted import parse_json, require_file
 
 SYNC_TIMEOUT = 600.0
 """Seconds that sending the files of one run may take."""
+LISTING_TIMEOUT = 60.0
+"""Seconds that listing the records of one segment may take; starting the client takes up to 5."""
+MAX_SEGMENT_BYTES = 1 << 26
+"""Largest segment, 64 MiB; one of 1000 epochs with 60 scores each has 2 MB."""
+MAX_STEP = 2**53
+"""Largest step that is believed."""
 KNOWN_TYPES = frozenset(
     (
         *("header", "run", "environment", "stats", "telemetry", "config", "metric", "summary"),
@@ -30,14 +36,24 @@ def last_step(folder: Path, identity: str) -> int:
     Args:
         folder: the record.
         identity: id of the run.
+
+    Raises:
+        DataError: they are damaged.
     """
     steps = [
-        record["history"]["item"]["_step"]
+        _step(record["history"])
         for path in _segments(folder, identity, "*run-*")
         for record in _records(path)
         if record["type"] == "history"
     ]
     return max(steps, default=0)
+
+
+def _step(history: dict[str, Any]) -> int:
+    """Return the step of a record, whose values may be anything; 0 if it has none."""
+    item = history.get("item")
+    step = item.get("_step") if isinstance(item, dict) else None
+    return step if isinstance(step, int) and 0 <= step <= MAX_STEP else 0
 
 
 def send_offline_files(folder: Path, identity: str, account: Account, default: str) -> None:
@@ -72,13 +88,27 @@ def _segments(folder: Path, identity: str, pattern: str) -> list[Path]:
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
-    """Read the records of a segment, up to one that is incomplete."""
+    """Read the records of a segment, up to one that is incomplete.
+
+    Raises:
+        DataError: it is no file, too large, or cannot be listed.
+    """
+    require_file(path, MAX_SEGMENT_BYTES)
     import_wandb()  # disables the error reporting of the command below
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path.resolve())]
-    # A killed segment ends in the middle of a record, which the command reports as an error.
-    with client_environment():
-        listing = subprocess.run(command, capture_output=True, text=True, check=False)
-    return map(json.loads, listing.stdout.splitlines())
+    try:
+        # A killed segment ends in the middle of a record, which the command reports as an error.
+        with client_environment():
+            listing = subprocess.run(
+                command, capture_output=True, check=False, timeout=LISTING_TIMEOUT
+            )
+        yield from map(parse_json, listing.stdout.splitlines())
+    except subprocess.TimeoutExpired as error:
+        raise DataError(
+            f"{path} cannot be read: it took longer than {error.timeout:g} s"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {first_line(error)}") from error
 
 
 def _foreign(path: Path, folder: Path, account: Account, default: str) -> Iterator[str]:
@@ -111,7 +141,10 @@ def _foreign_content(artifact: dict[str, Any], folder: Path) -> Iterator[str]:
 
 
 def _is_within(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (ValueError, RuntimeError):  # a null character; links in a circle
+        return False
 
 
 def _sync(paths: list[Path], account: Account) -> None:
