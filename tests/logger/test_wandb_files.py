@@ -156,6 +156,14 @@ def test_a_listing_that_is_damaged_or_endless_is_a_sentence(segment, tmp_path, m
         last_step(tmp_path, "abc")
 
 
+def test_a_note_that_is_a_pipe_or_nested_too_deeply_counts_as_missing(tmp_path):
+    os.mkfifo(tmp_path / "wandb.json")
+    assert recorded(tmp_path) == {}
+    (tmp_path / "wandb.json").unlink()
+    (tmp_path / "wandb.json").write_text('{"id": ' + "[" * 100_000)
+    assert recorded(tmp_path) == {}
+
+
 @pytest.mark.parametrize("kind", ["pipe", "huge", "folder"])
 def test_a_segment_that_is_no_file_of_a_run_is_not_opened(segment, tmp_path, kind):
     segment.unlink()

@@ -5,7 +5,6 @@ everything else is set explicitly.
 """
 
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -16,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from clothseg.error import UserError, first_line
+from clothseg.error import DataError, UserError, first_line
 from clothseg.files import write_json
 from clothseg.logger.wandb_environment import (
     Account,
@@ -25,6 +24,7 @@ from clothseg.logger.wandb_environment import (
     effective,
 )
 from clothseg.logger.wandb_keys import shown_group
+from clothseg.untrusted import MAX_NOTE_BYTES, parse_json, read_file
 
 INIT_TIMEOUT = 30.0
 """Seconds that the server may take to start a run; a check of the key takes up to 10."""
@@ -124,8 +124,8 @@ def recorded_id(folder: Path) -> str | None:
 def recorded(folder: Path) -> dict[str, Any]:
     """Read `wandb.json` of a record; empty if it is missing or damaged, which starts a new run."""
     try:
-        content = json.loads((folder / "wandb.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(read_file(folder / "wandb.json", MAX_NOTE_BYTES))
+    except (DataError, ValueError):
         return {}
     is_valid = isinstance(content, dict) and RUN_ID.fullmatch(str(content.get("id")))
     return content if is_valid else {}

@@ -166,7 +166,7 @@ class OptunaStudy(Study):
             return "is missing"
         if frozen.state not in (TrialState.RUNNING, *ENDINGS):
             return "was not begun by this search"
-        is_beginning = parameters is None and not frozen.state.is_finished()
+        is_beginning = PARAMETERS not in frozen.user_attrs and not frozen.state.is_finished()
         if not is_beginning and not self._searches(parameters):
             return "has parameters that are not searched"
         if not all(map(math.isfinite, scores)) or (is_complete and frozen.value is None):
