@@ -19,6 +19,7 @@ from clothseg.quick_imports import quick_imports
 from clothseg.run.environment import code_version
 from clothseg.run.finished import FinishedRun
 from clothseg.run.job import Job, missing_results
+from clothseg.run.log import log_file
 from clothseg.run.member import Member
 from clothseg.run.record import Record
 from clothseg.terminal.screen import say
@@ -145,8 +146,8 @@ def _record_failure(job: Job, failure: Failure) -> Outcome:
             record.set_state(failure.result, error=failure.detail or None)
     log = None
     if failure.trace is not None:
-        path = job.folder / "log.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        path = log_file(job.folder)
         with path.open("a") as file:
             file.write(failure.trace)
         log = str(path)

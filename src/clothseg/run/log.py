@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clothseg.error import UserError
+from clothseg.error import UserError, WriteError
 from clothseg.terminal import screen as progress
 from clothseg.terminal.streams import harmless
 
@@ -16,6 +16,23 @@ class _HarmlessFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Format a message."""
         return harmless(super().format(record))
+
+
+def log_file(folder: Path) -> Path:
+    """Return the log file of a run, after removing a link, a pipe or a device in its place.
+
+    A link would lead to a file that somebody else chose, and a pipe is never opened.
+
+    Raises:
+        WriteError: there is a folder in its place, or it cannot be removed.
+    """
+    path = folder / "log.txt"
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.unlink()
+    except OSError as error:
+        raise WriteError(path, error) from error
+    return path
 
 
 @contextmanager

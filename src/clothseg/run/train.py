@@ -24,7 +24,7 @@ from clothseg.metric.segmentation import Scores
 from clothseg.run.content import DERIVED, SPLIT, seal
 from clothseg.run.inference_time import inference_ms
 from clothseg.run.job import Job, missing_results
-from clothseg.run.log import run_log
+from clothseg.run.log import log_file, run_log
 from clothseg.run.member import Member
 from clothseg.run.own_code import require_planned_code
 from clothseg.run.record import Record
@@ -92,7 +92,7 @@ def run(job: Job, member: Member) -> Literal["done", "resumed", "skipped"]:
             return "skipped"
         checkpoint, problems = beginning = latest_checkpoint(record.checkpoints)
         member.lead(beginning)
-        with run_log(job.folder / "log.txt") as say:
+        with run_log(log_file(job.folder)) as say:
             device = device_name(job)
             plain = dict(job.config.plain)
             record.begin(
