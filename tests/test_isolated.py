@@ -140,3 +140,16 @@ def test_the_process_ends_with_the_command_however_that_ends(tmp_path):
 def _command(number):
     path = Path(f"/proc/{number}/cmdline")
     return path.read_text() if path.exists() else ""
+
+
+def test_a_lower_limit_of_the_account_stands():
+    """A cluster may limit the address space of all processes to less than the reader's own."""
+    code = (
+        "import resource; from clothseg import isolated; "
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32)); "
+        "isolated._limit_memory(); print(*resource.getrlimit(resource.RLIMIT_AS))"
+    )
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert output.stdout.split() == [str(1 << 32)] * 2
