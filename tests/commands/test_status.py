@@ -8,6 +8,7 @@ import pytest
 from clothseg.commands.main import main
 from clothseg.commands.status import seconds_left, summary
 from clothseg.config.run_config import RunConfig
+from clothseg.files import write_json
 from clothseg.jobs.sweep_folder import SweepFolder
 from clothseg.run.activity import Activity
 from clothseg.run.job import Job
@@ -75,6 +76,18 @@ def test_runs_of_no_sweep_are_named_by_their_folders(sweep, tmp_path, capsys):
     assert "other/fpn-b0/1a fold 0 done" in text
     assert "other/fpn-b0/1a fold 0 done" not in shown(capsys, f"runs={tmp_path / 'ccp-refined15'}")
     assert "1a fold 0 done" in shown(capsys, f"runs={tmp_path / 'other/fpn-b0/1a/fold-0'}")
+
+
+@pytest.mark.parametrize("run", ["a\0b", "\ud800", "../loop", "../loop/fold-0"])
+def test_a_list_with_an_impossible_folder_is_left_out(tmp_path, capsys, run):
+    (tmp_path / "loop").symlink_to("loop")
+    path = tmp_path / "sweep-1" / "sweep.json"
+    write_json(path, {"command": [], "jobs": [{"name": "a", "fold": 0, "run": run}]})
+    assert main("status", [f"runs={tmp_path}"]) == 1
+    output = capsys.readouterr()
+    text = " ".join((output.out + output.err).split())
+    assert f"left out: {path} is damaged (run={run!a}: no folder)" in text
+    assert "no run and no sweep in this folder" in text
 
 
 def test_a_damaged_list_is_left_out_and_its_runs_are_shown(sweep, capsys):

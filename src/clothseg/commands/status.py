@@ -105,7 +105,7 @@ def _planned(path: Path) -> Planned:
         DataError: the list of its jobs is damaged.
     """
     plan = read_plan(path)
-    folders = [(path.parent / job["run"]).resolve() for job in plan["jobs"]]
+    folders = [_run_folder(path, job["run"]) for job in plan["jobs"]]
     runs = [
         Watched(job["name"], job["fold"], activity(folder))
         for job, folder in zip(plan["jobs"], folders, strict=True)
@@ -118,6 +118,18 @@ def _planned(path: Path) -> Planned:
     begun = Counter(job["trial"] for job in plan["jobs"] if "trial" in job)
     folds = max(begun.values(), default=1)
     return Planned(runs, folders, ", ".join(texts), folds * max(0, trials["total"] - len(begun)))
+
+
+def _run_folder(path: Path, run: str) -> Path:
+    """Return the folder of a job in a list, with the links in its path resolved.
+
+    Raises:
+        DataError: there can be no such folder.
+    """
+    try:
+        return (path.parent / run).resolve()
+    except (ValueError, RuntimeError) as error:  # a null character; links in a circle
+        raise DataError(f"{path} is damaged (run={shortened(ascii(run))}: no folder)") from error
 
 
 def _unplanned(folder: Path, root: Path) -> Watched:
