@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -16,7 +17,7 @@ from clothseg.config.command_line import check_command
 from clothseg.error import ConfigError, DataError, UserError
 from clothseg.files import write_json
 from clothseg.json_file import read_json
-from clothseg.run.content import Status, missing_files, seal
+from clothseg.run.content import Status, missing_files, require_unchanged, seal
 from clothseg.run.record import Record, run_folder
 from clothseg.run.tables import read_history, read_image_scores
 from clothseg.split import Split
@@ -79,6 +80,19 @@ def test_no_json_breaks_a_reader(name, keys, whole, any_value, tmp_path_factory)
     (folder / name).write_text(json.dumps(any_value if whole else keys))
     with contextlib.suppress(UserError):  # but nothing else
         READERS[name](Record(folder))
+
+
+def test_error_of_a_changed_checkpoint_names_the_file_that_accepts_the_change(tmp_path):
+    path = tmp_path / "checkpoints" / "best.ckpt"
+    path.parent.mkdir()
+    path.write_bytes(b"trained")
+    seal(tmp_path, [path])
+    path.write_bytes(b"changed")
+    with pytest.raises(DataError, match="has changed since the run ended") as caught:
+        require_unchanged(tmp_path, "checkpoints/best.ckpt")
+    named = Path(str(caught.value).rpartition("delete ")[2])
+    named.unlink()
+    require_unchanged(tmp_path, "checkpoints/best.ckpt")
 
 
 def test_a_sealed_file_that_has_changed_is_refused_until_its_change_is_accepted(tmp_path):

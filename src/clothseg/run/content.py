@@ -228,7 +228,7 @@ def require_unchanged(folder: Path, *names: str) -> None:
     for name in names:
         path = folder / name
         if name in sums and path.is_file() and _checksum(path) != sums[name]["blake2b"]:
-            raise _changed(path)
+            raise _changed(folder, name)
 
 
 def require_content(folder: Path, name: str, content: bytes) -> None:
@@ -239,7 +239,7 @@ def require_content(folder: Path, name: str, content: bytes) -> None:
     """
     sums = sealed_files(folder)
     if name in sums and _digest(content).hexdigest() != sums[name]["blake2b"]:
-        raise _changed(folder / name)
+        raise _changed(folder, name)
 
 
 def read_unchanged(folder: Path, *names: str) -> list[bytes]:
@@ -256,10 +256,10 @@ def read_unchanged(folder: Path, *names: str) -> list[bytes]:
     return contents
 
 
-def _changed(path: Path) -> DataError:
+def _changed(folder: Path, name: str) -> DataError:
     return DataError(
-        f"{path} has changed since the run ended: its checksum differs; rerun=true trains the run "
-        f"again. If the change is intended, delete {path.parent / CHECKSUMS}"
+        f"{folder / name} has changed since the run ended: its checksum differs; rerun=true trains "
+        f"the run again. If the change is intended, delete {folder / CHECKSUMS}"
     )
 
 
