@@ -119,6 +119,22 @@ def test_values_that_are_no_colors_are_called_by_what_they_are(values, problem, 
         read_image(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("compression", [cv2.IMWRITE_TIFF_COMPRESSION_NONE, 5])
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 3), (4, 4, 4)])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_floats_of_several_channels_are_not_called_damaged(kind, shape, compression, tmp_path):
+    options = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
+    assert cv2.imwrite(str(tmp_path / "a.tif"), np.full(shape, 0.5, kind), options)
+    with pytest.raises(Defect, match=r"a\.tif: has floating-point values, not 8-bit colors"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_integers_of_32_bits_in_several_channels_are_not_called_damaged(tmp_path):
+    assert cv2.imwrite(str(tmp_path / "a.tif"), np.full((4, 4, 3), 7, np.int32))
+    with pytest.raises(Defect, match=r"a\.tif: has 32-bit integer values"):
+        read_image(tmp_path / "a.tif")
+
+
 def test_dark_colors_of_16_bits_are_not_shown_black(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.full((4, 4, 3), 4095, np.uint16))
     with pytest.raises(Defect, match="nearly black"):

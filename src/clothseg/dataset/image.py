@@ -18,6 +18,8 @@ ORIENTATION_TAG = 0x0112
 """EXIF tag that tells viewers how to rotate an image; 1 is as stored, 2 to 8 are not."""
 BITS_TAG = 258
 """TIFF tag of the bits per channel."""
+VALUES_TAG = 339
+"""TIFF tag of the type of the values; 3 is floating-point."""
 PNG_BITS_BYTE = 24
 """Position of the bits per channel in a PNG."""
 
@@ -139,13 +141,18 @@ def _decode_jpeg(data: bytes) -> np.ndarray:
 
 def _decode_other(data: bytes) -> np.ndarray:
     """Decode an image that is not a JPEG, [H,W,3]."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
-    with open_image(io.BytesIO(data), FORMATS) as image:
+    try:
+        opened = open_image(io.BytesIO(data), FORMATS)
+    except UnidentifiedImageError:
+        if refusal := _wide_tiff(data):
+            raise refusal from None
+        raise
+    with opened as image:
         require_size(image.height, image.width)
         if image.mode in ("F", "I"):
-            kind = "floating-point" if image.mode == "F" else "32-bit integer"
-            raise _RefusedError(image.mode, f"has {kind} values, not 8-bit colors; convert it")
+            raise _no_colors("floating-point" if image.mode == "F" else "32-bit integer")
         bits = _stored_bits(image, data)
         if image.mode.startswith("I;16"):
             return _upper_bits(np.asarray(image), bits)
@@ -157,6 +164,27 @@ def _decode_other(data: bytes) -> np.ndarray:
     if bits == 16 and 0 < pixels.max() < 16:
         raise _dark(12)
     return pixels
+
+
+def _wide_tiff(data: bytes) -> _RefusedError | None:
+    """Name the values of a TIFF that Pillow has no mode for, such as three floats per pixel."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    file = io.BytesIO(data)
+    try:
+        tags = ImageFileDirectory_v2(file.read(8))
+        file.seek(tags.next)
+        tags.load(file)
+        bits, values = tags[BITS_TAG][0], tags.get(VALUES_TAG, (1,))[0]
+    except Exception:  # Pillow raises many types for other and for damaged files
+        return None
+    if values == 3:
+        return _no_colors("floating-point")
+    return _no_colors(f"{bits}-bit integer") if bits > 16 else None
+
+
+def _no_colors(kind: str) -> _RefusedError:
+    return _RefusedError(kind, f"has {kind} values, not 8-bit colors; convert it")
 
 
 def _stored_bits(image: "Image.Image", data: bytes) -> int:
