@@ -46,10 +46,6 @@ def test_content_of_a_wrong_shape_is_one_message_that_names_the_file(name, conte
     record = Record(tmp_path)
     write_json(tmp_path / "metrics.json", run_metrics())
     (tmp_path / name).write_bytes(content)
-    is_text = b"\xff" not in content and len(content) <= 100_000
-    if name == "history.csv" and is_text:
-        assert READERS[name](record) == []  # a header without rows
-        return
     with pytest.raises(UserError) as caught:
         READERS[name](record)
     assert str(tmp_path / name) in str(caught.value)

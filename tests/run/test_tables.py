@@ -95,6 +95,13 @@ def test_missing_and_damaged_files_are_reported(tmp_path):
         write_image_scores(scored([0], 1)[0], NAMES, path)
 
 
+@pytest.mark.parametrize("content", ["", "{}", "null", "[1]\n", "epoch,seconds\n"])
+def test_a_history_without_epochs_is_refused(content, tmp_path):
+    (tmp_path / HISTORY).write_text(content)
+    with pytest.raises(DataError, match=r"history\.csv is missing or damaged \(it has no epochs"):
+        read_history(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [

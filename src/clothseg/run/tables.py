@@ -60,6 +60,8 @@ def read_history(folder: Path) -> list[dict[str, float]]:
             {key: _number(key, value) for key, value in row.items() if value}
             for row in read_csv(path)
         ]
+        if not rows:
+            raise ValueError("it has no epochs")
         if [row.get("epoch") for row in rows] != [*range(1, len(rows) + 1)]:
             raise ValueError("the epochs are not numbered 1, 2, 3 and so on")
     except (OSError, ValueError, TypeError, csv.Error, DataError) as error:
