@@ -232,6 +232,15 @@ def test_human_parsing_maps_are_consistent(
             assert np.array_equal(human > 0, category > 0)
 
 
+@pytest.mark.slow(seconds=2)
+def test_what_is_left_of_occluded_parts_is_given_to_what_is_next_to_it(groups: list[Photo]) -> None:
+    for make_maps in (multi_human.cihp_maps, multi_human.ccihp_maps):
+        for photo in groups:
+            instance = make_maps(photo).instance
+            _, areas = np.unique(instance[instance > 0], return_counts=True)
+            assert areas.min() >= multi_human.MIN_PART_PIXELS
+
+
 @pytest.mark.slow(seconds=1)
 def test_every_human_parsing_class_is_rendered(groups: list[Photo]) -> None:
     for make_maps in (multi_human.cihp_maps, multi_human.ccihp_maps):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from clothseg.dataset.wardrobe.colors import main_color
 from clothseg.dataset.wardrobe.layouts.files import Advance, atomic_folder, save_jpeg, save_png
@@ -40,6 +41,8 @@ COLORS = {
 }  # fmt: skip
 """CCIHP color ids by name; dark, medium and light are the colors without a hue, beige is light."""
 MULTICOLOR = 12
+MIN_PART_PIXELS = 25
+"""Smallest part of a person that is annotated."""
 MIN_VISIBLE_FRACTION = 0.35
 """Minimum visible fraction of a garment whose size is determined."""
 MIN_COLOR_FRACTION = 0.65
@@ -96,7 +99,8 @@ class ParsingMaps:
 def cihp_maps(photo: Photo) -> ParsingMaps:
     """Return the maps of CIHP, where a person is the union of the labeled parts."""
     category = _map_pieces(photo, [cihp_class(piece) for piece in photo.pieces])
-    human = _renumber(np.where(category > 0, _map_pieces(photo, photo.people), 0))
+    people = np.where(category > 0, _map_pieces(photo, photo.people), 0)
+    category, human = _visible(category, people)
     return ParsingMaps(category, human, _instances(category, human))
 
 
@@ -106,7 +110,8 @@ def ccihp_maps(photo: Photo) -> ParsingMaps:
     labeled = [
         ccihp_class(piece) > 0 or piece.name in ("belt", "necklace") for piece in photo.pieces
     ]
-    human = _renumber(np.where(_map_pieces(photo, labeled), _map_pieces(photo, photo.people), 0))
+    people = np.where(_map_pieces(photo, labeled), _map_pieces(photo, photo.people), 0)
+    category, human = _visible(category, people)
     instance = _instances(category, human)
     return ParsingMaps(category, human, instance, _characteristics(photo, instance))
 
@@ -173,6 +178,25 @@ def _save_maps(folder: Path, name: str, parsing: ParsingMaps) -> None:
 def _map_pieces(photo: Photo, values: list[int] | list[bool]) -> NDArray[np.uint8]:
     """Return a map [H,W] of one value per piece; the background is 0."""
     return np.array([0, *values], np.uint8)[photo.piece_map]
+
+
+def _visible(
+    category: NDArray[np.uint8], people: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Give what is left of occluded parts, too small for an annotator, to what is next to it.
+
+    Returns:
+        Maps of classes and of people.
+    """
+    instance = _instances(category, people)
+    is_small = np.bincount(instance.ravel()) < MIN_PART_PIXELS
+    is_small[0] = False
+    if is_small[instance].any():
+        rows, columns = ndimage.distance_transform_edt(
+            is_small[instance], return_distances=False, return_indices=True
+        )
+        category, people = category[rows, columns], people[rows, columns]
+    return category, _renumber(people)
 
 
 def _renumber(human: NDArray[np.uint8]) -> NDArray[np.uint8]:
