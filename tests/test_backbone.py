@@ -12,7 +12,7 @@ import yaml
 from safetensors.torch import save_file
 from torchvision.models.segmentation import DeepLabV3_ResNet50_Weights, deeplabv3_resnet50
 
-from clothseg.backbone import VOC, Backbone, backbone, load_weights
+from clothseg.backbone import VOC, Backbone, backbone, load_weights, require_fit
 from clothseg.error import ConfigError
 from clothseg.shipped import CONF, options
 from clothseg.task.image_network import NORMALIZATIONS
@@ -292,3 +292,18 @@ def test_weights_without_a_backbone_raise():
     assert backbone(name="none", weights=None) == Backbone("none", None)
     with pytest.raises(ConfigError, match="there is no backbone to load them"):
         backbone(name="none", weights="imagenet")
+
+
+@pytest.mark.parametrize("name", ["fpn-b0", "../../x", "tu-no_such_model", "tu-convmixer_768_32"])
+def test_an_encoder_that_does_not_exist_is_one_sentence(name):
+    with pytest.raises(ConfigError) as caught:
+        require_fit(Backbone(name, None))
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"backbone.name={name}: neither an encoder of segmentation-models")
+    assert len(problem) < 400
+
+
+def test_encoders_that_are_not_shipped_may_be_named():
+    assert "resnext101_32x4d" not in options("backbone")
+    require_fit(Backbone("resnext101_32x4d", None))
+    require_fit(Backbone("tu-resnet10t", None))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from clothseg.error import ConfigError
+from clothseg.error import ConfigError, first_line, shortened
 from clothseg.shipped import CONF, options
 from clothseg.weights.file import read_tensors, weights_path
 from clothseg.weights.hub import TIMM_PREFIX, hub_file, require_hub_weights
@@ -83,8 +83,10 @@ def require_fit(backbone: Backbone) -> None:
     Imports torch, and builds the encoder without memory for its weights.
 
     Raises:
-        ConfigError: as :func:`load_weights`.
+        ConfigError: there is no such encoder; or as :func:`load_weights`.
     """
+    if backbone.name not in _shipped_names():
+        _require_encoder(backbone.name)
     if backbone.weights is not None:
         _matched(_skeleton(backbone.name), backbone)
 
@@ -103,6 +105,27 @@ def load_weights(encoder: "nn.Module", backbone: Backbone) -> None:
     tensors = _matched(encoder.state_dict(), backbone)
     # Some encoders override this method with one that takes no further arguments.
     nn.Module.load_state_dict(encoder, tensors, strict=False)  # batch counters may be missing
+
+
+@cache
+def _shipped_names() -> frozenset[str]:
+    """Names of the encoders in `conf/backbone`."""
+    files = (CONF / "backbone" / f"{option}.yaml" for option in options("backbone"))
+    return frozenset(yaml.safe_load(file.read_text())["name"] for file in files)
+
+
+def _require_encoder(name: str) -> None:
+    try:
+        _skeleton(name)
+    except Exception as error:  # of two libraries, which look for it by many ways
+        reason = shortened(first_line(error), 150)
+        raise ConfigError(
+            [
+                f"backbone.name={shortened(name)}: neither an encoder of "
+                f"segmentation-models-pytorch nor tu-<name> of timm ({reason}); "
+                "conf/backbone lists those that are tested"
+            ]
+        ) from error
 
 
 def _require_file(weights: str) -> None:
