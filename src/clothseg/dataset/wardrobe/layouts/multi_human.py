@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from clothseg.dataset.wardrobe.colors import main_color
 from clothseg.dataset.wardrobe.layouts.files import Advance, atomic_folder, save_jpeg, save_png
@@ -188,6 +187,8 @@ def _visible(
     Returns:
         Maps of classes and of people.
     """
+    from scipy import ndimage
+
     instance = _instances(category, people)
     is_small = np.bincount(instance.ravel()) < MIN_PART_PIXELS
     is_small[0] = False
