@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
 from clothseg.metric.parsing.scores import ParsingScores, Rules, TruePicture
-from clothseg.task.people import ImageArea, Part, People, describe, find_people, sentence
+from clothseg.task.description import Part, describe, sentence
+from clothseg.task.people import ImageArea, People, find_people
 
 CERTAIN = 9.0
 
@@ -127,8 +128,8 @@ def test_colors_that_no_network_predicts_are_those_of_the_image():
     assert sentence(first, names) == "red hat, red coat"
 
 
-def test_what_one_query_leaves_to_another_is_not_shown():
-    """Two queries find the same person of 16 pixels; the second one has a column to itself."""
+def test_queries_that_find_the_same_person_are_shown_as_one():
+    """Two queries find one person of 16 pixels, to which the second one adds a column."""
     masks = torch.full((2, 4, 6), -9.0)
     masks[0, :, :4] = 9.0
     masks[1, :, :5] = 8.0
@@ -139,8 +140,39 @@ def test_what_one_query_leaves_to_another_is_not_shown():
     assert (found.person == 1).sum() == 4
     shown = found.shown()
     assert shown.fractions.tolist() == [1]
-    assert (shown.person == 1).sum() == 16
-    assert not shown.person[:, 4].any()
+    assert (shown.person == 1).sum() == 20
+    assert (shown.parts.labels.tolist(), shown.owners.tolist()) == ([1], [1])
+    first, second = (found.parts.scores[found.owners == number].item() for number in (2, 1))
+    assert shown.parts.scores.item() == pytest.approx((16 * first + 4 * second) / 20)
+
+
+def test_a_person_whose_pixels_several_queries_share_is_shown():
+    """Three queries find the same person, and each is the most certain of a third of it."""
+    masks = torch.full((3, 6, 6), 2.0)
+    for number in range(3):
+        masks[number, 2 * number : 2 * number + 2] = 9.0
+    logits = torch.tensor([[2.0, -2.0], [2.1, -2.1], [2.2, -2.2]])
+    maps = {PARTS: logits_of(np.repeat([1, 1, 2, 2, 2, 2], 6).reshape(6, 6), 3)}
+    found = find_people(logits, masks, maps, same_size(6, 6))
+    assert found.fractions.tolist() == pytest.approx([1 / 3] * 3)
+    shown = found.shown()
+    assert (shown.person == 1).all()
+    assert (shown.parts.labels.tolist(), shown.owners.tolist()) == ([1, 2], [1, 1])
+    assert shown.parts.index.tolist() == (np.repeat([1, 1, 2, 2, 2, 2], 6).reshape(6, 6)).tolist()
+
+
+def test_what_other_people_leave_of_a_mask_is_not_shown():
+    """A third query covers two people and little else."""
+    masks = torch.full((3, 4, 9), -9.0)
+    masks[0, :, :4] = masks[1, :, 4:8] = 9.0
+    masks[2] = 1.0
+    logits = torch.tensor([[9.0, -9.0], [9.0, -9.0], [3.0, -3.0]])
+    maps = {PARTS: logits_of(np.ones((4, 9), int), 2)}
+    found = find_people(logits, masks, maps, same_size(4, 9))
+    assert len(found.scores) == 3
+    shown = found.shown()
+    assert len(shown.scores) == 2
+    assert not shown.person[:, 8].any()
 
 
 def test_a_picture_without_people_has_none():
@@ -175,12 +207,15 @@ def test_people_who_are_shown_are_numbered_from_the_highest_score():
     scores, probabilities = np.array([0.3, 0.4, 0.8]), np.array([0.9, 0.2, 0.9])
     owners = np.array([1, 1, 2, 3])
     fractions = np.array([0.9, 1, 0.5])
-    people = People(scores, probabilities, fractions, person, {PARTS: parts}, instances, owners)
+    own = np.arange(3)
+    people = People(
+        scores, probabilities, fractions, person, {PARTS: parts}, instances, owners, own
+    )
     shown = people.shown()
     assert shown.scores.tolist() == [0.8, 0.3]
     assert shown.person.tolist() == [[2, 2, 0, 0, 1, 1, 0]]
-    assert shown.parts.index.tolist() == [[1, 2, 0, 0, 3, 3, 0]]
-    assert shown.parts.labels.tolist() == [1, 2, 2]
-    assert shown.parts.scores.tolist() == [0.1, 0.2, 0.4]
-    assert shown.owners.tolist() == [2, 2, 1]
+    assert shown.parts.index.tolist() == [[2, 3, 0, 0, 1, 1, 0]]
+    assert shown.parts.labels.tolist() == [2, 1, 2]
+    assert shown.parts.scores.tolist() == [0.4, 0.1, 0.2]
+    assert shown.owners.tolist() == [1, 2, 2]
     assert [len(parts) for parts in describe(shown, np.zeros((1, 7, 3), np.uint8))] == [1, 2]

@@ -14,8 +14,9 @@ from clothseg.config.command_line import check_command
 from clothseg.config.settings import Benchmark
 from clothseg.metric.names import PARTS
 from clothseg.model.parsing_network import ParsingOutput
+from clothseg.task.description import describe
 from clothseg.task.parser import MASKS_AT_ONCE, Parser
-from clothseg.task.people import SHOWN_SCORE, ImageArea, describe, find_people
+from clothseg.task.people import SHOWN_SCORE, ImageArea, find_people
 
 IMAGE_SIZE = 320
 REPETITIONS = 12

@@ -1,4 +1,4 @@
-"""From the outputs of a network for people to people, their parts, and what these are like."""
+"""From the outputs of a network for people to people and their parts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,19 +12,15 @@ from torch import Tensor
 from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
 from clothseg.metric.parsing.scores import PredictedPicture
-from clothseg.task.color_names import DominantColor, dominant_colors
 
 MIN_SCORE = 0.05
 """Smallest probability of a person that is evaluated."""
 SHOWN_SCORE = 0.5
 """Smallest probability of a person that is shown to users."""
 SHOWN_FRACTION = 0.5
-"""Smallest fraction of its mask that a person who is shown to users has to itself. Several queries
-may find one person; what the best of them leaves to the others is no person."""
-COLOR = "color"
-"""Semantic map of the colors of parts, which not every network predicts."""
-UNSAID = ("undetermined",)
-"""Values that say nothing about a part."""
+"""Smallest fraction of its mask that a person who is shown to users has to itself."""
+SAME_IOU = 0.5
+"""IoU of the masks of two queries above which these have found the same person."""
 INSIDE = 0.5
 """Probability above which a pixel belongs to the mask of a query."""
 
@@ -41,6 +37,12 @@ class ImageArea(NamedTuple):
     padded: tuple[int, int]
     visible: tuple[int, int]
     original: tuple[int, int]
+
+    def visible_part(self, logits: Tensor) -> tuple[int, int]:
+        """Rows and columns of a map [h,w] of the batch that the image fills."""
+        sizes = zip(logits.shape, self.visible, self.padded, strict=True)
+        rows, columns = (-(-size * visible // padded) for size, visible, padded in sizes)
+        return rows, columns
 
     def restored(self, maps: Tensor) -> Tensor:
         """Resize maps [N,h,w] of the batch to the original image, float [N,H,W]."""
@@ -61,6 +63,8 @@ class People:
         maps: class ids uint8 [H,W] of each semantic map.
         parts: parts of people, by person and class.
         owners: number of the person of each part, int64.
+        same: index of the person with the highest score that each is the same as, or its own, int64
+            [P]: several queries may find one person, and share its pixels.
     """
 
     scores: np.ndarray
@@ -70,27 +74,50 @@ class People:
     maps: Mapping[str, np.ndarray]
     parts: Instances
     owners: np.ndarray
+    same: np.ndarray
 
     def shown(self, min_probability: float = SHOWN_SCORE) -> "People":
-        """Select the people that are shown to users; number 1 has the highest score."""
-        is_person = self.probabilities >= min_probability
-        kept = np.flatnonzero(is_person & (self.fractions >= SHOWN_FRACTION))[::-1]
-        table = np.zeros(len(self.scores) + 1, np.int64)
+        """Select the people that are shown to users; number 1 has the highest score.
+
+        Those who are the same are one. The score of a part of several is their mean over pixels.
+        """
+        count = len(self.scores)
+        pixels = np.bincount(self.person.ravel(), minlength=count + 1)[1:]
+        sizes = pixels / self.fractions  # of the masks
+        fractions = np.bincount(self.same, pixels, minlength=count) / sizes
+        is_person = (self.same == np.arange(count)) & (self.probabilities >= min_probability)
+        kept = np.flatnonzero(is_person & (fractions >= SHOWN_FRACTION))[::-1]
+        table = np.zeros(count + 1, np.int64)
         table[kept + 1] = np.arange(1, len(kept) + 1)
-        owned = table[self.owners] > 0
-        part = np.zeros(len(self.owners) + 1, np.int64)
-        part[1:][owned] = np.arange(1, int(owned.sum()) + 1)
-        labels, scores = self.parts.labels[owned], self.parts.scores[owned]
-        parts = Instances(part[self.parts.index], labels, scores)
+        table[1:] = table[self.same + 1]
+        parts, owners = self._joined_parts(table)
         return People(
             self.scores[kept],
             self.probabilities[kept],
-            self.fractions[kept],
+            np.minimum(fractions[kept], 1),
             table[self.person],
             self.maps,
             parts,
-            table[self.owners[owned]],
+            owners,
+            np.arange(len(kept)),
         )
+
+    def _joined_parts(self, table: np.ndarray) -> tuple[Instances, np.ndarray]:
+        """Join the parts of a class of people with one number, and return them with their owners.
+
+        Args:
+            table: new number of each person by its number, 0 to leave it out, int64 [P+1].
+        """
+        owners = table[self.owners]
+        keys = np.where(owners > 0, owners * 256 + self.parts.labels, 0)
+        found = np.unique(keys[keys > 0])
+        numbers = np.zeros(len(keys) + 1, np.int64)
+        numbers[1:] = np.where(keys > 0, np.searchsorted(found, keys) + 1, 0)
+        areas = np.bincount(self.parts.index.ravel(), minlength=len(keys) + 1)[1:]
+        size = len(found) + 1
+        total = np.bincount(numbers[1:], areas * self.parts.scores, minlength=size)[1:]
+        scores = total / np.bincount(numbers[1:], areas, minlength=size)[1:]
+        return Instances(numbers[self.parts.index], found % 256, scores), found // 256
 
     def picture(self) -> PredictedPicture:
         """Convert to the form in which predictions are scored."""
@@ -98,26 +125,6 @@ class People:
         masks = [self.person == number for number in range(1, len(self.scores) + 1)]
         people = [np.where(mask, parts, 0) for mask in masks]
         return PredictedPicture(self.maps, self.parts, people, self.scores, masks)
-
-
-@dataclass(frozen=True)
-class Part:
-    """Part of a person, described.
-
-    Args:
-        label: class of the part.
-        score: score of the part.
-        pixels: number of its pixels.
-        characteristics: by kind, the most frequent value but 0 and the fraction of the part that
-            has it; kinds without one are left out.
-        colors: its dominant colors in the image, which need no network.
-    """
-
-    label: int
-    score: float
-    pixels: int
-    characteristics: Mapping[str, tuple[int, float]]
-    colors: Sequence[DominantColor]
 
 
 @torch.no_grad()
@@ -152,7 +159,10 @@ def find_people(
     inside = torch.zeros_like(best)
     sizes = torch.zeros(len(people), device=device)
     query = torch.full((height, width), -1, dtype=torch.int64, device=device)
+    found = []
     for number, logits in enumerate(masks):
+        rows, columns = area.visible_part(logits)
+        found.append((logits[:rows, :columns] > 0).flatten())
         mask = area.restored(logits[None].float())[0].sigmoid()
         weight = probability[number] * mask
         sizes[number] = (mask > INSIDE).sum()
@@ -161,17 +171,47 @@ def find_people(
         best, inside = torch.where(better, weight, best), torch.where(better, mask, inside)
         query = query.masked_fill(better, number)
     largest = {kind: area.restored(logits.float()).max(0) for kind, logits in maps.items()}
-    ids = {kind: found.indices.to(torch.uint8).cpu().numpy() for kind, found in largest.items()}
+    ids = {kind: one.indices.to(torch.uint8).cpu().numpy() for kind, one in largest.items()}
     certain = largest[PARTS].values.sigmoid().cpu().numpy()
     owner, own = query.cpu().numpy(), sizes.cpu().numpy()
-    return _assembled(
-        probability.cpu().double().numpy(), own, owner, inside.cpu().numpy(), certain, ids
-    )
+    chances, overlaps = probability.cpu().double().numpy(), _overlaps(found).cpu().numpy()
+    return _assembled(chances, own, overlaps, owner, inside.cpu().numpy(), certain, ids)
+
+
+def _overlaps(found: Sequence[Tensor]) -> Tensor:
+    """IoU of each mask with each other one, float [Q,Q].
+
+    Args:
+        found: pixels inside of each mask, boolean [n].
+    """
+    if not found:
+        return torch.zeros(0, 0)
+    inside = torch.stack([*found]).float()
+    common, areas = inside @ inside.T, inside.sum(1)
+    return common / (areas[:, None] + areas - common).clamp(min=1)
+
+
+def _same(overlaps: np.ndarray) -> np.ndarray:
+    """Index of the last of the people that each is the same as, int64 [P].
+
+    Args:
+        overlaps: IoU of their masks, float [P,P], the person with the highest score last.
+    """
+    same = np.arange(len(overlaps))
+    distinct: list[int] = []
+    for person in reversed(range(len(overlaps))):
+        alike = [other for other in distinct if overlaps[person, other] > SAME_IOU]
+        if alike:
+            same[person] = alike[0]
+        else:
+            distinct.append(person)
+    return same
 
 
 def _assembled(
     probability: np.ndarray,
     sizes: np.ndarray,
+    overlaps: np.ndarray,
     owner: np.ndarray,
     inside: np.ndarray,
     certain: np.ndarray,
@@ -182,6 +222,7 @@ def _assembled(
     Args:
         probability: probability of a person of each query, float64 [Q].
         sizes: pixels of the mask of each query, float [Q].
+        overlaps: IoU of the masks of queries, float [Q,Q].
         owner: query that each pixel belongs to, int64 [H,W], -1 = none.
         inside: probability of its mask, float [H,W].
         certain: probability of the class of the part, float [H,W].
@@ -208,53 +249,8 @@ def _assembled(
     part_scores = probability[ranked[owners - 1]] * mask_means[keys] * class_means[keys]
     parts = Instances(table[key], labels, part_scores)
     fractions = pixels[1:][ranked] / sizes[ranked]
-    return People(scores[ranked], probability[ranked], fractions, person, maps, parts, owners)
-
-
-def describe(people: People, image: np.ndarray) -> list[list[Part]]:
-    """Describe the parts of each person by their characteristics and colors.
-
-    Args:
-        people: the people; kinds of characteristics are the semantic maps besides :data:`PARTS`.
-        image: RGB uint8 [H,W,3].
-    """
-    described: list[list[Part]] = [[] for _ in people.scores]
-    count = len(people.parts.labels)
-    kinds = [kind for kind in people.maps if kind != PARTS]
-    tables = {kind: _values(people.parts.index, people.maps[kind], count) for kind in kinds}
-    areas = np.bincount(people.parts.index.ravel(), minlength=count + 1)[1:]
-    colors = dominant_colors(image, people.parts.index, count + 1)[1:]
-    for number, owner in enumerate(people.owners):
-        characteristics = {}
-        for kind, table in tables.items():
-            row = table[number]
-            value = int(row[1:].argmax()) + 1
-            if row[value]:
-                characteristics[kind] = value, float(row[value] / areas[number])
-        label, score = int(people.parts.labels[number]), float(people.parts.scores[number])
-        part = Part(label, score, int(areas[number]), characteristics, colors[number])
-        described[owner - 1].append(part)
-    return described
-
-
-def sentence(parts: Sequence[Part], names: Mapping[str, Sequence[str]]) -> str:
-    """Describe a person in words, such as `long dark pants, red hat`.
-
-    A network that does not predict colors leaves them to the image.
-
-    Args:
-        parts: result of :func:`describe`.
-        names: names of the values of each semantic map.
-    """
-    phrases = []
-    for part in parts:
-        # Of a name such as `Long/large` only the first word is said.
-        values = [names[kind][value] for kind, (value, _) in part.characteristics.items()]
-        words = [value.split("/")[0] for value in values if value.lower() not in UNSAID]
-        if COLOR not in names and part.colors:
-            words.append(part.colors[0].name)
-        phrases.append(" ".join([*words, names[PARTS][part.label]]).lower())
-    return ", ".join(phrases)
+    same = _same(overlaps[np.ix_(ranked, ranked)])
+    return People(scores[ranked], probability[ranked], fractions, person, maps, parts, owners, same)
 
 
 def _means(key: np.ndarray, size: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -262,12 +258,6 @@ def _means(key: np.ndarray, size: int, values: np.ndarray) -> tuple[np.ndarray, 
     pixels = np.bincount(key.ravel(), minlength=size)
     total = np.bincount(key.ravel(), values.ravel(), minlength=size)
     return pixels, total / np.maximum(pixels, 1)
-
-
-def _values(index: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """Count the values of a map in each of a number of parts, int64 [n,256]."""
-    key = index.astype(np.int64) * 256 + values
-    return np.bincount(key.ravel(), minlength=(count + 1) * 256).reshape(count + 1, 256)[1:]
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:

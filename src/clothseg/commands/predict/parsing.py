@@ -19,7 +19,8 @@ from clothseg.files import write_bytes, write_json
 from clothseg.geometry import OwnAspect
 from clothseg.metric.names import PARTS
 from clothseg.run.restore import load_parser
-from clothseg.task.people import Part, People, describe, sentence
+from clothseg.task.description import Part, describe, sentence
+from clothseg.task.people import People
 from clothseg.terminal.screen import say
 
 PEOPLE = "people"
