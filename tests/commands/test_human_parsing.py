@@ -143,7 +143,8 @@ def test_predictions_describe_people_and_can_be_submitted(trained, command_line,
         submitted = submission.read(name, shape)
         assert (found["height"], found["width"]) == shape
         assert np.array_equal(png(output / "masks" / f"{name}.png"), submitted.maps["parts"])
-        # A submission also has the people that are too uncertain to be shown.
+        # A submission also has the people that are too uncertain to be shown, and those that are
+        # shown as one.
         scores = [person["score"] for person in found["people"]]
         assert scores == sorted(scores, reverse=True)
         assert [person["number"] for person in found["people"]] == list(range(1, len(scores) + 1))
@@ -157,10 +158,13 @@ def test_predictions_describe_people_and_can_be_submitted(trained, command_line,
             assert (columns.min(), rows.min()) == (left, top)
             assert (columns.max() + 1, rows.max() + 1) == (left + width, top + height)
             assert not (parts > 0)[~mask].any()
-            assert len(person["parts"]) == len(set(parts[parts > 0].tolist()))
-            for part in person["parts"]:
+            classes = [values["parts"].index(part["class"]) for part in person["parts"]]
+            assert len(classes) == len({*classes})
+            assert {*classes} >= set(parts[parts > 0].tolist())
+            for class_id, part in zip(classes, person["parts"], strict=True):
                 inside = rle.decode(part["mask"]["counts"], *shape)
-                assert np.array_equal(inside, parts == values["parts"].index(part["class"]))
+                assert inside[parts == class_id].all()
+                assert (submitted.maps["parts"][inside] == class_id).all()
                 assert part["class"].lower() in person["description"]
         assert (output / "overlays" / f"{name}.png").is_file()
         text = f"{name}  person {len(found['people'])}" if found["people"] else ""
