@@ -337,6 +337,14 @@ def test_an_ambiguous_palette_is_read_by_its_indices(own_photos):
     assert np.array_equal(mask, ids)
 
 
+def test_a_palette_of_which_some_colors_are_those_of_other_classes_is_warned_of(own_photos):
+    ids = stored(own_photos)
+    colors = np.array([COLORS[0], COLORS[2], [9, 8, 7]])  # the last one is of no class
+    mask, (warning,) = write_palette(own_photos, ids, colors)
+    assert np.array_equal(mask, ids)
+    assert "palette index 1 has the color of right glove, but is read as left glove" in warning
+
+
 BACKGROUND_LAST = [
     {"id": 0, "name": "left glove", "color": "#ff8000", "flip": "right glove"},
     {"id": 1, "name": "right glove", "color": "#0080ff"},

@@ -65,8 +65,8 @@ class ClassMasks:
             ]
         return [
             f"{path}: palette index {index} has the color of {names}, but is read as "
-            f"{self.classes.names[self._class_ids[index]]}: colors that several classes or "
-            "indices share are ambiguous; save the mask as ids"
+            f"{self.classes.names[self._class_ids[index]]}: a palette with colors of no class, "
+            "or that several classes or indices share, is ambiguous; save the mask as ids"
             for index, names in self._ambiguous(path).items()
         ]
 
@@ -90,14 +90,12 @@ class ClassMasks:
 
     def _ambiguous(self, path: Path) -> dict[int, str]:
         """Names of the classes with the color of each used index that is not the index of one."""
-        used = _used(path)
-        if any(not self._classes_of(color) for color in used.values()):
-            return {}
         return {
-            index: " and ".join(self.classes.names[k] for k in self._classes_of(color))
-            for index, color in used.items()
+            index: " and ".join(self.classes.names[k] for k in classes)
+            for index, color in _used(path).items()
             if index < len(self._colors)
-            and int(self._class_ids[index]) not in self._classes_of(color)
+            and (classes := self._classes_of(color))
+            and int(self._class_ids[index]) not in classes
         }
 
     def _classes_of(self, color: str) -> list[int]:
