@@ -1,7 +1,5 @@
 """From maps to people: pixels have one owner, scores are those of a slow reference."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -11,19 +9,9 @@ from hypothesis import strategies as st
 from clothseg.metric.names import PARTS
 from clothseg.metric.parsing.instances import Instances
 from clothseg.metric.parsing.scores import ParsingScores, Rules, TruePicture
-from clothseg.task.description import Part, describe, sentence
+from clothseg.task.description import describe
 from clothseg.task.people import ImageArea, People, find_people
-
-CERTAIN = 9.0
-
-
-def logits_of(ids, classes):
-    """Logits [K,H,W] whose largest is that of the ids."""
-    return torch.from_numpy(np.where(np.arange(classes)[:, None, None] == ids, CERTAIN, -CERTAIN))
-
-
-def same_size(height, width):
-    return ImageArea((height, width), (height, width), (height, width))
+from support.network_outputs import drawn, logits_of, people_of, same_size
 
 
 @given(st.integers(0, 2**31), st.integers(0, 5), st.integers(2, 4))
@@ -69,23 +57,6 @@ def test_pixels_people_and_parts_are_those_of_a_slow_reference(seed, queries, cl
         assert np.array_equal(found.parts.index == index, part)
 
 
-def drawn():
-    """Two people side by side with hats and coats, colored."""
-    person = np.zeros((8, 12), int)
-    person[:, 1:5], person[:, 6:11] = 1, 2
-    parts = np.where(person > 0, np.where(np.arange(8)[:, None] < 3, 1, 2), 0)
-    color = np.where((person == 1) & (parts == 2), 2, 0)
-    color[:2, 6:11] = 1
-    return person, parts, color
-
-
-def people_of(person, parts, color, scores=(0.9, 0.6)):
-    masks = torch.stack([logits_of(person == k, 2)[1] for k in (1, 2)])
-    chances = torch.tensor([[p, 1 - p] for p in scores]).log()
-    maps = {PARTS: logits_of(parts, 3), "color": logits_of(color, 3)}
-    return find_people(chances, masks, maps, same_size(*person.shape))
-
-
 def test_a_perfect_output_has_perfect_scores():
     person, parts, color = drawn()
     found = people_of(person, parts, color)
@@ -101,31 +72,6 @@ def test_a_perfect_output_has_perfect_scores():
     for key in ("apr", "app", "pcp", "person_ap"):
         assert card[key]["vol"] == pytest.approx(1)
     assert card["apcr"]["color"]["vol"] == pytest.approx(1)
-
-
-def test_people_are_described_by_the_most_frequent_values():
-    found = people_of(*drawn())
-    image = np.full((*found.person.shape, 3), (200, 30, 40), np.uint8)
-    image[found.person == 2, 2] = 200
-    second, first = describe(found, image)
-    assert [part.label for part in first] == [1, 2]
-    assert [color.name for color in first[0].colors] == ["purple"]
-    assert [color.name for color in second[0].colors] == ["red"]
-    assert first[0].characteristics == {}
-    assert first[1].characteristics == {"color": (2, 1.0)}
-    assert second[0].characteristics == {"color": (1, pytest.approx(2 / 3))}
-    assert second[0].pixels == 15
-    names = {PARTS: ["none", "Hat", "Coat"], "color": ["none", "Dark", "Red"]}
-    assert sentence(first, names) == "hat, red coat"
-    assert sentence([Part(2, 1.0, 5, {"color": (1, 0.5)}, [])], names) == "dark coat"
-
-
-def test_colors_that_no_network_predicts_are_those_of_the_image():
-    found = people_of(*drawn())
-    image = np.full((*found.person.shape, 3), (200, 30, 40), np.uint8)
-    names = {PARTS: ["none", "Hat", "Coat"]}
-    _, first = describe(replace(found, maps={PARTS: found.maps[PARTS]}), image)
-    assert sentence(first, names) == "red hat, red coat"
 
 
 def test_queries_that_find_the_same_person_are_shown_as_one():
